@@ -1,1 +1,1 @@
-"""Text-based decomposition of CLIP image embeddings as heatmaps, for napari, scripts and the shell."""
+"""Text-based decomposition of CLIP image embeddings as heatmaps: napari, Python and shell."""

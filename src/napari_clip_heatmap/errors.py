@@ -28,7 +28,7 @@ class UnsupportedModelError(ClipHeatmapError, ValueError):
 
 
 class DecompositionError(ClipHeatmapError, RuntimeError):
-    """The parts of the image embedding do not sum to it, or were asked for in a way that cannot be met."""
+    """The parts of the image embedding do not sum to it, or were asked for in an impossible way."""
 
 
 class ModelLoadError(ClipHeatmapError, RuntimeError):
@@ -51,5 +51,5 @@ class SceneError(ClipHeatmapError, ValueError):
     """A drawn scene was asked for with settings that cannot be met."""
 
 
-class Cancelled(ClipHeatmapError, RuntimeError):
+class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - no error: it was asked for
     """The caller asked for the work to stop; nothing was changed."""
