@@ -1,0 +1,66 @@
+"""Where the objects of each class lie: everywhere mixed, or each class in a territory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.scenes.canvas import Points
+
+__all__ = ["scatter", "territories"]
+
+
+def territories(
+    rng: np.random.Generator, size: tuple[int, int], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Share the picture out among ``classes``: ``(y, x)`` index of the owner, or -1 for all.
+
+    Half of the scenes are mixed; in the others each class holds the pixels nearest to its seeds.
+    """
+    if len(classes) < 2 or rng.random() < 0.4:
+        return np.full(size, -1)
+    n_seeds = len(classes) * int(rng.integers(1, 4))
+    seeds = rng.uniform(0, 1, (n_seeds, 2)) * size
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    distance = (rows[..., None] - seeds[:, 0]) ** 2 + (columns[..., None] - seeds[:, 1]) ** 2
+    owner: NDArray[np.int64] = distance.argmin(-1) % len(classes)
+    return owner
+
+
+def scatter(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    spacing: float,
+    *,
+    occupancy: float,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Points:
+    """Return object centres on a jittered grid, ``(object, 2)`` x and y in pixels.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of the jitter.
+    size : (int, int)
+        Height and width of the picture; centres reach half a spacing beyond it.
+    spacing : float
+        Distance between neighbours, in pixels.
+    occupancy : float
+        Share of the grid's places that hold an object.
+    allowed : ndarray (y, x) bool, optional
+        Where objects may lie.
+    """
+    margin = spacing / 2
+    rows = np.arange(-margin, size[0] + margin, spacing) + rng.uniform(0, spacing)
+    columns = np.arange(-margin, size[1] + margin, spacing) + rng.uniform(0, spacing)
+    y, x = np.meshgrid(rows, columns, indexing="ij")
+    centres = np.stack([x.ravel(), y.ravel()], 1)
+    centres = centres[rng.random(len(centres)) < occupancy]
+    centres = centres + rng.normal(0, 0.27 * spacing, centres.shape)
+    if allowed is not None and len(centres):
+        row = centres[:, 1].astype(int).clip(0, size[0] - 1)
+        column = centres[:, 0].astype(int).clip(0, size[1] - 1)
+        centres = centres[allowed[row, column]]
+    return centres.astype(np.float32)

@@ -1,0 +1,1 @@
+"""How the bundled model is made: drawn scenes, captions, contrastive training. Not installed."""
