@@ -13,6 +13,7 @@ __all__ = [
     "DeviceError",
     "ImageError",
     "ModelLoadError",
+    "OutputError",
     "PromptError",
     "SceneError",
     "UnsupportedModelError",
@@ -41,6 +42,10 @@ class DeviceError(ClipHeatmapError, RuntimeError):
 
 class ImageError(ClipHeatmapError, ValueError):
     """The image has a shape, type or content that cannot be looked at."""
+
+
+class OutputError(ClipHeatmapError, OSError):
+    """Results cannot be written where they were asked for, or would replace other results."""
 
 
 class PromptError(ClipHeatmapError, ValueError):

@@ -1,0 +1,189 @@
+"""The command ``clip-heatmap``: thin commands over the library.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` and a mistyped path answer
+at once. Exit code 0 is done, 2 is the user's mistake, told in one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from napari_clip_heatmap.errors import ClipHeatmapError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_clip_heatmap.files.batch import Done, Request
+
+__all__ = ["app", "main"]
+
+USERS_MISTAKE = 2
+
+
+class OneLineErrors(TyperGroup):
+    """A command group that tells a mistake in one line instead of a traceback or a usage page."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line and leave with its exit code."""
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except (ClipHeatmapError, typer.TyperException) as error:
+            text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+            if text:  # empty when the help was shown for want of arguments
+                typer.echo(f"clip-heatmap: {' '.join(text.split())}", err=True)
+            code = USERS_MISTAKE
+        sys.exit(code)
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ask images a question in words: one heatmap per prompt, from CLIP's exact decomposition.",
+)
+
+Model = Annotated[
+    str,
+    typer.Option(
+        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME or local-dir:PATH.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="clip-heatmap")
+
+
+@app.command()
+def run(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    prompt: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")],
+    output: Annotated[Path, typer.Option(help="Folder for the results.")],
+    model: Model = "demo",
+    device: Device = "auto",
+    score: Annotated[
+        Literal["relative", "absolute", "contrast"],
+        typer.Option(help="Minus the mean over prompts; as it is; minus the --baseline prompts."),
+    ] = "relative",
+    baseline: Annotated[
+        list[str] | None, typer.Option(help="A prompt to contrast with; may be repeated.")
+    ] = None,
+    downsample: Annotated[
+        str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
+    ] = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
+    from napari_clip_heatmap.files.batch import Request, claim_folder
+
+    request = Request(
+        images=tuple(dict.fromkeys(images)),
+        prompts=tuple(dict.fromkeys(text.strip() for text in prompt)),
+        output=output,
+        model=model,
+        device=device,
+        score=score,
+        baseline=tuple(baseline or ()),
+        downsample=_downsample(downsample),
+    )
+    for path in request.images:
+        if not path.is_file():
+            raise typer.BadParameter(f"there is no image file '{path}'")
+    claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
+    for done in _execute(request):
+        typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Write pictures only.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(
+        "clip-heatmap-demo"
+    ),
+) -> None:
+    """Open napari with a sample and its heatmaps; without a display, write them as pictures."""
+    if not headless:
+        from napari_clip_heatmap._napari import demo as viewer
+
+        obstacle = viewer.why_no_display()
+        if obstacle is None:
+            viewer.open_demo()
+            return
+        typer.echo(f"napari cannot open a window here ({obstacle}); writing pictures instead.")
+    from napari_clip_heatmap.files.showcase import prepare_showcase, write_showcase
+
+    request = prepare_showcase(output)
+    for done in _execute(request):
+        typer.echo(f"Pictures written to {output.resolve()}; begin with {write_showcase(done)}")
+
+
+@app.command()
+def evaluate(
+    model: Model = "demo",
+    device: Device = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the report and its pictures.")] = Path(
+        "clip-heatmap-evaluation"
+    ),
+    scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+) -> None:
+    """Measure how well heatmaps find what the prompts name, where the truth is known."""
+    if data is not None and not data.is_dir():
+        raise typer.BadParameter(f"there is no folder '{data}'")
+    from napari_clip_heatmap import api, evaluation
+
+    loaded = api.load_model(model, device=device)
+    with _progress("Evaluating") as advance:
+        report = evaluation.evaluate(
+            loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
+        )
+    typer.echo(str(report))
+    typer.echo(f"Report and pictures: {output.resolve()}")
+
+
+def _execute(request: Request) -> Iterator[Done]:
+    """Load the model and work through the images under a progress bar."""
+    from napari_clip_heatmap import api
+    from napari_clip_heatmap.files.batch import write_heatmaps
+
+    with _progress("Encoding") as advance:
+        loaded = api.load_model(request.model, device=request.device)
+        yield from write_heatmaps(loaded, request, advance)
+
+
+def _downsample(text: str) -> float | Literal["auto"]:
+    """Read ``--downsample``."""
+    if text == "auto":
+        return "auto"
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 1.0 <= factor < float("inf"):
+        raise typer.BadParameter(f"--downsample is a number from 1 up, or auto; got '{text}'")
+    return factor
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, and give the callable (done, total) that moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

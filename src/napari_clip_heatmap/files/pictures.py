@@ -1,0 +1,85 @@
+"""Pictures to look at: a heatmap over its image, and many pictures on one sheet."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["contact_sheet", "overlay"]
+
+CAPTION_HEIGHT = 24
+"""Pixels above each picture of a sheet for its caption."""
+
+
+def overlay(
+    rgb: NDArray[np.float32], colours: NDArray[np.uint8], shown: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Blend a coloured heatmap half and half onto its image.
+
+    Parameters
+    ----------
+    rgb : float array (y, x, 3)
+        The image, 0..1.
+    colours : uint8 array (y, x, 3)
+        The heatmap in colours, RGB.
+    shown : bool array (y, x)
+        Where there is a heatmap; elsewhere the image stays as it is.
+
+    Returns
+    -------
+    uint8 array (y, x, 3)
+        RGB.
+    """
+    image = np.rint(np.clip(rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
+    # The average of two bytes, rounded down, with no wider copy of a large image.
+    mixed = (image >> 1) + (colours >> 1) + (image & colours & 1)
+    return np.where(shown[..., None], mixed, image)
+
+
+def contact_sheet(
+    pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], *, columns: int = 0
+) -> NDArray[np.uint8]:
+    """Lay pictures of one size out in rows, each under its caption.
+
+    Parameters
+    ----------
+    pictures : sequence of uint8 arrays (y, x, 3)
+        RGB, all of the same shape.
+    captions : sequence of str
+        One per picture.
+    columns : int
+        Pictures per row; 0 makes the sheet about as wide as high.
+
+    Returns
+    -------
+    uint8 array (rows * (y + CAPTION_HEIGHT), columns * x, 3)
+        RGB on white.
+    """
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = pictures[0].shape[:2]
+    step = height + CAPTION_HEIGHT
+    sheet = np.full((rows * step, columns * width, 3), 255, np.uint8)
+    for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(place, columns)
+        cell = sheet[row * step : (row + 1) * step, column * width : (column + 1) * width]
+        cell[:CAPTION_HEIGHT] = _caption(caption, width)
+        cell[CAPTION_HEIGHT:] = picture
+    return sheet
+
+
+def _caption(text: str, width: int) -> NDArray[np.uint8]:
+    """Draw one line of text, black on white, cut off at the width."""
+    from PIL import Image, ImageDraw, ImageFont  # knows more letters than OpenCV's ASCII
+
+    strip = Image.new("RGB", (width, CAPTION_HEIGHT), "white")
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(strip).text((6, 3), text, fill="black", font=font)
+    return np.asarray(strip)
