@@ -6,9 +6,11 @@ sub-pixel coordinates in pixels, x before y as OpenCV does.
 
 from __future__ import annotations
 
-import cv2
+
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.opencv import cv2
 
 __all__ = ["Canvas", "Points", "blank", "blob_outline", "fill", "smooth_noise", "stroke", "wander"]
 

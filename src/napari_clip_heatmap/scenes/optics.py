@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes.canvas import smooth_noise, wander, blank, stroke
 
 __all__ = ["absorb", "expose", "fluoresce", "tissue"]

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-import cv2
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.errors import SceneError
 from napari_clip_heatmap.scenes.canvas import blob_outline, blank, fill
 from napari_clip_heatmap.scenes.layout import scatter, territories

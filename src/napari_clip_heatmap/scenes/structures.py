@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import cv2
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes.canvas import (
     Canvas,
     Points,

@@ -1,0 +1,8 @@
+"""Does a heatmap lie on what its prompt names? Measured where the truth is known."""
+
+from __future__ import annotations
+
+from napari_clip_heatmap.evaluation.report import Report
+from napari_clip_heatmap.evaluation.run import evaluate
+
+__all__ = ["Report", "evaluate"]

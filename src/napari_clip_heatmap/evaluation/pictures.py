@@ -1,0 +1,50 @@
+"""One picture per class: examples with their heatmaps, to look at before believing a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.api import encode
+from napari_clip_heatmap.imaging.opencv import cv2
+from napari_clip_heatmap.scenes import CLASSES, draw
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+__all__ = ["write_examples"]
+
+_SIDE = 256
+_EXAMPLES = 6
+_GAP = 4
+
+
+def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
+    """Write ``example_CLASS.png``: scenes that show the class above their heatmaps.
+
+    The outline of the truth is drawn on the heatmap in white.
+    """
+    for name in CLASSES:
+        columns, number = [], 0
+        while len(columns) < _EXAMPLES:
+            scene = draw(seed + number, (_SIDE, _SIDE))
+            number += 1
+            if scene.masks.get(name, np.zeros(1)).sum() > _SIDE:
+                heat = encode(model, scene.image).heatmaps(CLASSES).jet()[CLASSES.index(name)]
+                columns.append(_column(scene.image, heat, scene.masks[name]))
+        iio.imwrite(folder / f"example_{name.replace(' ', '_')}.png", np.hstack(columns))
+
+
+def _column(
+    image: NDArray[np.uint8], heat: NDArray[np.uint8], mask: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    outlines, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
+    drawn = cv2.drawContours(heat.copy(), outlines, -1, (255, 255, 255), 1)
+    stacked = np.vstack([image, np.zeros((_GAP, _SIDE, 3), np.uint8), drawn])
+    return np.pad(stacked, ((0, 0), (0, _GAP), (0, 0)))

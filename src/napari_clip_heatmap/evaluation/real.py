@@ -1,0 +1,102 @@
+"""Heatmaps against real images with truth, from a folder on the user's disk.
+
+The folder holds ``nuclei/`` (``KIND_ID.png`` beside ``KIND_ID_labels.png``, 0 = background) or
+``blood/`` (``boxes.json``: file name -> list of ``{"name", "box": [x0, y0, x1, y1]}``), or both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.api import encode
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.evaluation.auroc import auroc
+from napari_clip_heatmap.evaluation.scores import Scores
+from napari_clip_heatmap.scenes import CLASSES
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+__all__ = ["BLOOD_NAMES", "count_real", "evaluate_blood", "evaluate_nuclei", "label_pairs"]
+
+BLOOD_NAMES = {"RBC": "red blood cells", "WBC": "white blood cells", "Platelets": "platelets"}
+"""Name in ``boxes.json`` -> prompt."""
+
+
+def label_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Return the images of ``folder`` that have labels, each with its labels, sorted."""
+    labels = sorted(folder.glob("*_labels.png"))
+    return [(path.with_name(path.name.replace("_labels", "")), path) for path in labels]
+
+
+def count_real(data: Path) -> int:
+    """Return how many images will be looked at.
+
+    Raises
+    ------
+    ImageError
+        If the folder has neither of the two.
+    """
+    count = len(label_pairs(data / "nuclei")) + len(_boxes(data / "blood"))
+    if not count:
+        msg = (
+            f"'{data}' holds no images with truth. Expected 'nuclei/KIND_ID.png' beside "
+            "'nuclei/KIND_ID_labels.png', or 'blood/boxes.json' with the pictures it names."
+        )
+        raise ImageError(msg)
+    return count
+
+
+def evaluate_nuclei(model: ClipModel, folder: Path, progress: Callable[[], None]) -> Scores:
+    """Return the AUROC of "nuclei", relative among all classes, by kind of image."""
+    found: dict[str, list[float]] = {}
+    for image, labels in label_pairs(folder):
+        kind = image.name.split("_")[0]
+        inside = iio.imread(labels) > 0
+        values = encode(model, iio.imread(image)).heatmaps(CLASSES).values
+        nuclei = values[CLASSES.index("nuclei")]
+        found.setdefault(kind, []).append(auroc(nuclei[inside], nuclei[~inside]))
+        progress()
+    return Scores.collect(found)
+
+
+def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None]) -> Scores:
+    """Return the AUROC of each blood class, pixels in its boxes against the rest."""
+    found: dict[str, list[float]] = {name: [] for name in BLOOD_NAMES.values()}
+    for file, boxes in _boxes(folder).items():
+        image = iio.imread(folder / file)
+        values = encode(model, image).heatmaps(CLASSES).values
+        for name, inside in _masks(boxes, image.shape[:2]):
+            own = values[CLASSES.index(name)]
+            found[name].append(auroc(own[inside], own[~inside]))
+        progress()
+    return Scores.collect(found)
+
+
+def _boxes(folder: Path) -> dict[str, list[dict[str, object]]]:
+    path = folder / "boxes.json"
+    if not path.is_file():
+        return {}
+    boxes: dict[str, list[dict[str, object]]] = json.loads(path.read_text())
+    return boxes
+
+
+def _masks(
+    boxes: list[dict[str, object]], size: tuple[int, int]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each class that has boxes, and not the whole image, with the pixels in them."""
+    for short, name in BLOOD_NAMES.items():
+        inside = np.zeros(size, bool)
+        for box in boxes:
+            if box["name"] == short:
+                left, top, right, bottom = np.asarray(box["box"], int).clip(0)
+                inside[top:bottom, left:right] = True
+        if inside.any() and not inside.all():
+            yield name, inside

@@ -1,0 +1,104 @@
+"""The evaluation as one record, and as the text and the numbers that go to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_clip_heatmap.evaluation.drawn import DrawnResult
+from napari_clip_heatmap.evaluation.scores import Scores
+from napari_clip_heatmap.scenes import CLASSES
+
+__all__ = ["NUCLEI_TARGETS", "BLOOD_TARGETS", "Report"]
+
+NUCLEI_TARGETS = {"fluorescence": 0.95, "stained": 0.85, "brightfield": 0.92}
+"""Kind of real image -> median AUROC of "nuclei" that a useful model reaches."""
+BLOOD_TARGETS = {"white blood cells": 0.95, "platelets": 0.80, "red blood cells": 0.80}
+"""Class -> mean AUROC on real smears that a useful model reaches."""
+_OTHERS_MEDIAN, _OTHERS_WORST, _ALL_MEDIAN = 0.97, 0.92, 0.92
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured; `str` gives the tables.
+
+    Attributes
+    ----------
+    model : mapping
+        Where the model came from, as JSON-able values.
+    drawn : DrawnResult
+        On drawn scenes.
+    nuclei, blood : Scores or None
+        On real images, where there were any.
+    """
+
+    model: dict[str, object]
+    drawn: DrawnResult
+    nuclei: Scores | None
+    blood: Scores | None
+
+    def __str__(self) -> str:
+        """Return the report as Markdown."""
+        return "\n".join(self._lines())
+
+    def write(self, folder: Path) -> None:
+        """Write ``report.md`` and ``report.json`` into ``folder``."""
+        (folder / "report.md").write_text(f"{self}\n", encoding="utf-8")
+        values = {
+            "model": self.model,
+            "drawn": {
+                "against_others": dict(self.drawn.against_others.values),
+                "against_all": dict(self.drawn.against_all.values),
+                "confusion": self.drawn.confusion.tolist(),
+                "classes": list(CLASSES),
+            },
+            "nuclei": None if self.nuclei is None else dict(self.nuclei.values),
+            "blood": None if self.blood is None else dict(self.blood.values),
+        }
+        (folder / "report.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# Heatmaps of {self.model.get('name')} against the truth"
+        yield "\nAUROC: 0.5 knows nothing, 1 is without a fault. Relative maps among all classes.\n"
+        yield from self._drawn_lines()
+        yield from self._confusion_lines()
+        if self.nuclei is not None:
+            yield "\n## Real images, `nuclei`\n"
+            yield from _table(self.nuclei, NUCLEI_TARGETS, use_median=True)
+        if self.blood is not None:
+            yield "\n## Real blood smears, pixels in the boxes against the rest\n"
+            yield from _table(self.blood, BLOOD_TARGETS, use_median=False)
+
+    def _drawn_lines(self) -> Iterator[str]:
+        others, everything = self.drawn.against_others, self.drawn.against_all
+        yield "## Drawn scenes\n"
+        yield "| class | against the other classes | against all pixels | scenes |"
+        yield "|---|---|---|---|"
+        for name in everything.values:
+            other = f"{others.mean(name):.3f}" if name in others.values else "-"
+            n_scenes = len(everything.values[name])
+            yield f"| {name} | {other} | {everything.mean(name):.3f} | {n_scenes} |"
+        yield (
+            f"\nMedian {others.median_of_means():.3f} (target {_OTHERS_MEDIAN}), "
+            f"worst {others.worst_mean():.3f} (target {_OTHERS_WORST}); against all pixels "
+            f"median {everything.median_of_means():.3f} (target {_ALL_MEDIAN})."
+        )
+
+    def _confusion_lines(self) -> Iterator[str]:
+        yield "\n## Confusion: share of a class's pixels at which a prompt's map is the highest\n"
+        yield "| is \\ answers | " + " | ".join(CLASSES) + " |"
+        yield "|---" * (len(CLASSES) + 1) + "|"
+        for name, row in zip(CLASSES, self.drawn.confusion, strict=True):
+            yield f"| {name} | " + " | ".join(f"{share:.2f}" for share in row) + " |"
+
+
+def _table(scores: Scores, targets: dict[str, float], *, use_median: bool) -> Iterator[str]:
+    yield "| what | median | mean | worst | images | target |"
+    yield "|---|---|---|---|---|---|"
+    measure = "median" if use_median else "mean"
+    for name, found in scores.values.items():
+        target = f"{measure} {targets[name]}" if name in targets else "-"
+        figures = f"{scores.median(name):.3f} | {scores.mean(name):.3f} | {min(found):.3f}"
+        yield f"| {name} | {figures} | {len(found)} | {target} |"
