@@ -1,1 +1,60 @@
-"""Text-based decomposition of CLIP image embeddings as heatmaps: napari, Python and shell."""
+"""Text-based decomposition of CLIP image embeddings as heatmaps, for napari, scripts and the shell.
+
+>>> import napari_clip_heatmap as nch
+>>> model = nch.load_model("demo")
+>>> maps = nch.encode(model, image).heatmaps(["nuclei", "filaments"])
+
+Public names are looked up on first use: importing the package imports nothing else.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
+if TYPE_CHECKING:
+    from napari_clip_heatmap.api import decompose, encode, load_model, token_map
+    from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+
+    __version__: str
+
+__all__ = [
+    "Cancelled",
+    "ClipHeatmapError",
+    "Encoding",
+    "Heatmaps",
+    "__version__",
+    "decompose",
+    "encode",
+    "load_model",
+    "token_map",
+]
+
+_HOMES = {
+    "Cancelled": "errors",
+    "ClipHeatmapError": "errors",
+    "Encoding": "pipeline.encoding",
+    "Heatmaps": "pipeline.heatmaps",
+    "decompose": "api",
+    "encode": "api",
+    "load_model": "api",
+    "token_map": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-clip-heatmap")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

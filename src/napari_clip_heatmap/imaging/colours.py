@@ -1,0 +1,51 @@
+"""Heatmap values as pictures: each map's own range, and the jet colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.opencv import cv2
+
+__all__ = ["jet", "min_max"]
+
+
+def min_max(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale each map to 0..1 by its own smallest and largest finite value.
+
+    Parameters
+    ----------
+    values : float32 (map, y, x)
+        NaN where there is nothing to show; it stays NaN and has no say in the range.
+
+    Returns
+    -------
+    float32 (map, y, x)
+        A map that is the same everywhere says nothing: 0 everywhere.
+    """
+    low = np.fmin.reduce(values, axis=(1, 2), keepdims=True)
+    span = np.fmax.reduce(values, axis=(1, 2), keepdims=True) - low
+    span[~(span > 0)] = 1
+    unit: NDArray[np.float32] = (values - low) / span
+    return unit
+
+
+def jet(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colour maps with OpenCV's JET: dark blue at 0, dark red at 1, black where NaN.
+
+    Parameters
+    ----------
+    unit : float32 (map, y, x)
+        Values in 0..1, or NaN.
+
+    Returns
+    -------
+    uint8 (map, y, x, 3)
+        Red, green, blue.
+    """
+    shown = np.isfinite(unit)
+    levels = np.rint(np.where(shown, unit, 0) * 255).astype(np.uint8)
+    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_JET)
+    colours: NDArray[np.uint8] = table.reshape(256, 3)[:, ::-1][levels]
+    colours[~shown] = 0
+    return colours

@@ -1,0 +1,172 @@
+"""The one patch lattice of an image: where its cells lie, and which tile covers which cells.
+
+Two pixel grids meet here. *Image pixels* are the user's. *Working pixels* are those the model
+looks at: the image, averaged down by a factor. A lattice cell is one patch of the model, so `patch`
+working pixels wide. Pixel ``i`` is the interval ``[i, i + 1)``, its centre ``i + 0.5``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Axis", "Lattice", "plan_axis", "plan_lattice"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the lattice.
+
+    The cells cover the image with less than one patch to spare, the spare half on either side. All
+    tiles start on a cell, so patches of overlapping tiles coincide. A tile that is larger than the
+    image starts before cell 0; what lies outside the image is its reflection, only ever context.
+
+    Parameters
+    ----------
+    image : int
+        Length of the user's image, in image pixels.
+    working : int
+        The same length in working pixels.
+    patch, tile : int
+        Width of a patch and of the model's input, in working pixels.
+    starts : tuple of int
+        First cell of each tile, ascending.
+    """
+
+    image: int
+    working: int
+    patch: int
+    tile: int
+    starts: tuple[int, ...]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells that it takes to cover the image."""
+        return -(-self.working // self.patch)
+
+    @property
+    def cells_per_tile(self) -> int:
+        """Number of whole patches in a tile."""
+        return self.tile // self.patch
+
+    @property
+    def lead(self) -> int:
+        """Working pixels of cell 0 that lie before the image."""
+        return (self.n_cells * self.patch - self.working) // 2
+
+    def pixels(self, tile: int) -> range:
+        """Return the working pixels a tile looks at; those outside the image are reflections."""
+        first = self.starts[tile] * self.patch - self.lead
+        return range(first, first + self.tile)
+
+    def cells(self, tile: int) -> tuple[slice, slice]:
+        """Return the cells a tile covers: counted on the lattice, and counted in the tile."""
+        start = self.starts[tile]
+        first, stop = max(start, 0), min(start + self.cells_per_tile, self.n_cells)
+        return slice(first, stop), slice(first - start, stop - start)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """Share of each tile in each cell, (tile, n_cells); sums to 1 over tiles.
+
+        A Hann window taken at cell centres, so never zero: where one tile alone covers a cell, as
+        at the border of the image, its share is exactly 1.
+        """
+        centres = (np.arange(self.cells_per_tile) + 0.5) / self.cells_per_tile
+        window = np.sin(np.pi * centres) ** 2
+        shares = np.zeros((len(self.starts), self.n_cells))
+        for tile in range(len(self.starts)):
+            on_lattice, in_tile = self.cells(tile)
+            shares[tile, on_lattice] = window[in_tile]
+        shares /= shares.sum(axis=0)
+        return shares.astype(np.float32)
+
+    def cell_positions(self) -> NDArray[np.float64]:
+        """Return the centre of each image pixel, (image,), in cells from the centre of cell 0.
+
+        Exact for any ratio of image to working pixels, and clamped to the outermost cell centres.
+        """
+        centres = (np.arange(self.image) + 0.5) * (self.working / self.image)
+        return np.clip((centres + self.lead) / self.patch - 0.5, 0, self.n_cells - 1)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The lattice of an image, and its tiles: every pair of a row tile and a column tile."""
+
+    y: Axis
+    x: Axis
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the user's image, in image pixels."""
+        return self.y.image, self.x.image
+
+    @property
+    def working_shape(self) -> tuple[int, int]:
+        """Height and width of what the model looks at, in working pixels."""
+        return self.y.working, self.x.working
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the lattice, in cells."""
+        return self.y.n_cells, self.x.n_cells
+
+    @property
+    def tiles(self) -> tuple[tuple[int, int], ...]:
+        """Each tile as (row, column), row by row."""
+        return tuple(
+            (row, column)
+            for row in range(len(self.y.starts))
+            for column in range(len(self.x.starts))
+        )
+
+
+def plan_axis(image: int, working: int, *, patch: int, tile: int, overlap: float) -> Axis:
+    """Cover one axis with as few tiles as the overlap allows, spread evenly over whole cells.
+
+    Parameters
+    ----------
+    image, working : int
+        Length of the axis in image pixels and in working pixels, each at least 1.
+    patch, tile : int
+        Width of a patch and of the model's input, in working pixels.
+    overlap : float
+        Smallest share of a tile that its neighbour covers too, in [0, 1).
+    """
+    n_cells = -(-working // patch)
+    per_tile = tile // patch
+    spare = n_cells - per_tile
+    if spare <= 0:
+        return Axis(image, working, patch, tile, (-(-spare // 2),))
+    # 1e-9: 10 * (1 - 0.9) is 0.9999999999999998 in floating point, and means 1.
+    stride = max(1, math.floor(per_tile * (1 - overlap) + 1e-9))
+    steps = -(-spare // stride)
+    starts = tuple((step * spare) // steps for step in range(steps + 1))
+    return Axis(image, working, patch, tile, starts)
+
+
+def plan_lattice(
+    image_shape: tuple[int, int],
+    working_shape: tuple[int, int],
+    *,
+    patch: tuple[int, int],
+    tile: tuple[int, int],
+    overlap: float,
+) -> Lattice:
+    """Cover both axes; see `plan_axis`. Every pair is (y, x)."""
+    y, x = (
+        plan_axis(
+            image_shape[axis],
+            working_shape[axis],
+            patch=patch[axis],
+            tile=tile[axis],
+            overlap=overlap,
+        )
+        for axis in (0, 1)
+    )
+    return Lattice(y, x)

@@ -1,0 +1,79 @@
+"""Cut tiles out of an image, and lay what the model said of them on the lattice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.lattice import Lattice
+
+__all__ = ["ArraySource", "Source", "lay_tile", "read_tile", "reflect"]
+
+
+class Source(Protocol):
+    """Where tiles are read from: anything that can give a rectangle of working pixels."""
+
+    def read(self, y: slice, x: slice) -> NDArray[np.float32]:
+        """Return the colours, float32 (y, x, 3) in 0..1, of a rectangle inside the image."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """An image in memory, float32 (y, x, 3) in 0..1."""
+
+    rgb: NDArray[np.float32]
+
+    def read(self, y: slice, x: slice) -> NDArray[np.float32]:
+        """Return a view of a rectangle, (y, x, 3)."""
+        return self.rgb[y, x]
+
+
+def reflect(positions: range, length: int) -> NDArray[np.intp]:
+    """Map positions on an endless line to an axis mirrored at both ends, as often as it takes.
+
+    The outermost pixel is repeated (``c b a | a b c | c b a``), so even an axis of length 1 works.
+    """
+    folded = np.asarray(positions) % (2 * length)
+    mirrored: NDArray[np.intp] = np.minimum(folded, 2 * length - 1 - folded)
+    return mirrored
+
+
+def read_tile(source: Source, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
+    """Return what the model looks at in one tile, float32 (tile_y, tile_x, 3) in 0..1.
+
+    Only pixels that the tile needs are read; beyond the image it sees the image's reflection.
+    """
+    y = reflect(lattice.y.pixels(tile[0]), lattice.y.working)
+    x = reflect(lattice.x.pixels(tile[1]), lattice.x.working)
+    block = source.read(slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1))
+    return block[np.ix_(y - y.min(), x - x.min())]
+
+
+def lay_tile(
+    total: NDArray[np.float32],
+    lattice: Lattice,
+    tile: tuple[int, int],
+    tokens: NDArray[np.float32],
+) -> None:
+    """Add a tile's tokens to the lattice, weighted; after all tiles the weights of a cell sum to 1.
+
+    Parameters
+    ----------
+    total : float32 (grid_y, grid_x, d_embed)
+        The lattice, zeros at first; changed in place.
+    lattice : Lattice
+    tile : (row, column)
+    tokens : float32 (cells_y, cells_x, d_embed)
+        What the model said of this tile, per patch.
+    """
+    (row, column), (y, y_in_tile), (x, x_in_tile) = (
+        tile,
+        lattice.y.cells(tile[0]),
+        lattice.x.cells(tile[1]),
+    )
+    weights = lattice.y.weights[row, y, np.newaxis] * lattice.x.weights[column, x]
+    total[y, x] += weights[..., np.newaxis] * tokens[y_in_tile, x_in_tile]
