@@ -16,6 +16,7 @@ __all__ = [
     "OutputError",
     "PromptError",
     "SceneError",
+    "SettingsError",
     "UnsupportedModelError",
 ]
 
@@ -54,6 +55,10 @@ class PromptError(ClipHeatmapError, ValueError):
 
 class SceneError(ClipHeatmapError, ValueError):
     """A drawn scene was asked for with settings that cannot be met."""
+
+
+class SettingsError(ClipHeatmapError, ValueError):
+    """A setting lies outside what is accepted."""
 
 
 class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - no error: it was asked for
