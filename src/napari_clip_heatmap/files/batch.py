@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+    from napari_clip_heatmap.pipeline.scores import Score
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -58,7 +60,7 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
-    score: Literal["relative", "absolute", "contrast"] = "relative"
+    score: Score = "relative"
     baseline: tuple[str, ...] = ()
     downsample: float | Literal["auto"] = "auto"
 
@@ -182,7 +184,7 @@ def write_heatmaps(
         overlays = _overlays(image, maps)
         try:
             _write_images(request.output, names, maps, overlays)
-            record["images"].append(_entry(source, image, names, maps))
+            record["images"].append(_entry(source, image, encoding, names, maps))
             write_record(request.output, record)
         except OSError as error:
             raise OutputError(
@@ -239,13 +241,18 @@ def _write_images(
         imageio.imwrite(folder / _overlay(name), picture)
 
 
-def _entry(source: Path, image: NDArray[Any], names: list[str], maps: Heatmaps) -> dict[str, Any]:
+def _entry(
+    source: Path, image: NDArray[Any], encoding: Encoding, names: list[str], maps: Heatmaps
+) -> dict[str, Any]:
     """Record one image and its results."""
+    seen = encoding.describe()
+    del seen["model"]  # told once for all images
     return {
         "source": str(source.resolve()),
         "sha256": sha256_of(source),
         "shape": list(image.shape),
         "dtype": str(image.dtype),
+        "encoding": seen,
         "baseline": list(maps.baseline),
         "notes": list(maps.notes),
         "results": [

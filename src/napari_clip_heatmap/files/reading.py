@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def read_image(path: Path) -> NDArray[Any]:
     Parameters
     ----------
     path : Path
-        A TIFF (any bit depth), a NumPy ``.npy``, or whatever imageio reads (PNG, JPEG, BMP ...).
+        A TIFF (any bit depth), a NumPy ``.npy``, or whatever Pillow reads (PNG, JPEG, BMP ...).
 
     Returns
     -------
@@ -46,15 +47,13 @@ def read_image(path: Path) -> NDArray[Any]:
             return _read_tiff(path)
         if ending == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
-        import imageio.v3 as imageio  # deferred: 0.1 s that a TIFF does not need
-
-        return np.asarray(imageio.imread(path))
-    except (OSError, ValueError, EOFError, SyntaxError, IndexError) as error:
-        # SyntaxError is what Pillow calls a broken PNG; IndexError, tifffile an empty TIFF.
+        return _read_picture(path)
+    except (OSError, ValueError, EOFError, SyntaxError, IndexError, struct.error) as error:
+        # Pillow says SyntaxError for a broken PNG; tifffile the last two for a truncated TIFF.
         reason = " ".join(str(error).split())
         raise ImageError(
-            f"'{path}' could not be read as an image ({reason}); accepted are TIFF, PNG, JPEG, NPY "
-            "and what imageio reads; save it as one of these"
+            f"'{path}' could not be read as an image ({reason}); accepted are TIFF, NPY, PNG, JPEG "
+            "and what Pillow reads; save it as one of these"
         ) from error
 
 
@@ -69,3 +68,14 @@ def _read_tiff(path: Path) -> NDArray[Any]:
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
     return pixels
+
+
+def _read_picture(path: Path) -> NDArray[Any]:
+    """Read with Pillow alone: imageio's search through its older plugins takes long and warns."""
+    import imageio.v3 as imageio  # deferred, as a TIFF does not need it
+    from PIL import Image
+
+    try:
+        return np.asarray(imageio.imread(path, plugin="pillow"))
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error

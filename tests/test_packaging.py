@@ -1,0 +1,153 @@
+"""What a user installs: every way of installing leads napari to the manifest and the model."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+ROOT = Path(__file__).parents[1]
+NAME = "napari-clip-heatmap"
+MEGABYTE = 2**20
+
+DISCOVER = f"""
+import importlib.util, json
+from importlib.metadata import version
+from npe2 import PluginManifest
+found = [r for r in PluginManifest.discover() if r.manifest and r.manifest.name == {NAME!r}]
+manifest = found[0].manifest
+print(json.dumps({{
+    "widgets": [w.display_name for w in manifest.contributions.widgets],
+    "samples": [s.key for s in manifest.contributions.sample_data],
+    "package": importlib.util.find_spec("napari_clip_heatmap").origin,
+    "version": manifest.package_version,
+}}))
+"""
+
+
+def run(*command: str | Path, **options: object) -> str:
+    """Run a program, and show what it said where it fails."""
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def discover(*paths: Path) -> dict[str, object]:
+    """What npe2 finds in a fresh interpreter that looks into `paths` first."""
+    code = f"import sys; sys.path[:0] = {[str(path) for path in paths]}\n{DISCOVER}"
+    return json.loads(run(sys.executable, "-W", "ignore", "-c", code, cwd=ROOT.parent))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A wheel built from the tree, and one built from the source archive."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = (sys.executable, "-m", "build", "--no-isolation", "--outdir")
+    run(*build, folder / "direct", "--wheel", ROOT)
+    run(*build, folder / "through", ROOT)  # the source archive, then the wheel from it
+    return {
+        "wheel": next((folder / "direct").glob("*.whl")),
+        "wheel from sdist": next((folder / "through").glob("*.whl")),
+        "sdist": next((folder / "through").glob("*.tar.gz")),
+    }
+
+
+def test_this_environment_knows_the_plugin() -> None:
+    found = discover()
+    assert found["widgets"] == ["CLIP Heatmap"]
+    assert found["version"] == version(NAME)
+
+
+@pytest.mark.parametrize("kind", ["wheel", "wheel from sdist"])
+def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path: Path) -> None:
+    install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index")
+    run(*install, "--target", tmp_path, built[kind])
+    found = discover(tmp_path)
+    assert Path(str(found["package"])).is_relative_to(tmp_path)
+    assert found["widgets"] == ["CLIP Heatmap"]
+    assert found["samples"] == ["drawn_scene", "stained_tissue"]
+    assert (tmp_path / "napari_clip_heatmap" / "py.typed").is_file()
+    assert built[kind].stat().st_size <= 15 * MEGABYTE
+
+
+def test_the_source_archive_is_complete(built: dict[str, Path]) -> None:
+    with tarfile.open(built["sdist"]) as archive:
+        inside = {member.name.split("/", 1)[1]: member for member in archive.getmembers()}
+    for name in ("LICENSE", "README.md", "CHANGELOG.md", "tests/test_packaging.py"):
+        assert inside[name].isfile(), name
+    link = inside["napari.yaml"]
+    assert link.isfile() or link.linkname == "src/napari_clip_heatmap/napari.yaml"
+
+
+def test_the_manifest_at_the_top_is_the_package_s() -> None:
+    shown = ROOT / "napari.yaml"
+    assert shown.read_bytes() == (ROOT / "src/napari_clip_heatmap/napari.yaml").read_bytes()
+
+
+def test_every_command_of_the_manifest_exists() -> None:
+    manifest = PluginManifest.from_file(ROOT / "napari.yaml")
+    for command in manifest.contributions.commands or ():
+        module, _, attribute = str(command.python_name).partition(":")
+        assert callable(getattr(importlib.import_module(module), attribute)), command.id
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert version(NAME) == project["version"], "reinstall the package"
+    others = [
+        path.relative_to(ROOT)
+        for path in ROOT.glob("src/**/*.py")
+        if f'"{project["version"]}"' in path.read_text(encoding="utf-8")
+    ]
+    assert not others
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {project['version']}" in changelog
+
+
+def test_no_qt_in_the_base_and_no_upper_pins() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        assert not re.search(r"(?i)pyqt|pyside|\[|<|==|~=", requirement), requirement
+    assert project["optional-dependencies"]["all"] == ["napari[all]"]
+    assert "Framework :: napari" in project["classifiers"]
+
+
+def test_the_readme_has_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert 'python -m pip install -e ".[all]" && clip-heatmap demo\n' in readme
+    assert 'python -m pip install -e ".[all,test]" && python -m pytest\n' in readme
+
+
+def test_the_readme_shows_pictures_by_full_address() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", readme)
+    assert pictures
+    for address in pictures:
+        name = re.fullmatch(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/main/(.+)", address)
+        assert name, address
+        assert (ROOT / name[1]).is_file(), f"{name[1]} is not in the tree"
+
+
+def test_nothing_of_one_machine_is_in_the_tree() -> None:
+    machine = re.compile(r"(?<![\w.])/(?:work|farm|root|home|Users)/\w|\bpy(?:pi|thonhosted)\.org")
+    folders = ("src", "tests", "training", "benchmarks", "docs", ".ci")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    written = {".py", ".md", ".toml", ".yaml", ".json", ""}
+    found = [
+        f"{path.relative_to(ROOT)}: {hit}"
+        for path in (*paths, *ROOT.glob("*"))
+        if path.is_file() and path.suffix in written
+        for hit in machine.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
