@@ -114,11 +114,11 @@ def demo(
 ) -> None:
     """Open napari with a sample and its heatmaps; without a display, write them as pictures."""
     if not headless:
-        from napari_clip_heatmap._napari import demo as viewer
+        from napari_clip_heatmap._napari.demo import open_demo, why_no_display
 
-        obstacle = viewer.why_no_display()
+        obstacle = why_no_display()
         if obstacle is None:
-            viewer.open_demo()
+            open_demo()
             return
         typer.echo(f"napari cannot open a window here ({obstacle}); writing pictures instead.")
     from napari_clip_heatmap.files.showcase import prepare_showcase, write_showcase
@@ -144,11 +144,12 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     if data is not None and not data.is_dir():
         raise typer.BadParameter(f"there is no folder '{data}'")
-    from napari_clip_heatmap import api, evaluation
+    from napari_clip_heatmap.api import load_model
+    from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = api.load_model(model, device=device)
+    loaded = load_model(model, device=device)
     with _progress("Evaluating") as advance:
-        report = evaluation.evaluate(
+        report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
         )
     typer.echo(str(report))
@@ -157,11 +158,11 @@ def evaluate(
 
 def _execute(request: Request) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
-    from napari_clip_heatmap import api
+    from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = api.load_model(request.model, device=request.device)
+        loaded = load_model(request.model, device=request.device)
         yield from write_heatmaps(loaded, request, advance)
 
 

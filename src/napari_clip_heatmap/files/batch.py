@@ -166,16 +166,21 @@ def write_heatmaps(
     ------
     ImageError
         If an image cannot be read or has no shape that can be looked at; the message names it.
+    PromptError
+        If the prompts, the score and its baseline do not go together.
     OutputError
         If the disk refuses a file.
     """
-    from napari_clip_heatmap import api
+    from napari_clip_heatmap.api import encode
+    from napari_clip_heatmap.pipeline.scores import plan_scoring
 
+    # A mistake in the words is told before the first image costs its time.
+    plan_scoring(model.text, request.prompts, request.score, request.baseline)
     record = new_record(request.settings(), model.describe())
     for source, names in request.names().items():
         image = read_image(source)
         try:
-            encoding = api.encode(model, image, downsample=request.downsample, progress=progress)
+            encoding = encode(model, image, downsample=request.downsample, progress=progress)
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
         maps = encoding.heatmaps(

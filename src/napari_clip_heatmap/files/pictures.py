@@ -40,7 +40,8 @@ def overlay(
     image = np.rint(np.clip(rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
     # The average of two bytes, rounded down, with no wider copy of a large image.
     mixed = (image >> 1) + (colours >> 1) + (image & colours & 1)
-    return np.where(shown[..., None], mixed, image)
+    mixed[~shown] = image[~shown]
+    return mixed
 
 
 def contact_sheet(
