@@ -39,7 +39,7 @@ def begin_demo(viewer: napari.Viewer) -> HeatmapWidget:
         At work.
     """
     viewer.open_sample(PLUGIN, "drawn_scene")
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")
+    widget: HeatmapWidget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")[1]
     widget["prompts"].value = list(SAMPLE_PROMPTS)
     widget.start()
     return widget

@@ -39,7 +39,7 @@ def overlay(
     """
     image = np.rint(np.clip(rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
     # The average of two bytes, rounded down, with no wider copy of a large image.
-    mixed = (image >> 1) + (colours >> 1) + (image & colours & 1)
+    mixed: NDArray[np.uint8] = (image >> 1) + (colours >> 1) + (image & colours & 1)
     mixed[~shown] = image[~shown]
     return mixed
 

@@ -1,0 +1,100 @@
+"""A model of a few lines, so that the GUI is tested without a transformer."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from napari.utils.notifications import notification_manager
+
+from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.pipeline.encode import encode
+
+
+class ColourText:
+    """Each prompt has a direction of its own: red, green, blue, and others by their length."""
+
+    colours = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
+
+    def encode(self, prompts):
+        rows = [self.colours.get(p, (1, len(p), len(p) ** 2)) for p in prompts]
+        return torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float32), dim=-1)
+
+    def unread_words(self, prompt):
+        return tuple(prompt.split()[20:])
+
+    def unknown_words(self, prompt):
+        return ()
+
+
+class ColourModel:
+    """The share of a patch is its mean colour."""
+
+    name = "colours"
+    device = torch.device("cpu")
+    image_size, patch_size, d_embed = (32, 32), (8, 8), 3
+
+    def __init__(self):
+        self.text = ColourText()
+        self.gate = threading.Event()  # closed, it holds the next batch of tiles back
+        self.gate.set()
+        self.batches = 0
+
+    def preprocess(self, tiles):
+        return torch.as_tensor(tiles).movedim(-1, 1)
+
+    def token_map(self, batch):
+        assert self.gate.wait(20)
+        self.batches += 1
+        tokens = torch.nn.functional.avg_pool2d(batch, 8).movedim(1, -1) / 16
+        return SimpleNamespace(tokens=tokens, representation=tokens.sum((1, 2)) + 1e-3)
+
+    def describe(self):
+        return {"name": self.name, "weights_sha256": "0" * 64, "device": "cpu"}
+
+
+@pytest.fixture
+def model():
+    model = ColourModel()
+    yield model
+    model.gate.set()
+
+
+@pytest.fixture
+def loads():
+    """The names of the models that were loaded."""
+    return []
+
+
+@pytest.fixture
+def session(model, loads):
+    def load_model(name, *, device="auto"):
+        loads.append(name)
+        if name == "absent":
+            raise ModelLoadError("there is no model 'absent'; accepted: demo")
+        return model
+
+    def encode_tile_by_tile(*args, **kwargs):
+        return encode(*args, **kwargs, downsample=1, batch_size=1)
+
+    return Session(load_model, encode_tile_by_tile)
+
+
+@pytest.fixture
+def messages():
+    """The notifications shown since the test began."""
+    notification_manager.records.clear()
+    return notification_manager.records
+
+
+@pytest.fixture
+def picture():
+    """A red, a green and a blue stripe, uint8 (96, 120, 3)."""
+    image = np.zeros((96, 120, 3), np.uint8)
+    for channel in range(3):
+        image[:, 40 * channel : 40 * (channel + 1), channel] = 255
+    return image
