@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.captions import vocabulary
+from training.initial import initialise
 
 __all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "save_folder"]
 
@@ -32,7 +33,6 @@ MODEL_CONFIG: dict[str, Any] = {
         "heads": 4,
         "layers": 2,
     },
-    "init_logit_bias": -2.0,
 }
 PREPROCESS_CONFIG: dict[str, Any] = {
     "mean": [0.5, 0.5, 0.5],
@@ -73,7 +73,9 @@ class TextIds:
     def compact_clip(self, config: dict[str, Any]) -> CLIP:
         """Build the model with a token table of just the used rows."""
         text = {**config["text_cfg"], "vocab_size": len(self.used)}
-        return CLIP(**{**config, "text_cfg": text})
+        clip = CLIP(**{**config, "text_cfg": text})
+        initialise(clip.visual)
+        return clip
 
     def expand(self, table: Tensor, n_rows: int) -> Tensor:
         """Return the full token table, zero where nothing was trained."""
@@ -88,8 +90,7 @@ def save_folder(folder: Path, clip: CLIP, heads: nn.Module, ids: TextIds) -> Non
     state = {name: value.detach().clone() for name, value in clip.state_dict().items()}
     table = state["token_embedding.weight"]
     state["token_embedding.weight"] = ids.expand(table, MODEL_CONFIG["text_cfg"]["vocab_size"])
-    scale, bias = heads.image.detach()
-    state["logit_scale"], state["logit_bias"] = scale.clone(), bias.clone()
+    state["logit_scale"] = heads.image.detach().clone()
     half = {name: value.half().contiguous() for name, value in state.items()}
     save_file(half, folder / "open_clip_model.safetensors")
     config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS_CONFIG}

@@ -11,7 +11,7 @@ import torch
 from einops import rearrange
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 __all__ = ["embed"]
 
@@ -50,9 +50,7 @@ def embed(tower: VisionTransformer, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def _tokens(tower: VisionTransformer, images: Tensor) -> Tensor:
     height, width = tower.patch_size
-    patches = rearrange(
-        images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width
-    )
+    patches = rearrange(images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width)
     embedded = patches @ tower.conv1.weight.flatten(1).T
     cls = tower.class_embedding.expand(len(images), 1, -1)
     return torch.cat([cls, embedded], 1) + tower.positional_embedding

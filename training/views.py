@@ -60,7 +60,7 @@ def _views(
 class Batches(IterableDataset[Batch]):
     """An endless stream of batches; every worker draws its own scenes from ``seed``."""
 
-    def __init__(self, seed: int, batch_size: int, side: int) -> None:
+    def __init__(self, seed: tuple[int, ...], batch_size: int, side: int) -> None:
         self._seed = seed
         self._batch_size = batch_size
         self._side = side
@@ -69,7 +69,7 @@ class Batches(IterableDataset[Batch]):
         """Draw scenes and cut views; those of one scene are spread over several batches."""
         torch.set_num_threads(1)
         worker = get_worker_info()
-        rng = np.random.default_rng((self._seed, 0 if worker is None else worker.id))
+        rng = np.random.default_rng((*self._seed, 0 if worker is None else worker.id))
         pool: list[tuple[NDArray[np.uint8], Content]] = []
         scene_side = round(self._side * _SCENE_PER_VIEW)
         while True:

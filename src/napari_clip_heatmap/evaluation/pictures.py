@@ -29,7 +29,8 @@ def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
     The outline of the truth is drawn on the heatmap in white.
     """
     for name in CLASSES:
-        columns, number = [], 0
+        columns: list[NDArray[np.uint8]] = []
+        number = 0
         while len(columns) < _EXAMPLES:
             scene = draw(seed + number, (_SIDE, _SIDE))
             number += 1
@@ -42,9 +43,7 @@ def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
 def _column(
     image: NDArray[np.uint8], heat: NDArray[np.uint8], mask: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    outlines, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-    )
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     drawn = cv2.drawContours(heat.copy(), outlines, -1, (255, 255, 255), 1)
     stacked = np.vstack([image, np.zeros((_GAP, _SIDE, 3), np.uint8), drawn])
     return np.pad(stacked, ((0, 0), (0, _GAP), (0, 0)))

@@ -11,7 +11,7 @@ from napari_clip_heatmap.evaluation.drawn import DrawnResult
 from napari_clip_heatmap.evaluation.scores import Scores
 from napari_clip_heatmap.scenes import CLASSES
 
-__all__ = ["NUCLEI_TARGETS", "BLOOD_TARGETS", "Report"]
+__all__ = ["BLOOD_TARGETS", "NUCLEI_TARGETS", "Report"]
 
 NUCLEI_TARGETS = {"fluorescence": 0.95, "stained": 0.85, "brightfield": 0.92}
 """Kind of real image -> median AUROC of "nuclei" that a useful model reaches."""

@@ -6,7 +6,6 @@ sub-pixel coordinates in pixels, x before y as OpenCV does.
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 

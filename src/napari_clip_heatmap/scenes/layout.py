@@ -1,4 +1,4 @@
-"""Where the objects of each class lie: everywhere mixed, or each class in a territory of its own."""
+"""Where the objects of each class lie: all mixed, or each class in a territory of its own."""
 
 from __future__ import annotations
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.opencv import cv2
-from napari_clip_heatmap.scenes.canvas import smooth_noise, wander, blank, stroke
+from napari_clip_heatmap.scenes.canvas import blank, smooth_noise, stroke, wander
 
 __all__ = ["absorb", "expose", "fluoresce", "tissue"]
 
@@ -28,12 +27,12 @@ def fluoresce(
     for name, signal in signals.items():
         gain = rng.uniform(0.45, 1.0)
         halo = rng.uniform(0, 0.35) * cv2.GaussianBlur(signal, (0, 0), rng.uniform(3, 10))
-        picture += (gain * (signal + halo))[..., None] * np.float32(colours[name])
+        picture += (gain * (signal + halo))[..., None] * np.asarray(colours[name], np.float32)
     haze = rng.uniform(0, 0.14) * (1 + 0.7 * smooth_noise(rng, size, rng.uniform(20, 120)))
     tint = rng.uniform(0.3, 1, 3) if _is_coloured(colours) else np.ones(3)
     # Real cameras are rarely filled: many published 8-bit images end at a fifth of the range.
     exposure = 1.0 if rng.random() < 0.6 else np.exp(rng.uniform(np.log(0.12), 0))
-    return np.float32(exposure * (picture + haze[..., None] * tint))
+    return np.asarray(exposure * (picture + haze[..., None] * tint), np.float32)
 
 
 def _is_coloured(colours: Mapping[str, tuple[float, float, float]]) -> bool:
@@ -52,7 +51,7 @@ def tissue(rng: np.random.Generator, size: tuple[int, int], zoom: float) -> _Pla
             stroke(fibres, path, rng.uniform(1, 6) * zoom, value=int(rng.integers(40, 160)))
         soft = cv2.GaussianBlur(fibres, (0, 0), rng.uniform(1.5, 5) * zoom)
         plane = plane + rng.uniform(0.2, 0.9) * np.asarray(soft, np.float32) / 255
-    return np.float32(plane.clip(0, 1.5))
+    return np.asarray(plane.clip(0, 1.5), np.float32)
 
 
 def absorb(
@@ -62,13 +61,14 @@ def absorb(
     ground: tuple[float, float, float],
 ) -> _Picture:
     """Take light away from a bright ground (Beer-Lambert): ``(y, x, 3)``, 0..1."""
-    depth: _Picture | None = None
+    plane = next(iter(signals.values()))
+    depth = np.zeros((*plane.shape, 3), np.float32)
     for name, signal in signals.items():
-        layer = signal[..., None] * np.float32(absorbances[name])
-        depth = layer if depth is None else depth + layer
-    size = next(iter(signals.values())).shape
-    shade = 1 + rng.uniform(0, 0.06) * smooth_noise(rng, (size[0], size[1]), rng.uniform(60, 200))
-    return np.float32(np.float32(ground) * shade[..., None] * np.exp(-(0.0 if depth is None else depth)))
+        depth += signal[..., None] * np.asarray(absorbances[name], np.float32)
+    height, width = plane.shape
+    mottle = smooth_noise(rng, (height, width), rng.uniform(60, 200))
+    shade = 1 + rng.uniform(0, 0.06) * mottle
+    return np.asarray(np.asarray(ground) * shade[..., None] * np.exp(-depth), np.float32)
 
 
 def expose(rng: np.random.Generator, picture: _Picture, *, sharpest: float) -> NDArray[np.uint8]:
@@ -90,7 +90,9 @@ def expose(rng: np.random.Generator, picture: _Picture, *, sharpest: float) -> N
     if rng.random() < 0.4:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.7).reshape(grain.shape) * 1.6
     read, shot = rng.exponential(0.015), rng.exponential(0.02)
-    picture = picture + grain * (read + shot * np.sqrt(np.maximum(picture, 0)))
+    picture = picture + grain * np.asarray(
+        read + shot * np.sqrt(np.maximum(picture, 0)), np.float32
+    )
     gain, gamma, lift = rng.uniform(0.6, 1.15), rng.uniform(0.75, 1.35), rng.uniform(-0.02, 0.04)
-    picture = np.maximum(picture * gain + lift, 0) ** gamma
-    return np.uint8(np.round(picture.clip(0, 1) * 255))
+    developed = np.maximum(picture * gain + lift, 0) ** gamma
+    return np.asarray(np.round(developed.clip(0, 1) * 255), np.uint8)

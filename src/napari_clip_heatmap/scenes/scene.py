@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.errors import SceneError
-from napari_clip_heatmap.scenes.canvas import blob_outline, blank, fill
+from napari_clip_heatmap.imaging.opencv import cv2
+from napari_clip_heatmap.scenes.canvas import blank, blob_outline, fill
 from napari_clip_heatmap.scenes.layout import scatter, territories
 from napari_clip_heatmap.scenes.optics import absorb, expose, fluoresce, tissue
 from napari_clip_heatmap.scenes.smear import draw_smear
@@ -84,9 +83,7 @@ def draw(
     return _cells(rng, size, shown, kind, zoom or float(np.exp(rng.uniform(-0.6, 0.75))))
 
 
-def _check(
-    size: tuple[int, int], classes: Sequence[str] | None, modality: Modality | None
-) -> None:
+def _check(size: tuple[int, int], classes: Sequence[str] | None, modality: Modality | None) -> None:
     if min(size) < 16:
         msg = f"A scene of {size[0]} x {size[1]} pixels was asked for; it needs 16 x 16 at least."
         raise SceneError(msg)
@@ -121,7 +118,7 @@ def _draw_classes(rng: np.random.Generator, kind: Modality) -> tuple[str, ...]:
     if kind == "smear":
         chosen = rng.random(3) < (0.88, 0.6, 0.65)
         return tuple(np.array(BLOOD_CLASSES)[chosen])
-    n_classes = rng.choice(5, p=[0.05, 0.3, 0.35, 0.22, 0.08])
+    n_classes = rng.choice(5, p=[0.05, 0.4, 0.3, 0.18, 0.07])
     weights = np.ones(len(CELL_CLASSES))
     if kind == "brightfield":
         weights[0] = 4
@@ -243,10 +240,12 @@ def _debris(
     size = picture.shape[:2]
     canvas = blank(size)
     for x, y in scatter(rng, size, 110 * zoom, occupancy=0.5):
-        fill(canvas, blob_outline(rng, (x, y), rng.uniform(6, 25) * zoom), int(rng.integers(30, 120)))
+        fill(
+            canvas, blob_outline(rng, (x, y), rng.uniform(6, 25) * zoom), int(rng.integers(30, 120))
+        )
     haze = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(5, 12) * zoom).astype(np.float32) / 255
     sign = -1 if picture.mean() > 0.5 else 1
-    return np.float32(picture + sign * rng.uniform(0.2, 0.8) * haze[..., None])
+    return np.asarray(picture + sign * rng.uniform(0.2, 0.8) * haze[..., None], np.float32)
 
 
 def _smear(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ _Masks = dict[str, NDArray[np.bool_]]
 def _blurred(canvas: Canvas, sigma: float) -> NDArray[np.float32]:
     """Return the canvas as 0..1, its edges softened over ``sigma`` pixels."""
     soft = cv2.GaussianBlur(canvas, (0, 0), max(sigma, 0.3))
-    return np.asarray(soft, np.float32)[..., None] / 255
+    return np.asarray(soft / 255, np.float32)[..., None]
 
 
 def _tint(rng: np.random.Generator, colour: Sequence[float], spread: float = 0.05) -> _Picture:
@@ -36,7 +35,7 @@ def _tint(rng: np.random.Generator, colour: Sequence[float], spread: float = 0.0
 
 
 def _stain(picture: _Picture, coverage: _Picture, colour: _Picture) -> _Picture:
-    return picture * (1 - coverage) + colour * coverage
+    return np.asarray(picture * (1 - coverage) + colour * coverage, np.float32)
 
 
 def _red_cells(
@@ -92,9 +91,7 @@ def _nucleus_lobes(
         lobe = radius * rng.uniform(0.3, 0.45)
         fill(
             canvas,
-            blob_outline(
-                rng, middle, lobe, elongation=rng.uniform(1, 1.8), angle=turn + np.pi / 2
-            ),
+            blob_outline(rng, middle, lobe, elongation=rng.uniform(1, 1.8), angle=turn + np.pi / 2),
         )
 
 
@@ -105,7 +102,9 @@ def _white_cells(
     body, nucleus = blank(size), blank(size)
     for x, y in centres:
         radius = rng.uniform(25, 38) * zoom
-        fill(body, blob_outline(rng, (x, y), radius, elongation=rng.uniform(1, 1.2), roughness=0.05))
+        fill(
+            body, blob_outline(rng, (x, y), radius, elongation=rng.uniform(1, 1.2), roughness=0.05)
+        )
         _nucleus_lobes(rng, nucleus, (float(x), float(y)), radius)
     nucleus = np.minimum(nucleus, body)
     softness = rng.uniform(0.5, 1.8) * zoom

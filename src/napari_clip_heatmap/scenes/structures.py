@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,7 +57,7 @@ class Structure:
 
 def _finish(signal: Canvas, extent: Canvas | None = None) -> Structure:
     mask = (signal if extent is None else extent) > 100
-    return Structure(signal.astype(np.float32) / 255, mask)
+    return Structure(np.asarray(signal / 255, np.float32), mask)
 
 
 def _brightness(rng: np.random.Generator) -> int:
@@ -88,7 +87,8 @@ def draw_nuclei(
     structure = _finish(canvas, extent)
     grain = smooth_noise(rng, size, rng.uniform(3, 8) * zoom)
     depth = rng.uniform(0, 0.35)
-    return Structure(structure.signal * (1 - depth + depth * grain).clip(0.2, 1), structure.mask)
+    mottled = structure.signal * (1 - depth + depth * grain).clip(0.2, 1)
+    return Structure(np.asarray(mottled, np.float32), structure.mask)
 
 
 def draw_filaments(
@@ -216,11 +216,12 @@ def _honeycomb(size: tuple[int, int], zoom: float, centres: Points) -> list[Poin
     plane.insert([(float(x), float(y)) for x, y in inside])
     facets, middles = plane.getVoronoiFacetList([])
     reach = 30 * zoom
-    outlines = []
+    outlines: list[Points] = []
     for facet, middle in zip(facets, middles, strict=True):
         spokes = np.asarray(facet, np.float32) - middle
         distance = np.linalg.norm(spokes, axis=1, keepdims=True)
-        outlines.append(np.float32(middle + spokes * np.minimum(1, reach / (distance + 1e-6))))
+        cut = spokes * np.minimum(1, reach / (distance + 1e-6))
+        outlines.append(np.asarray(middle + cut, np.float32))
     return outlines
 
 
@@ -241,7 +242,7 @@ def draw_cell_bodies(
         )
         fill(canvas, outline, int(rng.integers(90, 256)))
     texture = smooth_noise(rng, size, 10 * zoom)
-    return np.float32(canvas / 255 * (0.85 + 0.15 * texture))
+    return np.asarray(canvas / 255 * (0.85 + 0.15 * texture), np.float32)
 
 
 STRUCTURES: Mapping[str, Drawer] = {

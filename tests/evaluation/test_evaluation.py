@@ -1,0 +1,82 @@
+"""The evaluation measures what it says, on maps whose quality is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.evaluation import evaluate
+from napari_clip_heatmap.evaluation.auroc import auroc
+from napari_clip_heatmap.evaluation.scores import Scores
+
+
+def test_auroc_is_the_chance_that_inside_wins() -> None:
+    rng = np.random.default_rng(0)
+    inside, outside = rng.integers(0, 9, 40).astype(float), rng.integers(0, 7, 60).astype(float)
+    wins = (inside[:, None] > outside).mean() + 0.5 * (inside[:, None] == outside).mean()
+    assert auroc(inside, outside) == pytest.approx(wins, abs=1e-12)
+
+
+def test_auroc_of_perfect_blind_and_inverted_maps() -> None:
+    high, low = np.ones(5), np.zeros(7)
+    assert (auroc(high, low), auroc(high, high), auroc(low, high)) == (1.0, 0.5, 0.0)
+
+
+def test_scores_leave_out_what_was_not_measured() -> None:
+    scores = Scores.collect({"a": [0.5, 0.7, 0.9], "b": [], "c": [1.0]})
+    assert list(scores.values) == ["a", "c"]
+    assert scores.mean("a") == pytest.approx(0.7)
+    assert scores.worst_mean() == pytest.approx(0.7)
+    assert np.isnan(Scores.collect({}).median_of_means())
+
+
+@pytest.fixture
+def real_data(tmp_path: Path) -> Path:
+    """One labelled image and one smear with boxes, laid out as the evaluation expects them."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "nuclei").mkdir()
+    (tmp_path / "blood").mkdir()
+    labels = np.zeros((40, 50), np.uint16)
+    labels[10:20, 10:30] = 7
+    iio.imwrite(tmp_path / "nuclei" / "stained_1.png", rng.integers(0, 255, (40, 50, 3), np.uint8))
+    iio.imwrite(tmp_path / "nuclei" / "stained_1_labels.png", labels)
+    iio.imwrite(tmp_path / "blood" / "a.png", rng.integers(0, 255, (40, 50, 3), np.uint8))
+    boxes = {"a.png": [{"name": "RBC", "box": [-3, 5, 20, 25]}]}
+    (tmp_path / "blood" / "boxes.json").write_text(json.dumps(boxes))
+    return tmp_path
+
+
+def test_the_report_goes_to_disk_with_pictures(tiny_model, real_data: Path, tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    output = tmp_path / "out"
+    report = evaluate(
+        tiny_model,
+        data=real_data,
+        output=output,
+        n_scenes=2,
+        seed=5,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    values = json.loads((output / "report.json").read_text())
+    assert list(values["nuclei"]) == ["stained"]
+    assert list(values["blood"]) == ["red blood cells"]
+    assert "red blood cells" in str(report)
+    assert len(list(output.glob("example_*.png"))) == 9
+
+
+def test_a_folder_without_truth_is_refused_before_any_work(tiny_model, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"boxes\.json"):
+        evaluate(
+            tiny_model,
+            data=tmp_path,
+            output=tmp_path / "out",
+            n_scenes=1,
+            seed=0,
+            progress=lambda done, total: None,
+        )

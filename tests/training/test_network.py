@@ -1,0 +1,26 @@
+"""Training runs the same numbers as open_clip and as the package's decomposition."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+from training.export import MODEL_CONFIG, TextIds
+from training.network import embed
+
+import napari_clip_heatmap as nch
+
+
+def test_training_forward_is_open_clips_and_its_token_map_is_the_packages() -> None:
+    torch.manual_seed(0)
+    clip = TextIds(32).compact_clip(MODEL_CONFIG).eval()
+    images = torch.randn(2, 3, 64, 64)
+    embedding, token_map = embed(clip.visual, images)
+    expected = F.normalize(clip.encode_image(images), dim=-1)
+    torch.testing.assert_close(embedding, expected, atol=2e-6, rtol=0)
+    d = nch.decompose(nch.load_model(clip, device="cpu", precision="fp32"), images)
+    shape = d.attention.sum((1, 3))[:, 1:]
+    centred = shape - shape.mean(1, keepdim=True)
+    # The reference convention adds constants to every token; the shape of the map is the same.
+    torch.testing.assert_close(
+        token_map - token_map.mean(1, keepdim=True), centred, atol=2e-6, rtol=0
+    )

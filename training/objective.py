@@ -1,0 +1,63 @@
+"""What the model is asked to learn: of every caption, whether it is true of a view."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from open_clip.model import CLIP
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.captions import FALSE, TRUE, UNCLEAR
+from training.export import PREPROCESS_CONFIG, TextIds
+from training.network import embed
+from training.views import Batch
+
+__all__ = ["Heads", "losses"]
+
+_PATCHES_OF_AN_OBJECT = 4
+_MEAN, _STD = PREPROCESS_CONFIG["mean"][0], PREPROCESS_CONFIG["std"][0]
+
+
+class Heads(nn.Module):
+    """Logarithm of the scale of both losses, and the bias of the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.patch = nn.Parameter(torch.tensor([math.log(4.0), -5.0]))
+
+
+def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the contrastive loss, the evidence loss, and the evidence ``(view, caption)``.
+
+    The first is CLIP's own, over the cosines of image and text embeddings. The second asks the
+    same of the strongest few patches of the token map, one yes or no per caption; it makes the
+    shares of the patches, and not only their sum, speak the language of the captions.
+    """
+    pixels = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float().div(255)
+    embedding, token_map = embed(clip.visual, (pixels - _MEAN) / _STD)
+    texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
+    states = torch.from_numpy(batch.states)
+    logits = heads.image.exp() * embedding @ texts.T
+    n_patches = token_map.shape[1]
+    shares = heads.patch[0].exp() * (n_patches * token_map) @ texts.T + heads.patch[1]
+    evidence = shares.logsumexp(1) - math.log(_PATCHES_OF_AN_OBJECT)
+    contrastive = 0.5 * (_one_way(logits, states) + _one_way(logits.T, states.T))
+    return contrastive, _yes_or_no(evidence, states), evidence
+
+
+def _one_way(logits: Tensor, states: Tensor) -> Tensor:
+    """Tell each true pair from the false pairs of its row; the other true ones stand aside."""
+    wrong = logits.masked_fill(states != FALSE, -math.inf).logsumexp(1, keepdim=True)
+    loss = F.softplus(wrong - logits)  # -log(e^right / (e^right + sum of e^wrong))
+    true = states == TRUE
+    return loss[true].sum() / true.sum()
+
+
+def _yes_or_no(logits: Tensor, states: Tensor) -> Tensor:
+    known = (states != UNCLEAR).float()
+    target = (states == TRUE).float()
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (loss * known).sum() / known.sum()
