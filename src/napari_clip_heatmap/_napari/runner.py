@@ -1,0 +1,113 @@
+"""Run a session in a background thread, and tell of it on the GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import create_worker
+
+from napari_clip_heatmap._napari.session import Answer, Question, Refusal, Session, Step
+
+__all__ = ["Listener", "Runner"]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of a run, always on the GUI thread.
+
+    Parameters
+    ----------
+    step : callable(Step)
+        Something has begun, or some tiles are done.
+    answer : callable(Answer)
+    refusal : callable(Refusal)
+    end : callable(str or None)
+        The thread has ended; with a word on why, where neither answer nor refusal came.
+    """
+
+    step: Callable[[Step], None]
+    answer: Callable[[Answer], None]
+    refusal: Callable[[Refusal], None]
+    end: Callable[[str | None], None]
+
+
+class Runner:
+    """At most one run at a time.
+
+    Parameters
+    ----------
+    session : Session
+        Does the work; only ever touched by the one thread that runs.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._worker: Any = None
+        self._listener: Listener | None = None
+        self._outcome: str | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread is at work, also one that was told to stop and has not yet."""
+        return self._worker is not None
+
+    def start(self, question: Question, listener: Listener) -> None:
+        """Start working on a question; the listener hears of it until `detach`."""
+        if self.running:
+            return
+        self._listener = listener
+        self._outcome = "Cancelled"  # until something else comes
+        # A generator, so that the worker can stop it between steps; while it encodes it asks
+        # for itself, before each batch of tiles.
+        worker: Any = create_worker(
+            self._session.answer,
+            question,
+            lambda done, total: worker.yielded.emit(_tiles(done, total)),
+            lambda: bool(worker.abort_requested),
+            _start_thread=False,
+            _ignore_errors=True,  # napari shows what we did not foresee; once is enough
+        )
+        worker.yielded.connect(self._on_step)
+        worker.returned.connect(self._on_returned)
+        worker.errored.connect(self._on_errored)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        worker.start()
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it does so within one batch of tiles."""
+        if self._worker is not None:
+            self._worker.quit()
+
+    def detach(self) -> None:
+        """Stop the run and tell nobody: the widget is going away."""
+        self._listener = None
+        self.cancel()
+
+    def _on_step(self, step: Step) -> None:
+        if self._listener and self._worker is not None and not self._worker.abort_requested:
+            self._listener.step(step)
+
+    def _on_returned(self, result: Answer | Refusal | None) -> None:
+        if self._listener is None:
+            return
+        if isinstance(result, Answer):
+            self._outcome = None
+            self._listener.answer(result)
+        elif isinstance(result, Refusal):
+            self._outcome = None
+            self._listener.refusal(result)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._outcome = f"Stopped by an error in the plugin: {error!r}"
+
+    def _on_finished(self) -> None:
+        listener, self._listener, self._worker = self._listener, None, None
+        if listener is not None:
+            listener.end(self._outcome)
+
+
+def _tiles(done: int, total: int) -> Step:
+    return Step(f"Encoding the image: tile {done} of {total}", done, total)

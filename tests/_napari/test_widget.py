@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import Qt, QThreadPool
+
+from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
+from napari_clip_heatmap._napari.widget import HeatmapWidget
+
+PROMPTS = ["red", "green", "blue"]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def widget(viewer, session):
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = PROMPTS
+    return widget
+
+
+@pytest.fixture
+def run(widget, qtbot):
+    def run():
+        widget["run"].native.click()
+        qtbot.waitUntil(lambda: widget["run"].enabled, timeout=20_000)
+
+    return run
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def test_one_jet_layer_a_prompt_lies_exactly_on_the_image(viewer, widget, run, picture, messages):
+    image = viewer.add_image(
+        picture,
+        name="cells",
+        scale=(0.5, 0.25),
+        rotate=30,
+        translate=(10, 20),
+        units=("um", "um"),
+        axis_labels=("y", "x"),
+    )
+    run()
+    assert names(viewer) == ["cells", *PROMPTS]
+    for prompt in PROMPTS:
+        layer = viewer.layers[prompt]
+        assert layer.colormap.name == "jet"
+        np.testing.assert_allclose(layer.extent.world, image.extent.world)
+        assert layer.units == image.units
+        assert layer.axis_labels == image.axis_labels
+        assert layer.contrast_limits == [layer.data.min(), layer.data.max()]
+        assert layer.data.shape == (96, 120)
+    assert [viewer.layers[p].visible for p in PROMPTS] == [True, False, False]
+    assert "3 prompts" in widget["status"].value
+    assert "µm" in widget["status"].value
+    assert not messages
+
+
+def test_a_layer_tells_where_it_comes_from(viewer, widget, run, picture):
+    viewer.add_image(picture, name="cells")
+    run()
+    mark = viewer.layers["green"].metadata[MARK]
+    assert mark["prompt"] == "green"
+    assert mark["prompts"] == PROMPTS
+    assert mark["score"] == "relative"
+    assert mark["baseline"] == []
+    assert mark["model"]["weights_sha256"]
+    assert mark["device"] == "cpu"
+    assert mark["source"] == "cells"
+    assert mark["tiling"]["tile"] == [32, 32]
+    assert {"similarity", "notes", "version", "created", "seconds", "slice"} <= set(mark)
+    json.dumps(mark)
+
+
+def test_a_second_run_updates_its_own_layers_in_place(viewer, widget, run, picture, loads):
+    viewer.add_image(picture, name="cells")
+    run()
+    red = viewer.layers["red"]
+    red.colormap, red.opacity, red.name = "viridis", 0.9, "my red"
+    before = red.data
+    widget["prompts"].value = ["red", "cyan"]
+    run()
+    assert names(viewer) == ["cells", "my red", "cyan"]
+    assert viewer.layers["my red"] is red
+    assert (red.colormap.name, red.opacity) == ("viridis", 0.9)
+    assert not np.array_equal(red.data, before)
+    assert viewer.layers["cyan"].visible
+    assert "mirror" in widget["notes"].value
+    assert loads == ["demo"]
+    assert "encoded before" in widget["status"].value
+
+
+def test_layers_of_the_users_survive(viewer, widget, run, picture):
+    viewer.add_image(picture, name="cells")
+    labels = viewer.add_labels(np.ones((5, 5), int), name="red")
+    run()
+    assert viewer.layers["red"] is labels
+    ours = own_heatmaps(viewer)
+    assert len(ours) == 3
+    copy = viewer.add_layer(Layer.create(*ours[0].as_layer_data_tuple()))  # as Duplicate does
+    run()
+    assert len(viewer.layers) == 6
+    widget["remove_all"].native.click()
+    assert set(viewer.layers) == {viewer.layers["cells"], labels, copy}
+
+
+def test_two_images_have_their_own_layers(viewer, widget, run, picture):
+    first = viewer.add_image(picture, name="first")
+    run()
+    second = viewer.add_image(picture[:50], name="second")
+    assert widget["image"].value is second
+    run()
+    assert len(own_heatmaps(viewer, first)) == len(own_heatmaps(viewer, second)) == 3
+
+
+def test_all_are_shown_hidden_and_removed_with_one_click(viewer, widget, run, picture):
+    image = viewer.add_image(picture, name="cells")
+    run()
+    for button, shown in [("show_all", 3), ("hide_all", 0), ("show_all", 3)]:
+        widget[button].native.click()
+        assert sum(layer.visible for layer in own_heatmaps(viewer)) == shown
+    widget["remove_all"].native.click()
+    assert list(viewer.layers) == [image]
+    assert image.visible
+
+
+def test_the_choice_follows_the_active_image(viewer, widget, run, picture):
+    first = viewer.add_image(picture, name="first")
+    second = viewer.add_image(picture, name="second")
+    assert widget["image"].value is second
+    viewer.layers.selection.active = first
+    assert widget["image"].value is first
+    viewer.add_labels(np.zeros((5, 5), int))
+    assert widget["image"].value is first
+    first.name = "renamed"
+    assert widget["image"].value is first
+    run()
+    assert widget["image"].value is first
+    assert len(widget["image"].choices) == 2
+    viewer.layers.remove(first)
+    assert widget["image"].value is second
+    viewer.layers.clear()
+    assert widget["image"].value is None
+
+
+def test_of_a_stack_the_slice_shown_is_asked(viewer, widget, run, picture):
+    viewer.add_image(np.stack([picture] * 4), name="stack", rgb=True, scale=(5, 1, 1))
+    viewer.dims.set_point(0, 10)
+    run()
+    layer = viewer.layers["red"]
+    assert layer.data.shape == (1, 96, 120)
+    assert layer.metadata[MARK]["slice"] == [2]
+    np.testing.assert_allclose(layer.extent.world[:, 0], 10)
+
+
+def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
+    viewer, widget, run, picture, model, qtbot
+):
+    viewer.add_image(picture)
+    model.gate.clear()
+    widget["run"].native.click()
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    assert not widget["run"].enabled
+    assert widget["cancel"].enabled
+    widget["cancel"].native.click()
+    model.gate.set()
+    qtbot.waitUntil(lambda: widget["run"].enabled)
+    assert model.batches == 1
+    assert widget["status"].value == "Cancelled"
+    assert len(viewer.layers) == 1
+    run()
+    assert len(viewer.layers) == 4
+
+
+def test_progress_counts_tiles(viewer, widget, picture, model, qtbot):
+    viewer.add_image(picture)
+    seen = []
+    widget["progress"].changed.connect(seen.append)
+    widget["run"].native.click()
+    qtbot.waitUntil(lambda: widget["run"].enabled)
+    assert seen == [*sorted(seen[:-1]), 0]
+    assert model.batches in seen
+
+
+def test_closing_the_viewer_while_it_runs_raises_nothing_and_leaves_no_thread(
+    make_napari_viewer, session, model, picture, qtbot, messages
+):
+    viewer = make_napari_viewer()
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget)
+    widget["prompts"].value = PROMPTS
+    viewer.add_image(picture)
+    model.gate.clear()
+    widget.start()
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    viewer.close()
+    model.gate.set()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+    qtbot.wait(50)
+    assert model.batches == 1
+    assert not messages
+
+
+def test_an_image_removed_meanwhile_is_told(viewer, widget, picture, model, qtbot, messages):
+    image = viewer.add_image(picture)
+    model.gate.clear()
+    widget["run"].native.click()
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    viewer.layers.remove(image)
+    model.gate.set()
+    qtbot.waitUntil(lambda: widget["run"].enabled)
+    assert "removed" in messages[-1].message
+    assert len(viewer.layers) == 0
+
+
+def test_keys_alone_are_enough(viewer, widget, picture, qtbot):
+    viewer.add_image(picture, name="cells")
+    window = viewer.window._qt_window
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    box = widget["prompts"].native
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, "red")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    qtbot.keyClicks(box, "blue")
+    assert widget["prompts"].value == ["red", "blue"]
+    qtbot.keyClick(box, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    qtbot.waitUntil(lambda: widget["run"].enabled)
+
+
+def test_every_control_has_a_tooltip(widget):
+    assert all(part.tooltip for part in widget)
+
+
+def test_another_score_and_a_baseline(viewer, widget, run, picture, messages):
+    viewer.add_image(picture)
+    assert not widget["baseline"].enabled
+    widget["score"].value = "contrast"
+    assert widget["baseline"].enabled
+    run()
+    assert "baseline" in messages[-1].message
+    widget["baseline"].value = "green"
+    run()
+    assert viewer.layers["red"].metadata[MARK]["baseline"] == ["green"]
