@@ -1,0 +1,236 @@
+"""A loaded CLIP model, as everything downstream knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_clip_heatmap.clip.fingerprint import fingerprint
+from napari_clip_heatmap.clip.source import Normalisation
+from napari_clip_heatmap.clip.text import TextEncoder
+from napari_clip_heatmap.core.convention import Convention, parse_convention
+from napari_clip_heatmap.core.decomposition import Decomposition, decompose
+from napari_clip_heatmap.core.selection import select
+from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
+from napari_clip_heatmap.core.tower import Tower
+from napari_clip_heatmap.errors import ImageError
+
+__all__ = ["ClipModel"]
+
+
+class ClipModel:
+    """A CLIP model whose image tower can be decomposed.
+
+    Made by `napari_clip_heatmap.load_model`. The model given is read, never changed.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The open_clip model.
+    tower : Tower
+        Its image tower, adapted.
+    text : TextEncoder
+    name : str
+    normalisation : Normalisation
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        tower: Tower,
+        text: TextEncoder,
+        *,
+        name: str,
+        normalisation: Normalisation,
+    ) -> None:
+        self._module: Any = module
+        self._tower = tower
+        self._folds: dict[Convention, Fold] = {}
+        self.text = text
+        self.name = name
+        self.mean, self.std = normalisation.mean, normalisation.std
+        self.image_size, self.patch_size = tower.image_size, tower.patch_size
+        self.grid = tower.grid
+        self.n_layers, self.n_heads = tower.n_layers, tower.n_heads
+        self.d_model, self.d_embed = tower.d_model, tower.d_embed
+
+    def __repr__(self) -> str:
+        return f"ClipModel({self.name!r}, device={str(self.device)!r}, dtype={self.dtype})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self._weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return self._weight.dtype
+
+    @property
+    def _weight(self) -> Tensor:
+        return self._tower.blocks[0].out_weight
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor from cosine to logit."""
+        return float(self._module.logit_scale.detach().exp())
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Content hash of all weights, image and text."""
+        return fingerprint(self._module)
+
+    def preprocess(self, tiles: NDArray[np.float32]) -> Tensor:
+        """Normalise pixels as the model's training did.
+
+        Parameters
+        ----------
+        tiles : float32 (b, h, w, 3)
+            In 0..1, of the model's image size.
+
+        Returns
+        -------
+        Tensor (b, 3, h, w)
+            On the model's device.
+        """
+        tiles = np.ascontiguousarray(tiles, dtype=np.float32)
+        if tiles.ndim != 4 or tiles.shape[-1] != 3:
+            raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {tiles.shape}.")
+        pixels = torch.tensor(tiles, device=self.device).permute(0, 3, 1, 2)
+        mean, std = (pixels.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
+        return ((pixels - mean) / std).contiguous()
+
+    def token_map(
+        self, batch: Tensor, *, convention: Literal["reference", "centred"] = "reference"
+    ) -> TokenMap:
+        """Return every patch's share of the unit image embedding, at the cost of a forward pass.
+
+        Parameters
+        ----------
+        batch : Tensor (b, 3, h, w)
+            As `preprocess` returns it.
+        convention : {"reference", "centred"}
+            How the parts that belong to no token are shared out.
+
+        Returns
+        -------
+        TokenMap
+            ``tokens`` (b, grid_y, grid_x, d_embed), in single precision or wider; dotted with a
+            unit text direction: shares of the cosine similarity.
+        """
+        with torch.no_grad():
+            folded = self._fold(parse_convention(convention))
+            return token_map(self._tower, self._checked(batch), folded)
+
+    def fold_prompts(
+        self,
+        directions: Tensor,
+        *,
+        convention: Literal["reference", "centred"] = "reference",
+    ) -> Fold:
+        """Fold unit text directions [prompt, d_embed] into the weights, for `prompt_map`."""
+        with torch.no_grad():
+            texts = directions.to(self.device)
+            return fold(self._tower, parse_convention(convention), texts)
+
+    def prompt_map(self, batch: Tensor, folded: Fold) -> TokenMap:
+        """Return every patch's share of the cosine with prompts known beforehand.
+
+        The same numbers as `token_map` dotted with the directions, for less work.
+
+        Parameters
+        ----------
+        batch : Tensor (b, 3, h, w)
+            As `preprocess` returns it.
+        folded : Fold
+            From `fold_prompts`.
+
+        Returns
+        -------
+        TokenMap
+            ``tokens`` (b, grid_y, grid_x, prompt), cosine.
+        """
+        with torch.no_grad():
+            return token_map(self._tower, self._checked(batch), folded)
+
+    def decompose(
+        self,
+        batch: Tensor,
+        *,
+        layers: Sequence[int | str] | None = None,
+        heads: Sequence[int | str] | None = None,
+        convention: Literal["reference", "centred"] = "reference",
+    ) -> Decomposition:
+        """Return the share of layers, tokens and heads in the unit image embedding.
+
+        Parameters
+        ----------
+        batch : Tensor (b, 3, h, w)
+            As `preprocess` returns it.
+        layers, heads : sequence of int or str, optional
+            Only these, by number or label (``"L22"``, ``"L22H5"``); the rest is not built.
+        convention : {"reference", "centred"}
+            How the parts that belong to no token are shared out.
+
+        Returns
+        -------
+        Decomposition
+
+        Raises
+        ------
+        DecompositionError
+            There is no such layer, head or convention.
+        ImageError
+            The batch does not fit the model.
+        """
+        chosen = select(layers, heads, n_layers=self.n_layers, n_heads=self.n_heads)
+        named = parse_convention(convention)
+        with torch.no_grad():
+            return decompose(self._tower, self._checked(batch), chosen, named)
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Return the unit direction of each prompt, (prompt, d_embed), float32 on the CPU."""
+        return self.text.encode(prompts)
+
+    def describe(self) -> dict[str, object]:
+        """Return what is needed to say where numbers came from, ready for JSON."""
+        return {
+            "name": self.name,
+            "family": self._tower.family,
+            "weights_sha256": self.weights_sha256,
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "image_size": list(self.image_size),
+            "patch_size": list(self.patch_size),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "versions": {
+                name: version(name)
+                for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
+            },
+        }
+
+    def _fold(self, convention: Convention) -> Fold:
+        if convention not in self._folds:
+            self._folds[convention] = fold(self._tower, convention)
+        return self._folds[convention]
+
+    def _checked(self, batch: Tensor) -> Tensor:
+        expected = (3, *self.image_size)
+        shape = tuple(getattr(batch, "shape", ()))
+        if len(shape) != 4 or shape[1:] != expected:
+            raise ImageError(
+                f"The model takes a batch of preprocessed images (b, 3, {expected[1]}, "
+                f"{expected[2]}); got shape {shape}. `model.preprocess` makes one from tiles."
+            )
+        if not len(batch):
+            raise ImageError("The batch holds no image.")
+        return batch.to(self.device)

@@ -1,0 +1,143 @@
+"""Prompts to unit directions in the joint space, through the model's own tokenizer and text tower.
+
+A direction depends on its prompt alone; scores in which prompts influence one another are made
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_clip_heatmap.clip.evaluating import evaluating
+from napari_clip_heatmap.errors import PromptError
+
+__all__ = ["TextEncoder", "Tokenizer", "text_tower"]
+
+Tokenizer = Callable[[list[str]], Tensor]
+"""Texts to token numbers, [text, context]."""
+
+BATCH = 32
+"""Prompts that go through the text tower at once."""
+
+
+def text_tower(model: nn.Module) -> nn.Module:
+    """Return a shallow copy of an open_clip model without its image tower.
+
+    It shares the text weights, and lets the image tower be freed. The model itself is not changed.
+    """
+    tower = copy.copy(model)
+    tower.__dict__["_modules"] = {
+        name: module for name, module in model._modules.items() if name != "visual"
+    }
+    return tower
+
+
+class TextEncoder:
+    """Encode prompts; each is encoded once.
+
+    Parameters
+    ----------
+    tower : nn.Module
+        Has ``encode_text(token numbers)``; see `text_tower`.
+    make_tokenizer : callable
+        Makes the model's tokenizer; called at the first prompt, so that one that is missing stops
+        no image.
+    d_embed : int
+        Size of the joint space.
+    vocabulary : set of str, optional
+        Lower-case words the model was trained on, where that is known.
+    """
+
+    def __init__(
+        self,
+        tower: nn.Module,
+        make_tokenizer: Callable[[], Tokenizer],
+        *,
+        d_embed: int,
+        vocabulary: frozenset[str] = frozenset(),
+    ) -> None:
+        self._tower: Any = tower
+        self._make_tokenizer = make_tokenizer
+        self._tokenizer: Tokenizer | None = None
+        self._vocabulary = vocabulary
+        self._directions: dict[str, Tensor] = {}
+        self.d_embed = d_embed
+
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Return the unit direction of each prompt.
+
+        Parameters
+        ----------
+        prompts : sequence of str
+            Duplicates are encoded once.
+
+        Returns
+        -------
+        float32 tensor [prompt, d_embed], on the CPU
+            In the order of the prompts; a dot product with a unit image embedding is a cosine.
+
+        Raises
+        ------
+        PromptError
+            There is none, or one is blank or no text.
+        """
+        wanted = _checked(prompts)
+        new = [p for p in dict.fromkeys(wanted) if p not in self._directions]
+        for start in range(0, len(new), BATCH):
+            few = new[start : start + BATCH]
+            self._directions.update(zip(few, self._encode(few), strict=True))
+        return torch.stack([self._directions[prompt] for prompt in wanted])
+
+    def unread_words(self, prompt: str) -> tuple[str, ...]:
+        """Return the words at the end of a prompt that lie beyond the model's context length."""
+        words = _checked([prompt])[0].split()
+        whole = self._tokens([prompt])
+        first, last = 1, len(words)
+        while first < last:  # the fewest words that read the same as all of them
+            middle = (first + last) // 2
+            if torch.equal(self._tokens([" ".join(words[:middle])]), whole):
+                last = middle
+            else:
+                first = middle + 1
+        return tuple(words[first:])
+
+    def unknown_words(self, prompt: str) -> tuple[str, ...]:
+        """Return the words that the model never met in training, where its vocabulary is known."""
+        if not self._vocabulary:
+            return ()
+        words = prompt.lower().replace("-", " ").split()
+        stripped = (word.strip(string.punctuation) for word in words)
+        return tuple(
+            dict.fromkeys(word for word in stripped if word and word not in self._vocabulary)
+        )
+
+    def _encode(self, prompts: list[str]) -> Tensor:
+        device = next(self._tower.parameters()).device
+        with torch.no_grad(), evaluating(self._tower):
+            vectors = self._tower.encode_text(self._tokens(prompts).to(device))
+        return F.normalize(vectors.float(), dim=-1).cpu()
+
+    def _tokens(self, prompts: list[str]) -> Tensor:
+        if self._tokenizer is None:
+            self._tokenizer = self._make_tokenizer()
+        return self._tokenizer(prompts)
+
+
+def _checked(prompts: Sequence[str]) -> list[str]:
+    if isinstance(prompts, str):
+        raise PromptError(f"Prompts are a list of texts; got the one text {prompts!r}.")
+    if not len(prompts):
+        raise PromptError("There are no prompts; give at least one.")
+    for number, prompt in enumerate(prompts, start=1):
+        if not isinstance(prompt, str):
+            raise PromptError(f"Prompt {number} is no text but {prompt!r}.")
+        if not prompt.strip():
+            raise PromptError(f"Prompt {number} is blank; write what to look for, or remove it.")
+    return list(prompts)

@@ -1,0 +1,120 @@
+"""How the parts of the embedding that belong to no single token are shared out.
+
+Both conventions are exact: their terms have the same total. They differ in where a part goes.
+
+``reference``
+    The authors' own. Mean and shift of the last LayerNorm are split evenly among the ``2 L + 1``
+    terms, and within an attention term among its tokens and heads, as is the output bias.
+``centred``
+    The direction is centred instead of splitting the mean, and the value bias goes into the
+    constant (attention sums to one). This takes an attention-shaped part without content off the
+    tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from einops import rearrange
+from torch import Tensor
+
+from napari_clip_heatmap.core.tower import Block, Head, Reading, Step, accumulator
+from napari_clip_heatmap.errors import DecompositionError
+
+__all__ = ["Convention", "Readout", "parse_convention", "readout", "unattended", "varying_shares"]
+
+
+class Convention(StrEnum):
+    """Which way the parts that belong to no token are shared out."""
+
+    REFERENCE = "reference"
+    CENTRED = "centred"
+
+
+def parse_convention(name: str) -> Convention:
+    """Return the convention of that name.
+
+    Raises
+    ------
+    DecompositionError
+        There is none.
+    """
+    try:
+        return Convention(name)
+    except ValueError:
+        known = ", ".join(repr(str(each)) for each in Convention)
+        raise DecompositionError(f"Unknown convention {name!r}; choose one of {known}.") from None
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The head as a linear map of the residual stream's terms.
+
+    With the statistics frozen, ``z = (sum of terms @ weight - mean * per_mean) / sigma + offset``.
+
+    Parameters
+    ----------
+    weight : Tensor [d_model, d_embed]
+    per_mean : Tensor [d_embed]
+        What one unit of the LayerNorm's mean takes off; zero where the directions are centred.
+    offset : Tensor [d_embed]
+    """
+
+    weight: Tensor
+    per_mean: Tensor
+    offset: Tensor
+
+    def image(self, terms: Tensor, reading: Reading, part: float) -> Tensor:
+        """Return the share of terms of the residual stream in the unit embedding.
+
+        Parameters
+        ----------
+        terms : Tensor [batch, ..., d_model]
+        reading : Reading
+        part : float
+            How much of the mean and of the offset each of these terms takes over.
+
+        Returns
+        -------
+        Tensor [batch, ..., d_embed]
+        """
+        return self.settle(terms @ self.weight, reading, part)
+
+    def settle(self, projected: Tensor, reading: Reading, part: float) -> Tensor:
+        """Do the rest of `image` for terms that went through ``weight`` already."""
+        every = (slice(None), *[None] * (projected.ndim - 1))
+        mean, sigma, length = reading.mean[every], reading.sigma[every], reading.length[every]
+        return ((projected - part * mean * self.per_mean) / sigma + part * self.offset) / length
+
+
+def readout(head: Head, convention: Convention) -> Readout:
+    """Return the head's linear map under a convention, in single precision or wider."""
+    weight = head.weight.to(accumulator(head.weight.dtype))
+    offset = head.offset.to(weight.dtype)
+    if convention is Convention.CENTRED:
+        return Readout(weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset)
+    return Readout(weight, weight.sum(dim=0), offset)
+
+
+def varying_shares(block: Block, step: Step, convention: Convention) -> Tensor:
+    """Return the shares that stay with their token, [batch, token, head, d_head]."""
+    bias = block.value_bias
+    if convention is Convention.REFERENCE or bias is None:
+        return step.shares
+    return step.shares - step.weights[..., None] * bias.to(step.shares.dtype)
+
+
+def unattended(block: Block, step: Step, convention: Convention, n_heads: int) -> Tensor:
+    """Return what no token brought, for each head, [batch or 1, head, d_model].
+
+    The constant is shared evenly among heads; a head's value bias stays with that head.
+    """
+    wide = step.shares.dtype
+    constant = step.constant.to(wide).reshape(-1, 1, step.constant.shape[-1])
+    shared = constant.expand(-1, n_heads, -1) / n_heads
+    bias = block.value_bias
+    if convention is Convention.REFERENCE or bias is None:
+        return shared
+    out = rearrange(block.out_weight.to(wide), "d_model (head d) -> head d d_model", head=n_heads)
+    return shared + (bias.to(wide)[:, None] @ out)[:, 0]

@@ -1,0 +1,161 @@
+"""The fast path: every patch's share of the embedding, beside one forward pass.
+
+``T_n = sum_l s_l,n M_l / (sigma |z|)`` plus a constant, where ``s_l,n`` is what the pooled query
+took from token n in layer l, heads side by side, and ``M_l = W_O,l^T diag(gamma) P`` is folded once
+a model (arXiv 2310.05916, rearranged so that no per-head tensor is ever built).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from napari_clip_heatmap.core.convention import (
+    Convention,
+    Readout,
+    readout,
+    unattended,
+    varying_shares,
+)
+from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, accumulator, steps
+from napari_clip_heatmap.errors import DecompositionError
+
+__all__ = ["Fold", "TokenMap", "fold", "token_map"]
+
+
+@dataclass(frozen=True)
+class TokenMap:
+    """Every patch's share of the unit image embedding.
+
+    Parameters
+    ----------
+    tokens : Tensor [batch, grid_y, grid_x, d_embed]
+        Summed over layers and heads; dotted with a unit text direction, a share of the cosine.
+        Where the directions were folded in, the last axis is the prompt and the unit cosine.
+    representation : Tensor [batch, d_embed]
+        The image embedding, un-normalised.
+    rest : Tensor [batch, d_embed]
+        All that is not in `tokens`: class token, MLPs, input. ``tokens`` summed over the grid, plus
+        ``rest``, is ``representation / |representation|`` (or that, dotted with the directions).
+    """
+
+    tokens: Tensor
+    representation: Tensor
+    rest: Tensor
+
+    def __post_init__(self) -> None:
+        batch, out = self.rest.shape
+        if self.tokens.ndim != 4 or (self.tokens.shape[0], self.tokens.shape[-1]) != (batch, out):
+            raise DecompositionError(
+                f"A token map is [batch, grid_y, grid_x, d_embed], here with batch {batch} and "
+                f"d_embed {out}; got {tuple(self.tokens.shape)}."
+            )
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of all parts, [batch, d_embed]: the unit image embedding, if nothing is missing."""
+        return self.tokens.sum(dim=(1, 2)) + self.rest
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Each layer's output projection and the head in one matrix.
+
+    Parameters
+    ----------
+    convention : Convention
+    layers : tuple of Tensor [head * d_head, d_embed]
+        ``W_O^T diag(gamma) P`` for each layer.
+    readout : Readout
+        The head alone, for the terms that pass no attention.
+    """
+
+    convention: Convention
+    layers: tuple[Tensor, ...]
+    readout: Readout
+
+
+def fold(
+    tower: Tower,
+    convention: Convention = Convention.REFERENCE,
+    directions: Tensor | None = None,
+) -> Fold:
+    """Fold output projections and head, once a model; differentiable.
+
+    Parameters
+    ----------
+    tower : Tower
+    convention : Convention
+    directions : Tensor [prompt, d_embed], optional
+        Unit text directions to fold in too: maps for these prompts alone, at next to no cost.
+    """
+    head = readout(tower.head, convention)
+    if directions is not None:
+        texts = directions.to(head.weight).mT  # [d_embed, prompt]
+        head = Readout(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
+    layers = tuple(block.out_weight.to(head.weight).mT @ head.weight for block in tower.blocks)
+    return Fold(convention, layers, head)
+
+
+def token_map(tower: Tower, batch: Tensor, folded: Fold) -> TokenMap:
+    """Run the tower once and return every patch's share of the embedding; differentiable.
+
+    Parameters
+    ----------
+    tower : Tower
+    batch : Tensor [batch, rgb, y, x]
+        Preprocessed images.
+    folded : Fold
+        Of this tower, from `fold`.
+    """
+    stream = tower.embed(batch)
+    sums = _Sums(folded, tower, stream)
+    for block, matrix, step in zip(tower.blocks, folded.layers, steps(tower, stream), strict=True):
+        sums.add(block, matrix, step)
+        stream = step.stream
+    reading = tower.head.read(tower.head.pool(stream))
+    attended, direct = sums.settled(reading)
+    rows, columns = tower.grid
+    patches = attended[:, tower.n_prefix :]
+    return TokenMap(
+        tokens=rearrange(patches, "batch (y x) out -> batch y x out", y=rows, x=columns),
+        representation=reading.representation,
+        rest=attended[:, : tower.n_prefix].sum(dim=1) + direct,
+    )
+
+
+class _Sums:
+    """Running sums over layers, so that no layer's shares need be kept."""
+
+    def __init__(self, folded: Fold, tower: Tower, stream: Tensor) -> None:
+        self.folded = folded
+        self.tower = tower
+        self.direct = tower.head.pool(stream).to(accumulator(stream.dtype))  # [batch, d_model]
+        self.constant = self.direct.new_zeros(1, stream.shape[2])  # [batch or 1, d_model]
+        out = folded.readout.weight.shape[1]
+        self.tokens = self.direct.new_zeros(stream.shape[0] * stream.shape[1], out)
+
+    def add(self, block: Block, matrix: Tensor, step: Step) -> None:
+        convention = self.folded.convention
+        shares = rearrange(
+            varying_shares(block, step, convention),
+            "batch token head d_head -> (batch token) (head d_head)",
+        )
+        self.tokens = torch.addmm(self.tokens, shares, matrix)
+        constant = unattended(block, step, convention, self.tower.n_heads)
+        self.constant = self.constant + constant.sum(dim=1)
+        self.direct = self.direct + step.mlp
+
+    def settled(self, reading: Reading) -> tuple[Tensor, Tensor]:
+        """Return token terms [batch, token, out] and the sum of the others [batch, out]."""
+        head, tower = self.folded.readout, self.tower
+        tokens = rearrange(
+            self.tokens, "(batch token) out -> batch token out", batch=len(reading.mean)
+        )
+        tokens = tokens + (self.constant @ head.weight)[:, None] / tokens.shape[1]
+        part = tower.n_layers / (tower.n_terms * tokens.shape[1])
+        direct = head.image(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
+        return head.settle(tokens, reading, part), direct
