@@ -32,13 +32,13 @@ def load_model(
     ----------
     model : str or nn.Module
         "demo" (bundled), "ARCH/TAG" of open_clip such as "ViT-B-16/laion2b_s34b_b88k",
-        "hf-hub:org/name", "local-dir:PATH", or a ready open_clip model.
+        "hf-hub:org/name", "local-dir:PATH", or a ready open_clip model, which is never changed.
     tokenizer : callable, optional
-        For a ready model: texts to token numbers; by default open_clip's own.
+        Texts to token numbers; by default the model's own.
     device : str
         "auto", "cpu", "cuda", "cuda:1", "mps".
-    precision : str
-        "auto", or one of those that the device offers.
+    precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
+        Of the weights; "auto" leaves them as they are.
 
     Raises
     ------
@@ -83,7 +83,15 @@ def decompose(
     -------
     Decomposition
         ``attention`` (batch, layer, token, head, d_embed), token 0 the class token; ``mlp``
-        (batch, layer + 1, d_embed), the input first; ``representation`` (batch, d_embed).
+        (batch, layer + 1, d_embed), the input first; ``unselected`` (batch, d_embed), what was not
+        asked for; ``representation`` (batch, d_embed), un-normalised.
+
+    Raises
+    ------
+    DecompositionError
+        There is no such layer, head or convention.
+    ImageError
+        The batch does not fit the model.
     """
     return model.decompose(batch, layers=layers, heads=heads, convention=convention)
 
@@ -101,6 +109,11 @@ def token_map(model: ClipModel, batch: Tensor) -> Tensor:
     -------
     float32 tensor (batch, grid_y, grid_x, d_embed)
         The sum of ``decompose(model, batch).attention`` over layers and heads, without the class
-        token.
+        token; double precision if the model's is.
+
+    Raises
+    ------
+    ImageError
+        The batch does not fit the model.
     """
     return model.token_map(batch).tokens
