@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.captions import vocabulary
-from training.initial import initialise
 
 __all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "save_folder"]
 
@@ -73,9 +72,7 @@ class TextIds:
     def compact_clip(self, config: dict[str, Any]) -> CLIP:
         """Build the model with a token table of just the used rows."""
         text = {**config["text_cfg"], "vocab_size": len(self.used)}
-        clip = CLIP(**{**config, "text_cfg": text})
-        initialise(clip.visual)
-        return clip
+        return CLIP(**{**config, "text_cfg": text})
 
     def expand(self, table: Tensor, n_rows: int) -> Tensor:
         """Return the full token table, zero where nothing was trained."""

@@ -1,30 +1,58 @@
 """A starting point from which a small vision transformer learns fast.
 
-Sine-cosine positions and "mimetic" attention (Trockman and Kolter, arXiv 2305.09828): queries and
-keys that make a token attend to its like and its neighbours, values and output that nearly cancel.
+A patch embedding that whitens: fine texture, faint beside brightness and colour, then weighs as
+much as they do. Sine-cosine positions. "Mimetic" attention (Trockman and Kolter, arXiv 2305.09828):
+queries and keys that make a token attend to its like and its neighbours, values and output that
+nearly cancel.
 """
 
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 __all__ = ["initialise"]
 
+_NOISE_VARIANCE = 0.05
 _ATTEND, _ATTEND_NOISE = 0.7, 0.7
 _CANCEL, _CANCEL_NOISE = 0.4, 0.4
 
 
 @torch.no_grad()
-def initialise(tower: VisionTransformer) -> None:
-    """Set positions and attention weights of ``tower`` in place."""
+def initialise(tower: VisionTransformer, images: Tensor) -> None:
+    """Set patch embedding, positions and attention weights of ``tower`` in place.
+
+    Parameters
+    ----------
+    tower : VisionTransformer
+    images : Tensor (image, 3, y, x)
+        Preprocessed pictures from which the whitening is taken.
+    """
+    _whiten(tower, images)
     rows, columns = tower.grid_size
     width = tower.positional_embedding.shape[1]
-    tower.positional_embedding[1:] = 0.5 * _positions(rows, columns, width)
+    tower.positional_embedding[1:] += 0.5 * _positions(rows, columns, width)
     tower.positional_embedding[0] = 0
     for block in tower.transformer.resblocks:
         _mimic(block.attn)
+
+
+def _whiten(tower: VisionTransformer, images: Tensor) -> None:
+    """Make the patch embedding the principal components of patches, each at about unit variance.
+
+    None is boosted far above the camera's noise. The positions take off the mean patch.
+    """
+    height, width = tower.patch_size
+    patches = rearrange(images, "image rgb (y h) (x w) -> (image y x) (rgb h w)", h=height, w=width)
+    variance, components = torch.linalg.eigh(patches.T.cov())
+    n_kept = min(len(variance), tower.conv1.out_channels)
+    rows = (components / (variance + _NOISE_VARIANCE).sqrt()).T.flip(0)[:n_kept]
+    tower.conv1.weight.zero_()
+    tower.conv1.weight[:n_kept] = rows.reshape(n_kept, *tower.conv1.weight.shape[1:])
+    tower.positional_embedding.zero_()
+    tower.positional_embedding[1:, :n_kept] = -(rows @ patches.mean(0))
 
 
 def _positions(rows: int, columns: int, width: int) -> Tensor:

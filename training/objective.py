@@ -14,7 +14,7 @@ from training.export import PREPROCESS_CONFIG, TextIds
 from training.network import embed
 from training.views import Batch
 
-__all__ = ["Heads", "losses"]
+__all__ = ["Heads", "contrastive", "losses", "preprocess"]
 
 _PATCHES_OF_AN_OBJECT = 4
 _MEAN, _STD = PREPROCESS_CONFIG["mean"][0], PREPROCESS_CONFIG["std"][0]
@@ -29,6 +29,12 @@ class Heads(nn.Module):
         self.patch = nn.Parameter(torch.tensor([math.log(4.0), -5.0]))
 
 
+def preprocess(batch: Batch) -> Tensor:
+    """Return the views as the image tower takes them, ``(view, 3, y, x)``."""
+    pixels = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float().div(255)
+    return (pixels - _MEAN) / _STD
+
+
 def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor, Tensor, Tensor]:
     """Return the contrastive loss, the evidence loss, and the evidence ``(view, caption)``.
 
@@ -36,16 +42,27 @@ def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor
     same of the strongest few patches of the token map, one yes or no per caption; it makes the
     shares of the patches, and not only their sum, speak the language of the captions.
     """
-    pixels = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float().div(255)
-    embedding, token_map = embed(clip.visual, (pixels - _MEAN) / _STD)
-    texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
+    embedding, token_map = embed(clip.visual, preprocess(batch))
+    with torch.no_grad():  # the text tower was taught before, and stays as it is
+        texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
     states = torch.from_numpy(batch.states)
     logits = heads.image.exp() * embedding @ texts.T
     n_patches = token_map.shape[1]
     shares = heads.patch[0].exp() * (n_patches * token_map) @ texts.T + heads.patch[1]
     evidence = shares.logsumexp(1) - math.log(_PATCHES_OF_AN_OBJECT)
-    contrastive = 0.5 * (_one_way(logits, states) + _one_way(logits.T, states.T))
-    return contrastive, _yes_or_no(evidence, states), evidence
+    return contrastive(logits, states), _yes_or_no(evidence, states), evidence
+
+
+def contrastive(logits: Tensor, states: Tensor) -> Tensor:
+    """Return CLIP's loss, both ways, where several captions are true of a view.
+
+    Parameters
+    ----------
+    logits : Tensor (view, caption)
+    states : Tensor (view, caption)
+        TRUE, FALSE or UNCLEAR.
+    """
+    return 0.5 * (_one_way(logits, states) + _one_way(logits.T, states.T))
 
 
 def _one_way(logits: Tensor, states: Tensor) -> Tensor:

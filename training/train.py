@@ -24,7 +24,9 @@ from torch.utils.data import DataLoader
 
 from training.captions import TRUE, UNCLEAR
 from training.export import MODEL_CONFIG, TextIds, save_folder
-from training.objective import Heads, losses
+from training.initial import initialise
+from training.language import teach_language
+from training.objective import Heads, losses, preprocess
 from training.views import Batch, Batches
 
 _LOG = logging.getLogger("training")
@@ -51,17 +53,17 @@ class Learner:
     clip: CLIP
     heads: Heads
     average: CLIP
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` takes."""
-        modules = (self.clip, self.heads, self.average, self.optimizer)
+        modules = (self.clip, self.heads, self.average, *self.optimizers)
         return {"states": [module.state_dict() for module in modules], "step": self.step}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a saved state."""
-        modules = (self.clip, self.heads, self.average, self.optimizer)
+        modules = (self.clip, self.heads, self.average, *self.optimizers)
         for module, saved in zip(modules, state["states"], strict=True):
             module.load_state_dict(saved)
         self.step = state["step"]
@@ -71,30 +73,27 @@ def new_learner(settings: Settings, ids: TextIds) -> Learner:
     """Build the model from the seed, or take up the run that lies in the output folder."""
     torch.manual_seed(settings.seed)
     clip, heads = ids.compact_clip(MODEL_CONFIG), Heads()
-    optimizer = torch.optim.AdamW(_groups(clip, heads), betas=(0.9, 0.98))
-    learner = Learner(clip, heads, copy.deepcopy(clip), optimizer)
+    side = MODEL_CONFIG["vision_cfg"]["image_size"]
+    examples = next(iter(Batches((settings.seed,), 256, side)))
+    initialise(clip.visual, preprocess(examples))
     checkpoint = settings.output / "checkpoint.pt"
+    if not checkpoint.exists():
+        _LOG.info("language: loss %.4f", teach_language(clip, ids, settings.seed))
+    learner = Learner(clip, heads, copy.deepcopy(clip), _optimizers(clip, heads))
     if checkpoint.exists():
         learner.restore(torch.load(checkpoint, weights_only=True))
     return learner
 
 
-def _groups(clip: CLIP, heads: Heads) -> list[dict[str, Any]]:
-    """Sort the parameters: only matrices decay, and the text tower learns slowly.
-
-    At the same rate the texts fall together before the image tower has learned to tell the
-    classes apart, and a long plateau follows.
-    """
-    groups = []
-    texts = {
-        id(p) for module in (clip.transformer, clip.token_embedding) for p in module.parameters()
-    }
-    texts |= {id(clip.positional_embedding), id(clip.text_projection)}
-    for parameter in [*clip.parameters(), *heads.parameters()]:
-        share = 0.2 if id(parameter) in texts else 1.0
-        decay = 0.05 if parameter.ndim > 1 else 0.0
-        groups.append({"params": [parameter], "weight_decay": decay, "share": share})
-    return groups
+def _optimizers(clip: CLIP, heads: Heads) -> tuple[torch.optim.Optimizer, ...]:
+    """Return Muon for the matrices inside the blocks, and AdamW for everything else that learns."""
+    blocks = [p for p in clip.visual.transformer.parameters() if p.ndim == 2]
+    taken = {id(parameter) for parameter in blocks}
+    others = [p for p in (*clip.visual.parameters(), *heads.parameters()) if id(p) not in taken]
+    return (
+        torch.optim.Muon(blocks, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
+    )
 
 
 def learning_rate(step: int, steps: int, peak: float, *, warmup: int = 300) -> float:
@@ -105,21 +104,23 @@ def learning_rate(step: int, steps: int, peak: float, *, warmup: int = 300) -> f
 
 def learn(learner: Learner, batch: Batch, ids: TextIds, settings: Settings) -> torch.Tensor:
     """Take one step; return both losses and the share of captions judged rightly."""
-    for group in learner.optimizer.param_groups:
-        rate = learning_rate(learner.step, settings.steps, settings.rate)
-        group["lr"] = rate * group["share"]
-    contrastive, yes_or_no, evidence = losses(learner.clip, learner.heads, batch, ids)
-    learner.optimizer.zero_grad()
-    (contrastive + yes_or_no).backward()
-    parameters = [*learner.clip.parameters(), *learner.heads.parameters()]
+    for optimizer in learner.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(learner.step, settings.steps, settings.rate)
+    match, yes_or_no, evidence = losses(learner.clip, learner.heads, batch, ids)
+    learner.clip.visual.zero_grad()
+    learner.heads.zero_grad()
+    (match + yes_or_no).backward()
+    parameters = [*learner.clip.visual.parameters(), *learner.heads.parameters()]
     _share_gradients(parameters)
     nn.utils.clip_grad_norm_(parameters, 1.0)
-    learner.optimizer.step()
+    for optimizer in learner.optimizers:
+        optimizer.step()
     learner.step += 1
     _follow(learner.average, learner.clip, min(0.998, learner.step / (learner.step + 50)))
     states = torch.from_numpy(batch.states)
     right = ((evidence.detach() > 0) == (states == TRUE))[states != UNCLEAR].float().mean()
-    return torch.stack([contrastive.detach(), yes_or_no.detach(), right])
+    return torch.stack([match.detach(), yes_or_no.detach(), right])
 
 
 def _share_gradients(parameters: list[nn.Parameter]) -> None:
@@ -147,6 +148,8 @@ def run_process(rank: int, settings: Settings) -> None:
     dist.init_process_group("gloo", address, rank=rank, world_size=settings.processes)
     ids = TextIds(MODEL_CONFIG["text_cfg"]["context_length"])
     learner = new_learner(settings, ids)
+    for value in (*learner.clip.state_dict().values(), *learner.average.state_dict().values()):
+        dist.broadcast(value, 0)
     side = MODEL_CONFIG["vision_cfg"]["image_size"]
     stream = Batches((settings.seed, rank, learner.step), settings.batch, side)
     batches = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))

@@ -1,0 +1,74 @@
+"""The text tower first: which captions go together, learnt from what they say alone.
+
+If both towers start together, the texts of all structures fall into one while the image tower
+cannot yet tell them apart, and then nothing pulls the pictures apart either: a long plateau. So the
+text tower is taught before, with a linear map of a view's content in the place of the picture, and
+then stays as it is (Zhai et al., "LiT", arXiv 2111.07991, lock the image tower; here it is the
+text).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from open_clip.model import CLIP
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_clip_heatmap.scenes.vocabulary import (
+    BLOOD_CLASSES,
+    CELL_CLASSES,
+    CLASSES,
+    COLOURS,
+    MODALITY_NAMES,
+)
+from training.captions import TRUE, Content, caption_set
+from training.export import TextIds
+from training.objective import contrastive
+
+__all__ = ["teach_language"]
+
+_STEPS, _CONTENTS, _RATE, _SCALE = 500, 160, 1e-3, 10.0
+
+
+def teach_language(clip: CLIP, ids: TextIds, seed: int) -> float:
+    """Train the text tower of ``clip`` in place; return the last loss."""
+    rng = np.random.default_rng(seed)
+    oracle = nn.Linear(len(_features(_imagine(rng))), clip.text_projection.shape[1], bias=False)
+    tower = [p for name, p in clip.named_parameters() if not name.startswith("visual.")]
+    optimizer = torch.optim.AdamW([*tower, *oracle.parameters()], weight_decay=0.01)
+    loss = torch.zeros(())
+    for step in range(_STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = _RATE * min(1, (step + 1) / 50, (_STEPS - step) / 300)
+        contents = [_imagine(rng) for _ in range(_CONTENTS)]
+        captions, states = caption_set(rng, contents, extra=40)
+        features = torch.stack([_features(content) for content in contents])
+        views = F.normalize(oracle(features), dim=-1)
+        texts = F.normalize(clip.encode_text(ids([c.text for c in captions])), dim=-1)
+        loss = contrastive(_SCALE * views @ texts.T, torch.from_numpy(states))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+def _imagine(rng: np.random.Generator) -> Content:
+    """Make up what a view could show."""
+    modality = str(rng.choice(list(MODALITY_NAMES)))
+    pool = BLOOD_CLASSES if modality == "smear" else CELL_CLASSES
+    shown = rng.choice(pool, rng.choice(4, p=[0.15, 0.45, 0.25, 0.15]), replace=False).tolist()
+    coverage = {name: float(rng.uniform(0.02, 0.4)) for name in shown}
+    is_coloured = modality == "fluorescence" and rng.random() < 0.6
+    colours = {name: str(rng.choice(list(COLOURS))) for name in shown if is_coloured}
+    return Content(dict.fromkeys(shown, TRUE), coverage, colours, modality)
+
+
+def _features(content: Content) -> Tensor:
+    """Return the content as numbers: kind, presence, coverage and colour of each class."""
+    values = [float(content.modality == kind) for kind in MODALITY_NAMES]
+    values.append(float(not content.present))
+    for name in CLASSES:
+        values += [float(name in content.present), 3 * content.coverage.get(name, 0.0)]
+        values += [float(content.colours.get(name) == colour) for colour in COLOURS]
+    return torch.tensor(values)
