@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 import torch
-from interleaved import report, time_in_turns
+from interleaved import CLOCKS, report, time_in_turns
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 from napari_clip_heatmap.imaging.opencv import cv2
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--d-embed", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     encoding = random_encoding(options.side, options.d_embed)
     lattice = encoding.lattice
@@ -85,8 +86,10 @@ def main() -> None:
             ),
         },
         options.rounds,
+        options.clock,
     )
-    print(f"{options.side} x {options.side}, {len(os.sched_getaffinity(0))} cores")
+    cores = len(os.sched_getaffinity(0))
+    print(f"{options.side} x {options.side}, {cores} cores, {options.clock} time")
     report(seconds, "5 prompts to layer data")
 
 

@@ -8,13 +8,12 @@ Target >= 0.95. The model has random weights: speed does not depend on what they
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 
 import numpy as np
 import open_clip
 import torch
-from interleaved import report, time_in_turns
+from interleaved import CLOCKS, report, time_in_turns
 
 import napari_clip_heatmap as nch
 
@@ -27,6 +26,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=5, help="tiles along each side")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
 
     torch.manual_seed(0)
@@ -48,9 +48,9 @@ def main() -> None:
         ways[f"encode, batches of {size}"] = lambda size=size: nch.encode(
             model, image, downsample=1, batch_size=size
         )
-    seconds = time_in_turns(ways, options.rounds)
-    cores = len(os.sched_getaffinity(0))
-    print(f"{options.model} on {options.device}, {n_tiles} tiles, {cores} cores")
+    seconds = time_in_turns(ways, options.rounds, options.clock)
+    cores = f"{torch.get_num_threads()} threads"
+    print(f"{options.model} on {options.device}, {n_tiles} tiles, {cores}, {options.clock} time")
     report(seconds, f"encode_image, batches of {options.batches[-1]}")
     for size in options.batches:
         pairs = zip(
