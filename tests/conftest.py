@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 
-TINY = {
+TINY: dict[str, Any] = {
     "embed_dim": 24,
     "vision_cfg": {
         "image_size": 32,
@@ -33,40 +36,71 @@ TINY = {
 }
 
 
-def make_clip(seed: int = 0, **vision: object) -> open_clip.CLIP:
-    """A random CLIP in which no bias, gain or shift is at its trivial start value."""
-    config = copy.deepcopy(TINY)
-    config["vision_cfg"].update(vision)
+def randomise(module: nn.Module, seed: int = 0) -> None:
+    """Give every weight a random value: no bias, gain or shift stays at its trivial start."""
     generator = torch.Generator().manual_seed(seed)
-    model = open_clip.CLIP(**config).eval()
     with torch.no_grad():
-        for name, weight in model.state_dict().items():
+        for name, weight in module.state_dict().items():
+            if name.endswith("logit_scale"):
+                continue
             fan = weight.shape[-1] if weight.ndim > 1 else 1
             noise = torch.randn(weight.shape, generator=generator) * (0.8 / fan**0.5)
-            if name == "logit_scale":
-                continue
-            gain = weight.ndim == 1 and name.endswith("weight")
-            weight.copy_(1 + 0.3 * noise if gain else noise)
+            is_gain = weight.ndim == 1 and name.endswith(("weight", "gamma", "head_scale"))
+            weight.copy_(1 + 0.3 * noise if is_gain else noise)
+
+
+def build_clip(seed: int = 0, *, quick_gelu: bool = False, **vision: object) -> open_clip.CLIP:
+    """Return a stock open_clip model with random weights and a changed vision configuration."""
+    config = copy.deepcopy(TINY)
+    config["vision_cfg"].update(vision)
+    model = open_clip.CLIP(**config, quick_gelu=quick_gelu).eval()
+    randomise(model, seed)
     return model
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> Callable[..., open_clip.CLIP]:
+    """Make more like `tiny_clip`: ``make_clip(seed, quick_gelu=..., **vision_cfg)``."""
+    return build_clip
 
 
 @pytest.fixture(scope="session")
 def tiny_clip() -> open_clip.CLIP:
     """A stock open_clip model with random weights: 3 layers, 4 heads, patch 8 at 32 px."""
-    return make_clip()
+    return build_clip()
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_clip: open_clip.CLIP) -> ClipModel:
+    """The same, loaded."""
     return load_model(tiny_clip, device="cpu")
+
+
+@pytest.fixture
+def make_folder(
+    tiny_clip: open_clip.CLIP, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Path]:
+    """Write `tiny_clip` as a model folder of the test's own."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("folder")
+        write_folder(tiny_clip, folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tiny_clip: open_clip.CLIP, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny_clip` as a model folder."""
+    """`tiny_clip` as a model folder, not to be changed."""
     folder = tmp_path_factory.mktemp("tiny")
-    config = {"model_cfg": TINY, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    weights = {name: value.contiguous() for name, value in tiny_clip.state_dict().items()}
-    save_file(weights, folder / "open_clip_model.safetensors")
+    write_folder(tiny_clip, folder)
     return folder
+
+
+def write_folder(model: nn.Module, folder: Path) -> None:
+    """Write a model as open_clip does: its configuration and safetensors."""
+    config = {"model_cfg": TINY, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")

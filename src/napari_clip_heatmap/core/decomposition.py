@@ -106,7 +106,9 @@ def decompose(
     terms = tower.n_terms
     n_unselected = tower.n_layers - len(selection.layers) * len(selection.heads) / tower.n_heads
     return Decomposition(
-        attention=_attention([kept[n] for n in selection.layers], head, reading, tower),
+        attention=_attention([kept[n] for n in selection.layers], head, reading, tower)
+        if selection.layers
+        else pooled.new_zeros(len(batch), 0, _n_tokens(tower), len(selection.heads), tower.d_embed),
         mlp=head.image(torch.stack(direct, dim=1), reading, 1 / terms),
         unselected=head.image(others, reading, n_unselected / terms),
         representation=reading.representation,
@@ -157,7 +159,7 @@ class _Layer:
 
 def _attention(layers: list[_Layer], head: Readout, reading: Reading, tower: Tower) -> Tensor:
     """Return [batch, layer, token, head, d_embed] of the layers given."""
-    n_tokens = tower.n_prefix + tower.grid[0] * tower.grid[1]
+    n_tokens = _n_tokens(tower)
     part = 1 / (tower.n_terms * n_tokens * tower.n_heads)
     terms = []
     for layer in layers:
@@ -167,7 +169,8 @@ def _attention(layers: list[_Layer], head: Readout, reading: Reading, tower: Tow
         )
         constant = (layer.constant @ head.weight)[:, None] / n_tokens
         terms.append(head.settle(projected + constant, reading, part))
-    if not terms:
-        shape = (len(reading.mean), 0, n_tokens, len(layers), tower.d_embed)
-        return reading.representation.new_zeros(shape)
     return torch.stack(terms, dim=1)
+
+
+def _n_tokens(tower: Tower) -> int:
+    return tower.n_prefix + tower.grid[0] * tower.grid[1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from einops import rearrange
 from torch import Tensor
 
@@ -144,7 +143,7 @@ class _Sums:
             varying_shares(block, step, convention),
             "batch token head d_head -> (batch token) (head d_head)",
         )
-        self.tokens = torch.addmm(self.tokens, shares, matrix)
+        self.tokens.addmm_(shares, matrix)
         constant = unattended(block, step, convention, self.tower.n_heads)
         self.constant = self.constant + constant.sum(dim=1)
         self.direct = self.direct + step.mlp

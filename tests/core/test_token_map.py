@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.core.convention import Convention
+from napari_clip_heatmap.core.decomposition import decompose
+from napari_clip_heatmap.core.selection import select
+from napari_clip_heatmap.core.token_map import TokenMap, fold, token_map
+from napari_clip_heatmap.errors import DecompositionError
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("convention", Convention)
+def test_it_is_the_full_tensor_summed(
+    tiny_clip: Any, batch: Tensor, convention: Convention
+) -> None:
+    tower = adapt(tiny_clip.visual)
+    everything = select(None, None, n_layers=tower.n_layers, n_heads=tower.n_heads)
+    parts = decompose(tower, batch, everything, convention)
+    answer = token_map(tower, batch, fold(tower, convention))
+    assert answer.tokens.shape == (2, 4, 4, 24)
+    torch.testing.assert_close(answer.tokens.flatten(1, 2), parts.attention.sum((1, 3))[:, 1:])
+    torch.testing.assert_close(
+        answer.rest, parts.attention.sum((1, 3))[:, 0] + parts.mlp.sum(1), atol=1e-6, rtol=1e-5
+    )
+    torch.testing.assert_close(answer.representation, tiny_clip.encode_image(batch))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("convention", Convention)
+def test_double_precision_is_exact(tiny_clip: Any, batch: Tensor, convention: Convention) -> None:
+    visual = copy.deepcopy(tiny_clip.visual).double()
+    tower = adapt(visual)
+    answer = token_map(tower, batch, fold(tower, convention))
+    unit = F.normalize(visual(batch.double()), dim=-1)
+    assert answer.tokens.dtype == torch.float64
+    assert (answer.total - unit).abs().max() <= 1e-13
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("convention", Convention)
+def test_prompts_known_beforehand_give_the_same_maps(
+    tiny_clip: Any, batch: Tensor, convention: Convention
+) -> None:
+    tower = adapt(tiny_clip.visual)
+    directions = F.normalize(torch.randn(5, 24, generator=torch.Generator().manual_seed(3)), dim=-1)
+    later = token_map(tower, batch, fold(tower, convention))
+    known = token_map(tower, batch, fold(tower, convention, directions))
+    torch.testing.assert_close(known.tokens, later.tokens @ directions.mT, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(known.total, later.total @ directions.mT, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**16), order=st.permutations(range(3)))
+def test_images_of_a_batch_do_not_know_one_another(
+    tiny_clip: Any, seed: int, order: list[int]
+) -> None:
+    tower = adapt(tiny_clip.visual)
+    folded = fold(tower)
+    batch = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    together = token_map(tower, batch[order], folded)
+    for place, image in enumerate(order):
+        alone = token_map(tower, batch[image : image + 1], folded)
+        torch.testing.assert_close(together.tokens[place], alone.tokens[0], atol=1e-6, rtol=1e-4)
+
+
+def test_gradients_flow_through_the_maps(tiny_clip: Any, batch: Tensor) -> None:
+    visual = copy.deepcopy(tiny_clip.visual).double()
+    tower = adapt(visual)
+    batch = batch[:1].double()
+
+    def loss() -> Tensor:
+        return (token_map(tower, batch, fold(tower)).tokens ** 3).sum()
+
+    weights = {
+        name: visual.get_parameter(name)
+        for name in (
+            "proj",
+            "conv1.weight",
+            "ln_post.weight",
+            "transformer.resblocks.0.attn.in_proj_weight",
+            "transformer.resblocks.1.attn.out_proj.weight",
+            "transformer.resblocks.2.mlp.c_proj.bias",
+        )
+    }
+    for weight in weights.values():
+        (slope,) = torch.autograd.grad(loss(), weight)
+        direction = torch.randn(weight.shape, generator=torch.Generator().manual_seed(5)).double()
+        with torch.no_grad():
+            weight += 1e-5 * direction
+            above = loss()
+            weight -= 2e-5 * direction
+            below = loss()
+            weight += 1e-5 * direction
+        numeric = (above - below) / 2e-5
+        torch.testing.assert_close((slope * direction).sum(), numeric, rtol=1e-5, atol=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_weights_sum_in_single(tiny_clip: Any, batch: Tensor, dtype: Any) -> None:
+    half = copy.deepcopy(tiny_clip.visual).to(dtype)
+    tower = adapt(half)
+    answer = token_map(tower, batch, fold(tower))
+    assert answer.tokens.dtype == answer.representation.dtype == torch.float32
+    # Each value is rounded to half, so the map is near; but it is summed without further loss.
+    exact = token_map(adapt(tiny_clip.visual), batch, fold(adapt(tiny_clip.visual)))
+    scale = exact.tokens.abs().max()
+    assert (answer.tokens - exact.tokens).abs().max() <= 3e-2 * scale
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(DecompositionError, match="grid_y"):
+        TokenMap(torch.zeros(1, 4, 4), torch.zeros(1, 8), torch.zeros(1, 8))
