@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_clip_heatmap.errors import ImageError, OutputError
 from napari_clip_heatmap.files.naming import unique_slugs
-from napari_clip_heatmap.files.pictures import overlay
+from napari_clip_heatmap.files.pictures import overlay, write_picture
 from napari_clip_heatmap.files.reading import read_image
 from napari_clip_heatmap.files.record import (
     RECORD_NAME,
@@ -231,7 +231,6 @@ def _write_images(
     folder: Path, names: list[str], maps: Heatmaps, overlays: list[NDArray[np.uint8]]
 ) -> None:
     """Write the values as float32 TIFF with named axes, and the pictures as PNG."""
-    import imageio.v3 as imageio
     import tifffile
 
     for name, prompt, values, picture in zip(
@@ -243,7 +242,7 @@ def _write_images(
             photometric="minisblack",
             metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": "cosine"},
         )
-        imageio.imwrite(folder / _overlay(name), picture)
+        write_picture(folder / _overlay(name), picture)
 
 
 def _entry(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap.files.batch import Request, claim_folder
-from napari_clip_heatmap.files.pictures import contact_sheet
+from napari_clip_heatmap.files.pictures import contact_sheet, write_picture
+from napari_clip_heatmap.files.reading import read_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +37,12 @@ def prepare_showcase(folder: Path) -> Request:
     OutputError
         If the folder cannot be made or holds something else.
     """
-    import imageio.v3 as imageio
-
     from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
 
     sample = folder / SAMPLE_NAME
     request = Request(images=(sample,), prompts=tuple(SAMPLE_PROMPTS), output=folder)
     claim_folder(request, overwrite=False, extra=(SAMPLE_NAME, SHEET_NAME))
-    imageio.imwrite(sample, sample_scene())
+    write_picture(sample, sample_scene())
     return request
 
 
@@ -60,13 +59,11 @@ def write_showcase(done: Done) -> Path:
     Path
         The sheet.
     """
-    import imageio.v3 as imageio
-
     folder = done.source.parent
     heatmaps = list(done.heatmaps.jet())
     for name, picture in zip(done.names, heatmaps, strict=True):
-        imageio.imwrite(folder / f"{name}_heatmap.png", picture)
-    sample = imageio.imread(done.source)
+        write_picture(folder / f"{name}_heatmap.png", picture)
+    sample = read_image(done.source)
     prompts = list(done.heatmaps.prompts)
     sheet = contact_sheet(
         [sample, *heatmaps, sample, *done.overlays],
@@ -74,5 +71,5 @@ def write_showcase(done: Done) -> Path:
         columns=1 + len(prompts),
     )
     path = folder / SHEET_NAME
-    imageio.imwrite(path, sheet)
+    write_picture(path, sheet)
     return path
