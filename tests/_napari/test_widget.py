@@ -30,7 +30,7 @@ def widget(viewer, session):
 def run(widget, qtbot):
     def run():
         widget["run"].native.click()
-        qtbot.waitUntil(lambda: widget["run"].enabled, timeout=20_000)
+        qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
 
     return run
 
@@ -168,12 +168,12 @@ def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
     viewer.add_image(picture)
     model.gate.clear()
     widget["run"].native.click()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value, timeout=60_000)
     assert not widget["run"].enabled
     assert widget["cancel"].enabled
     widget["cancel"].native.click()
     model.gate.set()
-    qtbot.waitUntil(lambda: widget["run"].enabled)
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert model.batches == 1
     assert widget["status"].value == "Cancelled"
     assert len(viewer.layers) == 1
@@ -186,7 +186,7 @@ def test_progress_counts_tiles(viewer, widget, picture, model, qtbot):
     seen = []
     widget["progress"].changed.connect(seen.append)
     widget["run"].native.click()
-    qtbot.waitUntil(lambda: widget["run"].enabled)
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert seen == [*sorted(seen[:-1]), 0]
     assert model.batches in seen
 
@@ -201,7 +201,7 @@ def test_closing_the_viewer_while_it_runs_raises_nothing_and_leaves_no_thread(
     viewer.add_image(picture)
     model.gate.clear()
     widget.start()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value, timeout=60_000)
     viewer.close()
     model.gate.set()
     assert QThreadPool.globalInstance().waitForDone(20_000)
@@ -214,10 +214,10 @@ def test_an_image_removed_meanwhile_is_told(viewer, widget, picture, model, qtbo
     image = viewer.add_image(picture)
     model.gate.clear()
     widget["run"].native.click()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value)
+    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value, timeout=60_000)
     viewer.layers.remove(image)
     model.gate.set()
-    qtbot.waitUntil(lambda: widget["run"].enabled)
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert "removed" in messages[-1].message
     assert len(viewer.layers) == 0
 
@@ -236,8 +236,8 @@ def test_keys_alone_are_enough(viewer, widget, picture, qtbot):
     qtbot.keyClicks(box, "blue")
     assert widget["prompts"].value == ["red", "blue"]
     qtbot.keyClick(box, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
-    qtbot.waitUntil(lambda: widget["run"].enabled)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
 
 
 def test_every_control_has_a_tooltip(widget):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_clip_heatmap._napari.without_triton import without_triton
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
 if TYPE_CHECKING:
@@ -165,10 +166,9 @@ class Session:
     def _loaded(self, name: str, device: str) -> ClipModel:
         if self._model is None or self._model[0] != (name, device):
             self._model = None  # free it first, as above
-            self._model = (
-                (name, device),
-                (self._load_model or _api().load_model)(name, device=device),
-            )
+            with without_triton():
+                load_model = self._load_model or _api().load_model
+                self._model = ((name, device), load_model(name, device=device))
         return self._model[1]
 
 
