@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_shortcut", "arrange"]
 
-FORM = ("image", "prompts", "model", "device", "score", "baseline")
-ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
+FORM = ("image", "prompts", "model", "device", "score")
+ROWS = (("baseline",), ("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
 TEXTS = ("status", "notes")
 
 
@@ -43,9 +43,9 @@ def arrange(container: Container[Widget]) -> None:
     for label in (natives[name] for name in TEXTS):
         if isinstance(label, QLabel):
             label.setWordWrap(True)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(label)
-    column.addStretch()
 
 
 def add_shortcut(container: Container[Widget], keys: str, slot: Callable[[], None]) -> None:

@@ -26,6 +26,7 @@ class EditableChoice(ComboBox):
         # What is typed is a value, not a new entry of the list.
         self.native.setInsertPolicy(self.native.InsertPolicy.NoInsert)
         self.native.editTextChanged.connect(self._on_value_change)
+        self.native.activated.connect(self._show_beginning)
 
     @property
     def value(self) -> str:
@@ -35,6 +36,7 @@ class EditableChoice(ComboBox):
     @value.setter
     def value(self, value: str) -> None:
         self.native.setCurrentText(value)
+        self._show_beginning()
 
     def reset_choices(self, *_: Any) -> None:
         """Reset the known names; the text stays."""
@@ -42,6 +44,11 @@ class EditableChoice(ComboBox):
         super().reset_choices()
         if text:
             self.value = text
+
+    def _show_beginning(self, *_: Any) -> None:
+        """Scroll a name that is too long to its beginning; Qt shows its end."""
+        if self.native.isEditable():  # not yet while magicgui builds it
+            self.native.lineEdit().setCursorPosition(0)
 
 
 class ImageChoice(ComboBox):

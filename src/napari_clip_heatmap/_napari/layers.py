@@ -125,7 +125,6 @@ def _layer(data: Any, limits: tuple[float, float], where: dict[str, Any], mark: 
         contrast_limits=limits,
         opacity=OPACITY,
         blending=BLENDING,
-        visible=False,
         **where,
     )
     layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
@@ -151,5 +150,6 @@ def _add(viewer: ViewerModel, new: list[Image], old: Iterable[Image]) -> None:
         layer.visible = False
     for layer in new:
         viewer.add_layer(layer)  # napari numbers a name that is taken; nothing is replaced
-    new[0].visible = True
+    for layer in new[1:]:
+        layer.visible = False  # only now: a layer that is added hidden has no thumbnail
     viewer.layers.selection.active = new[0]

@@ -30,11 +30,7 @@ KNOWN_MODELS = (
     "hf-hub:wisdomik/QuiltNet-B-32",
 )
 
-SCORES = (
-    ("relative to the other prompts", "relative"),
-    ("absolute", "absolute"),
-    ("contrast with a baseline", "contrast"),
-)
+SCORES = ("relative", "absolute", "contrast")
 
 
 def make_parts(
@@ -94,7 +90,8 @@ def _question(
         PromptList(
             name="baseline",
             lines=2,
-            placeholder="what to contrast with, such as: background",
+            grows=False,
+            placeholder="baseline, such as: background",
             tooltip="The prompts to contrast with, one a line.",
         ),
     ]

@@ -18,12 +18,16 @@ class PromptList(TextEdit):
     placeholder : str
         Shown while it is empty.
     lines : int
-        Height, in lines of text.
+        Smallest height, in lines of text.
+    grows : bool
+        Whether it takes the room that others leave.
     **options
         As magicgui's widgets take them.
     """
 
-    def __init__(self, *, placeholder: str = "", lines: int = 5, **options: Any) -> None:
+    def __init__(
+        self, *, placeholder: str = "", lines: int = 5, grows: bool = True, **options: Any
+    ) -> None:
         super().__init__(**options)
         box = self.native
         box.setAcceptRichText(False)  # a page pasted from a browser is its words only
@@ -31,6 +35,8 @@ class PromptList(TextEdit):
         box.setPlaceholderText(placeholder)
         margins = 2 * (box.frameWidth() + int(box.document().documentMargin()))
         box.setMinimumHeight(lines * box.fontMetrics().lineSpacing() + margins)
+        if not grows:
+            box.setMaximumHeight(box.minimumHeight())
 
     def get_value(self) -> list[str]:  # type: ignore[override]
         """Return the lines that have text, without the spaces around them."""

@@ -150,13 +150,14 @@ class HeatmapWidget(Container[Any]):
         self["image"].follow(event.value)
 
     def _on_score(self) -> None:
-        self["baseline"].enabled = self["score"].value == "contrast"
+        self["baseline"].visible = self["score"].value == "contrast"
 
     def _set_running(self, running: bool) -> None:
         self["run"].enabled = not running
         self["cancel"].enabled = running
         self["progress"].max = 1
         self["progress"].value = 0
+        self["progress"].native.setTextVisible(running)  # idle, "0%" would say something is to come
 
     def _set_visible(self, visible: bool) -> None:
         if self._viewer is not None:
