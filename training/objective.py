@@ -42,7 +42,7 @@ def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor
     same of the strongest few patches of the token map, one yes or no per caption; it makes the
     shares of the patches, and not only their sum, speak the language of the captions.
     """
-    embedding, token_map = embed(clip.visual, preprocess(batch))
+    embedding, token_map = embed(clip.visual, preprocess(batch), batch.corner)
     with torch.no_grad():  # the text tower was taught before, and stays as it is
         texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
     states = torch.from_numpy(batch.states)

@@ -12,6 +12,7 @@ import copy
 import logging
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from training.views import Batch, Batches
 
 _LOG = logging.getLogger("training")
 _REPORT_EVERY, _SAVE_EVERY = 100, 500
+_COURSE = ((0, 64), (1000, 48), (4125, 64))
+"""From which step on, how large the views are, in pixels: small ones cost half as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +153,11 @@ def run_process(rank: int, settings: Settings) -> None:
     learner = new_learner(settings, ids)
     for value in (*learner.clip.state_dict().values(), *learner.average.state_dict().values()):
         dist.broadcast(value, 0)
-    side = MODEL_CONFIG["vision_cfg"]["image_size"]
-    stream = Batches((settings.seed, rank, learner.step), settings.batch, side)
-    batches = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+    batches = _batches(learner.step, rank, settings)
     began, first, tally = time.monotonic(), learner.step, torch.zeros(3)
     while learner.step < settings.steps:
+        if learner.step in dict(_COURSE):
+            batches = _batches(learner.step, rank, settings)
         tally += learn(learner, next(batches), ids, settings) / _REPORT_EVERY
         if rank == 0 and learner.step % _REPORT_EVERY == 0:
             views = (learner.step - first) * settings.batch * settings.processes
@@ -168,14 +171,21 @@ def run_process(rank: int, settings: Settings) -> None:
     dist.destroy_process_group()
 
 
+def _batches(step: int, rank: int, settings: Settings) -> Iterator[Batch]:
+    """Return the views of the stretch of the course in which ``step`` lies."""
+    side = [side for begin, side in _COURSE if begin <= step][-1]
+    stream = Batches((settings.seed, rank, step), settings.batch, side)
+    return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="checkpoints and the model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=7000)
-    parser.add_argument("--batch", type=int, default=48, help="views per process and step")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--batch", type=int, default=36, help="views per process and step")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--port", type=int, default=29511, help="for the processes to meet at")
     settings = Settings(**vars(parser.parse_args()))

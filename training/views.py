@@ -23,11 +23,22 @@ _PER_STRUCTURE = {"platelets": 30, "vesicles": 20, "filaments": 60, "white blood
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Views ``(view, y, x, 3)`` uint8, captions, and truth ``(view, caption)`` int8."""
+    """Views and captions.
+
+    Attributes
+    ----------
+    images : ndarray (view, y, x, 3) uint8
+    captions : list of Caption
+    states : ndarray (view, caption) int8
+        TRUE, FALSE or UNCLEAR.
+    corner : (float, float)
+        Where the views lie in the model's input, as shares of the room that they leave.
+    """
 
     images: NDArray[np.uint8]
     captions: list[Caption]
     states: NDArray[np.int8]
+    corner: tuple[float, float]
 
 
 def _content(scene: Scene, window: tuple[slice, slice]) -> Content:
@@ -80,4 +91,5 @@ class Batches(IterableDataset[Batch]):
             chosen = [pool[index] for index in order[: self._batch_size]]
             pool = [pool[index] for index in order[self._batch_size :]]
             captions, states = caption_set(rng, [content for _, content in chosen])
-            yield Batch(np.stack([view for view, _ in chosen]), captions, states)
+            corner = (float(rng.random()), float(rng.random()))
+            yield Batch(np.stack([view for view, _ in chosen]), captions, states, corner)

@@ -116,9 +116,9 @@ def _draw_modality(rng: np.random.Generator, classes: Sequence[str] | None) -> M
 def _draw_classes(rng: np.random.Generator, kind: Modality) -> tuple[str, ...]:
     """Choose what is shown; stained tissue shows nuclei more often than anything else."""
     if kind == "smear":
-        chosen = rng.random(3) < (0.88, 0.6, 0.65)
+        chosen = rng.random(3) < ((0.88, 0.6, 0.65) if rng.random() < 0.7 else (0.5, 0.3, 0.3))
         return tuple(np.array(BLOOD_CLASSES)[chosen])
-    n_classes = rng.choice(5, p=[0.05, 0.4, 0.3, 0.18, 0.07])
+    n_classes = rng.choice(5, p=[0.05, 0.5, 0.25, 0.14, 0.06])
     weights = np.ones(len(CELL_CLASSES))
     if kind == "brightfield":
         weights[0] = 4
