@@ -32,7 +32,7 @@ from training.views import Batch, Batches
 
 _LOG = logging.getLogger("training")
 _REPORT_EVERY, _SAVE_EVERY = 100, 500
-_COURSE = ((0, 64), (1000, 48), (4125, 64))
+_COURSE = ((0, 64), (1000, 48), (4000, 64))
 """From which step on, how large the views are, in pixels: small ones cost half as much."""
 
 
@@ -183,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="checkpoints and the model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=36, help="views per process and step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
