@@ -100,28 +100,12 @@ class NativeBlock:
 
     def step(self, stream: Tensor) -> Step:
         """Run the block for all tokens."""
-        attn = self.module.attn
-        normed = _normed(self.module.ln_1, stream).to(attn.in_proj_weight.dtype)
-        query, key, value = _heads(
-            attn, F.linear(normed, attn.in_proj_weight, attn.in_proj_bias), n_parts=3
-        )
-        query, key = _query_norm(attn, query), _key_norm(attn, key)
-        weights, shares = _pooled(attn, query[:, :, :1], key, value)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        mixed = _scaled_heads(attn, rearrange(mixed, "batch head token d -> batch token head d"))
-        return self._finish(stream, mixed, weights, shares)
+        return self._finish(stream, *_attend(self.module.attn, _normed(self.module.ln_1, stream)))
 
     def last_step(self, stream: Tensor) -> Step:
         """Run the block for the class token alone; keys and values are of all tokens."""
-        attn = self.module.attn
-        width = attn.in_proj_weight.shape[1]
-        weight, bias = attn.in_proj_weight, attn.in_proj_bias
-        normed = _normed(self.module.ln_1, stream).to(weight.dtype)
-        first, others = (None, None) if bias is None else (bias[:width], bias[width:])
-        (query,) = _heads(attn, F.linear(normed[:, :1], weight[:width], first), n_parts=1)
-        key, value = _heads(attn, F.linear(normed, weight[width:], others), n_parts=2)
-        query, key = _query_norm(attn, query), _key_norm(attn, key)
-        weights, shares = _pooled(attn, query, key, value)
+        normed = _normed(self.module.ln_1, stream)
+        weights, shares = _attend_pooled(self.module.attn, normed)
         return self._finish(stream[:, :1], shares.sum(dim=1, keepdim=True), weights, shares)
 
     def _finish(self, stream: Tensor, mixed: Tensor, weights: Tensor, shares: Tensor) -> Step:
@@ -215,6 +199,30 @@ def _normed(norm: Any, stream: Tensor) -> Tensor:
     if isinstance(norm, nn.Identity):
         return stream.to(accumulator(stream.dtype))
     return layer_norm(stream, norm.weight, norm.bias, norm.eps)
+
+
+def _attend(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what attention mixed [batch, query, head, d_head], and the pooled weights and shares.
+
+    Queries, keys and values are as large as the rest of a block together: they end here.
+    """
+    joint = F.linear(normed.to(attn.in_proj_weight.dtype), attn.in_proj_weight, attn.in_proj_bias)
+    query, key, value = _heads(attn, joint, n_parts=3)
+    query, key = _query_norm(attn, query), _key_norm(attn, key)
+    weights, shares = _pooled(attn, query[:, :, :1], key, value)
+    mixed = F.scaled_dot_product_attention(query, key, value)
+    mixed = rearrange(mixed, "batch head token d -> batch token head d")
+    return _scaled_heads(attn, mixed), weights, shares
+
+
+def _attend_pooled(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pooled weights and shares, of the class token's query alone."""
+    weight, bias = attn.in_proj_weight, attn.in_proj_bias
+    width, normed = weight.shape[1], normed.to(weight.dtype)
+    first, others = (None, None) if bias is None else (bias[:width], bias[width:])
+    (query,) = _heads(attn, F.linear(normed[:, :1], weight[:width], first), n_parts=1)
+    key, value = _heads(attn, F.linear(normed, weight[width:], others), n_parts=2)
+    return _pooled(attn, _query_norm(attn, query), _key_norm(attn, key), value)
 
 
 def _heads(attn: Any, projected: Tensor, n_parts: int) -> tuple[Tensor, ...]:
