@@ -11,6 +11,7 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+from hypothesis import settings
 from safetensors.torch import save_file
 from torch import nn
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
@@ -17,7 +17,6 @@ def averaging(n_in, n_out):
     return np.maximum(high - low, 0) * n_out / n_in
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_shrinking_averages_areas_at_any_ratio(data):
     height, width = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
@@ -54,7 +53,6 @@ def test_interpolation_is_torchs_where_the_lattice_is_the_image(image, cells):
     np.testing.assert_allclose(to_image_pixels(values, lattice), expected, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_plane_is_reproduced_where_it_is_not_clamped(data):
     n = st.integers(1, 300)

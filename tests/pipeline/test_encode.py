@@ -9,7 +9,6 @@ from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
 from napari_clip_heatmap.pipeline.encode import AUTO_TILES, choose_downsample, encode
 
 MANY = settings(
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

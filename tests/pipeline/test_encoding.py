@@ -13,9 +13,7 @@ from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat"]
-MANY = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 prompt_lists = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
 scores = st.sampled_from(["relative", "absolute"])
 
