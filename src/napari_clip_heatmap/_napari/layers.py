@@ -15,7 +15,7 @@ from napari_clip_heatmap._napari.record import records
 from napari_clip_heatmap._napari.transforms import as_wide_as, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -58,8 +58,10 @@ def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image
 
 def show_heatmaps(
     viewer: ViewerModel, source: Image, answer: Answer, index: tuple[int, ...] = ()
-) -> Change:
-    """Make our layers on a source the heatmaps of an answer.
+) -> Generator[None, None, Change]:
+    """Make our layers on a source the heatmaps of an answer, one layer a step.
+
+    A layer costs napari a tenth of a second; between two steps the window can breathe.
 
     A prompt that has its layer keeps it, with whatever name, colormap, opacity and visibility the
     user gave it; a new one is added on top; a layer whose prompt was not asked again goes.
@@ -74,9 +76,10 @@ def show_heatmaps(
     index : tuple of int
         The plane asked about, on the source's leading axes.
 
-    Returns
-    -------
-    Change
+    Yields
+    ------
+    None
+        After each layer; the generator returns the `Change`.
     """
     where = placement(source, index)
     marks = records(answer, source=source.name, source_id=str(source.unique_id), index=index)
@@ -84,16 +87,17 @@ def show_heatmaps(
     gone = [before.pop(prompt) for prompt in [*before] if prompt not in answer.heatmaps.prompts]
     for layer in gone:
         viewer.layers.remove(layer)
-    new = []
+    added = 0
     maps = zip(marks, answer.heatmaps.values, answer.limits, strict=True)
     for mark, values, limits in maps:
         data = as_wide_as(values, index)
         if mark["prompt"] in before:
             _update(before[mark["prompt"]], data, limits, where, mark)
         else:
-            new.append(_layer(data, limits, where, mark))
-    _add(viewer, new, [*before.values()])
-    return Change(added=len(new), updated=len(before), removed=len(gone))
+            _add(viewer, _layer(data, limits, where, mark), first=not added, old=before.values())
+            added += 1
+        yield
+    return Change(added=added, updated=len(before), removed=len(gone))
 
 
 def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
@@ -142,14 +146,13 @@ def _update(
     layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
 
 
-def _add(viewer: ViewerModel, new: list[Image], old: Iterable[Image]) -> None:
-    """Put new layers on top, in the order of the prompts, and show the first alone."""
-    if not new:
-        return
-    for layer in old:
-        layer.visible = False
-    for layer in new:
-        viewer.add_layer(layer)  # napari numbers a name that is taken; nothing is replaced
-    for layer in new[1:]:
+def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]) -> None:
+    """Put a new layer on top; the first hides the old ones and is selected, the others hide."""
+    active = viewer.layers.selection.active
+    viewer.add_layer(layer)  # napari numbers a name that is taken; nothing is replaced
+    if first:
+        for other in old:
+            other.visible = False
+    else:
         layer.visible = False  # only now: a layer that is added hidden has no thumbnail
-    viewer.layers.selection.active = new[0]
+        viewer.layers.selection.active = active

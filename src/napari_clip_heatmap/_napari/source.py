@@ -12,9 +12,9 @@ import numpy as np
 from napari_clip_heatmap.errors import ImageError
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
-__all__ = ["MAX_PIXELS", "Plane", "plane_of"]
+__all__ = ["MAX_PIXELS", "Plane", "no_image", "plane_of"]
 
 MAX_PIXELS = 8192 * 8192
 """Above this a plane and its heatmaps, 16 bytes a pixel and 4 more a prompt, strain a laptop."""
@@ -65,6 +65,14 @@ def plane_of(layer: Image, point: Sequence[float]) -> Plane:
     steps = np.rint(np.asarray(position[:leading], dtype=float))
     index = tuple(int(i) for i in np.clip(steps, 0, np.asarray(shape[:leading]) - 1))
     return Plane(pixels=data[index], index=index)
+
+
+def no_image(active: Layer | None) -> ImageError:
+    """Return the error of there being no image, naming the active layer if there is another."""
+    found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
+    return ImageError(
+        f"there is no image layer to ask{found}. Open an image (File > Open, or Open Sample)"
+    )
 
 
 def _check(name: str, shape: tuple[int, ...], *, rgb: bool) -> None:

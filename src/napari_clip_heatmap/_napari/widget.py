@@ -9,6 +9,7 @@ import napari
 from magicgui.widgets import Container
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari import layers
 from napari_clip_heatmap._napari.arrange import add_shortcut, arrange
@@ -16,11 +17,13 @@ from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.parts import make_parts
 from napari_clip_heatmap._napari.runner import Listener, Runner
 from napari_clip_heatmap._napari.session import Answer, Question, Refusal, Session, Step
-from napari_clip_heatmap._napari.source import plane_of
+from napari_clip_heatmap._napari.source import no_image, plane_of
 from napari_clip_heatmap._napari.summary import summary
-from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, PromptError
+from napari_clip_heatmap.errors import ClipHeatmapError, PromptError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.layers import Image
 
 __all__ = ["HeatmapWidget"]
@@ -50,6 +53,7 @@ class HeatmapWidget(Container[Any]):
         self._viewer = getattr(viewer, "__wrapped__", viewer) or napari.current_viewer()
         self._runner = Runner(session or Session())
         self._asked: tuple[Image, tuple[int, ...]] | None = None
+        self._showing: Iterator[None] | None = None
         self._devices: tuple[str, ...] = ALWAYS
         self._closed = False
         parts = make_parts(lambda: self._viewer, lambda _: self._devices)
@@ -62,7 +66,7 @@ class HeatmapWidget(Container[Any]):
 
     def start(self) -> None:
         """Ask what the controls say; the answer arrives as layers, an error as a notification."""
-        if self._runner.running:
+        if self._runner.running or self._showing is not None:
             return
         try:
             question = self._question()
@@ -107,7 +111,7 @@ class HeatmapWidget(Container[Any]):
     def _question(self) -> Question:
         image = self["image"].value
         if self._viewer is None or image is None:
-            raise ImageError(_no_image(self._viewer))
+            raise no_image(None if self._viewer is None else self._viewer.layers.selection.active)
         prompts = self["prompts"].value
         if not prompts:
             raise PromptError("there is no prompt: type at least one, one a line, such as nuclei")
@@ -133,14 +137,30 @@ class HeatmapWidget(Container[Any]):
             self._on_refusal(Refusal("the image layer was removed meanwhile; nothing was added"))
             return
         image, index = self._asked
-        layers.show_heatmaps(self._viewer, image, answer, index)
+        self["cancel"].enabled = False
+        self._showing = layers.show_heatmaps(self._viewer, image, answer, index)
         self._say(summary(answer, image.scale[-2:], image.units[-2:]), answer.heatmaps.notes)
+        self._show_next()
+
+    def _show_next(self) -> None:
+        """Show one layer, and the next when Qt has seen to everything else."""
+        if self._closed or self._showing is None:
+            return
+        try:
+            next(self._showing)
+        except StopIteration:
+            self._showing = None
+            self._on_end(None)
+        else:
+            QTimer.singleShot(0, self._show_next)
 
     def _on_refusal(self, refusal: Refusal) -> None:
         self._say(f"Not done: {refusal.message}")
         show_error(refusal.message)
 
     def _on_end(self, outcome: str | None) -> None:
+        if self._showing is not None:
+            return  # the thread has ended; the last layer will say so again
         if outcome:
             self._say(outcome)
         self._asked = None
@@ -184,10 +204,3 @@ class HeatmapWidget(Container[Any]):
         if not self._closed:
             self._devices = devices
             self["device"].reset_choices()
-
-
-def _no_image(viewer: napari.viewer.Viewer | None) -> str:
-    """Say what is there instead of an image."""
-    active = None if viewer is None else viewer.layers.selection.active
-    found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
-    return f"there is no image layer to ask{found}. Open an image (File > Open, or Open Sample)"
