@@ -18,6 +18,10 @@ from torch import nn
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
 TINY: dict[str, Any] = {
     "embed_dim": 24,
     "vision_cfg": {
