@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt, QThreadPool
 
+from napari_clip_heatmap._napari import widget as module
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -254,3 +256,25 @@ def test_another_score_and_a_baseline(viewer, widget, run, picture, messages):
     widget["baseline"].value = "green"
     run()
     assert viewer.layers["red"].metadata[MARK]["baseline"] == ["green"]
+
+
+def test_opened_from_the_menu_it_holds_the_viewers_own_layers(viewer, picture):
+    image = viewer.add_image(picture, name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-clip-heatmap", "CLIP Heatmap")
+    assert isinstance(widget, HeatmapWidget)
+    assert widget["image"].value is image  # and no proxy of it
+    parts = {part.name for part in widget}
+    assert {"image", "prompts", "model", "device", "score", "run"} <= parts
+
+
+@pytest.mark.parametrize("modules", [{"torch": object}, {}], ids=["at once", "in a thread"])
+def test_devices_are_listed_and_stay(viewer, session, qtbot, monkeypatch, modules):
+    monkeypatch.setattr(module, "sys", SimpleNamespace(modules=modules))
+    monkeypatch.setattr(module, "available_devices", lambda: ("auto", "cuda:0", "cpu"))
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget)
+    qtbot.waitUntil(lambda: "cuda:0" in widget["device"].choices, timeout=60_000)
+    assert widget["device"].value == "auto"
+    widget["device"].value = "cuda:0"
+    viewer.add_image(np.eye(9))  # for which napari resets all choices
+    assert widget["device"].value == "cuda:0"
