@@ -65,7 +65,7 @@ class Decomposition:
         layers, heads = len(self.selection.layers), len(self.selection.heads)
         n_tokens = self.attention.shape[2] if self.attention.ndim == 5 else -1
         expected = (batch, layers, n_tokens, heads, d_embed)
-        if tuple(self.attention.shape) != expected or n_tokens <= self.grid[0] * self.grid[1]:
+        if tuple(self.attention.shape) != expected or n_tokens < self.grid[0] * self.grid[1]:
             raise DecompositionError(
                 "A decomposition is [batch, layer, token, head, d_embed], here with batch "
                 f"{batch}, {layers} layers, {heads} heads and d_embed {d_embed}; got "
@@ -93,11 +93,11 @@ def decompose(
     """
     stream = tower.embed(batch)
     pooled = tower.head.pool(stream).to(accumulator(stream.dtype))
-    direct, others, kept = [pooled], torch.zeros_like(pooled), {}
+    direct, others, kept = [pooled], torch.zeros_like(pooled), []
     for number, (block, step) in enumerate(zip(tower.blocks, steps(tower, stream), strict=True)):
         heads = selection.heads if number in selection.layers else ()
         layer = _Layer.of(block, step, convention, tower.n_heads)
-        kept[number] = layer.only(heads)
+        kept.append(layer.only(heads))
         others = others + layer.without(heads)
         direct.append(step.mlp)
         stream = step.stream
@@ -106,9 +106,7 @@ def decompose(
     terms = tower.n_terms
     n_unselected = tower.n_layers - len(selection.layers) * len(selection.heads) / tower.n_heads
     return Decomposition(
-        attention=_attention([kept[n] for n in selection.layers], head, reading, tower)
-        if selection.layers
-        else pooled.new_zeros(len(batch), 0, _n_tokens(tower), len(selection.heads), tower.d_embed),
+        attention=_attention(kept, selection, head, reading, tower),
         mlp=head.image(torch.stack(direct, dim=1), reading, 1 / terms),
         unselected=head.image(others, reading, n_unselected / terms),
         representation=reading.representation,
@@ -157,20 +155,20 @@ class _Layer:
         return added + rest.constant.sum(dim=1)
 
 
-def _attention(layers: list[_Layer], head: Readout, reading: Reading, tower: Tower) -> Tensor:
-    """Return [batch, layer, token, head, d_embed] of the layers given."""
-    n_tokens = _n_tokens(tower)
+def _attention(
+    kept: list[_Layer], selection: Selection, head: Readout, reading: Reading, tower: Tower
+) -> Tensor:
+    """Return [batch, layer, token, head, d_embed] of the layers and heads chosen."""
+    batch, n_tokens = kept[0].shares.shape[:2]
     part = 1 / (tower.n_terms * n_tokens * tower.n_heads)
     terms = []
-    for layer in layers:
+    for layer in (kept[number] for number in selection.layers):
         folded = layer.out @ head.weight  # [head, d_head, d_embed]
         projected = einsum(
             layer.shares, folded, "batch token head d, head d out -> batch token head out"
         )
         constant = (layer.constant @ head.weight)[:, None] / n_tokens
         terms.append(head.settle(projected + constant, reading, part))
+    if not terms:
+        return head.weight.new_zeros(batch, 0, n_tokens, len(selection.heads), tower.d_embed)
     return torch.stack(terms, dim=1)
-
-
-def _n_tokens(tower: Tower) -> int:
-    return tower.n_prefix + tower.grid[0] * tower.grid[1]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.errors import ModelLoadError
+
+WEIGHTS = {"a": torch.arange(3.0), "b.c": torch.ones(2, 2)}
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.bin", "w.pth"])
+def test_tensors_come_back(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if path.suffix == ".safetensors":
+        save_file(WEIGHTS, path)
+    else:
+        torch.save(WEIGHTS, path)
+    read = read_weights(path)
+    assert read.keys() == WEIGHTS.keys()
+    assert all(torch.equal(read[key], WEIGHTS[key]) for key in WEIGHTS)
+
+
+def test_wrappers_of_training_scripts_are_taken_off(tmp_path: Path) -> None:
+    wrapped = {f"module.{key}": value for key, value in WEIGHTS.items()}
+    torch.save({"epoch": 3, "state_dict": wrapped}, tmp_path / "w.pt")
+    assert read_weights(tmp_path / "w.pt").keys() == WEIGHTS.keys()
+
+
+class Bomb:
+    """Leaves a file behind if it is ever unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("how", ["torch", "torch, old format", "plain pickle"])
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path, how: str) -> None:
+    path, target = tmp_path / "w.bin", tmp_path / "executed"
+    content = {**WEIGHTS, "x": Bomb(target)}
+    if how == "plain pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
+    with pytest.raises(ModelLoadError, match="nothing in it was executed"):
+        read_weights(path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.bin"])
+@pytest.mark.parametrize("damage", ["cut short", "empty", "noise"])
+def test_damaged_files_are_refused(tmp_path: Path, name: str, damage: str) -> None:
+    path = tmp_path / name
+    if path.suffix == ".safetensors":
+        save_file(WEIGHTS, path)
+    else:
+        torch.save(WEIGHTS, path)
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"cut short": whole[: len(whole) // 2], "empty": b"", "noise": b"\x93noise" * 99}[damage]
+    )
+    with pytest.raises(ModelLoadError, match=name):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("content", [{}, [1, 2], {"a": 3}, {"state_dict": {}}])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "w.pt")
+    with pytest.raises(ModelLoadError, match="tensors"):
+        read_weights(tmp_path / "w.pt")
+
+
+def test_safetensors_come_first_and_known_names_before_others(tmp_path: Path) -> None:
+    for name in ("zz.bin", "pytorch_model.bin", "other.safetensors"):
+        (tmp_path / name).touch()
+    assert find_weights(tmp_path).name == "pytorch_model.bin"
+    (tmp_path / "open_clip_model.safetensors").touch()
+    assert find_weights(tmp_path).name == "open_clip_model.safetensors"
+
+
+def test_no_weights_or_too_many(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"open_clip_model\.safetensors"):
+        find_weights(tmp_path)
+    (tmp_path / "one.pt").touch()
+    assert find_weights(tmp_path).name == "one.pt"
+    (tmp_path / "two.pt").touch()
+    with pytest.raises(ModelLoadError, match=r"one\.pt, two\.pt"):
+        find_weights(tmp_path)

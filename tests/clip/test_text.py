@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_clip_heatmap.clip.model import ClipModel
+from napari_clip_heatmap.clip.text import TextEncoder, text_tower
+from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.errors import ModelLoadError, PromptError
+
+WORDS = st.sampled_from(["nuclei", "actin", "a", "cell,", "Mitochondria", "x-ray", "🔬", "ß"])
+
+
+def encoder(model: Any, **options: Any) -> TextEncoder:
+    return TextEncoder(text_tower(model), lambda: plain_tokenizer(model), d_embed=24, **options)
+
+
+@settings(max_examples=20, deadline=None)
+@given(prompts=st.lists(st.lists(WORDS, min_size=1, max_size=5).map(" ".join), min_size=1))
+def test_a_direction_is_a_unit_vector_and_knows_its_prompt_alone(
+    tiny_clip: Any, tiny_model: ClipModel, prompts: list[str]
+) -> None:
+    directions = encoder(tiny_clip).encode(prompts)
+    assert directions.shape == (len(prompts), 24)
+    assert directions.dtype == torch.float32
+    torch.testing.assert_close(directions.norm(dim=-1), torch.ones(len(prompts)))
+    for prompt, direction in zip(prompts, directions, strict=True):
+        torch.testing.assert_close(tiny_model.encode_text([prompt])[0], direction)
+
+
+def test_it_is_the_models_own_answer(tiny_clip: Any) -> None:
+    prompts = ["nuclei", "a photo of a cell"]
+    tokens = plain_tokenizer(tiny_clip)(prompts)
+    with torch.no_grad():
+        expected = tiny_clip.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(encoder(tiny_clip).encode(prompts), expected)
+
+
+def test_each_prompt_is_encoded_once(tiny_clip: Any) -> None:
+    seen: list[str] = []
+
+    def tokenizer(texts: list[str]) -> torch.Tensor:
+        seen.extend(texts)
+        return plain_tokenizer(tiny_clip)(texts)
+
+    text = TextEncoder(text_tower(tiny_clip), lambda: tokenizer, d_embed=24)
+    first = text.encode(["a", "b", "a"])
+    second = text.encode(["b", "c", "a"])
+    assert seen == ["a", "b", "c"]
+    assert torch.equal(first[0], first[2])
+    assert torch.equal(first[1], second[0])
+
+
+def test_it_needs_no_image_tower_and_leaves_the_model_whole(tiny_clip: Any) -> None:
+    tower = text_tower(tiny_clip)
+    assert not any(name.startswith("visual") for name, _ in tower.named_parameters())
+    assert isinstance(tiny_clip.visual, torch.nn.Module)
+    assert tower.token_embedding.weight is tiny_clip.token_embedding.weight
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ([], "no prompts"),
+        (["nuclei", "  \t"], "Prompt 2 is blank"),
+        ([""], "Prompt 1 is blank"),
+        (["nuclei", None], "Prompt 2 is no text"),
+        ("nuclei", "list of texts"),
+    ],
+)
+def test_what_is_no_prompt_is_refused(tiny_model: ClipModel, prompts: Any, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        tiny_model.encode_text(prompts)
+
+
+@pytest.mark.parametrize(
+    ("n_words", "unread"),
+    [(1, 0), (14, 0), (15, 1), (40, 26)],  # context 16: start, 14 words of one token, end
+)
+def test_words_beyond_the_context_are_told(
+    tiny_model: ClipModel, n_words: int, unread: int
+) -> None:
+    words = [f"cell{'s' * (n % 2)}" for n in range(n_words)]
+    assert tiny_model.text.unread_words(" ".join(words)) == tuple(words[n_words - unread :])
+
+
+def test_a_long_prompt_runs(tiny_model: ClipModel) -> None:
+    long = "nuclei " * 300
+    torch.testing.assert_close(
+        tiny_model.encode_text([long]), tiny_model.encode_text(["nuclei " * 20])
+    )
+
+
+def test_unknown_words(tiny_clip: Any) -> None:
+    text = encoder(tiny_clip, vocabulary=frozenset({"red", "blood", "cell", "a"}))
+    assert text.unknown_words("A red-blood cell.") == ()
+    assert text.unknown_words("a Ribosome (ribosome), 🔬 cell") == ("ribosome", "🔬")
+    assert encoder(tiny_clip).unknown_words("ribosome") == ()
+
+
+def test_another_vocabulary_asks_for_its_tokenizer(tiny_clip: Any) -> None:
+    class Other(torch.nn.Module):
+        vocab_size, context_length = 32000, 64
+
+    with pytest.raises(ModelLoadError, match="tokenizer=") as told:
+        plain_tokenizer(Other())
+    assert "32000" in str(told.value)
