@@ -60,6 +60,21 @@ def test_prompts_known_beforehand_give_the_same_maps(
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("n_folded", [0, 1, 2])
+@pytest.mark.parametrize("convention", Convention)
+def test_layers_beyond_the_memory_budget_give_the_same_map(
+    tiny_clip: Any, batch: Tensor, n_folded: int, convention: Convention
+) -> None:
+    tower = adapt(tiny_clip.visual)
+    all_folded = fold(tower, convention)
+    partly = fold(tower, convention, budget=n_folded * 32 * 24 * 4)
+    assert [matrix is None for matrix in partly.layers] == [n >= n_folded for n in range(3)]
+    expected, found = (token_map(tower, batch, each) for each in (all_folded, partly))
+    torch.testing.assert_close(found.tokens, expected.tokens, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found.rest, expected.rest, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**16), order=st.permutations(range(3)))
 def test_images_of_a_batch_do_not_know_one_another(
@@ -74,13 +89,14 @@ def test_images_of_a_batch_do_not_know_one_another(
         torch.testing.assert_close(together.tokens[place], alone.tokens[0], atol=1e-6, rtol=1e-4)
 
 
-def test_gradients_flow_through_the_maps(tiny_clip: Any, batch: Tensor) -> None:
+@pytest.mark.parametrize("budget", [0, 10**6])
+def test_gradients_flow_through_the_maps(tiny_clip: Any, batch: Tensor, budget: int) -> None:
     visual = copy.deepcopy(tiny_clip.visual).double()
     tower = adapt(visual)
     batch = batch[:1].double()
 
     def loss() -> Tensor:
-        return (token_map(tower, batch, fold(tower)).tokens ** 3).sum()
+        return (token_map(tower, batch, fold(tower, budget=budget)).tokens ** 3).sum()
 
     weights = {
         name: visual.get_parameter(name)

@@ -22,7 +22,10 @@ from napari_clip_heatmap.core.convention import (
 from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, accumulator, steps
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["Fold", "TokenMap", "fold", "token_map"]
+__all__ = ["BUDGET", "Fold", "TokenMap", "fold", "token_map"]
+
+BUDGET = 48_000_000
+"""Bytes for folded layers: all of ViT-B-16 (19 MB), 15 of the 24 layers of ViT-L-14 (3 MB each)."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,15 @@ class Fold:
     Parameters
     ----------
     convention : Convention
-    layers : tuple of Tensor [head * d_head, d_embed]
-        ``W_O^T diag(gamma) P`` for each layer.
+    layers : tuple of Tensor [head * d_head, d_embed] or None
+        ``W_O^T diag(gamma) P`` for each layer; None where it would have taken too much memory, and
+        output projection and head are applied one after the other.
     readout : Readout
         The head alone, for the terms that pass no attention.
     """
 
     convention: Convention
-    layers: tuple[Tensor, ...]
+    layers: tuple[Tensor | None, ...]
     readout: Readout
 
 
@@ -81,6 +85,8 @@ def fold(
     tower: Tower,
     convention: Convention = Convention.REFERENCE,
     directions: Tensor | None = None,
+    *,
+    budget: int = BUDGET,
 ) -> Fold:
     """Fold output projections and head, once a model; differentiable.
 
@@ -90,12 +96,18 @@ def fold(
     convention : Convention
     directions : Tensor [prompt, d_embed], optional
         Unit text directions to fold in too: maps for these prompts alone, at next to no cost.
+    budget : int
+        Bytes that the folded layers may take; those beyond it are left as they are.
     """
     head = readout(tower.head, convention)
     if directions is not None:
         texts = directions.to(head.weight).mT  # [d_embed, prompt]
         head = Readout(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
-    layers = tuple(block.out_weight.to(head.weight).mT @ head.weight for block in tower.blocks)
+    n_folded = budget // (head.weight.numel() * head.weight.element_size())
+    layers = tuple(
+        block.out_weight.to(head.weight).mT @ head.weight if number < n_folded else None
+        for number, block in enumerate(tower.blocks)
+    )
     return Fold(convention, layers, head)
 
 
@@ -135,15 +147,22 @@ class _Sums:
         self.direct = tower.head.pool(stream).to(accumulator(stream.dtype))  # [batch, d_model]
         self.constant = self.direct.new_zeros(1, stream.shape[2])  # [batch or 1, d_model]
         out = folded.readout.weight.shape[1]
-        self.tokens = self.direct.new_zeros(stream.shape[0] * stream.shape[1], out)
+        rows = stream.shape[0] * stream.shape[1]
+        self.tokens = self.direct.new_zeros(rows, out)
+        self.unfolded: Tensor | None = None  # [batch * token, d_model]
 
-    def add(self, block: Block, matrix: Tensor, step: Step) -> None:
+    def add(self, block: Block, matrix: Tensor | None, step: Step) -> None:
         convention = self.folded.convention
         shares = rearrange(
             varying_shares(block, step, convention),
             "batch token head d_head -> (batch token) (head d_head)",
         )
-        self.tokens.addmm_(shares, matrix)
+        if matrix is not None:
+            self.tokens.addmm_(shares, matrix)
+        else:
+            if self.unfolded is None:
+                self.unfolded = shares.new_zeros(len(shares), self.tower.d_model)
+            self.unfolded.addmm_(shares, block.out_weight.to(shares).mT)
         constant = unattended(block, step, convention, self.tower.n_heads)
         self.constant = self.constant + constant.sum(dim=1)
         self.direct = self.direct + step.mlp
@@ -151,6 +170,8 @@ class _Sums:
     def settled(self, reading: Reading) -> tuple[Tensor, Tensor]:
         """Return token terms [batch, token, out] and the sum of the others [batch, out]."""
         head, tower = self.folded.readout, self.tower
+        if self.unfolded is not None:
+            self.tokens.addmm_(self.unfolded, head.weight)
         tokens = rearrange(
             self.tokens, "(batch token) out -> batch token out", batch=len(reading.mean)
         )
