@@ -16,9 +16,7 @@ from torch.nn import functional as F
 __all__ = ["embed"]
 
 
-def embed(
-    tower: VisionTransformer, images: Tensor, corner: tuple[float, float] = (0.0, 0.0)
-) -> tuple[Tensor, Tensor]:
+def embed(tower: VisionTransformer, images: Tensor) -> tuple[Tensor, Tensor]:
     """Return the image embedding and the token map, both divided by the embedding's length.
 
     Parameters
@@ -26,9 +24,7 @@ def embed(
     tower : VisionTransformer
         Pre-norm tower with class-token pooling.
     images : Tensor (batch, 3, h, w)
-        Preprocessed pictures, at most as large as the model's input.
-    corner : (float, float)
-        Where smaller pictures lie in the input, as shares of the room that they leave.
+        Preprocessed pictures.
 
     Returns
     -------
@@ -37,7 +33,7 @@ def embed(
     token_map : Tensor (batch, patch, d_embed)
         What each patch added to it, summed over layers and heads.
     """
-    stream = tower.ln_pre(_tokens(tower, images, corner))
+    stream = tower.ln_pre(_tokens(tower, images))
     shares = []
     for block in tower.transformer.resblocks:
         stream, share = _block(block, stream)
@@ -52,24 +48,12 @@ def embed(
     return embedding / length, token_map
 
 
-def _tokens(tower: VisionTransformer, images: Tensor, corner: tuple[float, float]) -> Tensor:
+def _tokens(tower: VisionTransformer, images: Tensor) -> Tensor:
     height, width = tower.patch_size
     patches = rearrange(images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width)
     embedded = patches @ tower.conv1.weight.flatten(1).T
     cls = tower.class_embedding.expand(len(images), 1, -1)
-    grid = (images.shape[2] // height, images.shape[3] // width)
-    return torch.cat([cls, embedded], 1) + _positions(tower, grid, corner)
-
-
-def _positions(
-    tower: VisionTransformer, grid: tuple[int, int], corner: tuple[float, float]
-) -> Tensor:
-    """Return the position of the class token and of a window of patches, (1 + patch, d_model)."""
-    rows, columns = tower.grid_size
-    top, left = round(corner[0] * (rows - grid[0])), round(corner[1] * (columns - grid[1]))
-    plane = tower.positional_embedding[1:].unflatten(0, (rows, columns))
-    window = plane[top : top + grid[0], left : left + grid[1]].flatten(0, 1)
-    return torch.cat([tower.positional_embedding[:1], window])
+    return torch.cat([cls, embedded], 1) + tower.positional_embedding
 
 
 def _block(block: ResidualAttentionBlock, stream: Tensor) -> tuple[Tensor, Tensor]:

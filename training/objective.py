@@ -1,10 +1,11 @@
-"""What the model is asked to learn: of every caption, whether it is true of a view."""
+"""What the model is asked to learn: of every caption, whether it is true of a picture."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from einops import reduce
 from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +17,6 @@ from training.views import Batch
 
 __all__ = ["Heads", "contrastive", "losses", "preprocess"]
 
-_PATCHES_OF_AN_OBJECT = 4
 _MEAN, _STD = PREPROCESS_CONFIG["mean"][0], PREPROCESS_CONFIG["std"][0]
 
 
@@ -26,7 +26,7 @@ class Heads(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.image = nn.Parameter(torch.tensor(math.log(10.0)))
-        self.patch = nn.Parameter(torch.tensor([math.log(4.0), -5.0]))
+        self.patch = nn.Parameter(torch.tensor([math.log(10.0), -2.5]))
 
 
 def preprocess(batch: Batch) -> Tensor:
@@ -36,21 +36,30 @@ def preprocess(batch: Batch) -> Tensor:
 
 
 def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the contrastive loss, the evidence loss, and the evidence ``(view, caption)``.
+    """Return the contrastive loss, the evidence loss, and the evidence ``(view, part, caption)``.
 
-    The first is CLIP's own, over the cosines of image and text embeddings. The second asks the
-    same of the strongest few patches of the token map, one yes or no per caption; it makes the
-    shares of the patches, and not only their sum, speak the language of the captions.
+    The first is CLIP's own, over the cosines of view and text embeddings. The second asks of every
+    picture in a view, and every caption, a yes or no from the shares of that picture's own patches;
+    it makes the shares, and not only their sum, speak the language of the captions.
     """
-    embedding, token_map = embed(clip.visual, preprocess(batch), batch.corner)
+    embedding, token_map = embed(clip.visual, preprocess(batch))
     with torch.no_grad():  # the text tower was taught before, and stays as it is
         texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
-    states = torch.from_numpy(batch.states)
     logits = heads.image.exp() * embedding @ texts.T
-    n_patches = token_map.shape[1]
-    shares = heads.patch[0].exp() * (n_patches * token_map) @ texts.T + heads.patch[1]
-    evidence = shares.logsumexp(1) - math.log(_PATCHES_OF_AN_OBJECT)
-    return contrastive(logits, states), _yes_or_no(evidence, states), evidence
+    parts = torch.from_numpy(batch.parts)
+    n_patches, split = token_map.shape[1], math.isqrt(parts.shape[1])
+    means = reduce(
+        token_map,
+        "view (row y column x) d_embed -> view (row column) d_embed",
+        "mean",
+        row=split,
+        column=split,
+        y=math.isqrt(n_patches) // split,
+        x=math.isqrt(n_patches) // split,
+    )
+    evidence = heads.patch[0].exp() * (n_patches * means) @ texts.T + heads.patch[1]
+    match = contrastive(logits, torch.from_numpy(batch.states))
+    return match, _yes_or_no(evidence, parts), evidence
 
 
 def contrastive(logits: Tensor, states: Tensor) -> Tensor:

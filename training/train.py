@@ -32,8 +32,8 @@ from training.views import Batch, Batches
 
 _LOG = logging.getLogger("training")
 _REPORT_EVERY, _SAVE_EVERY = 100, 500
-_COURSE = ((0, 64), (1000, 48), (4000, 64))
-"""From which step on, how large the views are, in pixels: small ones cost half as much."""
+_MOSAICS = 0.7
+"""Share of the batches in which a view is a mosaic of four pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def new_learner(settings: Settings, ids: TextIds) -> Learner:
     torch.manual_seed(settings.seed)
     clip, heads = ids.compact_clip(MODEL_CONFIG), Heads()
     side = MODEL_CONFIG["vision_cfg"]["image_size"]
-    examples = next(iter(Batches((settings.seed,), 256, side)))
+    examples = next(iter(Batches((settings.seed,), 256, side, mosaics=0)))
     initialise(clip.visual, preprocess(examples))
     checkpoint = settings.output / "checkpoint.pt"
     if not checkpoint.exists():
@@ -121,7 +121,7 @@ def learn(learner: Learner, batch: Batch, ids: TextIds, settings: Settings) -> t
         optimizer.step()
     learner.step += 1
     _follow(learner.average, learner.clip, min(0.998, learner.step / (learner.step + 50)))
-    states = torch.from_numpy(batch.states)
+    states = torch.from_numpy(batch.parts)
     right = ((evidence.detach() > 0) == (states == TRUE))[states != UNCLEAR].float().mean()
     return torch.stack([match.detach(), yes_or_no.detach(), right])
 
@@ -156,8 +156,6 @@ def run_process(rank: int, settings: Settings) -> None:
     batches = _batches(learner.step, rank, settings)
     began, first, tally = time.monotonic(), learner.step, torch.zeros(3)
     while learner.step < settings.steps:
-        if learner.step in dict(_COURSE):
-            batches = _batches(learner.step, rank, settings)
         tally += learn(learner, next(batches), ids, settings) / _REPORT_EVERY
         if rank == 0 and learner.step % _REPORT_EVERY == 0:
             views = (learner.step - first) * settings.batch * settings.processes
@@ -172,9 +170,8 @@ def run_process(rank: int, settings: Settings) -> None:
 
 
 def _batches(step: int, rank: int, settings: Settings) -> Iterator[Batch]:
-    """Return the views of the stretch of the course in which ``step`` lies."""
-    side = [side for begin, side in _COURSE if begin <= step][-1]
-    stream = Batches((settings.seed, rank, step), settings.batch, side)
+    side = MODEL_CONFIG["vision_cfg"]["image_size"]
+    stream = Batches((settings.seed, rank, step), settings.batch, side, _MOSAICS)
     return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
 
 
