@@ -84,10 +84,10 @@ class TextIds:
 def save_folder(folder: Path, clip: CLIP, heads: nn.Module, ids: TextIds) -> None:
     """Write what open_clip's ``local-dir:`` reads: configuration, weights, and the words known."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().clone() for name, value in clip.state_dict().items()}
+    state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
     table = state["token_embedding.weight"]
     state["token_embedding.weight"] = ids.expand(table, MODEL_CONFIG["text_cfg"]["vocab_size"])
-    state["logit_scale"] = heads.image.detach().clone()
+    state["logit_scale"] = heads.image.detach().cpu()
     half = {name: value.half().contiguous() for name, value in state.items()}
     save_file(half, folder / "open_clip_model.safetensors")
     config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS_CONFIG}

@@ -29,9 +29,9 @@ class Heads(nn.Module):
         self.patch = nn.Parameter(torch.tensor([math.log(10.0), -2.5]))
 
 
-def preprocess(batch: Batch) -> Tensor:
+def preprocess(batch: Batch, device: torch.device | None = None) -> Tensor:
     """Return the views as the image tower takes them, ``(view, 3, y, x)``."""
-    pixels = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float().div(255)
+    pixels = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float().div(255)
     return (pixels - _MEAN) / _STD
 
 
@@ -42,11 +42,14 @@ def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor
     picture in a view, and every caption, a yes or no from the shares of that picture's own patches;
     it makes the shares, and not only their sum, speak the language of the captions.
     """
-    embedding, token_map = embed(clip.visual, preprocess(batch))
+    device = clip.logit_scale.device
+    embedding, token_map = embed(clip.visual, preprocess(batch, device))
     with torch.no_grad():  # the text tower was taught before, and stays as it is
-        texts = F.normalize(clip.encode_text(ids([c.text for c in batch.captions])), dim=-1)
+        texts = F.normalize(
+            clip.encode_text(ids([c.text for c in batch.captions]).to(device)), dim=-1
+        )
     logits = heads.image.exp() * embedding @ texts.T
-    parts = torch.from_numpy(batch.parts)
+    parts = torch.from_numpy(batch.parts).to(device)
     n_patches, split = token_map.shape[1], math.isqrt(parts.shape[1])
     means = reduce(
         token_map,
@@ -58,7 +61,7 @@ def losses(clip: CLIP, heads: Heads, batch: Batch, ids: TextIds) -> tuple[Tensor
         x=math.isqrt(n_patches) // split,
     )
     evidence = heads.patch[0].exp() * (n_patches * means) @ texts.T + heads.patch[1]
-    match = contrastive(logits, torch.from_numpy(batch.states))
+    match = contrastive(logits, torch.from_numpy(batch.states).to(device))
     return match, _yes_or_no(evidence, parts), evidence
 
 

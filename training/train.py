@@ -38,7 +38,7 @@ _MOSAICS = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run; ``batch`` views per process and step."""
+    """One run; ``batch`` views and ``workers`` that draw them per process."""
 
     output: Path
     seed: int
@@ -46,6 +46,8 @@ class Settings:
     batch: int
     rate: float
     processes: int
+    workers: int
+    device: str
     port: int
 
 
@@ -82,9 +84,10 @@ def new_learner(settings: Settings, ids: TextIds) -> Learner:
     checkpoint = settings.output / "checkpoint.pt"
     if not checkpoint.exists():
         _LOG.info("language: loss %.4f", teach_language(clip, ids, settings.seed))
+    clip, heads = clip.to(settings.device), heads.to(settings.device)
     learner = Learner(clip, heads, copy.deepcopy(clip), _optimizers(clip, heads))
     if checkpoint.exists():
-        learner.restore(torch.load(checkpoint, weights_only=True))
+        learner.restore(torch.load(checkpoint, weights_only=True, map_location=settings.device))
     return learner
 
 
@@ -121,13 +124,15 @@ def learn(learner: Learner, batch: Batch, ids: TextIds, settings: Settings) -> t
         optimizer.step()
     learner.step += 1
     _follow(learner.average, learner.clip, min(0.998, learner.step / (learner.step + 50)))
-    states = torch.from_numpy(batch.parts)
+    states = torch.from_numpy(batch.parts).to(evidence.device)
     right = ((evidence.detach() > 0) == (states == TRUE))[states != UNCLEAR].float().mean()
-    return torch.stack([match.detach(), yes_or_no.detach(), right])
+    return torch.stack([match.detach(), yes_or_no.detach(), right]).cpu()
 
 
 def _share_gradients(parameters: list[nn.Parameter]) -> None:
     """Average the gradients over the processes, in one message."""
+    if dist.get_world_size() == 1:
+        return
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
     message = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(message)
@@ -172,7 +177,8 @@ def run_process(rank: int, settings: Settings) -> None:
 def _batches(step: int, rank: int, settings: Settings) -> Iterator[Batch]:
     side = MODEL_CONFIG["vision_cfg"]["image_size"]
     stream = Batches((settings.seed, rank, step), settings.batch, side, _MOSAICS)
-    return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+    loader = DataLoader(stream, batch_size=None, num_workers=settings.workers, prefetch_factor=4)
+    return iter(loader)
 
 
 def main() -> None:
@@ -184,6 +190,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=36, help="views per process and step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=1, help="that draw scenes, per process")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda with --processes 1")
     parser.add_argument("--port", type=int, default=29511, help="for the processes to meet at")
     settings = Settings(**vars(parser.parse_args()))
     settings.output.mkdir(parents=True, exist_ok=True)
