@@ -38,4 +38,4 @@ def token_shares(weights: Tensor, values: Tensor) -> Tensor:
     weights : Tensor [batch, token, head]
     values : Tensor [batch, token, head, d_head]
     """
-    return weights[..., None] * values
+    return values * weights[..., None]  # in this order, heads end up side by side in memory

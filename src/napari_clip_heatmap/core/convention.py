@@ -22,7 +22,15 @@ from torch import Tensor
 from napari_clip_heatmap.core.tower import Block, Head, Reading, Step, accumulator
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["Convention", "Readout", "parse_convention", "readout", "unattended", "varying_shares"]
+__all__ = [
+    "Convention",
+    "Readout",
+    "parse_convention",
+    "readout",
+    "unattended",
+    "unattended_by_head",
+    "varying_shares",
+]
 
 
 class Convention(StrEnum):
@@ -105,15 +113,22 @@ def varying_shares(block: Block, step: Step, convention: Convention) -> Tensor:
     return step.shares - step.weights[..., None] * bias.to(step.shares.dtype)
 
 
-def unattended(block: Block, step: Step, convention: Convention, n_heads: int) -> Tensor:
+def unattended(block: Block, step: Step, convention: Convention) -> Tensor:
+    """Return what no token brought, [d_model] or [batch, d_model]."""
+    constant, bias = step.constant.to(step.shares.dtype), block.value_bias
+    if convention is Convention.REFERENCE or bias is None:
+        return constant
+    return constant + block.out_weight.to(constant) @ bias.to(constant).flatten()
+
+
+def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads: int) -> Tensor:
     """Return what no token brought, for each head, [batch or 1, head, d_model].
 
     The constant is shared evenly among heads; a head's value bias stays with that head.
     """
-    wide = step.shares.dtype
+    wide, bias = step.shares.dtype, block.value_bias
     constant = step.constant.to(wide).reshape(-1, 1, step.constant.shape[-1])
     shared = constant.expand(-1, n_heads, -1) / n_heads
-    bias = block.value_bias
     if convention is Convention.REFERENCE or bias is None:
         return shared
     out = rearrange(block.out_weight.to(wide), "d_model (head d) -> head d d_model", head=n_heads)

@@ -17,7 +17,7 @@ from napari_clip_heatmap.core.convention import (
     Convention,
     Readout,
     readout,
-    unattended,
+    unattended_by_head,
     varying_shares,
 )
 from napari_clip_heatmap.core.selection import Selection
@@ -138,7 +138,7 @@ class _Layer:
         out = block.out_weight.to(step.shares.dtype)
         return cls(
             varying_shares(block, step, convention),
-            unattended(block, step, convention, n_heads),
+            unattended_by_head(block, step, convention, n_heads),
             rearrange(out, "d_model (head d_head) -> head d_head d_model", head=n_heads),
         )
 

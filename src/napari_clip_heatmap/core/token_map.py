@@ -163,8 +163,7 @@ class _Sums:
             if self.unfolded is None:
                 self.unfolded = shares.new_zeros(len(shares), self.tower.d_model)
             self.unfolded.addmm_(shares, block.out_weight.to(shares).mT)
-        constant = unattended(block, step, convention, self.tower.n_heads)
-        self.constant = self.constant + constant.sum(dim=1)
+        self.constant = self.constant + unattended(block, step, convention)
         self.direct = self.direct + step.mlp
 
     def settled(self, reading: Reading) -> tuple[Tensor, Tensor]:
