@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AUTO_TILES", "choose_downsample", "encode"]
 
-AUTO_TILES = 4
+AUTO_TILES = 16
 """With downsample "auto", the short side of an image spans at most this many tiles."""
 
 CPU_BATCH = 4
