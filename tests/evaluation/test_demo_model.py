@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import napari_clip_heatmap as nch
 import numpy as np
 import pytest
+
+import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.scenes import CLASSES, draw
 
