@@ -28,7 +28,7 @@ def maps_by_definition(visual: VisionTransformer, batch: Tensor, directions: Ten
         out = rearrange(attn.out_proj.weight, "m (h d) -> h d m", h=attn.num_heads)
         moved = einsum(value, out, "b h k d, h d m -> b k h m")
         every = einsum(weights, moved, "b h q k, b k h m -> b q k h m")
-        terms.append(every[:, 0])  # [batch, token, head, d_model]
+        terms.append(every[:, 0].clone())  # [batch, token, head, d_model]; a view would keep all
         constants.append(attn.out_proj.bias)
         stream = stream + every.sum(dim=(2, 3)) + attn.out_proj.bias
         del every
