@@ -7,7 +7,7 @@ from torch import Tensor
 
 from napari_clip_heatmap.core.tower import accumulator
 
-__all__ = ["pooled_weights", "token_shares"]
+__all__ = ["pooled_weights", "pooled_weights_from_inputs", "token_shares"]
 
 
 def pooled_weights(query: Tensor, keys: Tensor, scale: float) -> Tensor:
@@ -28,6 +28,37 @@ def pooled_weights(query: Tensor, keys: Tensor, scale: float) -> Tensor:
     wide = accumulator(query.dtype)
     scores = (query.to(wide) * scale) @ keys.to(wide).mT  # [batch, head, 1, token]
     return rearrange(scores.softmax(dim=-1), "batch head 1 token -> batch token head")
+
+
+def pooled_weights_from_inputs(
+    query: Tensor, inputs: Tensor, key_weight: Tensor, scale: float
+) -> Tensor:
+    """Return the softmax row of one query without computing any key.
+
+    ``q . (W_k x + b_k) = (W_k^T q) . x + q . b_k``: one small product a head in the place of a
+    projection of every token. The last term is the same for all tokens, so softmax takes it off.
+
+    Parameters
+    ----------
+    query : Tensor [batch, head, 1, d_head]
+    inputs : Tensor [batch, token, d_model]
+        What the keys would be projected from.
+    key_weight : Tensor [head * d_head, d_model]
+        Plain projection; keys that are normalised afterwards are not linear in the inputs.
+    scale : float
+        Factor of the scores, usually ``d_head ** -0.5``.
+
+    Returns
+    -------
+    Tensor [batch, token, head]
+        Sums to 1 over tokens.
+    """
+    wide = accumulator(query.dtype)
+    by_head = rearrange(
+        key_weight.to(wide), "(head d) d_model -> head d d_model", head=query.shape[1]
+    )
+    probes = ((query.to(wide) * scale) @ by_head)[:, :, 0]  # [batch, head, d_model]
+    return (inputs.to(wide) @ probes.mT).softmax(dim=1)
 
 
 def token_shares(weights: Tensor, values: Tensor) -> Tensor:

@@ -17,7 +17,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_clip_heatmap.core.attention import pooled_weights, token_shares
+from napari_clip_heatmap.core.attention import (
+    pooled_weights,
+    pooled_weights_from_inputs,
+    token_shares,
+)
 from napari_clip_heatmap.core.norm import layer_norm, statistics
 from napari_clip_heatmap.core.tower import Reading, Step, Tower, accumulator
 from napari_clip_heatmap.errors import UnsupportedModelError
@@ -209,20 +213,30 @@ def _attend(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     joint = F.linear(normed.to(attn.in_proj_weight.dtype), attn.in_proj_weight, attn.in_proj_bias)
     query, key, value = _heads(attn, joint, n_parts=3)
     query, key = _query_norm(attn, query), _key_norm(attn, key)
-    weights, shares = _pooled(attn, query[:, :, :1], key, value)
+    weights = pooled_weights(query[:, :, :1], key, key.shape[-1] ** -0.5)
     mixed = F.scaled_dot_product_attention(query, key, value)
     mixed = rearrange(mixed, "batch head token d -> batch token head d")
-    return _scaled_heads(attn, mixed), weights, shares
+    return _scaled_heads(attn, mixed), weights, _shares(attn, weights, value)
 
 
 def _attend_pooled(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pooled weights and shares, of the class token's query alone."""
+    """Return the pooled weights and shares, of the class token's query alone.
+
+    Keys serve one query only, so they are computed just where a norm follows them.
+    """
     weight, bias = attn.in_proj_weight, attn.in_proj_bias
     width, normed = weight.shape[1], normed.to(weight.dtype)
-    first, others = (None, None) if bias is None else (bias[:width], bias[width:])
-    (query,) = _heads(attn, F.linear(normed[:, :1], weight[:width], first), n_parts=1)
-    key, value = _heads(attn, F.linear(normed, weight[width:], others), n_parts=2)
-    return _pooled(attn, _query_norm(attn, query), _key_norm(attn, key), value)
+    query, key, value = weight.chunk(3)
+    query_bias, key_bias, value_bias = (None,) * 3 if bias is None else bias.chunk(3)
+    (asked,) = _heads(attn, F.linear(normed[:, :1], query, query_bias), n_parts=1)
+    asked, scale = _query_norm(attn, asked), (width // attn.num_heads) ** -0.5
+    if not isinstance(getattr(attn, "ln_k", nn.Identity()), nn.Identity):
+        (keys,) = _heads(attn, F.linear(normed, key, key_bias), n_parts=1)
+        weights = pooled_weights(asked, _key_norm(attn, keys), scale)
+    else:
+        weights = pooled_weights_from_inputs(asked, normed, key, scale)
+    (values,) = _heads(attn, F.linear(normed, value, value_bias), n_parts=1)
+    return weights, _shares(attn, weights, values)
 
 
 def _heads(attn: Any, projected: Tensor, n_parts: int) -> tuple[Tensor, ...]:
@@ -251,11 +265,10 @@ def _scaled_heads(attn: Any, mixed: Tensor) -> Tensor:
     return mixed if factor is None else mixed * factor.reshape(-1, 1).to(mixed.dtype)
 
 
-def _pooled(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pooled query's weights and what it takes from each token."""
-    weights = pooled_weights(query, key, key.shape[-1] ** -0.5)
+def _shares(attn: Any, weights: Tensor, value: Tensor) -> Tensor:
+    """Return what the pooled query takes from each token, [batch, token, head, d_head]."""
     values = rearrange(value, "batch head token d -> batch token head d")
-    return weights, _scaled_heads(attn, token_shares(weights, values))
+    return _scaled_heads(attn, token_shares(weights, values))
 
 
 def _layer_scaled(scale: Any, added: Tensor) -> Tensor:
