@@ -19,11 +19,11 @@ __all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "save_folder"]
 MODEL_CONFIG: dict[str, Any] = {
     "embed_dim": 128,
     "vision_cfg": {
-        "image_size": 64,
+        "image_size": 96,
         "patch_size": 8,
         "width": 192,
-        "head_width": 32,
-        "layers": 6,
+        "head_width": 24,
+        "layers": 5,
     },
     "text_cfg": {
         "context_length": 32,

@@ -31,7 +31,7 @@ def fluoresce(
     haze = rng.uniform(0, 0.14) * (1 + 0.7 * smooth_noise(rng, size, rng.uniform(20, 120)))
     tint = rng.uniform(0.3, 1, 3) if _is_coloured(colours) else np.ones(3)
     # Real cameras are rarely filled: many published 8-bit images end at a fifth of the range.
-    exposure = 1.0 if rng.random() < 0.6 else np.exp(rng.uniform(np.log(0.12), 0))
+    exposure = 1.0 if rng.random() < 0.6 else np.exp(rng.uniform(np.log(0.15), 0))
     return np.asarray(exposure * (picture + haze[..., None] * tint), np.float32)
 
 
@@ -85,13 +85,15 @@ def expose(rng: np.random.Generator, picture: _Picture, *, sharpest: float) -> N
     """
     sigma = sharpest + rng.exponential(0.5)
     picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    is_gray = bool(np.ptp(picture, axis=-1).max() < 1e-4)
+    is_gray = bool(np.allclose(picture[..., :1], picture[..., 1:], rtol=0, atol=1e-4))
     grain = rng.standard_normal((*picture.shape[:2], 1 if is_gray else 3), np.float32)
     if rng.random() < 0.4:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.7).reshape(grain.shape) * 1.6
-    read, shot = rng.exponential(0.015), rng.exponential(0.02)
+    # A dim picture was taken with as many photons as a bright one: noise goes with the light.
+    light = float(np.quantile(picture[::4, ::4], 0.995))
+    read, shot = light * min(rng.exponential(0.012), 0.05), min(rng.exponential(0.016), 0.06)
     picture = picture + grain * np.asarray(
-        read + shot * np.sqrt(np.maximum(picture, 0)), np.float32
+        read + shot * np.sqrt(light * np.maximum(picture, 0)), np.float32
     )
     gain, gamma, lift = rng.uniform(0.6, 1.15), rng.uniform(0.75, 1.35), rng.uniform(-0.02, 0.04)
     developed = np.maximum(picture * gain + lift, 0) ** gamma

@@ -22,6 +22,9 @@ __all__ = ["Modality", "Scene", "draw"]
 
 Modality = Literal["fluorescence", "brightfield", "smear"]
 
+_STAINED_OFTEN = (5.0, 1.0, 0.6, 2.0, 0.6, 1.0)
+"""How often each of `CELL_CLASSES` is what a brightfield scene shows, relative to one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -79,8 +82,10 @@ def draw(
     kind = modality or _draw_modality(rng, classes)
     shown = _draw_classes(rng, kind) if classes is None else tuple(dict.fromkeys(classes))
     if kind == "smear":
-        return _smear(rng, size, shown, zoom or float(np.exp(rng.uniform(-0.75, 0.95))))
-    return _cells(rng, size, shown, kind, zoom or float(np.exp(rng.uniform(-0.6, 0.75))))
+        return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.6, 1.1))
+    # Nuclei are looked at from afar and from near; the rest shows its shape only from near.
+    low, high = (-0.9, 0.8) if set(shown) <= {"nuclei"} else (-0.45, 0.5)
+    return _cells(rng, size, shown, kind, zoom or _draw_zoom(rng, low, high))
 
 
 def _check(size: tuple[int, int], classes: Sequence[str] | None, modality: Modality | None) -> None:
@@ -104,6 +109,10 @@ def _check(size: tuple[int, int], classes: Sequence[str] | None, modality: Modal
         raise SceneError(msg)
 
 
+def _draw_zoom(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(low, high)))
+
+
 def _draw_modality(rng: np.random.Generator, classes: Sequence[str] | None) -> Modality:
     if classes:
         if classes[0] in BLOOD_CLASSES:
@@ -121,7 +130,7 @@ def _draw_classes(rng: np.random.Generator, kind: Modality) -> tuple[str, ...]:
     n_classes = rng.choice(5, p=[0.05, 0.5, 0.25, 0.14, 0.06])
     weights = np.ones(len(CELL_CLASSES))
     if kind == "brightfield":
-        weights[0] = 4
+        weights[:] = _STAINED_OFTEN
     return tuple(
         rng.choice(CELL_CLASSES, n_classes, replace=False, p=weights / weights.sum()).tolist()
     )

@@ -31,7 +31,7 @@ Drawer = Callable[[np.random.Generator, tuple[int, int], float, Points], "Struct
 SPACING: Mapping[str, float] = {
     "nuclei": 34.0,
     "filaments": 30.0,
-    "mitochondria": 26.0,
+    "mitochondria": 30.0,
     "bacteria": 17.0,
     "vesicles": 15.0,
     "membranes": 42.0,
@@ -96,7 +96,7 @@ def draw_filaments(
 ) -> Structure:
     """Draw long, thin, gently curved threads; in some scenes they run in parallel bundles."""
     canvas = blank(size)
-    width = rng.uniform(1.8, 3.6) * zoom
+    width = rng.uniform(1.4, 2.8) * zoom
     common = rng.uniform(0, np.pi) if rng.random() < 0.5 else None
     for x, y in centres:
         angle = None if common is None else common + rng.normal(0, 0.15)
@@ -118,15 +118,15 @@ def draw_mitochondria(
 ) -> Structure:
     """Draw short, thick, wriggling worms with faint cross-stripes, some of them branched."""
     canvas, extent = blank(size), blank(size)
-    width = rng.uniform(5.0, 7.5) * zoom
+    width = rng.uniform(4.2, 6.5) * zoom
     striped = rng.random() < 0.5
     for x, y in centres:
         value = _brightness(rng)
-        for _branch in range(1 + int(rng.random() < 0.25)):
+        for _branch in range(1 + int(rng.random() < 0.35)):
             path = wander(
                 rng,
                 (x, y),
-                rng.uniform(16, 40) * zoom,
+                rng.uniform(28, 70) * zoom,
                 step=4 * zoom,
                 curl=rng.uniform(0.35, 0.6),
             )
@@ -147,7 +147,7 @@ def draw_bacteria(
     """Draw straight rods with round ends, often in pairs end to end, each with a clear rim."""
     canvas, extent = blank(size), blank(size)
     width = rng.uniform(4.5, 7) * zoom
-    ratio = rng.uniform(2.0, 3.4)
+    ratio = rng.uniform(1.8, 2.8)
     hollow = rng.random() < 0.3
     for x, y in centres:
         angle = rng.uniform(0, np.pi)
@@ -189,7 +189,7 @@ def draw_membranes(
 ) -> Structure:
     """Draw the outlines of cells: a shared honeycomb, or loops round separate cells."""
     canvas = blank(size)
-    width = rng.uniform(2.2, 3.8) * zoom
+    width = rng.uniform(3.0, 5.0) * zoom
     if rng.random() < 0.5 and len(centres) > 3:
         for outline in _honeycomb(size, zoom, centres):
             stroke(canvas, outline, width, closed=True, value=_brightness(rng))
