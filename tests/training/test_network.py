@@ -13,7 +13,8 @@ import napari_clip_heatmap as nch
 def test_training_forward_is_open_clips_and_its_token_map_is_the_packages() -> None:
     torch.manual_seed(0)
     clip = TextIds(32).compact_clip(MODEL_CONFIG).eval()
-    images = torch.randn(2, 3, 64, 64)
+    side = MODEL_CONFIG["vision_cfg"]["image_size"]
+    images = torch.randn(2, 3, side, side)
     embedding, token_map = embed(clip.visual, images)
     expected = F.normalize(clip.encode_image(images), dim=-1)
     torch.testing.assert_close(embedding, expected, atol=2e-6, rtol=0)

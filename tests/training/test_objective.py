@@ -1,10 +1,10 @@
-"""The contrastive loss knows several right answers, and leaves the unclear ones out."""
+"""The losses know several right answers, and leave the unclear ones out."""
 
 from __future__ import annotations
 
 import torch
 from training.captions import FALSE, TRUE, UNCLEAR
-from training.objective import contrastive
+from training.objective import agreement, contrastive, strongest, yes_or_no
 
 
 def test_right_answers_do_not_compete() -> None:
@@ -26,3 +26,26 @@ def test_chance_is_the_logarithm_of_the_choices() -> None:
     states = torch.eye(8, dtype=torch.int8)
     chance = torch.log(torch.tensor(8.0))
     torch.testing.assert_close(contrastive(torch.zeros(8, 8), states), chance)
+
+
+def test_one_strong_place_makes_a_picture_say_yes() -> None:
+    evidence = torch.full((1, 2, 4, 4), -10.0)
+    evidence[0, 1, 2, 3] = 10.0
+    no, yes = strongest(evidence)[0]
+    assert no < -5 < 5 < yes
+
+
+def test_unclear_judgements_change_nothing() -> None:
+    states = torch.tensor([[TRUE, UNCLEAR, FALSE]], dtype=torch.int8)
+    logits = torch.tensor([[3.0, 0.0, -3.0]])
+    moved = torch.tensor([[3.0, 9.0, -3.0]])
+    torch.testing.assert_close(yes_or_no(logits, states), yes_or_no(moved, states))
+    assert yes_or_no(-logits, states) > yes_or_no(logits, states)
+
+
+def test_a_patch_agrees_best_with_the_cells_it_covers() -> None:
+    taught = torch.randn(1, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 4
+    shares = taught.sigmoid()[0, 0]
+    means = [shares[y : y + 2, x : x + 2].mean() for y in (0, 2) for x in (0, 2)]
+    right = torch.stack(means).logit().reshape(1, 4, 1)
+    assert agreement(right, taught) < agreement(right.flip(1), taught)

@@ -82,7 +82,7 @@ def draw(
     kind = modality or _draw_modality(rng, classes)
     shown = _draw_classes(rng, kind) if classes is None else tuple(dict.fromkeys(classes))
     if kind == "smear":
-        return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.6, 1.1))
+        return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.45, 1.25))
     # Nuclei are looked at from afar and from near; the rest shows its shape only from near.
     low, high = (-0.9, 0.8) if set(shown) <= {"nuclei"} else (-0.45, 0.5)
     return _cells(rng, size, shown, kind, zoom or _draw_zoom(rng, low, high))
@@ -119,7 +119,7 @@ def _draw_modality(rng: np.random.Generator, classes: Sequence[str] | None) -> M
             return "smear"
         return "fluorescence" if rng.random() < 0.65 else "brightfield"
     kinds: tuple[Modality, ...] = ("fluorescence", "brightfield", "smear")
-    return kinds[rng.choice(3, p=[0.48, 0.27, 0.25])]
+    return kinds[rng.choice(3, p=[0.45, 0.29, 0.26])]
 
 
 def _draw_classes(rng: np.random.Generator, kind: Modality) -> tuple[str, ...]:

@@ -45,14 +45,14 @@ def _red_cells(
     radius = rng.uniform(17, 22) * zoom
     pallor = rng.uniform(0.25, 0.6) if rng.random() < 0.8 else 0.0
     hue = _tint(rng, (0.80, 0.58, 0.52), 0.07)
-    depth = rng.uniform(0.65, 1.0)
+    depth = rng.uniform(0.4, 1.0)
     layers = [(blank(size), blank(size)) for _ in range(3)]
     for number, (x, y) in enumerate(centres):
         body, centre = layers[number % 3]
         own = radius * rng.lognormal(0, 0.08)
-        angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.35)
+        angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.45)
         outline = blob_outline(
-            rng, (x, y), own, elongation=stretch, angle=angle, roughness=rng.uniform(0.02, 0.09)
+            rng, (x, y), own, elongation=stretch, angle=angle, roughness=rng.uniform(0.02, 0.14)
         )
         fill(centre, outline, 0)
         fill(body, outline, int(rng.integers(215, 256)))
