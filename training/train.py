@@ -30,7 +30,7 @@ from training.teacher import Teacher
 from training.views import Batch, Batches
 
 _LOG = logging.getLogger("training")
-_SMALL_VIEWS = {24: 0.3, 32: 0.35, 48: 0.2, 64: 0.15}
+_SMALL_VIEWS = {24: 0.1, 32: 0.3, 48: 0.2, 64: 0.2, 96: 0.2}
 """Side of the teacher's views -> share of its batches."""
 _MATCH, _AGREE = 0.03, 1.0
 """Weights of the student's losses: of whole views with captions, of patches with the teacher."""

@@ -82,7 +82,7 @@ def draw(
     kind = modality or _draw_modality(rng, classes)
     shown = _draw_classes(rng, kind) if classes is None else tuple(dict.fromkeys(classes))
     if kind == "smear":
-        return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.45, 1.25))
+        return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.45, 1.2))
     # Nuclei are looked at from afar and from near; the rest shows its shape only from near.
     low, high = (-0.9, 0.8) if set(shown) <= {"nuclei"} else (-0.45, 0.5)
     return _cells(rng, size, shown, kind, zoom or _draw_zoom(rng, low, high))
