@@ -108,7 +108,7 @@ class Labelled:
 
     def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
         """Yield the centre of each labelled pixel, whatever the spacing."""
-        back = None if self.matrix is None else np.linalg.inv(self.matrix)
+        back: NDArray[Any] | None = None if self.matrix is None else np.linalg.inv(self.matrix)
         height, width = self.labels.shape
         rows = max(1, _BAND // width)
         for top in range(0, height, rows):
@@ -134,7 +134,7 @@ def _crossed_oddly(
     return odd
 
 
-def _moved(points: NDArray[np.float64], matrix: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def _moved(points: NDArray[np.float64], matrix: NDArray[Any] | None) -> NDArray[np.float64]:
     """Apply an affine matrix (3, 3) to points (2, n)."""
     if matrix is None:
         return points

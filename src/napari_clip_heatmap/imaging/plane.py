@@ -34,7 +34,8 @@ class Plane:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of its values."""
-        return np.dtype(self._array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self._array.dtype)
+        return dtype
 
     def __getitem__(self, key: tuple[slice, ...]) -> Any:
         return self._array[(*self._index, *key)]

@@ -68,7 +68,8 @@ class Sampling:
         else:
             end = np.minimum(begin + self.step, stored + 1)
             shares = np.maximum(end - np.maximum(begin, stored), 0)
-        return shares / shares.sum(axis=1, keepdims=True)
+        weights: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        return weights
 
     def average(self, numbers: NDArray[Any], working: slice) -> NDArray[Any]:
         """Return working pixels from the stored ones they need, along the first axis.

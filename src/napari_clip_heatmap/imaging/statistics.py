@@ -132,10 +132,8 @@ def _valid_rows(numbers: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArr
 
 
 def _seen(values: Values) -> NDArray[Any]:
-    colours = _valid_rows(values.colours, values.valid)
-    if values.opacity is None:
-        return colours
-    return colours * _valid_rows(values.opacity, values.valid)
+    opacity = 1 if values.opacity is None else values.opacity
+    return _valid_rows(values.colours * opacity, values.valid)
 
 
 def _mean_opacity(values: Values) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,9 @@ class Validity:
         """Whether no invalid pixel was met."""
         return not self._holes
 
-    def read(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    def read(
+        self, y: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]]
+    ) -> NDArray[np.bool_] | None:
         """Return whether the image is valid at some positions; None where it is at all of them.
 
         Parameters
@@ -93,7 +96,7 @@ class Validity:
 
 
 def _within(
-    positions: NDArray[np.float64], image: int, stored: int, part: slice
+    positions: NDArray[np.floating[Any]], image: int, stored: int, part: slice
 ) -> tuple[slice, NDArray[np.intp]]:
     """Return which positions lie in a part of a stored axis, and where in the part."""
     scale = stored / image

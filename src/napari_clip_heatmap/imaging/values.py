@@ -45,7 +45,7 @@ def load(level: Any, y: slice, x: slice) -> Values:
     mask = ~np.ma.getmaskarray(stored) if isinstance(stored, np.ma.MaskedArray) else None
     data = np.asarray(stored)
     with np.errstate(over="ignore"):  # what double cannot hold becomes infinite, so invalid
-        numbers = data.astype(working_type(data.dtype))
+        numbers: NDArray[Any] = data.astype(working_type(data.dtype))
     if data.ndim == 2:
         numbers = numbers[..., np.newaxis]
         mask = mask if mask is None else mask[..., np.newaxis]
@@ -63,8 +63,10 @@ def _valid(
     numbers: NDArray[Any], mask: NDArray[np.bool_] | None, *, floats: bool
 ) -> NDArray[np.bool_] | None:
     if floats:
-        finite = np.isfinite(numbers)
-        mask = finite if mask is None else mask & finite
+        finite: NDArray[np.bool_] = np.isfinite(numbers)
+        if mask is not None:
+            finite &= mask
+        mask = finite
     if mask is None or mask.all():
         return None
     valid: NDArray[np.bool_] = mask.all(axis=-1)

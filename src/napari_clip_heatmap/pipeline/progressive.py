@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "encode_progressively"]
 
-CPU_BATCH = 1
-"""Tiles per pass on a CPU: more take longer to cancel, and are hardly faster per tile."""
+CPU_PATCHES = 196
+"""Patches per pass on a CPU, or one tile: more are hardly faster, and take longer to cancel."""
 
 ACCELERATOR_BATCH = 32
 """Tiles per pass on anything else, where small batches leave the device idle."""
@@ -157,8 +157,9 @@ def encode_progressively(
     yield run.record("start")
     if coarse and encoding.coarse is None and len(run.left()) > 1:
         yield run.look_coarsely(channels)
-    default = CPU_BATCH if model.device.type == "cpu" else ACCELERATOR_BATCH
-    yield from run.refine(_in_order(run.left(), lattice, focus), batch_size or default)
+    yield from run.refine(
+        _in_order(run.left(), lattice, focus), batch_size or _suitable_batch(model, lattice)
+    )
 
 
 class _Run:
@@ -218,6 +219,7 @@ class _Run:
             if is_blank(seen):
                 colour = seen[0, 0].tobytes()
                 if colour not in blanks:
+                    self._check()
                     (blanks[colour],) = look(self._model, [seen])
                 self._lay(tile, blanks[colour])
                 laid.append(tile)
@@ -251,6 +253,13 @@ class _Run:
             raise Cancelled(
                 f"cancelled after {self._done} of {self._total} tiles; what was done is kept"
             )
+
+
+def _suitable_batch(model: ClipModel, lattice: Lattice) -> int:
+    """Return how many tiles keep the device busy, and not longer than a large tile would."""
+    if model.device.type != "cpu":
+        return ACCELERATOR_BATCH
+    return max(1, CPU_PATCHES // (lattice.y.cells_per_tile * lattice.x.cells_per_tile))
 
 
 def _in_order(
