@@ -44,7 +44,7 @@ class Activity:
 
 
 class _Bar(cancelable_progress):  # type: ignore[misc] # napari ships no types
-    """napari's bar calls its `cancel_callback` only inside a loop over the bar; this one at once."""
+    """A bar whose Cancel button works at once; napari's works only in a loop over the bar."""
 
     def __init__(self, cancel: Callable[[], None], text: str, total: int) -> None:
         self._on_cancel = cancel

@@ -29,7 +29,7 @@ class Latest:
 
     def __init__(self, found: Callable[[Any], None], refused: Callable[[str], None]) -> None:
         self._found, self._refused = found, refused
-        self._wish: Callable[[], Any] | None = None
+        self._wish: Callable[[], Callable[[], Any]] | None = None
         self._worker: Any = None
         self._closed = False
         self._timer = QTimer()
@@ -37,10 +37,17 @@ class Latest:
         self._timer.setInterval(PATIENCE)
         self._timer.timeout.connect(self._begin)
 
-    def wish(self, work: Callable[[], Any]) -> None:
-        """Ask for the result of a function, which is called in a thread."""
+    def wish(self, prepare: Callable[[], Callable[[], Any]]) -> None:
+        """Ask for the result of work.
+
+        Parameters
+        ----------
+        prepare : callable
+            Called on the GUI thread, once the time has come, to see how things are then; it
+            returns the work, which is called in a thread.
+        """
         if not self._closed:
-            self._wish = work
+            self._wish = prepare
             self._timer.start()
 
     def close(self) -> None:
@@ -52,7 +59,12 @@ class Latest:
     def _begin(self) -> None:
         if self._wish is None or self._worker is not None:
             return
-        work, self._wish = self._wish, None
+        prepare, self._wish = self._wish, None
+        try:
+            work = prepare()
+        except ClipHeatmapError as error:
+            self._refused(str(error))
+            return
         self._worker = create_worker(
             _result_or_reason, work, _start_thread=False, _ignore_errors=True
         )
@@ -76,7 +88,7 @@ class Latest:
 
 
 def _result_or_reason(work: Callable[[], Any]) -> tuple[Any, str]:
-    """What reading an image may raise is a reason; napari's worker would show it as a failure."""
+    """Take what reading an image may raise for a reason; napari would show it as a failure."""
     try:
         return work(), ""
     except (ClipHeatmapError, OSError, RuntimeError, MemoryError) as error:

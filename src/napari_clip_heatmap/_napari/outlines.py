@@ -103,4 +103,5 @@ def _corners(vertices: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
     centre = vertices.mean(axis=0)
     angles = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, np.newaxis]
     first, second = (vertices[1] - vertices[0]) / 2, (vertices[3] - vertices[0]) / 2
-    return centre + np.cos(angles) * first + np.sin(angles) * second
+    around: NDArray[np.float64] = centre + np.cos(angles) * first + np.sin(angles) * second
+    return around

@@ -42,11 +42,11 @@ def read_resolution(
     words = text.strip().lower()
     if words in ("", AUTO):
         return AUTO
-    number = words.rstrip("x×").strip()
+    number = words.rstrip("x").strip()
     if _is_number(number):
         return _positive(float(number), text)
     try:
-        asked = pint.get_application_registry().Quantity(text.strip())
+        asked: Any = pint.Quantity(text.strip())
         pixels = [asked.to(unit).magnitude for unit in units]
     except pint.DimensionalityError as error:
         raise SettingsError(

@@ -78,9 +78,7 @@ def leading_shape(layer: Image) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: layer.ndim - 2])
 
 
-def planes_asked(
-    layer: Image, shown: tuple[int, ...], slide: Slide
-) -> tuple[tuple[int, ...], ...]:
+def planes_asked(layer: Image, shown: tuple[int, ...], slide: Slide) -> tuple[tuple[int, ...], ...]:
     """Return the planes to ask about, the one that is shown first, then its nearest.
 
     Raises
