@@ -67,11 +67,17 @@ class Outlines:
         return result
 
     def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield points along the outlines, at most `spacing` apart."""
+        """Yield points beside the outlines, so that each point of these has one within `spacing`.
+
+        They lie at the corners of squares around points that are `spacing` apart, and no cell wider
+        than such a square is cut by an outline without holding one of its corners or centres.
+        """
+        square = np.array([[0, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]) * (spacing / 2)
         for polygon in self.polygons:
             for begin, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
                 steps = int(np.ceil(np.linalg.norm(end - begin) / spacing)) + 1
-                yield begin + (end - begin) * np.linspace(0, 1, steps)[:, np.newaxis]
+                points = begin + (end - begin) * np.linspace(0, 1, steps)[:, np.newaxis]
+                yield (points[:, np.newaxis] + square).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)

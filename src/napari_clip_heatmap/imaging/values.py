@@ -62,12 +62,9 @@ def load(level: Any, y: slice, x: slice) -> Values:
 def _valid(
     numbers: NDArray[Any], mask: NDArray[np.bool_] | None, *, floats: bool
 ) -> NDArray[np.bool_] | None:
-    if floats:
-        finite: NDArray[np.bool_] = np.isfinite(numbers)
-        if mask is not None:
-            finite &= mask
-        mask = finite
-    if mask is None or mask.all():
+    finite: NDArray[np.bool_] | None = np.isfinite(numbers) if floats else None
+    parts = [part for part in (finite, mask) if part is not None]
+    if all(part.all() for part in parts):
         return None
-    valid: NDArray[np.bool_] = mask.all(axis=-1)
+    valid: NDArray[np.bool_] = np.logical_and.reduce(parts).all(axis=-1)
     return valid

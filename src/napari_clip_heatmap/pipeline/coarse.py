@@ -15,6 +15,7 @@ from napari_clip_heatmap.imaging.sketch import sketch
 from napari_clip_heatmap.imaging.tiles import reflect
 from napari_clip_heatmap.imaging.view import Appearance
 from napari_clip_heatmap.pipeline.look import look
+from napari_clip_heatmap.pipeline.readahead import read_now
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -75,7 +76,8 @@ def look_coarsely(
         working = max(1, min(axis.tile, span))
         squeezed.append(plan_axis(working, working, patch=axis.patch, tile=axis.tile, overlap=0))
     shape = squeezed[0].working, squeezed[1].working
-    picture = sketch(channels, appearance, shape, ((low[0], low[1]), (high[0], high[1])))
+    field = ((low[0], low[1]), (high[0], high[1]))
+    picture = read_now(lambda shape: sketch(channels, appearance, shape, field), shape)
     seen = picture[np.ix_(*(reflect(axis.pixels(0), axis.working) for axis in squeezed))]
     (answer,) = look(model, [seen])
     y, x = (axis.cells(0)[1] for axis in squeezed)

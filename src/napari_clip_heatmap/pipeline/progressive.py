@@ -24,7 +24,7 @@ from napari_clip_heatmap.pipeline.coarse import look_coarsely
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.look import Look, look
 from napari_clip_heatmap.pipeline.plan import plan
-from napari_clip_heatmap.pipeline.readahead import read_ahead
+from napari_clip_heatmap.pipeline.readahead import read_ahead, read_now
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -137,7 +137,8 @@ def encode_progressively(
         downsample=downsample,
         overlap=overlap,
     )
-    source = Source(channels, view.appearance(channels), lattice.working_shape)
+    appearance = read_now(view.appearance, channels)
+    source = Source(channels, appearance, lattice.working_shape)
     if resume is not None:
         source.validity = resume.validity
     encoding = Encoding(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 
-__all__ = ["read_ahead"]
+__all__ = ["read_ahead", "read_now"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,6 +39,12 @@ def read_ahead(
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def read_now(read: Callable[[Item], Result], item: Item) -> Result:
+    """Read one thing, and wait for it; errors are told as `read_ahead` does."""
+    ((_, result),) = read_ahead(read, [item], 1)
+    return result
 
 
 def _finished(item: Item, future: Future[Result]) -> tuple[Item, Result]:
