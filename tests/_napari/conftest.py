@@ -15,7 +15,7 @@ from napari.utils.notifications import notification_manager
 from napari_clip_heatmap._napari.display import why_no_display
 from napari_clip_heatmap._napari.session import Session
 from napari_clip_heatmap.errors import ModelLoadError
-from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
 
 no_display = cache(why_no_display)
 
@@ -92,7 +92,8 @@ def session(model, loads):
         return model
 
     def encode_tile_by_tile(*args, **kwargs):
-        return encode(*args, **kwargs, downsample=1, batch_size=1)
+        settings = {**kwargs, "downsample": 1, "batch_size": 1, "coarse": False}
+        return encode_progressively(*args, **settings)
 
     return Session(load_model, encode_tile_by_tile)
 
@@ -106,8 +107,8 @@ def messages():
 
 @pytest.fixture
 def picture():
-    """A red, a green and a blue stripe, uint8 (96, 120, 3)."""
-    image = np.zeros((96, 120, 3), np.uint8)
+    """A red, a green and a blue stripe, uint8 (96, 120, 3), a little rough, so no tile is blank."""
+    image = np.random.default_rng(0).integers(0, 20, (96, 120, 3), np.uint8)
     for channel in range(3):
-        image[:, 40 * channel : 40 * (channel + 1), channel] = 255
+        image[:, 40 * channel : 40 * (channel + 1), channel] += 235
     return image

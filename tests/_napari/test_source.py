@@ -6,51 +6,28 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.source import MAX_PIXELS, plane_of
+from napari_clip_heatmap._napari.source import check_layer
 from napari_clip_heatmap.errors import ImageError
 
 
-def test_a_plane_is_the_whole_2d_image():
-    data = np.arange(12).reshape(3, 4)
-    plane = plane_of(Image(data), (0, 0))
-    np.testing.assert_array_equal(plane.pixels, data)
-    assert plane.index == ()
+def flat(shape, **settings):
+    return Image(np.broadcast_to(np.float32(0), shape), contrast_limits=(0, 1), **settings)
 
 
-def test_colours_stay_together():
-    plane = plane_of(Image(np.zeros((5, 6, 7, 3), np.uint8), rgb=True), (2, 0, 0))
-    assert plane.pixels.shape == (6, 7, 3)
-    assert plane.index == (2,)
+@pytest.mark.parametrize("shape", [(64, 80), (5, 64, 80), (2, 3, 64, 80), (64, 80, 40), (3, 4, 5)])
+def test_takes_planes_and_stacks_of_them(shape):
+    check_layer(flat(shape, rgb=False))
 
 
-@pytest.mark.parametrize(("world", "index"), [(0, 0), (7.4, 2), (-99, 0), (1e9, 4)])
-def test_of_a_stack_the_slice_shown_in_world_units(world, index):
-    data = np.arange(5)[:, None, None] * np.ones((1, 6, 7))
-    layer = Image(data, scale=(3, 1, 1), translate=(2, 0, 0))
-    plane = plane_of(layer, (0, world, 0, 0))  # a viewer with one more axis
-    assert plane.index == (index,)
-    assert (plane.pixels == index).all()
+def test_takes_colours_and_pyramids():
+    check_layer(flat((64, 80, 3), rgb=True))
+    check_layer(Image([np.zeros((64, 80)), np.zeros((32, 40))], multiscale=True))
 
 
-def test_of_a_pyramid_the_finest_level():
-    fine = np.arange(64 * 64).reshape(64, 64)
-    plane = plane_of(Image([fine, fine[::2, ::2]], multiscale=True), (0, 0))
-    np.testing.assert_array_equal(plane.pixels, fine)
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        ((64, 80, 5), "channels"),
-        ((3, 64, 80, 2), "channels"),
-        ((1, MAX_PIXELS + 1), "Crop"),
-    ],
-)
-def test_refuses_in_words(shape, words):
-    data = np.broadcast_to(np.float32(0), shape)
-    layer = Image(data, rgb=False, contrast_limits=(0, 1))
-    with pytest.raises(ImageError, match=words):
-        plane_of(layer, (0,) * len(shape))
+@pytest.mark.parametrize("shape", [(64, 80, 5), (3, 64, 80, 2)])
+def test_refuses_channels_at_the_end_in_words(shape):
+    with pytest.raises(ImageError, match="channel_axis"):
+        check_layer(flat(shape, rgb=False))
 
 
 def test_refuses_a_layer_without_a_pixel():
@@ -59,4 +36,4 @@ def test_refuses_a_layer_without_a_pixel():
         name="empty", data=np.zeros((0, 5)), ndim=2, rgb=False, multiscale=False
     )
     with pytest.raises(ImageError, match=r"'empty' .* no pixel"):
-        plane_of(layer, (0, 0))
+        check_layer(layer)

@@ -3,11 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pint
 import pytest
 
-from napari_clip_heatmap._napari.session import Answer
-from napari_clip_heatmap._napari.summary import summary
+from napari_clip_heatmap._napari.question import Answer
+from napari_clip_heatmap._napari.sizes import Sizes
+from napari_clip_heatmap._napari.summary import grain, summary, time_left
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 
 UNITS = pint.get_application_registry()
@@ -17,23 +19,56 @@ UNITS = pint.get_application_registry()
 def answer():
     lattice = plan_lattice((200, 300), (100, 150), patch=(8, 8), tile=(64, 64), overlap=0.5)
     return Answer(
-        heatmaps=SimpleNamespace(prompts=("a", "b")),
+        picture=SimpleNamespace(lattice=lattice),
         limits=(),
-        encoding=SimpleNamespace(lattice=lattice),
-        encoded_before=False,
+        prompts=("a", "b"),
+        score="relative",
+        baseline=(),
+        notes=(),
+        similarity=np.zeros(2, np.float32),
+        tiling={},
+        planes=((),),
+        tiles=12,
         seconds=1.2345,
+        complete=True,
     )
 
 
 def test_says_what_was_done_and_how_fine_it_is(answer):
     pixels = (UNITS.pixel, UNITS.pixel)
-    n_tiles = len(answer.encoding.lattice.tiles)
-    expected = f"2 prompts, {n_tiles} tiles, 1.2 s; one patch = 16 px"
+    expected = "2 prompts, 12 tiles, 1.2 s; one patch = 16 px"
     assert summary(answer, (1, 1), pixels) == expected
-    again = replace(answer, encoded_before=True, heatmaps=SimpleNamespace(prompts=("a",)))
+    again = replace(answer, tiles=0, prompts=("a",))
     assert summary(again, (1, 1), pixels).startswith("1 prompt, encoded before, ")
 
 
 def test_gives_the_patch_in_the_images_unit(answer):
     line = summary(answer, (-0.325, 0.325), (UNITS.micrometer, UNITS.micrometer))
-    assert line.endswith("one patch = 16 px (5.2 µm)")
+    assert line.endswith("one patch = 5.2 µm")
+
+
+def test_counts_slices(answer):
+    pixels = (UNITS.pixel, UNITS.pixel)
+    stack = replace(answer, planes=((0,), (1,), (2,)))
+    assert summary(stack, (1, 1), pixels).startswith("2 prompts, 3 slices, 12 tiles, ")
+
+
+def test_says_how_far_the_model_sees():
+    sizes = Sizes(tile=(224, 224), patch=(16, 16))
+    metric = (UNITS.micrometer, UNITS.micrometer)
+    assert grain(sizes, 1, (0.2, 0.2), metric) == "one patch = 3.2 µm, a tile = 44.8 µm"
+    assert grain(sizes, 2, (1, 1), (UNITS.pixel,) * 2) == "one patch = 32 px, a tile = 448 px"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.2, ", 1 s left"),
+        (59, ", 59 s left"),
+        (90, ", 2 min left"),
+        (9000, ", 2.5 h left"),
+    ],
+)
+def test_says_how_long_it_takes(seconds, words):
+    assert time_left(seconds) == words

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.transforms import as_wide_as, placement
+from napari_clip_heatmap._napari.transforms import placement
 
 SHEARED = np.array([[1.1, 0.3, 5], [-0.2, 0.9, 7], [0, 0, 1]])
 
@@ -30,7 +30,7 @@ def test_a_heatmap_lies_on_its_image(options):
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
 @pytest.mark.parametrize("rotate", [0, (10, 20, 30)])
-def test_a_plane_lies_on_its_slice(rotate):
+def test_a_stack_lies_on_its_stack(rotate):
     source = Image(
         np.zeros((4, 5, 20, 30)),
         scale=(1, 3, 0.5, 0.5),
@@ -38,14 +38,9 @@ def test_a_plane_lies_on_its_slice(rotate):
         units=("s", "um", "um", "um"),
         rotate=np.eye(4) if rotate == 0 else _turn(rotate),
     )
-    index = (2, 4)
-    values = as_wide_as(np.zeros((20, 30), np.float32), index)
-    heatmap = Image(values, **placement(source, index))
-    assert values.shape == (1, 1, 20, 30)
-    for y, x in [(0, 0), (19, 0), (7, 29)]:
-        np.testing.assert_allclose(
-            heatmap.data_to_world((0, 0, y, x)), source.data_to_world((*index, y, x))
-        )
+    heatmap = Image(np.zeros((4, 5, 20, 30), np.float32), **placement(source))
+    for corner in [(0, 0, 0, 0), (3, 4, 19, 0), (1, 2, 7, 29)]:
+        np.testing.assert_allclose(heatmap.data_to_world(corner), source.data_to_world(corner))
     assert heatmap.units == source.units
 
 

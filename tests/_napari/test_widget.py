@@ -155,13 +155,16 @@ def test_the_choice_follows_the_active_image(viewer, widget, run, picture):
 
 
 def test_of_a_stack_the_slice_shown_is_asked(viewer, widget, run, picture):
-    viewer.add_image(np.stack([picture] * 4), name="stack", rgb=True, scale=(5, 1, 1))
+    image = viewer.add_image(np.stack([picture] * 4), name="stack", rgb=True, scale=(5, 1, 1))
     viewer.dims.set_point(0, 10)
     run()
     layer = viewer.layers["red"]
-    assert layer.data.shape == (1, 96, 120)
+    assert layer.data.shape == (4, 96, 120)
     assert layer.metadata[MARK]["slice"] == [2]
-    np.testing.assert_allclose(layer.extent.world[:, 0], 10)
+    assert layer.metadata[MARK]["slices"] == [[2]]
+    np.testing.assert_allclose(layer.extent.world, image.extent.world)
+    assert np.isfinite(layer.data).all((1, 2)).tolist() == [False, False, True, False]
+    assert np.isnan(layer.data[[0, 1, 3]]).all()
 
 
 def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
@@ -177,10 +180,13 @@ def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
     model.gate.set()
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert model.batches == 1
-    assert widget["status"].value == "Cancelled"
-    assert len(viewer.layers) == 1
+    assert "Cancelled" in widget["status"].value
+    assert len(viewer.layers) == 4  # what was done stays
+    assert np.isnan(viewer.layers["red"].data).any()
     run()
     assert len(viewer.layers) == 4
+    assert np.isfinite(viewer.layers["red"].data).all()
+    assert viewer.layers["red"].metadata[MARK]["complete"]
 
 
 def test_progress_counts_tiles(viewer, widget, picture, model, qtbot):

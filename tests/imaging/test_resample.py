@@ -2,40 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.resample import resize, to_image_pixels
-
-
-def averaging(n_in, n_out):
-    """Share of each input pixel's area in each output pixel, (out, in)."""
-    edges = np.arange(n_out + 1) * n_in / n_out
-    low = np.maximum(edges[:-1, None], np.arange(n_in))
-    high = np.minimum(edges[1:, None], np.arange(n_in) + 1)
-    return np.maximum(high - low, 0) * n_out / n_in
-
-
-@given(st.data())
-def test_shrinking_averages_areas_at_any_ratio(data):
-    height, width = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
-    shape = data.draw(st.integers(1, height)), data.draw(st.integers(1, width))
-    image = np.random.default_rng(0).random((height, width, 3), np.float32)
-    expected = np.einsum(
-        "Yy,Xx,yxc->YXc", averaging(height, shape[0]), averaging(width, shape[1]), image
-    )
-    np.testing.assert_allclose(resize(image, shape), expected, atol=2e-6)
-
-
-def test_same_shape_is_the_image_itself():
-    image = np.zeros((4, 5, 3), np.float32)
-    assert resize(image, (4, 5)) is image
-
-
-def test_enlarging_keeps_centres_where_they_are():
-    ramp = np.broadcast_to((np.arange(8, dtype=np.float32) + 0.5)[:, None, None], (8, 3, 3))
-    np.testing.assert_allclose(resize(ramp, (16, 3))[1:-1, 0, 0], (np.arange(16) + 0.5)[1:-1] / 2)
+from napari_clip_heatmap.imaging.resample import WINDOW, coarser, to_image_pixels
 
 
 @pytest.mark.parametrize(
@@ -73,3 +44,46 @@ def test_a_plane_is_reproduced_where_it_is_not_clamped(data):
     seen = to_image_pixels(values, lattice)
     assert seen.dtype == np.float32
     np.testing.assert_allclose(seen[0], expected, rtol=1e-5, atol=1e-3)
+
+
+def drawn_lattice(data, longest):
+    n = st.integers(1, longest)
+    patch = data.draw(st.integers(1, 20))
+    image, working = (data.draw(n), data.draw(n)), (data.draw(st.integers(1, 300)),) * 2
+    return plan_lattice(image, working, patch=(patch,) * 2, tile=(8 * patch,) * 2, overlap=0.5)
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_a_rectangle_is_exactly_that_of_the_whole(data):
+    lattice = drawn_lattice(data, WINDOW + 300)
+    values = np.random.default_rng(0).random((2, *lattice.grid), np.float32)
+    whole = to_image_pixels(values, lattice)
+    y, x = (
+        slice(*sorted((data.draw(st.integers(0, n - 1)), data.draw(st.integers(1, n)))))
+        for n in lattice.image_shape
+    )
+    y, x = (slice(s.start, max(s.stop, s.start + 1)) for s in (y, x))
+    np.testing.assert_array_equal(to_image_pixels(values, lattice, y, x), whole[:, y, x])
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_unknown_cells_spoil_no_others(data):
+    lattice = drawn_lattice(data, 400)
+    known = np.random.default_rng(data.draw(st.integers(0, 9))).random(lattice.grid) < 0.6
+    values = np.where(known, np.float32(3), np.float32(np.nan))[None]
+    seen = to_image_pixels(values, lattice)[0]
+    own = np.ix_(*(np.floor(a.cell_positions() + 0.5).astype(int) for a in (lattice.y, lattice.x)))
+    np.testing.assert_array_equal(np.isnan(seen), ~known[own])
+    np.testing.assert_allclose(seen[known[own]], 3, rtol=1e-5)
+
+
+def test_a_coarser_level_is_the_same_map_seen_from_further_off():
+    lattice = plan_lattice((400, 640), (200, 320), patch=(8, 8), tile=(64, 64), overlap=0.5)
+    values = np.random.default_rng(0).random((1, *lattice.grid), np.float32)
+    fine = to_image_pixels(values, lattice)[0]
+    coarse = to_image_pixels(values, coarser(lattice, 4))[0]
+    assert coarse.shape == (100, 160)
+    blocks = fine.reshape(100, 4, 160, 4).mean((1, 3))
+    assert np.abs(coarse - blocks)[4:-4, 4:-4].max() < 0.05

@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.tiles import ArraySource, lay_tile, read_tile, reflect
+from napari_clip_heatmap.imaging.tiles import is_blank, lay_tile, read_tile, reflect
 
 
 def lattice_of(shape, patch=4, tile=32, overlap=0.5):
     return plan_lattice(shape, shape, patch=(patch,) * 2, tile=(tile,) * 2, overlap=overlap)
+
+
+class Array:
+    """An image in memory as tiles are read from it."""
+
+    def __init__(self, rgb):
+        self.rgb, self.reads = rgb, []
+
+    def read(self, y, x):
+        self.reads.append((y, x))
+        return self.rgb[y, x]
 
 
 def colours(shape):
@@ -31,23 +42,24 @@ def test_tiles_are_cut_from_the_symmetrically_padded_image(shape):
     for tile in lattice.tiles:
         y, x = lattice.y.pixels(tile[0]), lattice.x.pixels(tile[1])
         expected = padded[y.start + margin : y.stop + margin, x.start + margin : x.stop + margin]
-        seen = read_tile(ArraySource(image), lattice, tile)
+        seen = read_tile(Array(image), lattice, tile)
         np.testing.assert_array_equal(seen, expected)
         assert seen.shape == (32, 32, 3)
 
 
 def test_only_the_needed_pixels_are_read():
-    class Watched(ArraySource):
-        reads: list = []  # noqa: RUF012
-
-        def read(self, y, x):
-            self.reads.append((y, x))
-            return super().read(y, x)
-
-    lattice = lattice_of((1000, 1000))
-    read_tile(Watched(colours((1000, 1000))), lattice, (3, 5))
-    ((y, x),) = Watched.reads
+    source = Array(colours((1000, 1000)))
+    read_tile(source, lattice_of((1000, 1000)), (3, 5))
+    ((y, x),) = source.reads
     assert (y.stop - y.start, x.stop - x.start) == (32, 32)
+
+
+def test_a_tile_is_blank_only_if_all_its_pixels_are_one_colour():
+    tile = np.full((32, 32, 3), 0.3, np.float32)
+    assert is_blank(tile)
+    tile[31, 31, 2] = 0.31
+    assert not is_blank(tile)
+    assert is_blank(np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (32, 32, 3)))
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(0, 0.9))

@@ -160,13 +160,6 @@ def test_the_record_is_frozen(encoding):
             array[0] = 0
 
 
-def test_parts_that_do_not_fit_are_refused(encoding):
-    with pytest.raises(ValueError, match="token_map has shape"):
-        dataclasses.replace(encoding, token_map=encoding.token_map[1:])
-    with pytest.raises(ValueError, match="valid has shape"):
-        dataclasses.replace(encoding, valid=encoding.valid[1:])
-
-
 def test_scoring_needs_no_image_tower(encoding, model):
     before = list(model.batches)
     encoding.heatmaps(["red", "blue"])

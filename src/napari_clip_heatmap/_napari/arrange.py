@@ -1,51 +1,74 @@
-"""Lay the dock widget's controls out: a form, buttons side by side, room for the prompts."""
+"""Lay the dock widget's controls out: a form, folded sections, room for the prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined] # added by qtpy
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from superqt import QCollapsible
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
-    from qtpy.QtWidgets import QWidget
 
-__all__ = ["add_shortcut", "arrange"]
+__all__ = ["add_shortcut", "arrange", "show_row"]
 
 FORM = ("image", "prompts", "model", "device", "score")
-ROWS = (("baseline",), ("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
-TEXTS = ("status", "notes")
+SECTIONS = {
+    "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
+    "Where, and which slices": ("where", "slices", "along", "first", "last"),
+}
+"""What most runs leave as it is; folded away until wanted."""
+
+LABELS = {"channels": "Also", "preview": "", "grain": "", "invert": ""}
+"""Where the label in front is not the part's name; without one the part has the whole row."""
+
+ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
+TEXTS = ("status", "notes", "grain")
+SHRINKING = (*FORM, "channels", "view", "resolution", "where", "slices", "along", "first", "last")
 
 
-def arrange(container: Container[Widget]) -> None:
+def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
     """Replace a container's one column, which labels its parts poorly, by a form and rows.
 
     The container keeps its parts and their names; only Qt's layout changes.
+
+    Returns
+    -------
+    mapping of str to QCollapsible
+        The sections, by title.
     """
     column = container.native.layout()
     natives: dict[str, QWidget] = {part.name: part.native for part in container}
     for native in natives.values():
         column.removeWidget(native)
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for name in FORM:
-        form.addRow(name.capitalize(), natives[name])
+    for name in SHRINKING:
         _let_shrink(natives[name])
-    column.addLayout(form)
+    for name in TEXTS:
+        _let_wrap(natives[name])
+    column.addLayout(_form(FORM, natives))
+    column.addWidget(natives["baseline"])
+    sections = {title: _section(title, names, natives) for title, names in SECTIONS.items()}
+    for section in sections.values():
+        column.addWidget(section)
     for row in ROWS:
         line = QHBoxLayout()
         for name in row:
             line.addWidget(natives[name])
         column.addLayout(line)
-    for label in (natives[name] for name in TEXTS):
-        if isinstance(label, QLabel):
-            label.setWordWrap(True)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column.addWidget(label)
+    for name in ("status", "notes"):
+        column.addWidget(natives[name])
+    return sections
+
+
+def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:
+    """Show or hide a part of a form together with the label before it."""
+    native = container[name].native
+    form = native.parentWidget().layout()
+    if isinstance(form, QFormLayout):
+        form.setRowVisible(native, shown)
 
 
 def add_shortcut(container: Container[Widget], keys: str, slot: Callable[[], None]) -> None:
@@ -55,9 +78,38 @@ def add_shortcut(container: Container[Widget], keys: str, slot: Callable[[], Non
     shortcut.activated.connect(slot)
 
 
+def _form(names: Iterable[str], natives: Mapping[str, QWidget]) -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for name in names:
+        if label := LABELS.get(name, name.capitalize()):
+            form.addRow(label, natives[name])
+        else:
+            form.addRow(natives[name])
+    return form
+
+
+def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -> QCollapsible:
+    section = QCollapsible(title)
+    section.setDuration(0)  # an animation would repaint the window all along
+    inside = QWidget()
+    inside.setLayout(_form(names, natives))
+    section.addWidget(inside)
+    return section
+
+
 def _let_shrink(native: QWidget) -> None:
     """Let a control be narrower than its longest text, or the dock would grow with a layer name."""
     native.setMinimumWidth(60)
     policy = native.sizePolicy()
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     native.setSizePolicy(policy)
+
+
+def _let_wrap(native: QWidget) -> None:
+    """Let a text break into lines, be as narrow as the dock, and be copied."""
+    if isinstance(native, QLabel):
+        native.setWordWrap(True)
+        native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

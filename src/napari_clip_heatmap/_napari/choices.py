@@ -1,20 +1,26 @@
-"""Drop-down choices that magicgui does not have: free text beside known names, and our images."""
+"""Drop-down choices that magicgui does not have: free text beside known names, and layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox
-from napari.layers import Image
+from magicgui.widgets import ComboBox, Select
+from napari.layers import Image, Labels, Shapes
 
+from napari_clip_heatmap._napari.channels import fits
 from napari_clip_heatmap._napari.layers import is_heatmap
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["EditableChoice", "ImageChoice"]
+__all__ = ["ChannelChoice", "EditableChoice", "ImageChoice", "WhereChoice"]
+
+VISIBLE_CHANNELS = 3
+"""Rows of the list of channels that are seen without scrolling."""
+
+WHOLE, VIEWPORT = "whole image", "what the view shows"
 
 
 class EditableChoice(ComboBox):
@@ -51,8 +57,19 @@ class EditableChoice(ComboBox):
             self.native.lineEdit().setCursorPosition(0)
 
 
-class ImageChoice(ComboBox):
-    """The viewer's image layers, our heatmaps left out; the chosen one stays when renamed.
+class _KeptChoice(ComboBox):
+    """A choice among layers that stays when a layer is renamed; magicgui keeps it by name."""
+
+    def reset_choices(self, *_: Any) -> None:
+        """Read the layers again."""
+        chosen = self.value
+        super().reset_choices()
+        if chosen is not None and chosen in self.choices and chosen is not self.value:
+            self.value = chosen
+
+
+class ImageChoice(_KeptChoice):
+    """The viewer's image layers, our heatmaps left out.
 
     Parameters
     ----------
@@ -75,18 +92,65 @@ class ImageChoice(ComboBox):
         if layer in self.choices:
             self.value = layer
 
-    def reset_choices(self, *_: Any) -> None:
-        """Read the layers again; magicgui keeps the choice by name, this keeps the layer."""
-        chosen = self.value
-        super().reset_choices()
-        if chosen is not None and chosen in self.choices and chosen is not self.value:
-            self.value = chosen
-
     def _images(self, _: Any = None) -> list[tuple[str, Image]]:
-        viewer = self._viewer()
-        layers = [] if viewer is None else viewer.layers
+        return [(layer.name, layer) for layer in _own(self._viewer(), Image)]
+
+
+class ChannelChoice(Select):
+    """Further layers to look at together with the image: those that lie exactly on it.
+
+    Parameters
+    ----------
+    viewer : callable
+        Returns the viewer, or None while there is none.
+    image : callable
+        Returns the chosen image layer, or None.
+    **options
+        As magicgui's widgets take them.
+    """
+
+    def __init__(
+        self,
+        viewer: Callable[[], ViewerModel | None],
+        image: Callable[[], Image | None],
+        **options: Any,
+    ) -> None:
+        self._viewer, self._image = viewer, image
+        super().__init__(choices=self._channels, **options)
+        row = self.native.fontMetrics().lineSpacing() + 4
+        self.native.setMaximumHeight(VISIBLE_CHANNELS * row + 2 * self.native.frameWidth())
+
+    def reset_choices(self, *_: Any) -> None:
+        """Read the layers again; those chosen stay, also when renamed."""
+        chosen = list(self.value or ())
+        super().reset_choices()
+        kept = [layer for layer in chosen if layer in self.choices]
+        if kept != list(self.value or ()):
+            self.value = kept
+
+    def _channels(self, _: Any = None) -> list[tuple[str, Image]]:
+        image = self._image()
         return [
             (layer.name, layer)
-            for layer in layers
-            if isinstance(layer, Image) and not is_heatmap(layer)
+            for layer in _own(self._viewer(), Image)
+            if image is not None and layer is not image and fits(layer, image)
         ]
+
+
+class WhereChoice(_KeptChoice):
+    """The whole image, what the view shows, or inside a layer of shapes or labels."""
+
+    def __init__(self, viewer: Callable[[], ViewerModel | None], **options: Any) -> None:
+        self._viewer = viewer
+        super().__init__(choices=self._places, **options)
+
+    def _places(self, _: Any = None) -> list[tuple[str, Any]]:
+        inside = [(f"inside {layer.name}", layer) for layer in _own(self._viewer(), Shapes, Labels)]
+        return [(WHOLE, WHOLE), (VIEWPORT, VIEWPORT), *inside]
+
+
+def _own(viewer: ViewerModel | None, *kinds: type[Layer]) -> Iterable[Any]:
+    """Yield the user's layers of some kinds, from the bottom up."""
+    for layer in () if viewer is None else viewer.layers:
+        if isinstance(layer, kinds) and not is_heatmap(layer):
+            yield layer

@@ -1,4 +1,4 @@
-"""Heatmap layers in the viewer: add them, update them in place, show and remove them together.
+"""Heatmap layers in the viewer: add them, repaint them in place, show and remove them together.
 
 A layer is ours only while its mark names it: napari copies the mark into a duplicate, but a
 duplicate has an id of its own and belongs to the user.
@@ -6,23 +6,30 @@ duplicate has an id of its own and belongs to the user.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.record import records
-from napari_clip_heatmap._napari.transforms import as_wide_as, placement
+from napari_clip_heatmap._napari.transforms import placement
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_clip_heatmap._napari.session import Answer
+    from napari_clip_heatmap._napari.question import Answer
 
-__all__ = ["Change", "is_heatmap", "own_heatmaps", "remove_all", "set_visible", "show_heatmaps"]
+__all__ = [
+    "MARK",
+    "is_heatmap",
+    "own_heatmaps",
+    "place",
+    "remove_all",
+    "repaint",
+    "set_mark",
+    "set_visible",
+    "show_heatmaps",
+]
 
 MARK = "clip_heatmap"
 
@@ -31,14 +38,10 @@ MARK = "clip_heatmap"
 OPACITY = 0.55
 BLENDING = "translucent"
 
+KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
+"""What a user may have set on a layer that has to be made anew."""
 
-@dataclass(frozen=True)
-class Change:
-    """How many heatmap layers a run added, updated in place and removed."""
-
-    added: int
-    updated: int
-    removed: int
+Mark = dict[str, Any]
 
 
 def is_heatmap(layer: Layer) -> bool:
@@ -57,9 +60,9 @@ def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image
 
 
 def show_heatmaps(
-    viewer: ViewerModel, source: Image, answer: Answer, index: tuple[int, ...] = ()
-) -> Generator[None, None, Change]:
-    """Make our layers on a source the heatmaps of an answer, one layer a step.
+    viewer: ViewerModel, source: Image, answer: Answer, marks: Sequence[Mark]
+) -> Generator[Image, None, None]:
+    """Make our layers on a source the maps of an answer, one layer a step.
 
     A layer costs napari a tenth of a second; between two steps the window can breathe.
 
@@ -73,31 +76,52 @@ def show_heatmaps(
     source : Image
         The layer asked about; it is not touched.
     answer : Answer
-    index : tuple of int
-        The plane asked about, on the source's leading axes.
+        As far as it is.
+    marks : sequence of dict
+        What each layer is to say of itself; in the order of the answer's prompts.
 
     Yields
     ------
-    None
-        After each layer; the generator returns the `Change`.
+    Image
+        Each layer, in the order of the prompts.
     """
-    where = placement(source, index)
-    marks = records(answer, source=source.name, source_id=str(source.unique_id), index=index)
     before = {_mark(layer)["prompt"]: layer for layer in own_heatmaps(viewer, source)}
-    gone = [before.pop(prompt) for prompt in [*before] if prompt not in answer.heatmaps.prompts]
+    gone = [before.pop(prompt) for prompt in [*before] if prompt not in answer.prompts]
     for layer in gone:
         viewer.layers.remove(layer)
     added = 0
-    maps = zip(marks, answer.heatmaps.values, answer.limits, strict=True)
-    for mark, values, limits in maps:
-        data = as_wide_as(values, index)
-        if mark["prompt"] in before:
-            _update(before[mark["prompt"]], data, limits, where, mark)
-        else:
-            _add(viewer, _layer(data, limits, where, mark), first=not added, old=before.values())
-            added += 1
-        yield
-    return Change(added=added, updated=len(before), removed=len(gone))
+    for number, mark in enumerate(marks):
+        old = before.get(mark["prompt"])
+        if old is not None and old in viewer.layers:
+            yield _renew(viewer, old, source, answer, number, mark)
+            continue
+        layer = _layer(source, answer, number, mark)
+        _add(viewer, layer, first=not added, old=before.values())
+        added += 1
+        yield layer
+
+
+def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) -> None:
+    """Show what has been painted into a layer's picture since; hidden layers cost nothing.
+
+    The thumbnail, and those of hidden layers, are only renewed the last time.
+    """
+    if tuple(layer.contrast_limits) != limits:
+        layer.contrast_limits_range = limits
+        layer.contrast_limits = limits
+    # Neither extent nor what lies beneath the cursor has changed.
+    layer.refresh(thumbnail=last, highlight=False, extent=False, force=last)
+
+
+def place(layer: Image, source: Image) -> None:
+    """Lay a heatmap where its source lies now."""
+    for name, value in placement(source).items():
+        setattr(layer, name, value)
+
+
+def set_mark(layer: Image, mark: Mark) -> None:
+    """Let a layer say of itself where it comes from."""
+    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
 
 
 def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
@@ -116,34 +140,50 @@ def remove_all(viewer: ViewerModel) -> int:
     return len(ours)
 
 
-def _mark(layer: Layer) -> dict[str, Any]:
+def _mark(layer: Layer) -> Mark:
     mark = layer.metadata.get(MARK)
     return mark if isinstance(mark, dict) else {}
 
 
-def _layer(data: Any, limits: tuple[float, float], where: dict[str, Any], mark: Any) -> Image:
+def _layer(source: Image, answer: Answer, number: int, mark: Mark) -> Image:
     layer = Image(
-        data,
+        answer.picture.layer_data(number),
         name=mark["prompt"],
         colormap="jet",
-        contrast_limits=limits,
+        contrast_limits=answer.limits[number],
         opacity=OPACITY,
         blending=BLENDING,
-        **where,
+        multiscale=answer.picture.multiscale,
+        cache=False,  # a lazy map gives other values as tiles come
+        **placement(source),
     )
-    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
+    set_mark(layer, mark)
     return layer
 
 
-def _update(
-    layer: Image, data: Any, limits: tuple[float, float], where: dict[str, Any], mark: Any
-) -> None:
-    layer.data = data
-    for name, value in where.items():  # the source may have been moved, or its unit set, since
-        setattr(layer, name, value)
+def _renew(
+    viewer: ViewerModel, layer: Image, source: Image, answer: Answer, number: int, mark: Mark
+) -> Image:
+    """Give a layer of ours a new picture."""
+    if layer.multiscale != answer.picture.multiscale or layer.ndim != source.ndim:
+        return _replace(viewer, layer, _layer(source, answer, number, mark))
+    limits = answer.limits[number]
+    layer.data = answer.picture.layer_data(number)
+    place(layer, source)  # it may have been moved, or its unit set, since
     layer.contrast_limits_range = limits
     layer.contrast_limits = limits
-    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
+    set_mark(layer, mark)
+    return layer
+
+
+def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
+    """Put a layer in another's place: napari lets none become a pyramid, or cease to be one."""
+    for name in KEPT:
+        setattr(new, name, getattr(old, name))
+    position = viewer.layers.index(old)
+    viewer.layers.remove(old)
+    viewer.layers.insert(position, new)
+    return new
 
 
 def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]) -> None:

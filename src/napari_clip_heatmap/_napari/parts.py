@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, Label, ProgressBar, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
-from napari_clip_heatmap._napari.choices import EditableChoice, ImageChoice
+from napari_clip_heatmap._napari.choices import (
+    ChannelChoice,
+    EditableChoice,
+    ImageChoice,
+    WhereChoice,
+)
 from napari_clip_heatmap._napari.prompt_list import PromptList
+from napari_clip_heatmap._napari.slices import axis_choices
+from napari_clip_heatmap._napari.thumbnail import Thumbnail
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
     from napari.components import ViewerModel
+    from napari.layers import Image
 
-__all__ = ["make_parts"]
+__all__ = ["Known", "make_parts"]
 
 DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
 """Words that the bundled model knows; to be typed over."""
@@ -32,31 +41,51 @@ KNOWN_MODELS = (
 
 SCORES = ("relative", "absolute", "contrast")
 
+VIEWS = (
+    ("as shown", "shown"),
+    ("percentiles", "percentile"),
+    ("min-max", "min-max"),
+    ("raw", "raw"),
+)
 
-def make_parts(
-    viewer: Callable[[], ViewerModel | None], devices: Callable[[object], tuple[str, ...]]
-) -> list[Widget]:
-    """Return the controls, in the order in which Tab goes through them.
+SLICES = (("current", "current"), ("a range", "range"), ("all", "all"))
+
+RESOLUTIONS = ("auto", "1", "2", "4", "8")
+
+LAST_SLICE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the choices are read from, each time they are needed.
 
     Parameters
     ----------
     viewer : callable
         Returns the viewer, or None while there is none.
+    image : callable
+        Returns the chosen image layer, or None.
     devices : callable
-        Returns the devices known so far; its argument is for magicgui and counts for nothing.
+        Returns the devices known so far.
     """
-    return [*_question(viewer, devices), *_actions(), *_results()]
+
+    viewer: Callable[[], ViewerModel | None]
+    image: Callable[[], Image | None]
+    devices: Callable[[], tuple[str, ...]]
 
 
-def _question(
-    viewer: Callable[[], ViewerModel | None], devices: Callable[[object], tuple[str, ...]]
-) -> list[Widget]:
+def make_parts(known: Known) -> list[Widget]:
+    """Return the controls, in the order in which Tab goes through them."""
+    return [*_question(known), *_view(known), *_where(known), *_actions(), *_results()]
+
+
+def _question(known: Known) -> list[Widget]:
     return [
         ImageChoice(
-            viewer,
+            known.viewer,
             name="image",
             tooltip="The image layer to ask; it follows the layer you select. Of a stack, the "
-            "slice you see is asked.",
+            "slice you see is asked, or those you choose below.",
         ),
         PromptList(
             name="prompts",
@@ -75,7 +104,7 @@ def _question(
         ComboBox(
             name="device",
             value="auto",
-            choices=devices,
+            choices=lambda _: known.devices(),
             tooltip="Where the model runs; auto takes an accelerator if there is one.",
         ),
         ComboBox(
@@ -97,10 +126,75 @@ def _question(
     ]
 
 
+def _view(known: Known) -> list[Widget]:
+    return [
+        Thumbnail(name="preview", tooltip="What the model is shown of the part that you see."),
+        ChannelChoice(
+            known.viewer,
+            known.image,
+            name="channels",
+            tooltip="Further channels of the same image, looked at together: each in its colormap "
+            "and contrast, added up as the viewer does. Ctrl+click for several.",
+        ),
+        ComboBox(
+            name="view",
+            value="shown",
+            choices=VIEWS,
+            tooltip="How values become what the model sees. as shown: by the layer's own contrast "
+            "limits, gamma and colormap.\npercentiles: from the 1st to the 99th; min-max: over the "
+            "whole range; raw: over the range of the data type.",
+        ),
+        CheckBox(
+            name="invert",
+            text="invert",
+            tooltip="Show the model the negative, such as dark lines on a bright ground.",
+        ),
+        EditableChoice(
+            name="resolution",
+            value="auto",
+            choices=RESOLUTIONS,
+            tooltip="The pixel size at which the model looks: auto, a number of image pixels per "
+            "pixel of the model (such as 2), or a size in the layer's unit (such as 0.65 um). "
+            "Larger sees larger things, and is faster.",
+        ),
+        Label(name="grain", tooltip="How fine the map will be, and how far the model sees."),
+    ]
+
+
+def _where(known: Known) -> list[Widget]:
+    return [
+        WhereChoice(
+            known.viewer,
+            name="where",
+            tooltip="The part of the image to look at. What lies outside stays as it is, or empty.",
+        ),
+        ComboBox(
+            name="slices",
+            value="current",
+            choices=SLICES,
+            tooltip="Of a stack: the slice you see, steps of one axis, or all of them. All go into "
+            "one layer per prompt, the slice you see first.",
+        ),
+        ComboBox(
+            name="along",
+            choices=lambda _: axis_choices(known.image()),
+            nullable=True,
+            tooltip="The axis to go along. Channels are only gone along when you choose them.",
+        ),
+        SpinBox(name="first", max=LAST_SLICE, tooltip="The first step along the axis, from 0."),
+        SpinBox(name="last", max=LAST_SLICE, tooltip="The last step along the axis."),
+    ]
+
+
 def _actions() -> list[Widget]:
     return [
         PushButton(name="run", text="Run", tooltip="Make a heatmap layer per prompt (Ctrl+Enter)."),
-        PushButton(name="cancel", text="Cancel", tooltip="Stop after the tiles now in work (Esc)."),
+        PushButton(
+            name="cancel",
+            text="Cancel",
+            tooltip="Stop after the tile now in work (Esc); what is done stays, and running again "
+            "goes on from there.",
+        ),
         ProgressBar(name="progress", min=0, max=1, value=0, tooltip="Tiles of the image done."),
     ]
 

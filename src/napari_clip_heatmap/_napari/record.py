@@ -7,47 +7,52 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.session import Answer
+    from napari_clip_heatmap._napari.question import Answer, Question
 
 __all__ = ["records"]
 
 
-def records(answer: Answer, *, source: str, source_id: str, index: tuple[int, ...]) -> list[Any]:
+def records(answer: Answer, question: Question, *, source: str, source_id: str) -> list[Any]:
     """Describe each heatmap of an answer, in values that JSON has.
 
     Parameters
     ----------
     answer : Answer
+        May still be on its way; then ``complete`` is false.
+    question : Question
     source, source_id : str
         Name and unique id of the layer asked about.
-    index : tuple of int
-        The plane, on that layer's leading axes.
 
     Returns
     -------
     list of dict
         One per prompt, in order.
     """
-    maps = answer.heatmaps
-    tiling = dict(answer.encoding.describe())
-    model: Any = tiling.pop("model")
+    tiling = dict(answer.tiling)
+    model: Any = tiling.pop("model", {})
     common = {
-        "prompts": list(maps.prompts),
-        "score": maps.score,
-        "baseline": list(maps.baseline),
+        "prompts": list(answer.prompts),
+        "score": answer.score,
+        "baseline": list(answer.baseline),
         "unit": "cosine",
-        "notes": list(maps.notes),
+        "notes": list(answer.notes),
         "model": model,
         "device": model.get("device"),
         "tiling": tiling,
+        "downsample": tiling.get("downsample"),
+        "view": question.view_record,
+        "channels": list(question.channel_names),
+        "region": question.region_record,
         "source": source,
         "source_id": source_id,
-        "slice": list(index),
+        "slice": list(question.planes[0].index),
+        "slices": [list(index) for index in answer.planes],
+        "complete": answer.complete,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(answer.seconds, 3),
         "version": version("napari-clip-heatmap"),
     }
     return [
         {"prompt": prompt, "similarity": float(similarity), **common}
-        for prompt, similarity in zip(maps.prompts, maps.similarity, strict=True)
+        for prompt, similarity in zip(answer.prompts, answer.similarity, strict=True)
     ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
 
-from napari_clip_heatmap._napari.session import Answer, Question, Refusal, Session, Step
+from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.session import Session
 
 __all__ = ["Listener", "Runner"]
 
@@ -47,6 +51,7 @@ class Runner:
         self._worker: Any = None
         self._listener: Listener | None = None
         self._outcome: str | None = None
+        self._stop = threading.Event()
 
     @property
     def running(self) -> bool:
@@ -59,13 +64,12 @@ class Runner:
             return
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
-        # A generator, so that the worker can stop it between steps; while it encodes it asks
-        # for itself, before each batch of tiles.
+        self._stop = stop = threading.Event()
         worker: Any = create_worker(
             self._session.answer,
             question,
-            lambda done, total: worker.yielded.emit(_tiles(done, total)),
-            lambda: bool(worker.abort_requested),
+            # napari sets the worker's own flag when it quits.
+            lambda: stop.is_set() or bool(worker.abort_requested),
             _start_thread=False,
             _ignore_errors=True,  # napari shows what we did not foresee; once is enough
         )
@@ -77,9 +81,11 @@ class Runner:
         worker.start()
 
     def cancel(self) -> None:
-        """Ask the run to stop; it does so within one batch of tiles."""
-        if self._worker is not None:
-            self._worker.quit()
+        """Ask the run to stop; it does so within one tile, and hands over what it has.
+
+        Not by the worker's ``quit``, after which napari hands over nothing.
+        """
+        self._stop.set()
 
     def detach(self) -> None:
         """Stop the run and tell nobody: the widget is going away."""
@@ -87,7 +93,7 @@ class Runner:
         self.cancel()
 
     def _on_step(self, step: Step) -> None:
-        if self._listener and self._worker is not None and not self._worker.abort_requested:
+        if self._listener is not None and not self._stop.is_set():
             self._listener.step(step)
 
     def _on_returned(self, result: Answer | Refusal | None) -> None:
@@ -107,7 +113,3 @@ class Runner:
         listener, self._listener, self._worker = self._listener, None, None
         if listener is not None:
             listener.end(self._outcome)
-
-
-def _tiles(done: int, total: int) -> Step:
-    return Step(f"Encoding the image: tile {done} of {total}", done, total)

@@ -1,14 +1,17 @@
-"""One line on what a run did."""
+"""One line on what a run did, and one on how fine a map will be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.session import Answer
+from napari_clip_heatmap._napari.resolution import in_words
 
-__all__ = ["summary"]
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.question import Answer
+    from napari_clip_heatmap._napari.sizes import Sizes
+
+__all__ = ["grain", "summary", "time_left"]
 
 
 def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str:
@@ -25,16 +28,49 @@ def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str
     Returns
     -------
     str
-        Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px (2.6 µm)".
+        Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px".
     """
-    lattice = answer.encoding.lattice
-    work = "encoded before" if answer.encoded_before else _count(len(lattice.tiles), "tile")
-    patch = lattice.y.patch * lattice.y.image / lattice.y.working
-    length = "" if str(units[0]) == "pixel" else f" ({patch * abs(scale[0]):.3g} {units[0]:~P})"
-    return (
-        f"{_count(len(answer.heatmaps.prompts), 'prompt')}, {work}, {answer.seconds:.2g} s; "
-        f"one patch = {patch:.3g} px{length}"
+    axis = answer.picture.lattice.x
+    patch = in_words(axis.patch, axis.image / axis.working, scale[-1], units[-1])
+    parts = [
+        _count(len(answer.prompts), "prompt"),
+        *([_count(len(answer.planes), "slice")] if len(answer.planes) > 1 else []),
+        _count(answer.tiles, "tile") if answer.tiles else "encoded before",
+        f"{answer.seconds:.2g} s",
+    ]
+    return f"{', '.join(parts)}; one patch = {patch}"
+
+
+def grain(sizes: Sizes, factor: float, scale: Sequence[float], units: Sequence[Any]) -> str:
+    """Say how fine the map will be, and how far the model sees.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    factor : float
+        Image pixels per pixel that the model looks at.
+    scale, units : (y, x)
+        Of an image pixel.
+
+    Returns
+    -------
+    str
+        Such as "one patch = 3.2 µm, a tile = 45 µm".
+    """
+    patch, tile = (
+        in_words(size[1], factor, scale[-1], units[-1]) for size in (sizes.patch, sizes.tile)
     )
+    return f"one patch = {patch}, a tile = {tile}"
+
+
+def time_left(seconds: float | None) -> str:
+    """Say how long it will still take, as finely as an estimate deserves."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f", {max(1, round(seconds))} s left"
+    minutes = round(seconds / 60)
+    return f", {minutes} min left" if minutes < 90 else f", {seconds / 3600:.1f} h left"
 
 
 def _count(number: int, thing: str) -> str:

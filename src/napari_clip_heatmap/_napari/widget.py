@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import napari
 from magicgui.widgets import Container
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari import layers
-from napari_clip_heatmap._napari.arrange import add_shortcut, arrange
+from napari_clip_heatmap._napari.activity import Activity
+from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
+from napari_clip_heatmap._napari.asking import layers_asked, question_of
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
-from napari_clip_heatmap._napari.parts import make_parts
+from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.parts import Known, make_parts
+from napari_clip_heatmap._napari.preview import Preview
+from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
 from napari_clip_heatmap._napari.runner import Listener, Runner
-from napari_clip_heatmap._napari.session import Answer, Question, Refusal, Session, Step
-from napari_clip_heatmap._napari.source import no_image, plane_of
-from napari_clip_heatmap._napari.summary import summary
-from napari_clip_heatmap.errors import ClipHeatmapError, PromptError
+from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.showing import Showing
+from napari_clip_heatmap._napari.slices import axis_choices
+from napari_clip_heatmap._napari.summary import summary, time_left
+from napari_clip_heatmap._napari.watch import Watch
+from napari_clip_heatmap.errors import ClipHeatmapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari.layers import Image
 
 __all__ = ["HeatmapWidget"]
@@ -32,8 +37,9 @@ __all__ = ["HeatmapWidget"]
 class HeatmapWidget(Container[Any]):
     """Ask an image layer a list of prompts; get a heatmap layer for each.
 
-    Its parts, by name: image, prompts, model, device, score, baseline, run, cancel, progress,
-    show_all, hide_all, remove_all, status, notes.
+    Its parts, by name: image, prompts, model, device, score, baseline; preview, channels, view,
+    invert, resolution, grain; where, slices, along, first, last; run, cancel, progress, show_all,
+    hide_all, remove_all, status, notes.
 
     Parameters
     ----------
@@ -52,16 +58,22 @@ class HeatmapWidget(Container[Any]):
         # compared and kept here, so they must be the viewer's own.
         self._viewer = getattr(viewer, "__wrapped__", viewer) or napari.current_viewer()
         self._runner = Runner(session or Session())
-        self._asked: tuple[Image, tuple[int, ...]] | None = None
-        self._showing: Iterator[None] | None = None
+        self._showing: Showing | None = None
+        self._watch: Watch | None = None
+        self._lost = ""
+        self._activity = Activity(self.stop)
         self._devices: tuple[str, ...] = ALWAYS
         self._closed = False
-        parts = make_parts(lambda: self._viewer, lambda _: self._devices)
-        super().__init__(widgets=parts, labels=False)
-        arrange(self)
+        known = Known(lambda: self._viewer, self._image, lambda: self._devices)
+        super().__init__(widgets=make_parts(known), labels=False)
+        self.sections = arrange(self)
         self._connect()
+        self._preview = Preview(self, self._viewer)
+        for section in self.sections.values():
+            section.toggled.connect(self._preview.update)
         self._list_devices()
         self._set_running(False)
+        self._on_image()
         self._on_score()
 
     def start(self) -> None:
@@ -69,19 +81,23 @@ class HeatmapWidget(Container[Any]):
         if self._runner.running or self._showing is not None:
             return
         try:
-            question = self._question()
+            question = question_of(self, self._viewer)
+            asked = layers_asked(self, self._viewer)
         except ClipHeatmapError as error:
             self._say(f"Not run: {error}")
             show_error(str(error))
             return
         self._set_running(True)
         self._say("Starting")
+        self._lost = ""
+        self._showing = Showing(self._viewer, asked[0], question, partial(self._on_shown, asked[0]))
+        self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
         listener = Listener(self._on_step, self._on_answer, self._on_refusal, self._on_end)
         self._runner.start(question, listener)
 
     def stop(self) -> None:
-        """Cancel the run; it ends within one batch of tiles."""
-        if self._runner.running:
+        """Cancel the run; it ends within one tile, and what is done stays."""
+        if self._runner.running and not self._closed:
             self._say("Cancelling")
             self["cancel"].enabled = False
             self._runner.cancel()
@@ -90,6 +106,8 @@ class HeatmapWidget(Container[Any]):
         self["run"].changed.connect(self.start)
         self["cancel"].changed.connect(self.stop)
         self["score"].changed.connect(self._on_score)
+        self["image"].changed.connect(self._on_image)
+        self["slices"].changed.connect(self._on_slices)
         self["show_all"].changed.connect(lambda: self._set_visible(True))
         self["hide_all"].changed.connect(lambda: self._set_visible(False))
         self["remove_all"].changed.connect(self._remove_all)
@@ -105,69 +123,97 @@ class HeatmapWidget(Container[Any]):
         """Let go of the viewer; Qt's side of the widget is gone."""
         self._closed = True
         self._runner.detach()
+        self._preview.close()
+        self._let_go()
         if self._viewer is not None:
             self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
-    def _question(self) -> Question:
-        image = self["image"].value
-        if self._viewer is None or image is None:
-            raise no_image(None if self._viewer is None else self._viewer.layers.selection.active)
-        prompts = self["prompts"].value
-        if not prompts:
-            raise PromptError("there is no prompt: type at least one, one a line, such as nuclei")
-        plane = plane_of(image, self._viewer.dims.point)
-        self._asked = (image, plane.index)
-        score = self["score"].value
-        return Question(
-            pixels=plane.pixels,
-            prompts=tuple(prompts),
-            model=self["model"].value,
-            device=self["device"].value,
-            score=score,
-            baseline=tuple(self["baseline"].value) if score == "contrast" else (),
-        )
+    def _let_go(self) -> None:
+        """End what a run holds, apart from its thread."""
+        self._activity.close()
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        if self._showing is not None:
+            self._showing.close()
+            self._showing = None
 
     def _on_step(self, step: Step) -> None:
-        self._say(step.text)
+        self._say(f"{step.text}{time_left(step.seconds_left)}")
         self["progress"].max = step.total  # 0: a bar that only shows that something is being done
         self["progress"].value = step.done
+        if step.answer is not None and self._showing is not None:
+            self._showing.update(step.answer)
+        # Last: napari's bar lets Qt see to other events meanwhile.
+        self._activity.show(step.text, step.done, step.total)
 
     def _on_answer(self, answer: Answer) -> None:
-        if self._asked is None or self._asked[0] not in self._viewer.layers:
-            self._on_refusal(Refusal("the image layer was removed meanwhile; nothing was added"))
-            return
-        image, index = self._asked
         self["cancel"].enabled = False
-        self._showing = layers.show_heatmaps(self._viewer, image, answer, index)
-        self._say(summary(answer, image.scale[-2:], image.units[-2:]), answer.heatmaps.notes)
-        self._show_next()
+        if self._showing is not None:
+            self._showing.update(answer)
 
-    def _show_next(self) -> None:
-        """Show one layer, and the next when Qt has seen to everything else."""
-        if self._closed or self._showing is None:
-            return
-        try:
-            next(self._showing)
-        except StopIteration:
-            self._showing = None
-            self._on_end(None)
+    def _on_shown(self, image: Image, answer: Answer) -> None:
+        """Say what was done, now that all of it is on screen."""
+        told = summary(answer, image.scale[-2:], image.units[-2:])
+        reason = self._lost or answer.reason
+        if reason == CANCELLED:
+            self._say(f"Cancelled; Run goes on from here. Done: {told}", answer.notes)
+        elif reason:
+            self._say(f"Stopped: {reason}. Done, and kept: {told}", answer.notes)
+            show_error(reason)
         else:
-            QTimer.singleShot(0, self._show_next)
+            self._say(told, answer.notes)
+        self._showing = None
+        self._on_end(None)
 
     def _on_refusal(self, refusal: Refusal) -> None:
-        self._say(f"Not done: {refusal.message}")
-        show_error(refusal.message)
+        reason = self._lost or refusal.message
+        self._say(f"Not done: {reason}")
+        show_error(reason)
+        self._forget()
 
     def _on_end(self, outcome: str | None) -> None:
-        if self._showing is not None:
-            return  # the thread has ended; the last layer will say so again
-        if outcome:
+        """Free the controls once the thread has ended and its last answer is shown."""
+        if outcome and self._lost:
+            self._on_refusal(Refusal(self._lost))
+        elif outcome:
             self._say(outcome)
-        self._asked = None
+            self._forget()
+        if self._runner.running or self._showing is not None:
+            return
+        self._let_go()
         self._set_running(False)
+
+    def _on_lost(self, reason: str) -> None:
+        """Do no more, as the image is no longer what was asked about; keep what is done."""
+        self._lost = f"{reason}; the maps made so far are of what it was"
+        self.stop()
+
+    def _forget(self) -> None:
+        if self._showing is not None:
+            self._showing.close()
+            self._showing = None
 
     def _on_active(self, event: Any) -> None:
         self["image"].follow(event.value)
+
+    def _image(self) -> Image | None:
+        # Asked while the parts are being made, when there are none yet.
+        return self["image"].value if "image" in {part.name for part in self} else None
+
+    def _on_image(self) -> None:
+        self["channels"].reset_choices()
+        self["along"].reset_choices()
+        stack = bool(axis_choices(self["image"].value))
+        for name in ("slices", "along"):
+            show_row(self, name, shown=stack)
+        self._on_slices()
+
+    def _on_slices(self) -> None:
+        stack = bool(axis_choices(self["image"].value))
+        show_row(self, "along", shown=stack and self["slices"].value != "current")
+        for name in ("first", "last"):
+            show_row(self, name, shown=stack and self["slices"].value == "range")
 
     def _on_score(self) -> None:
         self["baseline"].visible = self["score"].value == "contrast"
@@ -192,15 +238,23 @@ class HeatmapWidget(Container[Any]):
         self["notes"].value = "\n".join(notes)
 
     def _list_devices(self) -> None:
-        """Ask torch what there is: at once if it is imported, else in a thread meanwhile."""
-        if "torch" in sys.modules:
+        """Import what takes seconds, in a thread, while the user types; then ask what there is."""
+        if "open_clip" in sys.modules:
             self._set_devices(available_devices())
         else:
             create_worker(
-                available_devices, _connect={"returned": self._set_devices}, _ignore_errors=True
+                _import_and_list, _connect={"returned": self._set_devices}, _ignore_errors=True
             )
 
     def _set_devices(self, devices: tuple[str, ...]) -> None:
         if not self._closed:
             self._devices = devices
             self["device"].reset_choices()
+
+
+def _import_and_list() -> tuple[str, ...]:
+    try:
+        import_towers()
+    except (ImportError, OSError):  # OSError: a DLL that Windows cannot load once Qt is there
+        return ALWAYS  # loading a model will say why
+    return available_devices()

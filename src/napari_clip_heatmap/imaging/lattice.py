@@ -85,12 +85,18 @@ class Axis:
         shares /= shares.sum(axis=0)
         return shares.astype(np.float32)
 
-    def cell_positions(self) -> NDArray[np.float64]:
-        """Return the centre of each image pixel, (image,), in cells from the centre of cell 0.
+    def cell_edges(self) -> NDArray[np.float64]:
+        """Return where cells begin and end, (n_cells + 1,), in image pixels, within the image."""
+        working = np.arange(self.n_cells + 1) * self.patch - self.lead
+        return np.clip(working * (self.image / self.working), 0, self.image)
+
+    def cell_positions(self, pixels: slice | None = None) -> NDArray[np.float64]:
+        """Return the centres of image pixels, by default all, in cells from the centre of cell 0.
 
         Exact for any ratio of image to working pixels, and clamped to the outermost cell centres.
         """
-        centres = (np.arange(self.image) + 0.5) * (self.working / self.image)
+        wanted = pixels or slice(0, self.image)
+        centres = (np.arange(wanted.start, wanted.stop) + 0.5) * (self.working / self.image)
         return np.clip((centres + self.lead) / self.patch - 0.5, 0, self.n_cells - 1)
 
 

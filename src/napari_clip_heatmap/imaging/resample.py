@@ -1,84 +1,134 @@
-"""Change the number of pixels: an image down to what the model looks at, a lattice up to pixels."""
+"""From lattice cells up to image pixels, as many of them as are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
-from napari_clip_heatmap.imaging.opencv import cv2
 
-__all__ = ["resize", "to_image_pixels"]
+__all__ = ["WINDOW", "coarser", "to_image_pixels", "windows"]
+
+WINDOW = 1024
+"""Side of the windows of image pixels in which maps are interpolated."""
 
 _BAND = 64
 """Image pixels per matrix product: long enough for BLAS, short enough to touch few cells."""
 
 
-def resize(rgb: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize colours to another shape, area-averaged where that shrinks them.
-
-    Parameters
-    ----------
-    rgb : float32 (y, x, 3)
-    shape : (y, x)
-        Both no larger, or both no smaller, than the image's.
-
-    Returns
-    -------
-    float32 (y, x, 3)
-        Each new pixel is the mean over the area it covers, also for a ratio that is no integer;
-        bilinear when enlarged. The image itself if the shape stays.
-    """
-    if rgb.shape[:2] == shape:
-        return rgb
-    shrinks = shape[0] <= rgb.shape[0] and shape[1] <= rgb.shape[1]
-    resized: NDArray[np.float32] = cv2.resize(
-        np.ascontiguousarray(rgb),
-        (shape[1], shape[0]),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
-    return resized
+def windows(lattice: Lattice) -> Iterator[tuple[slice, slice]]:
+    """Yield the windows (y, x) that make up an image, row by row."""
+    height, width = lattice.image_shape
+    for top in range(0, height, WINDOW):
+        for left in range(0, width, WINDOW):
+            yield (
+                slice(top, min(top + WINDOW, height)),
+                slice(left, min(left + WINDOW, width)),
+            )
 
 
-def to_image_pixels(values: NDArray[np.float32], lattice: Lattice) -> NDArray[np.float32]:
+def coarser(lattice: Lattice, factor: int) -> Lattice:
+    """Return the same lattice under an image of fewer pixels, each `factor` times as wide."""
+    y, x = (replace(axis, image=-(-axis.image // factor)) for axis in (lattice.y, lattice.x))
+    return Lattice(y, x)
+
+
+def to_image_pixels(
+    values: NDArray[np.float32], lattice: Lattice, y: slice | None = None, x: slice | None = None
+) -> NDArray[np.float32]:
     """Interpolate maps bilinearly from lattice cells to image pixels: ``B_y @ values @ B_x.T``.
 
     Cell and pixel centres lie where they really are, whatever the ratio of their sizes; pixels
-    beyond the outermost cell centres take those cells' values.
+    beyond the outermost cell centres take those cells' values. A rectangle has exactly the values
+    that it has in the whole. A cell of NaN has no say: pixels whose own cell is NaN are NaN, the
+    others are made of the rest.
 
     Parameters
     ----------
     values : float32 (map, grid_y, grid_x)
     lattice : Lattice
+    y, x : slice, optional
+        Rows and columns of image pixels; by default all.
 
     Returns
     -------
     float32 (map, y, x)
         In the unit of `values`.
     """
-    n_maps, grid_y, _ = values.shape
-    height, width = lattice.image_shape
-    wide = np.empty((n_maps, grid_y, width), np.float32)
-    for pixels, cells, weights in _bands(lattice.x):
+    rows, columns = y or slice(0, lattice.y.image), x or slice(0, lattice.x.image)
+    out = np.empty((len(values), rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    for into_y, window_y, from_y in _tiling(rows, lattice.y.image):
+        for into_x, window_x, from_x in _tiling(columns, lattice.x.image):
+            window = _window(values, lattice, window_y, window_x)
+            out[:, into_y, into_x] = window[:, from_y, from_x]
+    return out
+
+
+def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut a range at multiples of `WINDOW`: its place in the range, the window, and in that."""
+    for start in range(wanted.start // WINDOW * WINDOW, wanted.stop, WINDOW):
+        window = slice(start, min(start + WINDOW, length))
+        low, high = max(start, wanted.start), min(window.stop, wanted.stop)
+        yield (
+            slice(low - wanted.start, high - wanted.start),
+            window,
+            slice(low - start, high - start),
+        )
+
+
+def _window(
+    values: NDArray[np.float32], lattice: Lattice, y: slice, x: slice
+) -> NDArray[np.float32]:
+    """Interpolate one window: always the same products, so always the same last digits."""
+    bands_y, bands_x = [*_bands(lattice.y, y)], [*_bands(lattice.x, x)]
+    first, last = bands_y[0][1].start, bands_y[-1][1].stop
+    near = values[:, first:last]
+    known = np.isfinite(near[..., bands_x[0][1].start : bands_x[-1][1].stop])
+    if known.all():
+        return _product(near, bands_y, bands_x, first)
+    # Known values averaged among themselves; what is beyond half a cell from them stays NaN.
+    known = np.isfinite(near)
+    total = _product(np.where(known, near, np.float32(0)), bands_y, bands_x, first)
+    share = _product(known.astype(np.float32), bands_y, bands_x, first)
+    own = known[:, _own_cells(lattice.y, y) - first][..., _own_cells(lattice.x, x)]
+    share[~own] = np.nan
+    interpolated: NDArray[np.float32] = total / share
+    return interpolated
+
+
+_Band = tuple[slice, slice, NDArray[np.float32]]
+
+
+def _product(
+    values: NDArray[np.float32], bands_y: list[_Band], bands_x: list[_Band], first: int
+) -> NDArray[np.float32]:
+    wide = np.empty((*values.shape[:2], bands_x[-1][0].stop), np.float32)
+    for pixels, cells, weights in bands_x:
         np.matmul(values[..., cells], weights.T, out=wide[..., pixels])
-    full = np.empty((n_maps, height, width), np.float32)
-    for pixels, cells, weights in _bands(lattice.y):
-        np.matmul(weights, wide[:, cells], out=full[:, pixels])
+    full = np.empty((len(values), bands_y[-1][0].stop, wide.shape[2]), np.float32)
+    for pixels, cells, weights in bands_y:
+        near = slice(cells.start - first, cells.stop - first)
+        np.matmul(weights, wide[:, near], out=full[:, pixels])
     return full
 
 
-def _bands(axis: Axis) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+def _own_cells(axis: Axis, pixels: slice) -> NDArray[np.intp]:
+    return np.floor(axis.cell_positions(pixels) + 0.5).astype(np.intp)
+
+
+def _bands(axis: Axis, window: slice) -> Iterator[_Band]:
     """Yield the interpolation matrix in blocks: pixels, the few cells they see, (pixel, cell).
 
-    The whole matrix holds two numbers per row; its blocks make 5 maps of 2048 x 2048 four times
-    faster than the whole does.
+    Pixels are counted from the window's first. The whole matrix holds two numbers per row; its
+    blocks make 5 maps of 2048 x 2048 four times faster than the whole does.
     """
-    positions = axis.cell_positions()
+    positions = axis.cell_positions(window)
     left = np.minimum(positions.astype(np.intp), max(axis.n_cells - 2, 0))
-    for first in range(0, axis.image, _BAND):
-        pixels = slice(first, min(first + _BAND, axis.image))
+    for first in range(0, len(positions), _BAND):
+        pixels = slice(first, min(first + _BAND, len(positions)))
         cells = slice(int(left[pixels][0]), min(int(left[pixels][-1]) + 2, axis.n_cells))
         distance = np.abs(positions[pixels, np.newaxis] - np.arange(cells.start, cells.stop))
         yield pixels, cells, np.maximum(1 - distance, 0).astype(np.float32)

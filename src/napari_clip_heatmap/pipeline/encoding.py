@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.resample import to_image_pixels
+from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.validity import Validity
+from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.board import Board, read_only
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
 from napari_clip_heatmap.pipeline.scores import Score, plan_scoring
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
+    from napari_clip_heatmap.pipeline.coarse import Coarse
 
 __all__ = ["Encoding"]
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """The token map of a whole image, and where it came from.
+    """The token map of an image, and where it came from.
 
-    Its arrays are read-only. Nothing here refers to the image or to the image tower.
+    Nothing here refers to the image or to the image tower.
 
     Parameters
     ----------
-    token_map : float32 (grid_y, grid_x, d_embed)
-        Per patch, its share of the unit image embedding (summed over layers and heads); times a
-        unit text direction: its share of the cosine similarity. Tiles overlap and are blended.
-    embedding : float32 (d_embed,)
-        Mean of the tiles' unit embeddings; times a text direction: the mean cosine over tiles.
-    valid : bool (y, x)
-        False where the image was NaN, infinite or masked; at image pixels.
-    lattice : Lattice
-        Where patches and tiles lie on the image.
+    board : Board
+        The tiles that were laid on the lattice.
+    validity : Validity
+        Where the image was NaN, infinite or masked.
+    region : Region
+        What was asked about.
+    view : View
+        How values became colours.
     downsample : float
         Image pixels per pixel that the model looked at, as asked or as chosen by "auto".
     overlap : float
@@ -45,39 +50,113 @@ class Encoding:
         The model's own description: name, weights, device, precision, versions.
     text : TextEncoder
         The model's text tower.
-
-    Raises
-    ------
-    ValueError
-        The arrays do not fit the lattice or one another.
+    coarse : Coarse, optional
+        What stands in for tiles that are not done.
     """
 
-    token_map: NDArray[np.float32]
-    embedding: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-    lattice: Lattice
+    board: Board
+    validity: Validity
+    region: Region
+    view: View
     downsample: float
     overlap: float
     model: Mapping[str, object]
     text: TextEncoder
+    coarse: Coarse | None = None
 
-    def __post_init__(self) -> None:
-        expected = {
-            "token_map": (*self.lattice.grid, *self.embedding.shape),
-            "valid": self.lattice.image_shape,
-        }
-        for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
-        for name in ("token_map", "embedding", "valid"):
-            locked = getattr(self, name).view()
-            locked.flags.writeable = False
-            object.__setattr__(self, name, locked)
+    @property
+    def lattice(self) -> Lattice:
+        """Where patches and tiles lie on the image."""
+        return self.board.lattice
+
+    @property
+    def token_map(self) -> NDArray[np.float32]:
+        """Per patch, its share of the unit image embedding; float32 (grid_y, grid_x, d_embed).
+
+        Summed over layers and heads; times a unit text direction: its share of the cosine
+        similarity. Tiles overlap and are blended; where none was done yet, 0.
+        """
+        return self.board.token_map
+
+    @cached_property
+    def tiles(self) -> tuple[tuple[int, int], ...]:
+        """The tiles of the region, as (row, column), row by row."""
+        return self.region.tiles(self.lattice)
+
+    @cached_property
+    def bounds(self) -> tuple[slice, slice]:
+        """The smallest rectangle of cells (y, x) that holds the region."""
+        return self.region.bounds(self.lattice)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all tiles of the region are done."""
+        rows, columns = np.transpose(self.tiles)
+        return bool(self.board.done[rows, columns].all())
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """Mean of the region's tiles' unit embeddings, float32 (d_embed,).
+
+        Times a text direction: the mean cosine over tiles. Of the coarse look where no tile is
+        done yet, and 0 where there was none.
+        """
+        rows, columns = np.transpose(self.tiles)
+        done = self.board.done[rows, columns]
+        if not done.any():
+            nothing = np.zeros(self.token_map.shape[-1], np.float32)
+            return nothing if self.coarse is None else self.coarse.embedding
+        known = self.board.embeddings[rows[done], columns[done]]
+        return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """False where the image was NaN, infinite or masked, bool (y, x)."""
+        centres = [np.arange(length, dtype=np.float64) + 0.5 for length in self.image_shape]
+        known = self.validity.read(centres[0], centres[1])
+        return np.broadcast_to(np.True_, self.image_shape) if known is None else read_only(known)
 
     @property
     def image_shape(self) -> tuple[int, int]:
         """Height and width of the image, in pixels."""
         return self.lattice.image_shape
+
+    def lattice_values(
+        self, directions: NDArray[np.float32], cells: tuple[slice, slice] | None = None
+    ) -> NDArray[np.float32]:
+        """Return maps on the lattice, as far as they are known.
+
+        A cell whose tiles are not all done has what is missing from the coarse look.
+
+        Parameters
+        ----------
+        directions : float32 (prompt, d_embed)
+            From `plan_scoring`.
+        cells : (slice, slice), optional
+            A rectangle of cells (y, x), such as `Progress.changed`; by default all.
+
+        Returns
+        -------
+        float32 (prompt, y, x)
+            NaN outside the region, and where nothing is known.
+        """
+        whole = slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1])
+        y, x = cells or whole
+        values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
+        if not (self.region.is_whole and self.complete):
+            missing = np.clip(1 - self.board.weights(y, x), 0, 1)
+            missing[missing < 1e-5] = 0  # weights sum to 1 but for rounding
+            if self.coarse is not None:
+                instead = missing * self.coarse.values(directions, (y, x))
+                values[:, missing > 0] += instead[:, missing > 0]
+            else:
+                values[:, missing > 0] = np.nan
+            values[:, ~self._touched[y, x]] = np.nan
+        return values
+
+    @cached_property
+    def _touched(self) -> NDArray[np.bool_]:
+        return self.region.cells(self.lattice)
 
     def heatmaps(
         self,
@@ -109,17 +188,49 @@ class Encoding:
             There is no prompt, one is blank, the score is unknown, or the baseline does not belong
             to the score.
         """
-        scoring = plan_scoring(self.text, prompts, score, baseline)
-        lattice_values = np.moveaxis(self.token_map @ scoring.directions.T, -1, 0)
-        values = to_image_pixels(np.ascontiguousarray(lattice_values), self.lattice)
-        if not self.valid.all():
-            values[:, ~self.valid] = np.nan
+        answer = self.lazy_heatmaps(prompts, score, baseline=baseline)
         return Heatmaps(
+            prompts=answer.prompts,
+            score=answer.score,
+            values=answer.window(),
+            lattice_values=answer.lattice_values,
+            similarity=answer.similarity,
+            baseline=answer.baseline,
+            notes=answer.notes,
+        )
+
+    def lazy_heatmaps(
+        self,
+        prompts: Iterable[str],
+        score: Score = "relative",
+        *,
+        baseline: Iterable[str] = (),
+    ) -> LazyHeatmaps:
+        """Answer prompts as `heatmaps` does, but interpolate only what is looked at.
+
+        Parameters
+        ----------
+        prompts, score, baseline
+            As `heatmaps` takes them.
+
+        Returns
+        -------
+        LazyHeatmaps
+
+        Raises
+        ------
+        PromptError
+            As `heatmaps` does.
+        """
+        scoring = plan_scoring(self.text, prompts, score, baseline)
+        return LazyHeatmaps(
             prompts=scoring.prompts,
             score=scoring.score,
-            values=values,
-            lattice_values=np.ascontiguousarray(lattice_values),
+            lattice_values=self.lattice_values(scoring.directions),
             similarity=scoring.text @ self.embedding,
+            lattice=self.lattice,
+            region=self.region,
+            validity=self.validity,
             baseline=scoring.baseline,
             notes=scoring.notes,
         )
@@ -133,6 +244,9 @@ class Encoding:
             "grid": list(self.lattice.grid),
             "patch": [self.lattice.y.patch, self.lattice.x.patch],
             "tile": [self.lattice.y.tile, self.lattice.x.tile],
+            "tiles_done": int(self.board.done.sum()),
+            "region": self.region.describe(),
+            "view": asdict(self.view),
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,

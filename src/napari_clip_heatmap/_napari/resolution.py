@@ -1,0 +1,92 @@
+"""At which pixel size the model looks: read from what the user types, and told in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pint
+
+from napari_clip_heatmap.errors import SettingsError
+
+__all__ = ["AUTO", "in_words", "read_resolution"]
+
+AUTO: Literal["auto"] = "auto"
+ACCEPTED = (
+    "accepted: auto, a number of image pixels per pixel that the model looks at (such as 2), "
+    "or a pixel size with its unit (such as 0.65 um)"
+)
+
+
+def read_resolution(
+    text: str, scale: Sequence[float], units: Sequence[Any]
+) -> float | Literal["auto"]:
+    """Return image pixels per pixel that the model looks at.
+
+    Parameters
+    ----------
+    text : str
+        "auto", a factor ("2" or "2x"), or a pixel size with its unit ("0.65 um").
+    scale : (y, x)
+        Size of an image pixel, in `units`.
+    units : (y, x) of pint units
+        As layers have them.
+
+    Raises
+    ------
+    SettingsError
+        It is none of these, or a length for an image that has none.
+    """
+    words = text.strip().lower()
+    if words in ("", AUTO):
+        return AUTO
+    number = words.rstrip("x").strip()
+    if _is_number(number):
+        return _positive(float(number), text)
+    try:
+        asked: Any = pint.Quantity(text.strip())
+        pixels = [asked.to(unit).magnitude for unit in units]
+    except pint.DimensionalityError as error:
+        raise SettingsError(
+            f"the resolution {text!r} cannot be told in the image's unit, {units[-1]}: "
+            f"give a factor, or set the layer's scale and unit; {ACCEPTED}"
+        ) from error
+    except (pint.PintError, ValueError, TypeError, AttributeError) as error:
+        raise SettingsError(f"the resolution is {text!r}; {ACCEPTED}") from error
+    # One factor for both axes: of anisotropic pixels, the geometric mean.
+    factors = np.asarray(pixels) / np.abs(np.asarray(scale, dtype=float))
+    return _positive(float(np.exp(np.log(factors).mean())) if (factors > 0).all() else -1, text)
+
+
+def in_words(working: int, pixel: float, scale: float, unit: Any) -> str:
+    """Tell the length of some working pixels: "8 px", or "2.6 µm" where the image has a unit.
+
+    Parameters
+    ----------
+    working : int
+        Number of working pixels.
+    pixel : float
+        Image pixels per working pixel.
+    scale : float
+        Size of an image pixel, in `unit`.
+    unit : pint unit
+    """
+    if str(unit) == "pixel":
+        return f"{working * pixel:.3g} px"
+    return f"{working * pixel * abs(scale):.3g} {unit:~P}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _positive(factor: float, text: str) -> float:
+    if not 0 < factor < math.inf:
+        raise SettingsError(f"the resolution is {text!r}; {ACCEPTED}")
+    return factor

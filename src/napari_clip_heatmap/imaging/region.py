@@ -1,0 +1,140 @@
+"""The part of an image that is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.lattice import Lattice
+from napari_clip_heatmap.imaging.masks import Mask
+
+__all__ = ["Region"]
+
+_POINTS = 4
+"""Points per side of a cell at which a mask is asked."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of an image, or what a mask leaves of it; by default the whole image.
+
+    Maps are NaN outside. The lattice and its tiles are the whole image's, whatever the region, so
+    tiles done for one region serve the next.
+
+    Parameters
+    ----------
+    box : (y0, x0, y1, x1), optional
+        In image pixels, of which pixel 0 spans 0 to 1; may reach beyond the image.
+    mask : Mask, optional
+        Outlines or labels.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    mask: Mask | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.box is None and self.mask is None
+
+    def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Return which points of a raster lie inside, bool (n_y, n_x); None where all do.
+
+        Parameters
+        ----------
+        y, x : float64 (n_y,), (n_x,)
+            Ascending, in image pixels.
+        """
+        if self.is_whole:
+            return None
+        result = np.ones((len(y), len(x)), bool)
+        if self.box is not None:
+            top, left, bottom, right = self.box
+            in_y, in_x = (y >= top) & (y < bottom), (x >= left) & (x < right)
+            result = in_y[:, np.newaxis] & in_x
+        if self.mask is not None and result.any():
+            result &= self.mask.inside(y, x)
+        return None if result.all() else result
+
+    def cells(self, lattice: Lattice) -> NDArray[np.bool_]:
+        """Return which cells of a lattice the region touches, bool (grid_y, grid_x).
+
+        Raises
+        ------
+        ImageError
+            It touches none.
+        """
+        y, x = lattice.y.cell_edges(), lattice.x.cell_edges()
+        touched = np.ones(lattice.grid, bool)
+        if self.box is not None:
+            top, left, bottom, right = self.box
+            in_y, in_x = (y[1:] > top) & (y[:-1] < bottom), (x[1:] > left) & (x[:-1] < right)
+            touched = in_y[:, np.newaxis] & in_x
+        if self.mask is not None:
+            touched &= _touched(self.mask, y, x)
+        if not touched.any():
+            raise ImageError(
+                "the region lies outside the image; show, or draw around, a part of the image"
+            )
+        return touched
+
+    def tiles(self, lattice: Lattice) -> tuple[tuple[int, int], ...]:
+        """Return the tiles with a cell that the region touches, as (row, column), row by row."""
+        if self.is_whole:
+            return lattice.tiles
+        touched = np.pad(self.cells(lattice).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+
+        def count(y: slice, x: slice) -> int:
+            corners = touched[np.ix_((y.start, y.stop), (x.start, x.stop))]
+            return int(corners[1, 1] - corners[0, 1] - corners[1, 0] + corners[0, 0])
+
+        return tuple(
+            tile
+            for tile in lattice.tiles
+            if count(lattice.y.cells(tile[0])[0], lattice.x.cells(tile[1])[0])
+        )
+
+    def bounds(self, lattice: Lattice) -> tuple[slice, slice]:
+        """Return the smallest rectangle of cells that holds all that the region touches."""
+        if self.is_whole:
+            return slice(0, lattice.grid[0]), slice(0, lattice.grid[1])
+        touched = self.cells(lattice)
+        rows, columns = np.flatnonzero(touched.any(1)), np.flatnonzero(touched.any(0))
+        return (
+            slice(int(rows[0]), int(rows[-1]) + 1),
+            slice(int(columns[0]), int(columns[-1]) + 1),
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return what the region is, in values that JSON has."""
+        return {
+            "kind": "whole" if self.is_whole else "rectangle" if self.mask is None else "mask",
+            "box": None if self.box is None else list(self.box),
+        }
+
+
+def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Ask a mask at points spread over each cell, and mark the cells that its traces cross."""
+    rows, columns = len(y) - 1, len(x) - 1
+    points_y, points_x = _spread(y), _spread(x)
+    touched = np.empty((rows, columns), bool)
+    for row in range(rows):
+        inside = mask.inside(points_y[row * _POINTS : (row + 1) * _POINTS], points_x)
+        touched[row] = inside.reshape(_POINTS, columns, _POINTS).any((0, 2))
+    spacing = max(1.0, min(y[-1] / rows, x[-1] / columns) / _POINTS)
+    for trace in mask.traces(spacing):
+        on = (trace >= 0).all(1) & (trace[:, 0] < y[-1]) & (trace[:, 1] < x[-1])
+        row = np.searchsorted(y, trace[on, 0], "right") - 1
+        column = np.searchsorted(x, trace[on, 1], "right") - 1
+        touched[row, column] = True
+    return touched
+
+
+def _spread(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = (np.arange(_POINTS) + 0.5) / _POINTS
+    widths = np.diff(edges)[:, np.newaxis]
+    points: NDArray[np.float64] = (edges[:-1, np.newaxis] + widths * shares).ravel()
+    return points

@@ -1,0 +1,102 @@
+"""A small picture of an image, or of a part of it, at once: for a first map and for thumbnails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.view import Appearance
+
+__all__ = ["sketch"]
+
+_AT_ONCE = 2**22
+"""Stored pixels that are simply read and averaged."""
+
+_WINDOW = 32
+"""Of a larger image, stored pixels along the side of a sample."""
+
+_AT_LEAST = 4
+"""Samples per side that are taken however long they take."""
+
+
+def sketch(
+    channels: Sequence[Channel],
+    appearance: Appearance,
+    shape: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    *,
+    seconds: float = 0.4,
+    clock: Callable[[], float] = time.monotonic,
+) -> NDArray[np.float32]:
+    """Return an image squeezed into a few pixels, coloured as the model would see it.
+
+    Where a level coarse enough is stored, or the image is small, every new pixel is the mean over
+    its area. Else the image would have to be read whole, so it is sampled: first sparsely, then
+    twice as densely, and so on until the time is over; each sample stands for all around it.
+
+    Parameters
+    ----------
+    channels, appearance, field
+        As `Source` takes them.
+    shape : (y, x)
+        Of the picture.
+    seconds : float
+        Time for samples.
+    clock : callable() -> float
+        Stands in for the wall clock.
+
+    Returns
+    -------
+    float32 (y, x, 3)
+        In 0..1.
+    """
+    source = Source(channels, appearance, shape, field)
+    if source.n_stored <= _AT_ONCE * len(channels):
+        return source.read(slice(0, shape[0]), slice(0, shape[1]))
+    low, high = field or ((0.0, 0.0), channels[0].shape)
+    picture = np.zeros((*shape, 3), np.float32)
+    end = clock() + seconds
+    for y, x, many in _halvings(shape):
+        if many > _AT_LEAST and clock() > end:
+            break
+        picture[y, x] = _sample(channels, appearance, shape, (low, high), (y, x))
+    return picture
+
+
+def _sample(
+    channels: Sequence[Channel],
+    appearance: Appearance,
+    shape: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]],
+    at: tuple[slice, slice],
+) -> NDArray[np.float32]:
+    """Return the mean colour of a window of stored pixels in the middle of some picture pixels."""
+    low, high = field
+    spans = []
+    for axis in (0, 1):
+        step = (high[axis] - low[axis]) / shape[axis]
+        middle = low[axis] + step * (at[axis].start + at[axis].stop) / 2
+        half = min(step, _WINDOW) / 2
+        spans.append((middle - half, middle + half))
+    (top, bottom), (left, right) = spans
+    window = Source(channels, appearance, (1, 1), ((top, left), (bottom, right)))
+    return window.read(slice(0, 1), slice(0, 1))
+
+
+def _halvings(shape: tuple[int, int]) -> Iterator[tuple[slice, slice, int]]:
+    """Yield ever smaller blocks of a picture, down to single pixels, and how many a side holds."""
+    many, most = _AT_LEAST, max(shape)
+    while True:
+        y, x = (np.linspace(0, length, min(many, length) + 1).astype(int) for length in shape)
+        for top, bottom in pairwise(y):
+            for left, right in pairwise(x):
+                yield slice(int(top), int(bottom)), slice(int(left), int(right)), many
+        if many >= most:
+            return
+        many = min(many * 2, most)

@@ -1,0 +1,208 @@
+"""Working pixels of an image of any size, read where they are asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.sampling import Sampling
+from napari_clip_heatmap.imaging.statistics import summarise
+from napari_clip_heatmap.imaging.validity import Validity
+from napari_clip_heatmap.imaging.values import load
+from napari_clip_heatmap.imaging.view import Appearance, Tone
+
+__all__ = ["Source"]
+
+_BLOCK = 256
+"""Working pixels along a block's side, unless that takes more stored ones than `_STORED`."""
+
+_STORED = 2048
+"""Stored pixels along the side of what is read at once."""
+
+_KEPT = 128 * 2**20
+"""Bytes of blocks kept, as overlapping tiles read each pixel several times."""
+
+
+class Source:
+    """An image as the model looks at it: coloured, and averaged down over areas.
+
+    Stored values are averaged first and coloured then, as a viewer does with a pyramid. Of several
+    levels the coarsest that is fine enough is read, and of that only what is needed. Whatever is
+    asked for, the same blocks are computed, so that a pixel's value depends neither on what was
+    asked for with it nor on where the image is stored.
+
+    Parameters
+    ----------
+    channels : sequence of Channel
+        Of one shape; see `as_channels`.
+    appearance : Appearance
+        From `View.appearance`.
+    shape : (y, x)
+        Working pixels.
+    field : ((y0, x0), (y1, x1)), optional
+        What they cover, in image pixels; by default the whole image.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        appearance: Appearance,
+        shape: tuple[int, int],
+        field: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    ) -> None:
+        image_shape = channels[0].shape
+        low, high = field or ((0.0, 0.0), image_shape)
+        self.shape = shape
+        self.validity = Validity(image_shape)
+        self.appearance = appearance
+        self._shown = tuple(
+            _shown(channel, tone, shape, low, high)
+            for channel, tone in zip(channels, appearance.tones, strict=True)
+        )
+        self._side = tuple(
+            max(1, min(_BLOCK, int(_STORED / max(each.steps[axis] for each in self._shown))))
+            for axis in (0, 1)
+        )
+        self._blocks: OrderedDict[tuple[int, int], NDArray[np.float32]] = OrderedDict()
+        self._kept = 0
+        self._lock = threading.Lock()
+
+    @property
+    def n_stored(self) -> float:
+        """Number of stored pixels that it takes to read all, over all channels."""
+        area = self.shape[0] * self.shape[1]
+        return sum(each.steps[0] * each.steps[1] * area for each in self._shown)
+
+    def read(self, y: slice, x: slice) -> NDArray[np.float32]:
+        """Return the colours of a rectangle of working pixels, float32 (y, x, 3) in 0..1.
+
+        Invalid pixels have the mean colour of the image; `validity` then tells of them.
+
+        Raises
+        ------
+        ImageError
+            The image has no valid pixel.
+        """
+        out = np.empty((y.stop - y.start, x.stop - x.start, 3), np.float32)
+        rows, columns = self._side
+        for row in range(y.start // rows, -(-y.stop // rows)):
+            for column in range(x.start // columns, -(-x.stop // columns)):
+                in_y, at_y = _overlap(row * rows, rows, y)
+                in_x, at_x = _overlap(column * columns, columns, x)
+                out[at_y, at_x] = self._block(row, column)[in_y, in_x]
+        return out
+
+    def _block(self, row: int, column: int) -> NDArray[np.float32]:
+        with self._lock:
+            if (row, column) in self._blocks:
+                self._blocks.move_to_end((row, column))
+                return self._blocks[row, column]
+        y, x = (
+            slice(index * side, min((index + 1) * side, length))
+            for index, side, length in zip((row, column), self._side, self.shape, strict=True)
+        )
+        block = self.appearance.compose([each.read(y, x, self.validity) for each in self._shown])
+        with self._lock:
+            if (row, column) not in self._blocks:
+                self._blocks[row, column] = block
+                self._kept += block.nbytes
+            while self._kept > _KEPT and len(self._blocks) > 1:
+                self._kept -= self._blocks.popitem(last=False)[1].nbytes
+        return block
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """One channel, the level of it that is read, and how."""
+
+    channel: Channel
+    level: Any
+    tone: Tone
+    y: Sampling
+    x: Sampling
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Stored pixels per working pixel."""
+        return self.y.step, self.x.step
+
+    def read(self, y: slice, x: slice, validity: Validity) -> NDArray[np.float32]:
+        """Return the channel's colours, float32 (y, x, 1|3)."""
+        rows, columns = self.y.needed(y), self.x.needed(x)
+        values = load(self.level, rows, columns)
+        validity.note(self.level.shape[:2], rows, columns, values.valid)
+
+        def averaged(numbers: NDArray[Any]) -> NDArray[Any]:
+            along_y = self.y.average(numbers, y)
+            return self.x.average(along_y.swapaxes(0, 1), x).swapaxes(0, 1)
+
+        opacity, colours = values.opacity, values.colours
+        if opacity is not None:
+            colours, opacity = averaged(colours * opacity), averaged(opacity)
+        else:
+            colours = averaged(colours)
+        if values.valid is None:
+            return self.tone(colours, opacity)
+        counted = averaged(values.valid[..., np.newaxis].astype(colours.dtype))
+        # A share of valid pixels that is only rounding has no say.
+        known = counted[..., 0] > 1e-4
+        counted[~known] = 1
+        shown = self.tone(colours / counted, None if opacity is None else opacity / counted)
+        if not known.all():
+            shown = np.array(shown)
+            shown[~known] = self._mean_colour
+        return shown
+
+    @cached_property
+    def _mean_colour(self) -> NDArray[np.float32]:
+        try:
+            known = summarise(self.channel)
+        except ImageError:
+            if self.channel.limits is None:
+                raise
+            # The few that were looked at of a large image are all invalid: any colour will do.
+            return np.zeros(1, np.float32)
+        mean, opacity = known.mean[np.newaxis, np.newaxis], np.full((1, 1, 1), known.opacity)
+        colour: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
+        return colour
+
+
+def _shown(
+    channel: Channel,
+    tone: Tone,
+    shape: tuple[int, int],
+    low: tuple[float, float],
+    high: tuple[float, float],
+) -> _Shown:
+    """Choose the coarsest level whose pixels are no larger than working pixels."""
+    wanted = [(high[axis] - low[axis]) / shape[axis] for axis in (0, 1)]
+    chosen = channel.levels[0]
+    for level in channel.levels[1:]:
+        sizes = [channel.shape[axis] / level.shape[axis] for axis in (0, 1)]
+        # A level of 500 of 1001 pixels is meant to be half of it, and fine enough for 2.
+        if all(size <= want * 1.01 for size, want in zip(sizes, wanted, strict=True)):
+            chosen = level
+    y, x = (
+        Sampling(
+            stored=int(chosen.shape[axis]),
+            start=low[axis] * chosen.shape[axis] / channel.shape[axis],
+            step=(high[axis] - low[axis]) * chosen.shape[axis] / channel.shape[axis] / shape[axis],
+        )
+        for axis in (0, 1)
+    )
+    return _Shown(channel, chosen, tone, y, x)
+
+
+def _overlap(first: int, side: int, wanted: slice) -> tuple[slice, slice]:
+    """Return what is wanted of a block, counted in the block and in what is wanted."""
+    low, high = max(first, wanted.start), min(first + side, wanted.stop)
+    return slice(low - first, high - first), slice(low - wanted.start, high - wanted.start)

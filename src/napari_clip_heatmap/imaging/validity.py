@@ -1,0 +1,105 @@
+"""Which pixels of an image mean something: gathered while it is read, at no cost if all do."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Validity"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Hole:
+    """A rectangle of stored pixels, some of which are invalid; None where all are."""
+
+    stored_shape: tuple[int, int]
+    y: slice
+    x: slice
+    packed: NDArray[np.uint8] | None
+
+    def valid(self) -> NDArray[np.bool_]:
+        shape = (self.y.stop - self.y.start, self.x.stop - self.x.start)
+        if self.packed is None:
+            return np.zeros(shape, bool)
+        return np.unpackbits(self.packed, axis=1, count=shape[1]).astype(bool)
+
+
+class Validity:
+    """Where an image is NaN, infinite or masked, as far as it was read.
+
+    Holes are kept at the resolution at which they were read, a bit a pixel, and only for blocks
+    that have any; what was never read counts as valid.
+
+    Parameters
+    ----------
+    image_shape : (y, x)
+        In image pixels.
+    """
+
+    def __init__(self, image_shape: tuple[int, int]) -> None:
+        self.image_shape = image_shape
+        self._holes: dict[tuple[int, ...], _Hole] = {}
+        self._lock = threading.Lock()
+
+    def note(
+        self, stored_shape: tuple[int, int], y: slice, x: slice, valid: NDArray[np.bool_] | None
+    ) -> None:
+        """Keep what was seen of a rectangle of stored pixels; None says that all are valid."""
+        if valid is None:
+            return
+        packed = np.packbits(valid, axis=1) if valid.any() else None
+        hole = _Hole(stored_shape, y, x, packed)
+        with self._lock:
+            # One rectangle of several channels may be noted more than once: all count.
+            key = (*stored_shape, y.start, x.start, y.stop, x.stop)
+            old = self._holes.get(key)
+            if old is not None:
+                both = old.valid() & valid
+                hole = _Hole(stored_shape, y, x, np.packbits(both, axis=1) if both.any() else None)
+            self._holes[key] = hole
+
+    @property
+    def all_valid(self) -> bool:
+        """Whether no invalid pixel was met."""
+        return not self._holes
+
+    def read(
+        self, y: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]]
+    ) -> NDArray[np.bool_] | None:
+        """Return whether the image is valid at some positions; None where it is at all of them.
+
+        Parameters
+        ----------
+        y, x : float64 (n_y,), (n_x,)
+            Rows and columns, ascending, in image pixels: pixel 0 spans 0 to 1.
+
+        Returns
+        -------
+        bool (n_y, n_x), optional
+        """
+        with self._lock:
+            holes = tuple(self._holes.values())
+        valid = None
+        for hole in holes:
+            rows, in_y = _within(y, self.image_shape[0], hole.stored_shape[0], hole.y)
+            columns, in_x = _within(x, self.image_shape[1], hole.stored_shape[1], hole.x)
+            if not (len(in_y) and len(in_x)):
+                continue
+            if valid is None:
+                valid = np.ones((len(y), len(x)), bool)
+            valid[rows, columns] &= hole.valid()[np.ix_(in_y, in_x)]
+        return valid
+
+
+def _within(
+    positions: NDArray[np.floating[Any]], image: int, stored: int, part: slice
+) -> tuple[slice, NDArray[np.intp]]:
+    """Return which positions lie in a part of a stored axis, and where in the part."""
+    scale = stored / image
+    pixels = np.minimum((positions * scale).astype(np.intp), stored - 1)
+    first, stop = np.searchsorted(pixels, (part.start, part.stop))
+    return slice(int(first), int(stop)), pixels[first:stop] - part.start

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.lazy import stacked
+
+PROMPTS = ["red", "green", "nuclei"]
+
+
+def encoding_of(model, seed=0, **settings):
+    image = np.random.default_rng(seed).random((1300, 1100))
+    image[40:50, 1050:1060] = np.nan
+    return encode(model, image, downsample=3.3, **settings)
+
+
+@pytest.mark.parametrize("region", [Region(), Region(box=(100.5, 200, 1200, 900))])
+def test_lazy_is_eager_exactly(model, region):
+    encoding = encoding_of(model, region=region)
+    eager, lazy = encoding.heatmaps(PROMPTS), encoding.lazy_heatmaps(PROMPTS)
+    array = lazy.dask()
+    assert array.shape == eager.values.shape
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array.compute(scheduler="threads"), eager.values)
+    np.testing.assert_array_equal(
+        array[1, 37:48, 1020:1057].compute(), eager.values[1, 37:48, 1020:1057]
+    )
+    np.testing.assert_array_equal(lazy.lattice_values, eager.lattice_values)
+    np.testing.assert_array_equal(lazy.similarity, eager.similarity)
+
+
+def test_limits_hold_all_values_and_are_known_before_any(model):
+    encoding = encoding_of(model)
+    values, limits = encoding.heatmaps(PROMPTS).values, encoding.lazy_heatmaps(PROMPTS).limits
+    assert (np.nanmin(values, axis=(1, 2)) >= limits[:, 0] - 1e-6).all()
+    assert (np.nanmax(values, axis=(1, 2)) <= limits[:, 1] + 1e-6).all()
+
+
+def test_a_pyramid_halves_down_to_one_window(model):
+    levels = encoding_of(model).lazy_heatmaps(PROMPTS).pyramid(smallest=400)
+    assert [level.shape for level in levels] == [(3, 1300, 1100), (3, 650, 550), (3, 325, 275)]
+    fine, coarse = levels[0].compute(), levels[1].compute()
+    means = fine.reshape(3, 650, 2, 550, 2).mean((2, 4))
+    known = np.isfinite(means)
+    assert np.abs(means - coarse)[known].max() < 0.02 * np.ptp(means[known])
+
+
+def test_only_the_chunks_looked_at_are_computed(model, monkeypatch):
+    from napari_clip_heatmap.pipeline import lazy
+
+    calls = []
+    whole = lazy.to_image_pixels
+    monkeypatch.setattr(lazy, "to_image_pixels", lambda *args: calls.append(1) or whole(*args))
+    array = encoding_of(model).lazy_heatmaps(PROMPTS).dask()
+    assert calls == []
+    array[2, 1100:1200, 5:9].compute()
+    assert len(calls) == 1
+
+
+def test_a_stack_has_its_planes_where_they_belong(model):
+    planes = [encoding_of(model, seed).lazy_heatmaps(PROMPTS) for seed in range(6)]
+    array = stacked(planes, (2, 3))
+    assert array.shape == (3, 2, 3, 1300, 1100)
+    np.testing.assert_array_equal(
+        array[1, 1, 2, 500:520, 600:620].compute(),
+        planes[5].window(slice(500, 520), slice(600, 620))[1],
+    )
