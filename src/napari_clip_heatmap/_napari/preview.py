@@ -123,7 +123,7 @@ class Preview:
         viewer: Any = self._viewer
         if viewer is None:
             return ()
-        camera = getattr(viewer, "scene", viewer).camera
+        camera: Any = getattr(viewer, "scene", viewer).camera
         return camera.events.center, camera.events.zoom, viewer.dims.events.point
 
     def _asked(self) -> Look:
@@ -151,7 +151,9 @@ class Preview:
         if image is self._image:
             return
         for layer, listen in ((self._image, False), (image, True)):
-            for name in DRAWN if layer is not None else ():
+            if layer is None:
+                continue
+            for name in DRAWN:
                 event = getattr(layer.events, name)
                 (event.connect if listen else event.disconnect)(self.update)
         self._image = image
