@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker, create_worker
 
 from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
 
@@ -65,11 +65,14 @@ class Runner:
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
         self._stop = stop = threading.Event()
+        # napari sets the worker's own flag when it quits.
+        steps = self._session.answer(
+            question, lambda: stop.is_set() or bool(worker.abort_requested)
+        )
         worker: Any = create_worker(
-            self._session.answer,
-            question,
-            # napari sets the worker's own flag when it quits.
-            lambda: stop.is_set() or bool(worker.abort_requested),
+            _all_of,
+            steps,
+            _worker_class=_ClosingWorker,
             _start_thread=False,
             _ignore_errors=True,  # napari shows what we did not foresee; once is enough
         )
@@ -113,3 +116,26 @@ class Runner:
         listener, self._listener, self._worker = self._listener, None, None
         if listener is not None:
             listener.end(self._outcome)
+
+
+class _ClosingWorker(GeneratorWorker):  # type: ignore[misc] # napari is not followed
+    """A worker that closes what it ran through, in its own thread, also when it is told to quit.
+
+    napari's leaves a generator where it stood, with the thread that reads ahead for it.
+    """
+
+    def __init__(self, func: Callable[..., Any], steps: Generator[Any, None, Any]) -> None:
+        super().__init__(func, steps)
+        self._steps = steps
+
+    def work(self) -> Any:
+        """Run to the end, or until told to quit."""
+        try:
+            return super().work()
+        finally:
+            self._steps.close()
+
+
+def _all_of(steps: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
+    """Give napari a generator function of its own to call."""
+    return (yield from steps)
