@@ -38,7 +38,7 @@ def test_of_many_wishes_the_last_counts(latest, told, qtbot):
 
 def test_what_is_wished_meanwhile_comes_next_and_alone_is_told(latest, told, qtbot):
     gate, begun = threading.Event(), threading.Event()
-    latest.wish(lambda: lambda: begun.set() or gate.wait(20) and "late")
+    latest.wish(lambda: lambda: begun.set() or (gate.wait(20) and "late"))
     qtbot.waitUntil(begun.is_set, timeout=20_000)
     latest.wish(lambda: lambda: "now")
     gate.set()

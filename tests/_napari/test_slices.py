@@ -71,5 +71,5 @@ def test_the_current_plane_alone_is_the_default():
 
 
 def test_an_axis_that_is_not_there_is_told():
-    with pytest.raises(ImageError, match="no axis 'w' .* z"):
+    with pytest.raises(ImageError, match=r"no axis 'w' .* z"):
         planes_asked(stack(4, labels=("z",)), (2,), Slide("all", "w"))

@@ -25,6 +25,9 @@ SECTIONS = {
 LABELS = {"channels": "Also", "preview": "", "grain": "", "invert": ""}
 """Where the label in front is not the part's name; without one the part has the whole row."""
 
+HEADLINE = "text-align: left; border: none; background: transparent; padding: 2px;"
+"""Not a button among buttons; napari would colour one that is down like a selection."""
+
 ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
 TEXTS = ("status", "notes", "grain")
 SHRINKING = (*FORM, "channels", "view", "resolution", "where", "slices", "along", "first", "last")
@@ -91,7 +94,13 @@ def _form(names: Iterable[str], natives: Mapping[str, QWidget]) -> QFormLayout:
 
 
 def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -> QCollapsible:
-    section = QCollapsible(title)
+    section = QCollapsible(
+        title,
+        expandedIcon="\N{BLACK DOWN-POINTING TRIANGLE}",
+        collapsedIcon="\N{BLACK RIGHT-POINTING TRIANGLE}",
+    )
+    section.toggleButton().setStyleSheet(HEADLINE)
+    section.layout().setContentsMargins(0, 0, 0, 0)
     section.setDuration(0)  # an animation would repaint the window all along
     inside = QWidget()
     inside.setLayout(_form(names, natives))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from napari_clip_heatmap._napari.garbage import collection_paused
 from napari_clip_heatmap._napari.without_triton import without_triton
 
-__all__ = ["collection_paused", "import_towers"]
+__all__ = ["import_towers"]
 
 LIBRARIES = ("libtorch_python.so", "libtorch_python.dylib")
 """The one library that needs all the others of torch, by platform."""
@@ -37,26 +35,6 @@ def import_towers() -> None:
     _map_libraries()
     with collection_paused(), without_triton():
         import open_clip  # noqa: F401
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Let no garbage collection start in this block, nor a full one soon after it.
-
-    What was made in the block counts as old afterwards, as if it had outlived its collections
-    already; the next full collection, whenever it is due, finds what of it is garbage.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        # To the permanent generation and back: all the way into the oldest one, uncounted.
-        gc.freeze()
-        gc.unfreeze()
-        gc.enable()
 
 
 def _map_libraries() -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 
+from napari_clip_heatmap._napari.garbage import collection_paused
 from napari_clip_heatmap._napari.transforms import placement
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def show_heatmaps(
     before = {_mark(layer)["prompt"]: layer for layer in own_heatmaps(viewer, source)}
     gone = [before.pop(prompt) for prompt in [*before] if prompt not in answer.prompts]
     for layer in gone:
-        viewer.layers.remove(layer)
+        _remove(viewer, layer)
     added = 0
     for number, mark in enumerate(marks):
         old = before.get(mark["prompt"])
@@ -115,8 +117,10 @@ def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) ->
 
 def place(layer: Image, source: Image) -> None:
     """Lay a heatmap where its source lies now."""
+    here = placement(layer)
     for name, value in placement(source).items():
-        setattr(layer, name, value)
+        if not np.array_equal(here[name], value):  # each costs a repaint
+            setattr(layer, name, value)
 
 
 def set_mark(layer: Image, mark: Mark) -> None:
@@ -136,8 +140,14 @@ def remove_all(viewer: ViewerModel) -> int:
     """Remove all our layers; return how many there were."""
     ours = own_heatmaps(viewer)
     for layer in ours:
-        viewer.layers.remove(layer)
+        _remove(viewer, layer)
     return len(ours)
+
+
+def _remove(viewer: ViewerModel, layer: Layer) -> None:
+    """Remove a layer without the full garbage collection that napari lets follow."""
+    with collection_paused():
+        viewer.layers.remove(layer)
 
 
 def _mark(layer: Layer) -> Mark:
@@ -181,7 +191,7 @@ def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
     for name in KEPT:
         setattr(new, name, getattr(old, name))
     position = viewer.layers.index(old)
-    viewer.layers.remove(old)
+    _remove(viewer, old)
     viewer.layers.insert(position, new)
     return new
 

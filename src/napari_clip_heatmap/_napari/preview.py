@@ -123,7 +123,7 @@ class Preview:
         viewer: Any = self._viewer
         if viewer is None:
             return ()
-        camera = getattr(viewer, "scene", viewer).camera
+        camera: Any = getattr(viewer, "scene", viewer).camera
         return camera.events.center, camera.events.zoom, viewer.dims.events.point
 
     def _asked(self) -> Look:

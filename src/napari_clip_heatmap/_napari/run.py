@@ -231,14 +231,14 @@ class Run:
 
     def _step(self, number: int, record: Progress) -> Step:
         n_planes = len(self._question.planes)
-        slices = f"Slice {number + 1} of {n_planes}: " if n_planes > 1 else ""
-        tiles = f"tile {record.done} of {record.total}"
+        slices = f"Slice {number + 1} of {n_planes}, " if n_planes > 1 else ""
+        tiles = f"Tile {record.done} of {record.total}"
         left: float | None = None
         if record.left is not None:
             per_plane = (time.monotonic() - self._started + record.left) / (number + 1)
             left = record.left + per_plane * (n_planes - number - 1)
         return Step(
-            f"{slices}{tiles}",
+            f"{slices}{tiles.lower() if slices else tiles}",
             number * record.total + record.done,
             n_planes * record.total,
             left,

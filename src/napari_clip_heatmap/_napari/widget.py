@@ -145,7 +145,7 @@ class HeatmapWidget(Container[Any]):
         if step.answer is not None and self._showing is not None:
             self._showing.update(step.answer)
         # Last: napari's bar lets Qt see to other events meanwhile.
-        self._activity.show(step.text, step.done, step.total)
+        self._activity.show("CLIP Heatmap" if step.total else step.text, step.done, step.total)
 
     def _on_answer(self, answer: Answer) -> None:
         self["cancel"].enabled = False
