@@ -100,7 +100,7 @@ def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -
         collapsedIcon="\N{BLACK RIGHT-POINTING TRIANGLE}",
     )
     section.toggleButton().setStyleSheet(HEADLINE)
-    section.layout().setContentsMargins(0, 0, 0, 0)
+    section.setContentsMargins(0, 0, 0, 0)
     section.setDuration(0)  # an animation would repaint the window all along
     inside = QWidget()
     inside.setLayout(_form(names, natives))

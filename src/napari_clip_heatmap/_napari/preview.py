@@ -150,10 +150,11 @@ class Preview:
         """Listen to the chosen image, and no longer to the one before."""
         if image is self._image:
             return
-        for layer, listen in ((self._image, False), (image, True)):
-            for name in DRAWN if layer is not None else ():
-                event = getattr(layer.events, name)
-                (event.connect if listen else event.disconnect)(self.update)
+        for name in DRAWN:
+            if self._image is not None:
+                getattr(self._image.events, name).disconnect(self.update)
+            if image is not None:
+                getattr(image.events, name).connect(self.update)
         self._image = image
 
     def _on_seen(self, seen: tuple[NDArray[np.float32], Sizes | None, float | None]) -> None:

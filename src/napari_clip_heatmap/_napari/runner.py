@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker, create_worker
 
 from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
 
@@ -37,6 +37,20 @@ class Listener:
     end: Callable[[str | None], None]
 
 
+class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
+    """napari's worker, but one that always runs its generator to the end.
+
+    When told to quit, as napari tells all when its window closes, napari's own would leave the
+    generator where it is: nothing handed over, and whatever it holds, a thread that reads, held on.
+    """
+
+    stop: threading.Event
+
+    def quit(self) -> None:
+        """Ask the generator to stop."""
+        self.stop.set()
+
+
 class Runner:
     """At most one run at a time.
 
@@ -64,15 +78,16 @@ class Runner:
             return
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
-        self._stop = stop = threading.Event()
+        self._stop = threading.Event()
         worker: Any = create_worker(
             self._session.answer,
             question,
-            # napari sets the worker's own flag when it quits.
-            lambda: stop.is_set() or bool(worker.abort_requested),
+            self._stop.is_set,
             _start_thread=False,
+            _worker_class=_Worker,
             _ignore_errors=True,  # napari shows what we did not foresee; once is enough
         )
+        worker.stop = self._stop
         worker.yielded.connect(self._on_step)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
@@ -81,10 +96,7 @@ class Runner:
         worker.start()
 
     def cancel(self) -> None:
-        """Ask the run to stop; it does so within one tile, and hands over what it has.
-
-        Not by the worker's ``quit``, after which napari hands over nothing.
-        """
+        """Ask the run to stop; it does so within one tile, and hands over what it has."""
         self._stop.set()
 
     def detach(self) -> None:
