@@ -12,7 +12,7 @@ import numpy as np
 from napari_clip_heatmap._napari.asking import layers_asked, view_asked
 from napari_clip_heatmap._napari.channels import channels_of
 from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.outlines import Rectangle, image_shape, viewport
+from napari_clip_heatmap._napari.outlines import Rectangle, camera_of, image_shape, viewport
 from napari_clip_heatmap._napari.resolution import read_resolution
 from napari_clip_heatmap._napari.sizes import Sizes, sizes_of
 from napari_clip_heatmap._napari.slices import index_shown
@@ -119,24 +119,24 @@ class Preview:
             emitter.disconnect(self.update)
 
     def _emitters(self) -> tuple[Any, ...]:
-        """Return what tells that the view has changed; napari 0.9 moved the camera."""
+        """Return what tells that the view has changed."""
         viewer: Any = self._viewer
         if viewer is None:
             return ()
-        camera: Any = getattr(viewer, "scene", viewer).camera
+        camera = camera_of(viewer)
         return camera.events.center, camera.events.zoom, viewer.dims.events.point
 
     def _asked(self) -> Look:
         layers = layers_asked(self._parts, self._viewer)
-        dims: Any = None if self._viewer is None else self._viewer.dims
+        viewer: Any = self._viewer
         image, name = layers[0], self._parts["model"].value
         shape = image_shape(image)
         try:
-            part = viewport(image, dims)
+            part = viewport(image, viewer)
         except ImageError:  # turned, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
         return Look(
-            channels=channels_of(layers, index_shown(image, dims.point)),
+            channels=channels_of(layers, index_shown(image, viewer.dims.point)),
             view=view_asked(self._parts),
             part=part,
             shape=shape,
