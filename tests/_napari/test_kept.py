@@ -2,40 +2,61 @@ from __future__ import annotations
 
 import gc
 import weakref
+from types import SimpleNamespace
 
-from napari_clip_heatmap._napari.kept import Kept
+import numpy as np
+
+from napari_clip_heatmap._napari.kept import Kept, Key
 
 
 class Thing:
     pass
 
 
+def encoding(n_bytes):
+    return SimpleNamespace(token_map=np.zeros(n_bytes, np.uint8))
+
+
+def key(name, index=()):
+    return Key("settings", index, name)
+
+
 def test_gives_back_what_it_was_given():
-    kept = Kept()
-    kept.put("a", 1, 10)
-    kept.put("a", 2, 10)
-    assert kept.get("a") == 2
-    assert kept.get("b") is None
+    kept, first, second = Kept(), encoding(1), encoding(1)
+    kept.put(key("a"), first)
+    kept.put(key("a"), second)
+    assert kept.get(key("a")) is second
+    assert kept.get(key("b")) is None
     kept.clear()
-    assert kept.get("a") is None
+    assert kept.get(key("a")) is None
 
 
 def test_lets_go_of_what_was_not_used_for_longest_but_never_of_the_last():
     kept = Kept(limit=100)
-    for key in "abc":
-        kept.put(key, key, 40)
-        kept.get("a")
-    assert [kept.get(key) for key in "abc"] == ["a", None, "c"]
-    kept.put("huge", "huge", 1000)
-    assert [kept.get(key) for key in ("a", "c", "huge")] == [None, None, "huge"]
-    kept.put("small", "small", 1)
-    assert kept.get("small") == "small"
+
+    def there():
+        return [name for name in "abcd" if kept.get(key(name)) is not None]
+
+    for name in "abc":
+        kept.put(key(name), encoding(40))
+        kept.get(key("a"))
+    assert there() == ["a", "c"]
+    kept.put(key("d"), encoding(1000))
+    assert there() == ["d"]
+
+
+def test_finds_the_other_planes_of_a_stack():
+    kept = Kept()
+    for index in ((0,), (3,)):
+        kept.put(key("a", index), encoding(1))
+    kept.put(Key("other settings", (1,), "a"), encoding(1))
+    assert [each.index for each in kept.others("settings")] == [(0,), (3,)]
 
 
 def test_keeps_alive_what_a_key_names_by_identity():
     kept, thing = Kept(), Thing()
     alive = weakref.ref(thing)
-    kept.put(id(thing), 1, 10, alive=thing)
+    kept.put(key(id(thing)), encoding(1), alive=thing)
     del thing
     gc.collect()
     assert alive() is not None

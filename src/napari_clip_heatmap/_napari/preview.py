@@ -97,7 +97,7 @@ class Preview:
 
     def __init__(self, parts: Container[Any], viewer: ViewerModel | None) -> None:
         self._parts, self._viewer = parts, viewer
-        self._image: Image | None = None
+        self._followed: tuple[Image, ...] = ()
         self._latest = Latest(self._on_seen, self._on_reason)
         for name in ("image", "channels", "view", "invert", "resolution", "model"):
             parts[name].changed.connect(self.update)
@@ -107,14 +107,17 @@ class Preview:
 
     def update(self, *_: Any) -> None:
         """Look again, soon and elsewhere, if anyone can see it."""
-        self._follow(self._parts["image"].value)
+        image = self._parts["image"].value
+        layers = () if image is None else (image, *self._parts["channels"].value)
+        if layers != self._followed:
+            self._follow(*layers)
         if self._parts["preview"].native.isVisible():
             self._latest.wish(lambda: partial(look, self._asked()))
 
     def close(self) -> None:
         """Let go of the viewer and the layer."""
         self._latest.close()
-        self._follow(None)
+        self._follow()
         for emitter in self._emitters():
             emitter.disconnect(self.update)
 
@@ -146,16 +149,14 @@ class Preview:
             sizes=lambda: sizes_of(name),
         )
 
-    def _follow(self, image: Image | None) -> None:
-        """Listen to the chosen image, and no longer to the one before."""
-        if image is self._image:
-            return
+    def _follow(self, *layers: Image) -> None:
+        """Listen to the layers that are looked at, and no longer to those before."""
         for name in DRAWN:
-            if self._image is not None:
-                getattr(self._image.events, name).disconnect(self.update)
-            if image is not None:
-                getattr(image.events, name).connect(self.update)
-        self._image = image
+            for layer in self._followed:
+                getattr(layer.events, name).disconnect(self.update)
+            for layer in layers:
+                getattr(layer.events, name).connect(self.update)
+        self._followed = layers
 
     def _on_seen(self, seen: tuple[NDArray[np.float32], Sizes | None, float | None]) -> None:
         rgb, sizes, factor = seen
