@@ -53,16 +53,18 @@ class ColourModel:
 
     def __init__(self):
         self.text = ColourText()
-        self.gate = threading.Event()  # closed, it holds the next batch of tiles back
+        self.gate = threading.Event()  # closed, it holds batches of tiles back...
         self.gate.set()
-        self.batches = 0
+        self.hold_after = 0  # ...after this many
+        self.batches = self.tiles = 0
 
     def preprocess(self, tiles):
         return torch.as_tensor(tiles).movedim(-1, 1)
 
     def token_map(self, batch):
-        assert self.gate.wait(20)
+        assert self.batches < self.hold_after or self.gate.wait(20)
         self.batches += 1
+        self.tiles += len(batch)
         tokens = torch.nn.functional.avg_pool2d(batch, 8).movedim(1, -1) / 16
         return SimpleNamespace(tokens=tokens, representation=tokens.sum((1, 2)) + 1e-3)
 
@@ -96,6 +98,12 @@ def session(model, loads):
         return encode_progressively(*args, **settings)
 
     return Session(load_model, encode_tile_by_tile)
+
+
+@pytest.fixture
+def progressive_session(model):
+    """As a user has it: at the resolution asked for, and with a coarse look first."""
+    return Session(lambda name, *, device: model)
 
 
 @pytest.fixture

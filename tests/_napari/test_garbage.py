@@ -67,15 +67,11 @@ def test_only_small_collections_happen_and_the_rest_comes_later():
     gc.callbacks.append(lambda phase, info: seen.append(info["generation"]))
     before = gc.get_threshold()
     try:
-        with pytest.raises(KeyError), no_full_collection():
-            _fail_after_much_work()
+        with no_full_collection():
+            kept = [[[]] for _ in range(300_000)]
     finally:
         gc.callbacks.pop()
+    assert kept
     assert seen
     assert 2 not in seen
     assert gc.get_threshold() == before
-
-
-def _fail_after_much_work() -> None:
-    kept = [[[]] for _ in range(300_000)]
-    raise KeyError(len(kept))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.components import Dims
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
 from napari_clip_heatmap._napari.outlines import polygons, to_image, viewport
@@ -53,30 +53,49 @@ def test_labels_are_brought_too():
     np.testing.assert_allclose(to_image(labels, np.array([[-0.5, -0.5]]), image()), [[0, 0]])
 
 
+def seen_through(image, height, width, centre, zoom=2):
+    """Return a viewer whose window is so large and shows an image around a point of the world."""
+    viewer = ViewerModel()
+    viewer.add_layer(image)
+    viewer.canvas.size = (height * zoom, width * zoom)
+    viewer.scene.camera.zoom = zoom
+    viewer.scene.camera.center = centre
+    return viewer
+
+
 @pytest.mark.parametrize(
-    ("corners", "rectangle"),
+    ("centre", "rectangle"),
     [
-        (((0, 0), (49, 59)), (0, 50, 0, 60)),
-        (((10, 20), (14, 24)), (10, 15, 20, 25)),
-        (((-5, -5), (-3, -3)), (0, 1, 0, 1)),
-        (((90, 90), (99, 99)), (49, 50, 59, 60)),
+        ((24.5, 29.5), (20, 30, 20, 40)),
+        ((-0.5, -0.5), (0, 5, 0, 10)),
+        ((-90, 900), (0, 1, 59, 60)),
+        ((49.5, 59.5), (45, 50, 50, 60)),
     ],
 )
-def test_the_viewport_is_cut_to_the_image(corners, rectangle):
-    here = image()
-    here.corner_pixels = np.array(corners)
-    assert viewport(here, Dims(ndim=2)) == rectangle
+@pytest.mark.parametrize("make", [image, lambda: pyramid((50, 60)), lambda: image((4, 50, 60))])
+def test_the_viewport_is_what_the_window_shows_of_the_image(make, centre, rectangle):
+    here = make()
+    assert viewport(here, seen_through(here, 10, 20, centre)) == rectangle
 
 
-def test_the_viewport_of_a_pyramid_counts_in_its_finest_pixels():
-    levels = [np.zeros((64, 80)), np.zeros((16, 20))]
-    here = Image(levels, multiscale=True, contrast_limits=(0, 1))
-    here.data_level = 1
-    here.corner_pixels = np.array([[2, 3], [4, 5]])
-    assert viewport(here, Dims(ndim=2)) == (8, 20, 12, 24)
+def pyramid(shape):
+    levels = [np.zeros(shape), np.zeros((shape[0] // 2, shape[1] // 2))]
+    return Image(levels, multiscale=True, contrast_limits=(0, 1))
 
 
-@pytest.mark.parametrize("dims", [Dims(ndim=2, ndisplay=3), Dims(ndim=3, order=(1, 0, 2))])
-def test_a_view_of_other_axes_is_refused(dims):
+def test_the_viewport_of_an_image_that_is_scaled_and_turned():
+    here = image(scale=(0.5, 0.5), translate=(100, 0))
+    assert viewport(here, seen_through(here, 5, 10, (112.25, 14.75))) == (20, 30, 20, 40)
+    turned = image((50, 50), rotate=90)
+    middle = turned.data_to_world((24.5, 24.5))
+    y0, y1, x0, x1 = viewport(turned, seen_through(turned, 10, 20, middle))
+    assert (y1 - y0, x1 - x0) == (20, 10)
+
+
+@pytest.mark.parametrize("settings", [{"ndisplay": 3}, {"order": (1, 0, 2)}])
+def test_a_view_of_other_axes_is_refused(settings):
+    here = image((4, 50, 60))
+    viewer = seen_through(here, 10, 20, (25, 30))
+    viewer.dims.update(settings)
     with pytest.raises(ImageError, match="other axes"):
-        viewport(image(), dims)
+        viewport(here, viewer)

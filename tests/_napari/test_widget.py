@@ -173,7 +173,7 @@ def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
     viewer.add_image(picture)
     model.gate.clear()
     widget["run"].native.click()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value.lower(), timeout=60_000)
+    qtbot.waitUntil(lambda: "Tile 0 of" in widget["status"].value, timeout=60_000)
     assert not widget["run"].enabled
     assert widget["cancel"].enabled
     widget["cancel"].native.click()
@@ -209,7 +209,7 @@ def test_closing_the_viewer_while_it_runs_raises_nothing_and_leaves_no_thread(
     viewer.add_image(picture)
     model.gate.clear()
     widget.start()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value.lower(), timeout=60_000)
+    qtbot.waitUntil(lambda: "Tile 0 of" in widget["status"].value, timeout=60_000)
     viewer.close()
     model.gate.set()
     assert QThreadPool.globalInstance().waitForDone(20_000)
@@ -222,7 +222,7 @@ def test_an_image_removed_meanwhile_is_told(viewer, widget, picture, model, qtbo
     image = viewer.add_image(picture)
     model.gate.clear()
     widget["run"].native.click()
-    qtbot.waitUntil(lambda: "tile 0 of" in widget["status"].value.lower(), timeout=60_000)
+    qtbot.waitUntil(lambda: "Tile 0 of" in widget["status"].value, timeout=60_000)
     viewer.layers.remove(image)
     model.gate.set()
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined] # added by qtpy
+from qtpy.QtGui import QIcon, QKeySequence, QShortcut  # type: ignore[attr-defined] # added by qtpy
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
@@ -27,6 +27,8 @@ LABELS = {"channels": "Also", "preview": "", "grain": "", "invert": ""}
 
 HEADLINE = "text-align: left; border: none; background: transparent; padding: 2px;"
 """Not a button among buttons; napari would colour one that is down like a selection."""
+
+FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
 ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
 TEXTS = ("status", "notes", "grain")
@@ -94,14 +96,16 @@ def _form(names: Iterable[str], natives: Mapping[str, QWidget]) -> QFormLayout:
 
 
 def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -> QCollapsible:
-    section = QCollapsible(
-        title,
-        expandedIcon="\N{BLACK DOWN-POINTING TRIANGLE}",
-        collapsedIcon="\N{BLACK RIGHT-POINTING TRIANGLE}",
-    )
+    section = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())
+
+    def tell(*, unfolded: bool) -> None:
+        # In the text, as an icon would not take the theme's colour.
+        section.setText(f"{UNFOLDED if unfolded else FOLDED} {title}")
+
+    tell(unfolded=False)
+    section.toggled.connect(lambda unfolded: tell(unfolded=unfolded))
     section.toggleButton().setStyleSheet(HEADLINE)
-    if (column := section.layout()) is not None:
-        column.setContentsMargins(0, 0, 0, 0)
+    section.setContentsMargins(0, 0, 0, 0)
     section.setDuration(0)  # an animation would repaint the window all along
     inside = QWidget()
     inside.setLayout(_form(names, natives))

@@ -89,7 +89,7 @@ def view_asked(parts: Container[Any]) -> View:
 def centre_of_view(image: Image, viewer: ViewerModel) -> tuple[float, float] | None:
     """Return what the user looks at, as (y, x) in image pixels; None where the view tells not."""
     try:
-        y0, y1, x0, x1 = viewport(image, viewer.dims)
+        y0, y1, x0, x1 = viewport(image, viewer)
     except ImageError:
         return None
     return (y0 + y1) / 2, (x0 + x1) / 2
@@ -109,7 +109,7 @@ def _region(where: Any, image: Image, viewer: ViewerModel) -> tuple[Region | Non
     if where in (WHOLE, None):
         return None, WHOLE
     if where == VIEWPORT:
-        y0, y1, x0, x1 = viewport(image, viewer.dims)
+        y0, y1, x0, x1 = viewport(image, viewer)
         if (y0, y1, x0, x1) == (0, image_shape(image)[0], 0, image_shape(image)[1]):
             return None, WHOLE
         return region_of_rectangle((y0, y1, x0, x1)), {"y": [y0, y1], "x": [x0, x1]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 
 from napari_clip_heatmap._napari.garbage import collection_paused
@@ -116,8 +117,10 @@ def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) ->
 
 def place(layer: Image, source: Image) -> None:
     """Lay a heatmap where its source lies now."""
+    here = placement(layer)
     for name, value in placement(source).items():
-        setattr(layer, name, value)
+        if not np.array_equal(here[name], value):  # each costs a repaint
+            setattr(layer, name, value)
 
 
 def set_mark(layer: Image, mark: Mark) -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from napari_clip_heatmap.errors import ImageError
 
 if TYPE_CHECKING:
-    from napari.components import Dims
+    from napari.components import ViewerModel
     from napari.layers import Image, Layer, Shapes
     from numpy.typing import NDArray
 
-__all__ = ["Rectangle", "image_shape", "polygons", "to_image", "viewport"]
+__all__ = ["Rectangle", "camera_of", "image_shape", "polygons", "to_image", "viewport"]
 
 Rectangle = tuple[int, int, int, int]
 """First and beyond-last row, first and beyond-last column: (y, y, x, x)."""
@@ -28,32 +28,48 @@ ELLIPSE_CORNERS = 64
 WITH_AREA = {"rectangle", "polygon", "ellipse"}
 
 
-def viewport(image: Image, dims: Dims) -> Rectangle:
+def viewport(image: Image, viewer: ViewerModel) -> Rectangle:
     """Return the smallest rectangle of image pixels that holds all the window shows of an image.
 
-    Parameters
-    ----------
-    image : Image
-    dims : napari.components.Dims
-        The viewer's.
+    From the camera, as a pyramid's ``corner_pixels`` are those of the chunks that were read.
 
     Raises
     ------
     ImageError
         The window shows the image's axes in another order, or in 3D.
     """
+    dims = viewer.dims
     if dims.ndisplay != 2 or dims.displayed != (dims.ndim - 2, dims.ndim - 1):
         raise ImageError(
             "what the view shows is asked, but it shows other axes than the image's last two: "
             "switch to 2D with the axes in their order, or choose the whole image"
         )
-    corners = np.asarray(image.corner_pixels, dtype=float)[:, -2:] + [[0], [1]]
+    camera = camera_of(viewer)
+    half = np.asarray(_window(viewer), dtype=float) / camera.zoom / 2
+    corners = np.asarray(camera.center[-2:]) + half * [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    point = np.tile(np.asarray(dims.point, dtype=float)[-image.ndim :], (4, 1))
+    point[:, -2:] = corners
+    seen = np.array([image.world_to_data(each)[-2:] for each in point]) + 0.5
+    seen = np.round(seen, 6)  # a pixel that is only touched by rounding is not seen
     height, width = image_shape(image)
-    if image.multiscale:  # counted at the level that is shown
-        corners *= np.asarray(image.downsample_factors)[image.data_level][-2:]
-    y0, x0 = np.floor(np.clip(corners[0], 0, (height - 1, width - 1))).astype(int)
-    y1, x1 = np.ceil(np.clip(corners[1], (y0 + 1, x0 + 1), (height, width))).astype(int)
+    y0, x0 = np.floor(np.clip(seen.min(axis=0), 0, (height - 1, width - 1))).astype(int)
+    y1, x1 = np.ceil(np.clip(seen.max(axis=0), (y0 + 1, x0 + 1), (height, width))).astype(int)
     return int(y0), int(y1), int(x0), int(x1)
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera, which napari 0.9 moved."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def _window(viewer: ViewerModel) -> tuple[float, float]:
+    """Return height and width of what an image is seen through, in screen pixels."""
+    canvas = getattr(viewer, "canvas", None)
+    if canvas is None:  # napari 0.8
+        height, width = viewer._canvas_size
+        return float(height), float(width)
+    height, width = canvas.viewbox_size(viewer.layers)
+    return float(height), float(width)
 
 
 def polygons(shapes: Shapes, image: Image) -> tuple[NDArray[np.float64], ...]:

@@ -33,6 +33,10 @@ LARGEST_PLANE = 4096
 """A lazy plane with a longer side is a pyramid: napari would compute all of it to show it small."""
 
 
+SMALLEST_LEVEL = 256
+"""Pixels per side that the last level of a pyramid has at most."""
+
+
 class Picture:
     """Maps of some prompts over all planes of a layer; NaN where nothing is known yet.
 
@@ -122,9 +126,9 @@ class Picture:
         return tuple(_apart(float(a), float(b)) for a, b in zip(low, high, strict=True))
 
     def _factors(self) -> list[int]:
-        """Each level halves the last, until one window holds it."""
+        """Each level halves the last; napari makes its thumbnail of the last one."""
         factors = [1]
-        while self.multiscale and max(self.lattice.image_shape) / factors[-1] > WINDOW:
+        while self.multiscale and max(self.lattice.image_shape) / factors[-1] > SMALLEST_LEVEL:
             factors.append(2 * factors[-1])
         return factors
 

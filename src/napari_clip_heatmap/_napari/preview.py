@@ -12,7 +12,7 @@ import numpy as np
 from napari_clip_heatmap._napari.asking import layers_asked, view_asked
 from napari_clip_heatmap._napari.channels import channels_of
 from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.outlines import Rectangle, image_shape, viewport
+from napari_clip_heatmap._napari.outlines import Rectangle, camera_of, image_shape, viewport
 from napari_clip_heatmap._napari.resolution import read_resolution
 from napari_clip_heatmap._napari.sizes import Sizes, sizes_of
 from napari_clip_heatmap._napari.slices import index_shown
@@ -97,7 +97,7 @@ class Preview:
 
     def __init__(self, parts: Container[Any], viewer: ViewerModel | None) -> None:
         self._parts, self._viewer = parts, viewer
-        self._image: Image | None = None
+        self._followed: tuple[Image, ...] = ()
         self._latest = Latest(self._on_seen, self._on_reason)
         for name in ("image", "channels", "view", "invert", "resolution", "model"):
             parts[name].changed.connect(self.update)
@@ -107,36 +107,39 @@ class Preview:
 
     def update(self, *_: Any) -> None:
         """Look again, soon and elsewhere, if anyone can see it."""
-        self._follow(self._parts["image"].value)
+        image = self._parts["image"].value
+        layers = () if image is None else (image, *self._parts["channels"].value)
+        if layers != self._followed:
+            self._follow(*layers)
         if self._parts["preview"].native.isVisible():
             self._latest.wish(lambda: partial(look, self._asked()))
 
     def close(self) -> None:
         """Let go of the viewer and the layer."""
         self._latest.close()
-        self._follow(None)
+        self._follow()
         for emitter in self._emitters():
             emitter.disconnect(self.update)
 
     def _emitters(self) -> tuple[Any, ...]:
-        """Return what tells that the view has changed; napari 0.9 moved the camera."""
+        """Return what tells that the view has changed."""
         viewer: Any = self._viewer
         if viewer is None:
             return ()
-        camera: Any = getattr(viewer, "scene", viewer).camera
+        camera = camera_of(viewer)
         return camera.events.center, camera.events.zoom, viewer.dims.events.point
 
     def _asked(self) -> Look:
         layers = layers_asked(self._parts, self._viewer)
-        dims: Any = None if self._viewer is None else self._viewer.dims
+        viewer: Any = self._viewer
         image, name = layers[0], self._parts["model"].value
         shape = image_shape(image)
         try:
-            part = viewport(image, dims)
+            part = viewport(image, viewer)
         except ImageError:  # turned, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
         return Look(
-            channels=channels_of(layers, index_shown(image, dims.point)),
+            channels=channels_of(layers, index_shown(image, viewer.dims.point)),
             view=view_asked(self._parts),
             part=part,
             shape=shape,
@@ -146,17 +149,14 @@ class Preview:
             sizes=lambda: sizes_of(name),
         )
 
-    def _follow(self, image: Image | None) -> None:
-        """Listen to the chosen image, and no longer to the one before."""
-        if image is self._image:
-            return
-        for layer, listen in ((self._image, False), (image, True)):
-            if layer is None:
-                continue
-            for name in DRAWN:
-                event = getattr(layer.events, name)
-                (event.connect if listen else event.disconnect)(self.update)
-        self._image = image
+    def _follow(self, *layers: Image) -> None:
+        """Listen to the layers that are looked at, and no longer to those before."""
+        for name in DRAWN:
+            for layer in self._followed:
+                getattr(layer.events, name).disconnect(self.update)
+            for layer in layers:
+                getattr(layer.events, name).connect(self.update)
+        self._followed = layers
 
     def _on_seen(self, seen: tuple[NDArray[np.float32], Sizes | None, float | None]) -> None:
         rgb, sizes, factor = seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,20 @@ class Listener:
     end: Callable[[str | None], None]
 
 
+class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
+    """napari's worker, but one that always runs its generator to the end.
+
+    When told to quit, as napari tells all when its window closes, napari's own would leave the
+    generator where it is: nothing handed over, and whatever it holds, a thread that reads, held on.
+    """
+
+    stop: threading.Event
+
+    def quit(self) -> None:
+        """Ask the generator to stop."""
+        self.stop.set()
+
+
 class Runner:
     """At most one run at a time.
 
@@ -64,18 +78,16 @@ class Runner:
             return
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
-        self._stop = stop = threading.Event()
-        # napari sets the worker's own flag when it quits.
-        steps = self._session.answer(
-            question, lambda: stop.is_set() or bool(worker.abort_requested)
-        )
+        self._stop = threading.Event()
         worker: Any = create_worker(
-            _all_of,
-            steps,
-            _worker_class=_ClosingWorker,
+            self._session.answer,
+            question,
+            self._stop.is_set,
             _start_thread=False,
+            _worker_class=_Worker,
             _ignore_errors=True,  # napari shows what we did not foresee; once is enough
         )
+        worker.stop = self._stop
         worker.yielded.connect(self._on_step)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
@@ -84,10 +96,7 @@ class Runner:
         worker.start()
 
     def cancel(self) -> None:
-        """Ask the run to stop; it does so within one tile, and hands over what it has.
-
-        Not by the worker's ``quit``, after which napari hands over nothing.
-        """
+        """Ask the run to stop; it does so within one tile, and hands over what it has."""
         self._stop.set()
 
     def detach(self) -> None:
@@ -116,26 +125,3 @@ class Runner:
         listener, self._listener, self._worker = self._listener, None, None
         if listener is not None:
             listener.end(self._outcome)
-
-
-class _ClosingWorker(GeneratorWorker):  # type: ignore[misc] # napari is not followed
-    """A worker that closes what it ran through, in its own thread, also when it is told to quit.
-
-    napari's leaves a generator where it stood, with the thread that reads ahead for it.
-    """
-
-    def __init__(self, func: Callable[..., Any], steps: Generator[Any, None, Any]) -> None:
-        super().__init__(func, steps)
-        self._steps = steps
-
-    def work(self) -> Any:
-        """Run to the end, or until told to quit."""
-        try:
-            return super().work()
-        finally:
-            self._steps.close()
-
-
-def _all_of(steps: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
-    """Give napari a generator function of its own to call."""
-    return (yield from steps)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
 from napari_clip_heatmap._napari.kept import Kept
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Question, Refusal, Step
@@ -61,12 +60,6 @@ class Session:
         Answer or Refusal or None
             None where it was cancelled before there was anything to show.
         """
-        with no_full_collection():
-            return (yield from self._answer(question, cancelled))
-
-    def _answer(
-        self, question: Question, cancelled: Callable[[], bool]
-    ) -> Generator[Step, None, Answer | Refusal | None]:
         run: Run | None = None
         try:
             yield Step(f"Loading the model {question.model}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from napari_clip_heatmap._napari.activity import Activity
 from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
 from napari_clip_heatmap._napari.asking import layers_asked, question_of
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
+from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
 from napari_clip_heatmap._napari.parts import Known, make_parts
 from napari_clip_heatmap._napari.preview import Preview
@@ -61,6 +63,7 @@ class HeatmapWidget(Container[Any]):
         self._showing: Showing | None = None
         self._watch: Watch | None = None
         self._lost = ""
+        self._quiet = ExitStack()  # what holds from the start of a run to its last repaint
         self._activity = Activity(self.stop)
         self._devices: tuple[str, ...] = ALWAYS
         self._closed = False
@@ -88,6 +91,7 @@ class HeatmapWidget(Container[Any]):
             show_error(str(error))
             return
         self._set_running(True)
+        self._quiet.enter_context(no_full_collection())
         self._say("Starting")
         self._lost = ""
         self._showing = Showing(self._viewer, asked[0], question, partial(self._on_shown, asked[0]))
@@ -130,6 +134,7 @@ class HeatmapWidget(Container[Any]):
 
     def _let_go(self) -> None:
         """End what a run holds, apart from its thread."""
+        self._quiet.close()
         self._activity.close()
         if self._watch is not None:
             self._watch.stop()

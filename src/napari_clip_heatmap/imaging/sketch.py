@@ -31,7 +31,7 @@ def sketch(
     shape: tuple[int, int],
     field: tuple[tuple[float, float], tuple[float, float]] | None = None,
     *,
-    seconds: float = 0.4,
+    seconds: float = 0.3,
     clock: Callable[[], float] = time.monotonic,
 ) -> NDArray[np.float32]:
     """Return an image squeezed into a few pixels, coloured as the model would see it.
