@@ -8,7 +8,7 @@ from napari_clip_heatmap._napari.sizes import Sizes, sizes_of
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
-        ("demo", Sizes((64, 64), (8, 8))),
+        ("demo", Sizes((96, 96), (8, 8))),
         ("ViT-L-14/openai", Sizes((224, 224), (14, 14))),
         ("hf-hub:someone/something", None),
         ("ViT-Z-99/nobody", None),
