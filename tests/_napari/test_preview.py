@@ -11,7 +11,9 @@ from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 @pytest.fixture
 def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 900)  # with the dock open, room for all of an image
+    return viewer
 
 
 @pytest.fixture
@@ -86,10 +88,10 @@ def test_follows_the_slice_the_resolution_and_the_zoom(viewer, widget, shows):
 
 def test_says_how_fine_the_map_will_be(viewer, widget, qtbot):
     viewer.add_image(np.eye(64), scale=(0.4, 0.4), units=("um", "um"))
-    expected = "one patch = 3.2 µm, a tile = 25.6 µm"
+    expected = "one patch = 3.2 µm, a tile = 38.4 µm"
     qtbot.waitUntil(lambda: widget["grain"].value == expected, timeout=20_000)
     widget["resolution"].value = "0.8 um"
-    expected = "one patch = 6.4 µm, a tile = 51.2 µm"
+    expected = "one patch = 6.4 µm, a tile = 76.8 µm"
     qtbot.waitUntil(lambda: widget["grain"].value == expected, timeout=20_000)
     widget["resolution"].value = "two"
     qtbot.waitUntil(lambda: "accepted: auto" in widget["grain"].value, timeout=20_000)

@@ -178,7 +178,6 @@ def _where(known: Known) -> list[Widget]:
         ComboBox(
             name="along",
             choices=lambda _: axis_choices(known.image()),
-            nullable=True,
             tooltip="The axis to go along. Channels are only gone along when you choose them.",
         ),
         SpinBox(name="first", max=LAST_SLICE, tooltip="The first step along the axis, from 0."),
