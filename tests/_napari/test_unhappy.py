@@ -13,6 +13,8 @@ from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]
+WHOLE, WIDE = 15 * 15, 15 * 47  # tiles of `big`, and of three of it side by side
+COARSE_LOOKS = 2  # of a run and of one that goes on
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def widget(viewer, progressive_session):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
     widget["prompts"].value = PROMPTS
+    widget["resolution"].value = "1"
     return widget
 
 
@@ -149,32 +152,35 @@ def test_a_heatmap_is_removed(viewer, widget, half_way, finish, messages, big):
     assert own_heatmaps(viewer)[0].metadata[MARK]["complete"]
 
 
-def test_reading_fails_and_the_next_run_goes_on(viewer, widget, finish, told, messages, big, model):
+def test_reading_fails_and_the_next_run_goes_on(
+    viewer, widget, half_way, finish, told, messages, big, model
+):
     gone = threading.Event()
+    wide = np.tile(big[..., 0], (1, 3))  # three of the blocks that are read at once
 
     def read(block_id):
-        if gone.is_set() and block_id[0] >= 3:
+        if gone.is_set():
             raise OSError("the drive was ejected")
         y, x = block_id[0] * 64, block_id[1] * 64
-        return big[y : y + 64, x : x + 64, 0]
+        return wide[y : y + 64, x : x + 64]
 
-    chunks = ((64,) * 4, (64,) * 4)
+    chunks = ((64,) * 4, (64,) * 12)
     lazy = da.map_blocks(read, chunks=chunks, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
     viewer.add_image(lazy, contrast_limits=(0, 255), cache=False)
+    half_way()
     gone.set()
-    widget["where"].value = "whole image"
-    viewer.window._qt_window.show()
-    widget.start()
     finish()
     told("could not be read", "the drive was ejected")
-    before = model.tiles
+    assert len(own_heatmaps(viewer)) == 3
+    assert not viewer.layers["red"].metadata[MARK]["complete"]
+    assert 1 < model.tiles < WIDE
     gone.clear()
     messages.clear()
     widget.start()
     finish()
     assert not messages
     assert maps_are_whole(viewer)
-    assert before + model.tiles > 0
+    assert WIDE < model.tiles <= WIDE + COARSE_LOOKS
 
 
 def test_cancelled_it_keeps_what_is_done_and_goes_on_from_there(
@@ -189,13 +195,11 @@ def test_cancelled_it_keeps_what_is_done_and_goes_on_from_there(
     assert not messages
     assert not viewer.layers["red"].metadata[MARK]["complete"]
     assert np.isfinite(viewer.layers["red"].data).all()  # the coarse look covers the rest
-    tiles = model.tiles
+    assert 1 < model.tiles < WHOLE
     widget.start()
     finish()
     assert maps_are_whole(viewer)
-    whole, coarse_looks = 15 * 15, 2
-    assert model.tiles <= whole + coarse_looks
-    assert model.tiles > tiles
+    assert WHOLE < model.tiles <= WHOLE + COARSE_LOOKS
 
 
 def test_the_viewer_is_closed(make_napari_viewer, progressive_session, model, big, qtbot, messages):
