@@ -16,7 +16,11 @@ from interleaved import CLOCKS, report, time_in_turns
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 from napari_clip_heatmap.imaging.opencv import cv2
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import to_image_pixels
+from napari_clip_heatmap.imaging.validity import Validity
+from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.board import Board
 from napari_clip_heatmap.pipeline.encoding import Encoding
 
 PROMPTS = ("nuclei", "filaments", "mitochondria", "vesicles", "debris")
@@ -44,11 +48,18 @@ def random_encoding(side: int, d_embed: int) -> Encoding:
     """Return an encoding at ``downsample=1`` with patches of 16 pixels; its content is noise."""
     lattice = plan_lattice((side, side), (side, side), patch=(16, 16), tile=(224, 224), overlap=0.5)
     rng = np.random.default_rng(0)
+    board = Board(lattice, d_embed)
+    for tile in lattice.tiles:
+        board.lay(
+            tile,
+            rng.standard_normal((14, 14, d_embed), np.float32),
+            rng.standard_normal(d_embed, np.float32),
+        )
     return Encoding(
-        token_map=rng.standard_normal((*lattice.grid, d_embed), np.float32),
-        embedding=rng.standard_normal(d_embed, np.float32),
-        valid=np.ones((side, side), bool),
-        lattice=lattice,
+        board=board,
+        validity=Validity((side, side)),
+        region=Region(),
+        view=View(),
         downsample=1.0,
         overlap=0.5,
         model={},
