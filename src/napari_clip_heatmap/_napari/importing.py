@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,10 @@ __all__ = ["import_towers"]
 
 LIBRARIES = ("libtorch_python.so", "libtorch_python.dylib")
 """The one library that needs all the others of torch, by platform."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""The widget imports while the user types, and a run when it is asked for: often both at once. What
+is set aside for an import must not be put back under another one."""
 
 
 def import_towers() -> None:
@@ -30,11 +35,12 @@ def import_towers() -> None:
     ImportError, OSError
         As the import raises them.
     """
-    if "open_clip" in sys.modules:
-        return
-    _map_libraries()
-    with collection_paused(), without_triton():
-        import open_clip  # noqa: F401
+    with _ONE_AT_A_TIME:
+        if "open_clip" in sys.modules:
+            return
+        _map_libraries()
+        with collection_paused(), without_triton():
+            import open_clip  # noqa: F401
 
 
 def _map_libraries() -> None:
