@@ -15,8 +15,10 @@ __all__ = ["WINDOW", "coarser", "to_image_pixels", "windows"]
 WINDOW = 1024
 """Side of the windows of image pixels in which maps are interpolated."""
 
-_BAND = 64
-"""Image pixels per matrix product: long enough for BLAS, short enough to touch few cells."""
+_BAND = 16
+"""Image pixels per matrix product: they touch few cells, and BLAS does so small a product in the
+thread that asks. A larger one it splits, and while a model has all cores the window then waits up to
+a third of a second for a second thread to do its part."""
 
 
 def windows(lattice: Lattice) -> Iterator[tuple[slice, slice]]:
