@@ -17,8 +17,8 @@ WINDOW = 1024
 
 _BAND = 16
 """Image pixels per matrix product: they touch few cells, and BLAS does so small a product in the
-thread that asks. A larger one it splits, and while a model has all cores the window then waits up to
-a third of a second for a second thread to do its part."""
+thread that asks. A larger one it splits, and while a model has all cores the window then waits for
+a second thread to do its part, up to a third of a second."""
 
 
 def windows(lattice: Lattice) -> Iterator[tuple[slice, slice]]:
