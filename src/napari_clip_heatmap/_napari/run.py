@@ -197,7 +197,7 @@ class Run:
             maps = self._maps[index] = LazyHeatmaps(
                 prompts=scoring.prompts,
                 score=scoring.score,
-                lattice_values=encoding.lattice_values(scoring.directions),
+                lattice_values=encoding.scored(scoring),
                 similarity=scoring.text @ encoding.embedding,
                 lattice=encoding.lattice,
                 region=encoding.region,
@@ -205,7 +205,7 @@ class Run:
             )
         else:
             part = (slice(None), *cells)
-            maps.lattice_values[part] = encoding.lattice_values(scoring.directions, cells)
+            maps.lattice_values[part] = encoding.scored(scoring, cells)
         if self._picture is None:
             self._picture = Picture(scoring.prompts, encoding.lattice, self._question.leading)
         self._picture.paint(index, maps, cells)
