@@ -117,7 +117,9 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
 
 def test_prompts_and_templates_of_a_set(model: str, cells: Path, tmp_path: Path) -> None:
     chosen, out = tmp_path / "mine.yaml", tmp_path / "out"
-    chosen.write_text("templates: ['my {}']\nprompts: [nuclei | dapi, red - blue]", encoding="utf-8")
+    chosen.write_text(
+        "templates: ['my {}']\nprompts: [nuclei | dapi, red - blue]", encoding="utf-8"
+    )
     asked = ("--prompts", chosen, "--prompt", "nuclei|dapi", "--prompt", "actin")
     result = cli("run", cells, *asked, "--score", "softmax", "--model", model, "--output", out)
     assert result.exit_code == 0, result.output

@@ -34,7 +34,6 @@ prompts = st.builds(
     Entry,
     prompt=text.filter(readable),
     colormap=st.sampled_from(["", "magenta", "viridis"]),
-    shown=st.booleans(),
 )
 sets = st.builds(
     PromptSet,
@@ -59,8 +58,11 @@ def test_yaml_holds_all_csv_the_table_and_txt_the_words(tmp_path, one):
 
 def test_a_table_from_a_spreadsheet_and_a_list_with_remarks(tmp_path):
     table = tmp_path / "table.csv"
-    table.write_bytes(b"\xef\xbb\xbfprompt,shown\r\nnuclei,\r\nactin | filaments,false\r\n,\r\n")
-    assert load_set(table).lines == ("nuclei",)
+    table.write_bytes(b"\xef\xbb\xbfprompt,colormap\r\nnuclei,\r\na | b,gray\r\n,\r\n")
+    assert load_set(table).prompts == (
+        Entry(prompt="nuclei"),
+        Entry(prompt="a | b", colormap="gray"),
+    )
     lines = tmp_path / "lines.txt"
     lines.write_text("# organelles\n\n nuclei \nmitochondria - background\n", encoding="utf-8")
     assert load_set(lines).lines == ("nuclei", "mitochondria - background")
@@ -79,7 +81,7 @@ def test_a_table_from_a_spreadsheet_and_a_list_with_remarks(tmp_path):
         ("a.yaml", "prompts: ['nuclei |']", "a word is missing"),
         ("a.yaml", "!!python/object/apply:os.getcwd []", "understood"),
         ("a.csv", "name\nnuclei\n", "column"),
-        ("a.csv", "prompt,shown\nnuclei,perhaps\n", "prompts 1 shown"),
+        ("a.csv", "prompt,colour\nnuclei,red\n", "prompts 1 colour"),
         ("a.txt", "# nothing\n", "prompts"),
         ("a.txt", "nuclei\n" * 200_000, "MB"),
         ("a.md", "nuclei", "accepted"),

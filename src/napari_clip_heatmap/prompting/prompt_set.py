@@ -1,7 +1,7 @@
 """A named list of prompts, as a file to keep, share and drop onto the viewer.
 
-YAML holds all; CSV has a column ``prompt`` and, if wanted, ``colormap`` and ``shown``; TXT has one
-prompt a line, and lines that begin with ``#`` count for nothing.
+YAML holds all; CSV has a column ``prompt`` and, if wanted, ``colormap``; TXT has one prompt a line,
+and lines that begin with ``#`` count for nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Entry(BaseModel):
     prompt: str
     colormap: str = ""
     """A napari colormap for its layer; empty: the usual one."""
-    shown: bool = True
 
     @field_validator("prompt")
     @classmethod
@@ -65,8 +64,8 @@ class PromptSet(BaseModel):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The prompts that are to be shown, as text."""
-        return tuple(entry.prompt for entry in self.prompts if entry.shown)
+        """The prompts as text."""
+        return tuple(entry.prompt for entry in self.prompts)
 
     @field_validator("templates")
     @classmethod
