@@ -54,7 +54,7 @@ class Question:
         In the order in which they are to be done; the first is the one that is seen.
     prompts, baseline : tuple of str
     keys : tuple of str
-        What each prompt's layer is known by, whatever becomes of the words.
+        What each prompt's layer is known by, whatever becomes of the words; by default the words.
     templates : str or tuple of str
         As `Encoding.heatmaps` takes them.
     leading : tuple of int
@@ -79,7 +79,7 @@ class Question:
 
     planes: tuple[PlaneAsked, ...]
     prompts: tuple[str, ...]
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     leading: Index = ()
     stores: tuple[Any, ...] = ()
     model: str = "demo"
