@@ -100,7 +100,7 @@ def readout(head: Head, convention: Convention) -> Readout:
     """Return the head's linear map under a convention, in single precision or wider."""
     weight = head.weight.to(accumulator(head.weight.dtype))
     offset = head.offset.to(weight.dtype)
-    if convention is Convention.CENTRED:
+    if convention is Convention.CENTRED and head.subtracts_mean:
         return Readout(weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset)
     return Readout(weight, weight.sum(dim=0), offset)
 

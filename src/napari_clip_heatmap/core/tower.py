@@ -62,7 +62,7 @@ class Reading:
     Parameters
     ----------
     mean, sigma : Tensor [batch]
-        Of the last LayerNorm at the pooled token.
+        Of the last LayerNorm at the pooled token; 0 and 1 where there is none.
     representation : Tensor [batch, d_embed]
         The image embedding, un-normalised.
     """
@@ -106,6 +106,10 @@ class Head(Protocol):
     @property
     def offset(self) -> Tensor:
         """Last LayerNorm's shift through the final projection, [d_embed]."""
+
+    @property
+    def subtracts_mean(self) -> bool:
+        """Whether there is a last LayerNorm; without one, `Reading.mean` is 0 and `sigma` 1."""
 
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token of a residual stream, [batch, d_model]."""

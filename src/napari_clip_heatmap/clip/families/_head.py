@@ -61,6 +61,11 @@ class LinearHead:
         offset = weight.new_zeros(weight.shape[1]) if shift is None else wide(shift) @ weight
         return offset if projection.bias is None else offset + projection.bias
 
+    @property
+    def subtracts_mean(self) -> bool:
+        """Whether there is a norm."""
+        return present(self.norm)
+
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token, [batch, d_model]."""
         return pool(self.pooling, stream)
