@@ -31,7 +31,8 @@ def adapt(visual: nn.Module) -> Tower:
         tower: Tower | None = import_module(f"{__name__}.{name}").adapt(visual)
         if tower is not None:
             return tower
+    kind = type(getattr(visual, "trunk", visual)).__name__  # open_clip wraps timm's trunks
     raise UnsupportedModelError(
-        f"No exact decomposition is known here for an image tower of type {type(visual).__name__}. "
-        f"Supported families: {', '.join(names)} (vision transformers with class-token pooling)."
+        f"No exact decomposition is known here for an image tower of type {kind}. "
+        f"Supported families: {', '.join(names)}. docs/families.md tells what each covers."
     )

@@ -13,7 +13,7 @@ from napari_clip_heatmap.clip.families._pooling import Pooling, pool
 from napari_clip_heatmap.core.norm import statistics
 from napari_clip_heatmap.core.tower import Reading
 
-__all__ = ["LinearHead", "Projection"]
+__all__ = ["LinearHead", "Projection", "identity"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Projection:
 
     weight: Tensor
     bias: Tensor | None = None
+
+
+def identity(like: Tensor, size: int) -> Projection:
+    """Return the projection of a head that has none, where and as wide as a tensor is."""
+    return Projection(wide(like).new_ones(size).diag())
 
 
 @dataclass(frozen=True)

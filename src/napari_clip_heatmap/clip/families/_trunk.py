@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.evaluating import evaluating
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection
-from napari_clip_heatmap.clip.families._norms import normed, present, wide
+from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
+from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms
 from napari_clip_heatmap.core.tower import Block, Tower
@@ -81,11 +81,11 @@ def pooling_of(trunk: Any) -> Pooling | None:
 
 def projection_of(visual: Any) -> Projection:
     """Return the linear map after the last norm: the trunk's head, the wrapper's, or none."""
-    for linear in (visual.trunk.head, getattr(visual.head, "proj", None)):
+    head = visual.trunk.head
+    for linear in (head, getattr(head, "fc", None), getattr(visual.head, "proj", None)):
         if isinstance(linear, nn.Linear):
             return Projection(linear.weight.mT, linear.bias)
-    weight = wide(next(visual.trunk.parameters()))
-    return Projection(weight.new_ones(visual.trunk.num_features).diag())
+    return identity(next(visual.trunk.parameters()), visual.trunk.num_features)
 
 
 def missing_in_end(visual: Any) -> Iterator[str]:
