@@ -19,10 +19,13 @@ from napari_clip_heatmap.clip.families._head import LinearHead
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
+
+resize = resize_trunk
 
 
 def adapt(visual: Any) -> Tower | None:

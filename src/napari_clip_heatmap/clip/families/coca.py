@@ -18,10 +18,10 @@ from napari_clip_heatmap.clip.families._head import LinearHead, Projection
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
 from napari_clip_heatmap.clip.families._norms import normed
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families.native import Embedding, is_native, pair
+from napari_clip_heatmap.clip.families.native import Embedding, is_native, pair, resize
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:

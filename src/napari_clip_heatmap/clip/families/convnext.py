@@ -18,11 +18,12 @@ from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
 from napari_clip_heatmap.clip.families._norms import present, wide
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._resizing import sharing
 from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
 from napari_clip_heatmap.clip.families.native import pair
 from napari_clip_heatmap.core.tower import Step, Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:
@@ -45,6 +46,13 @@ def adapt(visual: Any) -> Tower | None:
         n_prefix=0,
         start=nothing(width),
     )
+
+
+def resize(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return the same ConvNeXt for images of another size: it has no positions."""
+    visual = sharing(visual)
+    visual.image_size = image_size
+    return visual
 
 
 @dataclass(frozen=True)

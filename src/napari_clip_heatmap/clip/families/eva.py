@@ -11,11 +11,14 @@ from typing import Any
 
 from napari_clip_heatmap.clip.families._block import Mlp, Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._refusal import refuse
+from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.clip.families._rotary import eva_trunk, missing_in_blocks, read_attention
 from napari_clip_heatmap.clip.families._trunk import missing_in_end, pooling_of, tower_of
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
+
+resize = resize_trunk
 
 
 def adapt(visual: Any) -> Tower | None:

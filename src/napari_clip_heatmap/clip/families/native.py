@@ -22,9 +22,10 @@ from napari_clip_heatmap.clip.families._head import LinearHead, Projection
 from napari_clip_heatmap.clip.families._norms import normed
 from napari_clip_heatmap.clip.families._pooling import Mean, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._resizing import resampled, sharing
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["Embedding", "adapt", "is_native", "missing_in_trunk", "pair", "read_block"]
+__all__ = ["Embedding", "adapt", "is_native", "missing_in_trunk", "pair", "read_block", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:
@@ -49,6 +50,18 @@ def adapt(visual: Any) -> Tower | None:
         patch_size=pair(visual.patch_size),
         settle=normalised_mean if mean and not late_norm else None,
     )
+
+
+def resize(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return the same transformer for images of another size."""
+    old, patch = pair(visual.image_size), pair(visual.patch_size)
+    visual = sharing(visual)
+    grid = image_size[0] // patch[0], image_size[1] // patch[1]
+    visual.positional_embedding = resampled(
+        visual.positional_embedding, (old[0] // patch[0], old[1] // patch[1]), grid
+    )
+    visual.image_size, visual.grid_size = image_size, grid
+    return visual
 
 
 def is_native(visual: Any) -> bool:

@@ -22,11 +22,12 @@ from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
 from napari_clip_heatmap.clip.families._norms import wide
 from napari_clip_heatmap.clip.families._refusal import refuse
+from napari_clip_heatmap.clip.families._resizing import resampled, sharing
 from napari_clip_heatmap.clip.families.native import pair
 from napari_clip_heatmap.core.attention import pooled_weights_from_inputs, token_shares
 from napari_clip_heatmap.core.tower import Step, Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
 
 STRIDE = 32
 """Pixels of the image to one place of the final map, along either axis."""
@@ -51,6 +52,19 @@ def adapt(visual: Any) -> Tower | None:
         patch_size=(STRIDE, STRIDE),
         start=nothing(d_embed),
     )
+
+
+def resize(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return the same ResNet for images of another size."""
+    old = pair(visual.image_size)
+    visual, pool = sharing(visual), sharing(visual.attnpool)
+    pool.positional_embedding = resampled(
+        pool.positional_embedding,
+        (old[0] // STRIDE, old[1] // STRIDE),
+        (image_size[0] // STRIDE, image_size[1] // STRIDE),
+    )
+    visual.attnpool, visual.image_size = pool, image_size
+    return visual
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,13 @@ from timm.models.vision_transformer import VisionTransformer
 from napari_clip_heatmap.clip.families._attention import Attention
 from napari_clip_heatmap.clip.families._block import Mlp, Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.clip.families._trunk import missing_in_end, pooling_of, tower_of, trunk_of
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "resize"]
+
+resize = resize_trunk
 
 ATTENTION_POOL = "AttentionPoolLatent"
 """Another family's: pooling by a latent query (see `attention_pool`)."""
