@@ -25,6 +25,7 @@ def load_model(
     tokenizer: Any = None,
     device: str = "auto",
     precision: str = "auto",
+    image_size: int | tuple[int, int] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -39,6 +40,9 @@ def load_model(
         "auto", "cpu", "cuda", "cuda:1", "mps".
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         Of the weights; "auto" leaves them as they are.
+    image_size : int or (int, int), optional
+        Height and width that the model looks at in one pass, in whole patches; by default as it was
+        trained. Position embeddings are interpolated, and the result is proven exact too.
 
     Raises
     ------
@@ -48,12 +52,16 @@ def load_model(
         No exact decomposition is known for the model's image tower.
     DecompositionError
         The parts of the probe's embedding do not sum to it.
+    SettingsError
+        The image size is no number of whole patches.
     DeviceError
         The device is not there, or cannot be used.
     """
     from napari_clip_heatmap.clip.loading import load_model as load
 
-    return load(model, tokenizer=tokenizer, device=device, precision=precision)
+    return load(
+        model, tokenizer=tokenizer, device=device, precision=precision, image_size=image_size
+    )
 
 
 def decompose(

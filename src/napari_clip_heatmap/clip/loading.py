@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype
 from napari_clip_heatmap.clip.evaluating import evaluating
-from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.families import adapt, resized
 from napari_clip_heatmap.clip.folder import load_folder
 from napari_clip_heatmap.clip.hub import load_hub
 from napari_clip_heatmap.clip.model import ClipModel
@@ -41,6 +42,7 @@ def load_model(
     tokenizer: Any = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
+    image_size: int | tuple[int, int] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -57,6 +59,10 @@ def load_model(
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         Of the weights; "auto" leaves them as they are. Statistics and sums are never taken in half
         precision.
+    image_size : int or (int, int), optional
+        Height and width of what the model looks at in one pass, in whole patches; by default as it
+        was trained. Position embeddings are interpolated: a larger size gives more patches of
+        context, a finer lattice for the same view.
 
     Raises
     ------
@@ -66,6 +72,8 @@ def load_model(
         No exact decomposition is known for the model's image tower.
     DecompositionError
         The parts of the probe's embedding do not sum to it.
+    SettingsError
+        The image size is no number of whole patches.
     DeviceError
         The device or precision is not there, or the device computes something else than the CPU.
     """
@@ -73,6 +81,8 @@ def load_model(
     ready = isinstance(model, nn.Module)
     place = None if ready and device == "auto" else choose_device(device)
     source = _ready(model) if isinstance(model, nn.Module) else _named(model)
+    if image_size is not None:
+        source = replace(source, module=_resized(source.module, image_size))
     given: Any = source.module
     adapt(given.visual)  # refused before anything is moved
     reference = _probe_embedding(given) if place and place.type != "cpu" else None
@@ -109,6 +119,15 @@ def _ready(model: Any) -> Source:
         normalisation=normalisation_of(getattr(model.visual, "preprocess_cfg", None) or {}),
         owned=False,
     )
+
+
+def _resized(model: Any, image_size: int | tuple[int, int]) -> nn.Module:
+    """Return the model with an image tower for that size, in modules of its own; weights shared."""
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    twin: nn.Module = copy.copy(model)
+    twin.__dict__["_modules"] = dict(model._modules)
+    twin.visual = resized(model.visual, size)
+    return twin
 
 
 def _placed(source: Source, place: torch.device | None, dtype: torch.dtype | None) -> Any:
