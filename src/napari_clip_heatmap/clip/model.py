@@ -19,6 +19,7 @@ from napari_clip_heatmap.clip.notices import Notices
 from napari_clip_heatmap.clip.placing import Placed
 from napari_clip_heatmap.clip.source import Normalisation
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
+from napari_clip_heatmap.clip.transfer import send
 from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
@@ -47,6 +48,13 @@ class ClipModel:
         Of the weights as they were given; by default of those placed.
     settle_again : callable(device, half) -> Placed
         How to go on elsewhere when the device fails.
+
+    Attributes
+    ----------
+    notices : Notices
+        What could not be done as asked.
+    room : int or None
+        Images that the device had room for at once, where it had none for more.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class ClipModel:
         self.text = text
         self.name = name
         self.notices = Notices()
+        self.room: int | None = None
         self.mean, self.std = normalisation.mean, normalisation.std
         self.image_size, self.patch_size = tower.image_size, tower.patch_size
         self.grid = tower.grid
@@ -160,7 +169,7 @@ class ClipModel:
         tiles = np.ascontiguousarray(tiles, dtype=np.float32)
         if tiles.ndim != 4 or tiles.shape[-1] != 3:
             raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {tiles.shape}.")
-        pixels = torch.tensor(tiles, device=self._weight.device).permute(0, 3, 1, 2)
+        pixels = send(tiles, self._weight.device).permute(0, 3, 1, 2)
         mean, std = (pixels.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
         return ((pixels - mean) / std).contiguous()
 
@@ -277,6 +286,7 @@ class ClipModel:
     def _go_on_with(self, placed: Placed) -> None:
         """Run there from now on."""
         self._take(placed)
+        self.room = None
         self.text.go_on_with(text_tower(placed.module))
         release_memory()
 
