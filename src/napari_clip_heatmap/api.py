@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.pipeline.encode import encode
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def load_model(
     Raises
     ------
     ModelLoadError
-        The weights or the tokenizer cannot be found or read.
+        The weights or the tokenizer cannot be found or read, or PyTorch cannot be loaded.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
@@ -55,7 +56,8 @@ def load_model(
     DeviceError
         The device is not there, or cannot be used.
     """
-    from napari_clip_heatmap.clip.loading import load_model as load
+    with explained():
+        from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(model, tokenizer=tokenizer, device=device, precision=precision)
 

@@ -57,6 +57,10 @@ Model = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -72,6 +76,7 @@ def run(
     output: Annotated[Path, typer.Option(help="Folder for the results.")],
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     score: Annotated[
         Literal["relative", "absolute", "contrast"],
         typer.Option(help="Minus the mean over prompts; as it is; minus the --baseline prompts."),
@@ -93,6 +98,7 @@ def run(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
         downsample=_downsample(downsample),
@@ -132,6 +138,7 @@ def demo(
 def evaluate(
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
     ] = None,
@@ -147,7 +154,7 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=device, precision=precision)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
@@ -162,7 +169,7 @@ def _execute(request: Request) -> Iterator[Done]:
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device)
+        loaded = load_model(request.model, device=request.device, precision=request.precision)
         yield from write_heatmaps(loaded, request, advance)
 
 

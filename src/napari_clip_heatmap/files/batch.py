@@ -45,7 +45,7 @@ class Request:
         The user's words, each once.
     output : Path
         The folder for the results.
-    model, device : str
+    model, device, precision : str
         As the user named them.
     score : str
         "relative", "absolute" or "contrast".
@@ -60,6 +60,7 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     downsample: float | Literal["auto"] = "auto"
