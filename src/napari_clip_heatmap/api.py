@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.pipeline.encode import encode
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ def load_model(
     tokenizer : callable, optional
         Texts to token numbers; by default the model's own.
     device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps".
+        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" leaves a ready model where it lies. A device
+        that gives other answers than the CPU, or has no room, is not used: then the CPU is, and
+        ``model.notices`` say why.
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
-        Of the weights; "auto" leaves them as they are.
+        Of the image tower. "auto" leaves the bundled model, small ones and ready ones as they are;
+        others run in half precision where the device is fast in it (GPUs; CPUs with AVX512-BF16 or
+        AMX) and a probe's maps stay within 1e-2 of their range. "fp32" is exact to 1e-5.
     image_size : int or (int, int), optional
         Height and width that the model looks at in one pass, in whole patches; by default as it was
         trained. Position embeddings are interpolated, and the result is proven exact too.
@@ -47,7 +52,7 @@ def load_model(
     Raises
     ------
     ModelLoadError
-        The weights or the tokenizer cannot be found or read.
+        The weights or the tokenizer cannot be found or read, or PyTorch cannot be loaded.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
@@ -57,7 +62,8 @@ def load_model(
     DeviceError
         The device is not there, or cannot be used.
     """
-    from napari_clip_heatmap.clip.loading import load_model as load
+    with explained():
+        from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
         model, tokenizer=tokenizer, device=device, precision=precision, image_size=image_size

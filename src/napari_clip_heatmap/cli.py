@@ -57,6 +57,10 @@ Model = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -82,6 +86,7 @@ def run(
     ] = None,
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     score: Annotated[
         Literal["relative", "absolute", "contrast", "softmax"],
         typer.Option(
@@ -114,6 +119,7 @@ def run(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
         templates=sentences,
@@ -154,6 +160,7 @@ def demo(
 def evaluate(
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
     ] = None,
@@ -169,7 +176,7 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=device, precision=precision)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
@@ -184,7 +191,7 @@ def _execute(request: Request) -> Iterator[Done]:
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device)
+        loaded = load_model(request.model, device=request.device, precision=request.precision)
         yield from write_heatmaps(loaded, request, advance)
 
 

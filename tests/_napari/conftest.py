@@ -52,6 +52,7 @@ class ColourModel:
     name = "colours"
     device = torch.device("cpu")
     image_size, patch_size, d_embed = (32, 32), (8, 8), 3
+    notices, room = (), None
 
     def __init__(self):
         self.text = ColourText()

@@ -134,6 +134,8 @@ class Answer:
     complete : bool
     reason : str
         Why it will not become complete; empty where it is, or still may.
+    news : tuple of str
+        What a device could not do as asked.
     """
 
     picture: Picture
@@ -147,6 +149,12 @@ class Answer:
     seconds: float
     complete: bool
     reason: str = ""
+    news: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on how the maps are to be read, and on what the device could not do."""
+        return (*self.scoring.notes, *self.news)
 
     @property
     def planes(self) -> tuple[Index, ...]:

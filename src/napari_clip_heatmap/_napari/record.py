@@ -36,7 +36,7 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         "baseline": list(scoring.baseline),
         "templates": list(scoring.templates),
         "unit": scoring.unit,
-        "notes": list(scoring.notes),
+        "notes": list(answer.notes),
         "model": model,
         "device": model.get("device"),
         "tiling": tiling,

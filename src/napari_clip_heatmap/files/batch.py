@@ -46,7 +46,7 @@ class Request:
         The user's words, each once.
     output : Path
         The folder for the results.
-    model, device : str
+    model, device, precision : str
         As the user named them.
     score : str
         "relative", "absolute", "contrast" or "softmax".
@@ -63,6 +63,7 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     templates: tuple[str, ...] = PLAIN
