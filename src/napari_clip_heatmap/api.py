@@ -25,6 +25,7 @@ def load_model(
     tokenizer: Any = None,
     device: str = "auto",
     precision: str = "auto",
+    preprocess: str | Sequence[Sequence[float]] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -32,18 +33,26 @@ def load_model(
     ----------
     model : str or nn.Module
         "demo" (bundled), "ARCH/TAG" of open_clip such as "ViT-B-16/laion2b_s34b_b88k",
-        "hf-hub:org/name", "local-dir:PATH", or a ready open_clip model, which is never changed.
+        "hf-hub:org/name", "local-dir:PATH" (open_clip's or transformers' files), the path of a
+        file of weights, "ARCH/TAG@PATH" for weights trained like, or from, a released model,
+        "ARCH@PATH" with `preprocess`, or a ready open_clip model, which is never changed.
     tokenizer : callable, optional
         Texts to token numbers; by default the model's own.
     device : str
         "auto", "cpu", "cuda", "cuda:1", "mps".
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         Of the weights; "auto" leaves them as they are.
+    preprocess : str or (mean, std), optional
+        What pixels are brought to, instead of what the model's own files say: "openai",
+        "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
 
     Raises
     ------
     ModelLoadError
-        The weights or the tokenizer cannot be found or read.
+        The weights or the tokenizer cannot be found or read, or it is not said what belongs to
+        them; nothing in them was executed.
+    SettingsError
+        The preprocessing is none that is known.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
@@ -53,7 +62,9 @@ def load_model(
     """
     from napari_clip_heatmap.clip.loading import load_model as load
 
-    return load(model, tokenizer=tokenizer, device=device, precision=precision)
+    return load(
+        model, tokenizer=tokenizer, device=device, precision=precision, preprocess=preprocess
+    )
 
 
 def decompose(

@@ -10,7 +10,7 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from napari_clip_heatmap.clip.checkpoint import WEIGHT_NAMES
 from napari_clip_heatmap.clip.folder import CONFIG_NAME, VOCABULARY_NAME, load_folder
-from napari_clip_heatmap.clip.source import Source
+from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["FETCH_ERRORS", "by_hand", "load_hub"]
@@ -29,7 +29,7 @@ _EXTRAS = (
 )
 
 
-def load_hub(name: str) -> Source:
+def load_hub(name: str, normalisation: Normalisation | None = None) -> Source:
     """Load "hf-hub:org/name"; files come from the local cache, or are downloaded into it.
 
     Raises
@@ -46,7 +46,7 @@ def load_hub(name: str) -> Source:
         raise ModelLoadError(
             f"The model '{name}' could not be had from the Hugging Face hub: {error}. {by_hand()}"
         ) from error
-    return load_folder(folder, name)
+    return load_folder(folder, name, normalisation)
 
 
 def by_hand() -> str:
