@@ -53,7 +53,15 @@ app = typer.Typer(
 Model = Annotated[
     str,
     typer.Option(
-        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME or local-dir:PATH.",
+        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME, local-dir:PATH, or "
+        "ARCH/TAG@FILE for weights trained like a released model.",
+    ),
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the model does not say it: openai, imagenet, half, none, or mean and deviation "
+        "of the colours, r,g,b/r,g,b.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
@@ -82,6 +90,7 @@ def run(
     downsample: Annotated[
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
     ] = "auto",
+    preprocess: Preprocess = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
@@ -96,6 +105,7 @@ def run(
         score=score,
         baseline=tuple(baseline or ()),
         downsample=_downsample(downsample),
+        preprocess=preprocess,
     )
     for path in request.images:
         if not path.is_file():
@@ -140,6 +150,7 @@ def evaluate(
     ),
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 200,
     seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+    preprocess: Preprocess = None,
 ) -> None:
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     if data is not None and not data.is_dir():
@@ -147,7 +158,7 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=device, preprocess=preprocess)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
@@ -162,7 +173,7 @@ def _execute(request: Request) -> Iterator[Done]:
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device)
+        loaded = load_model(request.model, device=request.device, preprocess=request.preprocess)
         yield from write_heatmaps(loaded, request, advance)
 
 

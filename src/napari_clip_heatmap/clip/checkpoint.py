@@ -24,14 +24,17 @@ WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 WEIGHT_NAMES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
-    "model.safetensors",
     "open_clip_pytorch_model.bin",
     "open_clip_pytorch_model.pth",
+    "model.safetensors",
     "pytorch_model.bin",
     "pytorch_model.pth",
     "model.pth",
 )
-"""Files of weights that open_clip writes or reads, the safest first."""
+"""Files of weights that open_clip, then transformers, writes or reads, the safest first.
+
+A folder that holds both libraries' files is described by open_clip's configuration.
+"""
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "module.", "model.", "clip.")

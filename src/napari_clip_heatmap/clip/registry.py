@@ -8,24 +8,30 @@ from typing import Any
 
 import open_clip
 from open_clip.pretrained import (
-    download_pretrained,
+    download_pretrained_from_url,
     get_pretrained_cfg,
     list_pretrained_tags_by_model,
 )
 
 from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
-from napari_clip_heatmap.clip.checkpoint import read_weights
-from napari_clip_heatmap.clip.hub import FETCH_ERRORS, by_hand
+from napari_clip_heatmap.clip.by_hand import folder_by_hand, how_by_hand
+from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring, obtain
+from napari_clip_heatmap.clip.needed import tag_files
 from napari_clip_heatmap.clip.preprocessing import settle_normalisation
+from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
 from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["architecture", "load_tag", "released"]
+__all__ = ["architecture", "bring_tag", "load_tag", "released"]
+
+_ADDRESS_ERRORS: tuple[type[Exception], ...] = (*FETCH_ERRORS, RuntimeError)
+"""Those of fetching, and what open_clip raises where the bytes have another hash."""
 
 
 def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
-    """Load "ARCH/TAG"; the weights come from open_clip's cache, or are downloaded into it.
+    """Load "ARCH/TAG"; weights that are not on this machine are downloaded into the hub's cache.
 
     Parameters
     ----------
@@ -42,13 +48,13 @@ def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
     """
     model_cfg, tag_cfg = released(name)
     refuse_unsupported(model_cfg, origin=name)
-    path = _weights(name, tag_cfg)
+    path = _weights(name, model_cfg, tag_cfg)
     model = build_model(model_cfg, origin=name)
     fill_model(model, read_weights(path), origin=str(path))
     return Source(
         name=name,
         module=model.eval(),
-        tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
+        tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder_by_hand(name)),
         normalisation=settle_normalisation(normalisation, tag_cfg, origin=name),
     )
 
@@ -97,11 +103,41 @@ def released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**model_cfg, "quick_gelu": quick_gelu}, tag_cfg
 
 
-def _weights(name: str, tag_cfg: dict[str, Any]) -> Path:
+def bring_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
+    """Download the files of "ARCH/TAG", tokenizer included; return where the weights are.
+
+    Raises
+    ------
+    ModelLoadError
+        There is no such tag, or a file cannot be had.
+    UnsupportedModelError
+        The image tower cannot be decomposed; told before anything is downloaded.
+    Cancelled
+        `cancelled` said so.
+    """
+    model_cfg, tag_cfg = released(name)
+    refuse_unsupported(model_cfg, origin=name)
+    if not tag_cfg.get("hf_hub"):
+        return _from_address(name, tag_cfg["url"])
+    files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
+    return bring(name, files, progress=progress, cancelled=cancelled)[0]
+
+
+def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:
+    """Return the file of weights: brought by hand, in the cache, or downloaded now."""
+    if folder_by_hand(name).is_dir():
+        return find_weights(folder_by_hand(name))
+    if not tag_cfg.get("hf_hub"):
+        return _from_address(name, tag_cfg["url"])
+    return obtain(name, tag_files(tag_cfg, model_cfg.get("text_cfg", {})))[0]
+
+
+def _from_address(name: str, url: str) -> Path:
+    """Return weights that an older open_clip lists by a plain address only."""
     try:
-        return Path(download_pretrained(tag_cfg))
-    except FETCH_ERRORS as error:
-        origin = tag_cfg.get("hf_hub") or tag_cfg.get("url") or "its source"
+        return Path(download_pretrained_from_url(url))
+    except _ADDRESS_ERRORS as error:
         raise ModelLoadError(
-            f"The weights of '{name}' could not be had from {origin}: {error}. {by_hand()}"
+            f"The weights of '{name}' could not be had from {url}: {reason(error)}. "
+            f"{how_by_hand(name, (url,))}"
         ) from error

@@ -53,6 +53,8 @@ class Request:
         The prompts that "contrast" takes off.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    preprocess : str or None
+        What pixels are brought to, where the model's own files do not say.
     """
 
     images: tuple[Path, ...]
@@ -63,6 +65,7 @@ class Request:
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     downsample: float | Literal["auto"] = "auto"
+    preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Tell the request in values that JSON has, with absolute paths."""
