@@ -5,18 +5,21 @@ torch and open_clip take seconds to import, so they wait for the first call that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_clip_heatmap.pipeline.encode import encode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
+    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.decomposition import Decomposition
 
-__all__ = ["decompose", "encode", "load_model", "token_map"]
+__all__ = ["decompose", "download_model", "encode", "list_models", "load_model", "token_map"]
 
 
 def load_model(
@@ -64,6 +67,70 @@ def load_model(
 
     return load(
         model, tokenizer=tokenizer, device=device, precision=precision, preprocess=preprocess
+    )
+
+
+def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
+    """Return the models that can be decomposed, from open_clip's list and the Hugging Face hub.
+
+    Parameters
+    ----------
+    search : str
+        Words that must all be in an entry's name, family, training data, licence or note.
+
+    Returns
+    -------
+    tuple of CatalogueEntry
+        Frozen records: ``name`` (as `load_model` takes it), ``image_size`` and ``patch_size``
+        (pixels), ``parameters``, ``data``, ``licence`` and what it ``forbids``, ``note``, ``needs``
+        (a package), and whether it is ``here``, on this machine. No network is used.
+    """
+    from napari_clip_heatmap.clip.catalogue import list_models as listed
+
+    return listed(search)
+
+
+def download_model(
+    name: str,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Path:
+    """Bring a model's files to this machine, tokenizer included, so that it loads offline.
+
+    A download that was cut or cancelled goes on where it ended, and every file is checked against
+    the hash on record. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and proxies are honoured.
+
+    Parameters
+    ----------
+    name : str
+        "ARCH/TAG" of open_clip, or "hf-hub:ORG/NAME".
+    progress : callable(bytes_here, bytes_in_all), optional
+        Called at every piece of half a megabyte.
+    cancelled : callable() -> bool, optional
+        Asked at every piece.
+
+    Returns
+    -------
+    Path
+        The file of weights, or the folder of a model of the hub.
+
+    Raises
+    ------
+    ModelLoadError
+        There is no such model, or a file cannot be had: which, from where, why, and where to put
+        it by hand.
+    UnsupportedModelError
+        Its image tower cannot be decomposed; told before weights are fetched.
+    Cancelled
+        `cancelled` said so; what has come is kept.
+    """
+    from napari_clip_heatmap.clip.prefetching import download_model as bring
+
+    return bring(
+        name,
+        progress=progress or (lambda done, total: None),
+        cancelled=cancelled or (lambda: False),
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
+INTERRUPTED = 130
 
 
 class OneLineErrors(TyperGroup):
@@ -167,6 +168,36 @@ def evaluate(
     typer.echo(f"Report and pictures: {output.resolve()}")
 
 
+@app.command()
+def models(
+    search: Annotated[
+        str, typer.Argument(help="Words to look for in names, training data, licences, notes.")
+    ] = "",
+    here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
+) -> None:
+    """List the models that can be decomposed; no network is used."""
+    from napari_clip_heatmap.api import list_models
+    from napari_clip_heatmap.files.listing import print_models
+
+    print_models([entry for entry in list_models(search) if entry.here or not here])
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="ARCH/TAG of open_clip, or hf-hub:ORG/NAME.")],
+) -> None:
+    """Bring a model and its tokenizer to this machine; cut or stopped, the next call goes on."""
+    from napari_clip_heatmap.api import download_model
+
+    try:
+        with _progress(f"Downloading {model}", in_bytes=True) as advance:
+            path = download_model(model, progress=advance)
+    except KeyboardInterrupt:
+        typer.echo("clip-heatmap: stopped; what has come is kept, and the next call goes on.")
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"{model} is on this machine: {path}")
+
+
 def _execute(request: Request) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
@@ -191,13 +222,23 @@ def _downsample(text: str) -> float | Literal["auto"]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr, and give the callable (done, total) that moves it."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     console = Console(stderr=True)
+    columns = Progress.get_default_columns()
+    if in_bytes:
+        columns = (*columns[:2], DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     # A log gets no bar: even an empty one leaves a blank line there.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from napari_clip_heatmap.clip.conversion import convert_weights, has_foreign_names
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.clip.inference import OPENAI_EXTRAS
+from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["build_model", "fill_model", "refuse_unsupported"]
@@ -48,8 +49,8 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     return model
 
 
-def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> None:
-    """Raise if the image tower cannot be decomposed, before its weights are fetched.
+def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
+    """Return the image tower, without weights; raise if it cannot be decomposed.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> None:
         raise ModelLoadError(
             f"{origin} does not describe an image tower that this open_clip can build: {error!r}."
         ) from error
-    adapt(visual)
+    return adapt(visual)
 
 
 def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> None:
