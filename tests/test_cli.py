@@ -92,7 +92,7 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ("--score", "contrast", "--baseline", "glass", "--downsample", "2", "--device", "cpu")
-    asked += ("--precision", "bf16")
+    asked += ("--precision", "bf16", "--preprocess", "half")
     result = cli("run", cells, *options("a", "b"), *asked, "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     record = record_in(out)
@@ -107,6 +107,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "baseline": ["glass"],
         "templates": ["{}"],
         "downsample": 2.0,
+        "preprocess": "half",
     }
     assert record["version"] == nch.__version__
     assert record["model"]["weights_sha256"]
@@ -209,6 +210,7 @@ def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: 
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--model", "local-dir:/x"), "/x"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--device", "abacus"), "abacus"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--precision", "fp8"), "'fp8'"),
+        (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--preprocess", "x"), "imagenet"),
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),

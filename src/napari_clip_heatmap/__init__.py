@@ -11,7 +11,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
 if TYPE_CHECKING:
-    from napari_clip_heatmap.api import decompose, encode, load_model, token_map
+    from napari_clip_heatmap.api import (
+        decompose,
+        download_model,
+        encode,
+        list_models,
+        load_model,
+        token_map,
+    )
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
@@ -25,7 +32,9 @@ __all__ = [
     "Heatmaps",
     "__version__",
     "decompose",
+    "download_model",
     "encode",
+    "list_models",
     "load_model",
     "token_map",
 ]
@@ -36,6 +45,8 @@ _HOMES = {
     "Encoding": "pipeline.encoding",
     "Heatmaps": "pipeline.heatmaps",
     "decompose": "api",
+    "download_model": "api",
+    "list_models": "api",
     "encode": "api",
     "load_model": "api",
     "token_map": "api",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,20 +12,16 @@ from torch import nn
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_card
 from napari_clip_heatmap.clip.families import resized
 from napari_clip_heatmap.clip.fingerprint import fingerprint
-from napari_clip_heatmap.clip.folder import load_folder
-from napari_clip_heatmap.clip.hub import load_hub
 from napari_clip_heatmap.clip.model import ClipModel
+from napari_clip_heatmap.clip.naming import DEMO, named_source
 from napari_clip_heatmap.clip.placing import settle
-from napari_clip_heatmap.clip.registry import load_tag
-from napari_clip_heatmap.clip.source import Source, normalisation_of
+from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
+from napari_clip_heatmap.clip.source import Normalisation, Source, normalisation_of
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
 from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
 from napari_clip_heatmap.errors import UnsupportedModelError
 
 __all__ = ["DEMO", "load_model"]
-
-DEMO = "demo"
-"""Name of the bundled model."""
 
 
 def load_model(
@@ -37,15 +31,17 @@ def load_model(
     device: str | torch.device = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
+    preprocess: Preprocess = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
     Parameters
     ----------
     model : str or nn.Module
-        "demo" (bundled), "ARCH/TAG" of open_clip, "hf-hub:org/name", "local-dir:PATH", or a ready
-        open_clip model, which is read and never changed: asked for on another device or in another
-        precision, it is copied.
+        "demo" (bundled), "ARCH/TAG" of open_clip, "hf-hub:org/name", "local-dir:PATH", the path of
+        a file of weights, "ARCH/TAG@PATH" for weights trained like a released model, "ARCH@PATH"
+        with `preprocess`, or a ready open_clip model, which is read and never changed: asked for on
+        another device or in another precision, it is copied.
     tokenizer : callable, optional
         Texts to token numbers; by default the model's own.
     device : str
@@ -59,11 +55,16 @@ def load_model(
         Height and width of what the model looks at in one pass, in whole patches; by default as it
         was trained. Position embeddings are interpolated: a larger size gives more patches of
         context, a finer lattice for the same view.
+    preprocess : str or (mean, std), optional
+        What pixels are brought to, instead of what the model's own files say: "openai",
+        "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
 
     Raises
     ------
     ModelLoadError
-        The weights cannot be found or read.
+        The weights cannot be found or read, or it is not said what belongs to them.
+    SettingsError
+        The preprocessing is none that is known.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
@@ -76,9 +77,10 @@ def load_model(
     dtype = choose_dtype(precision)
     ready = isinstance(model, nn.Module)
     place = None if ready and device == "auto" else choose_device(device)
+    normalisation = parse_preprocess(preprocess)
 
     def read() -> Source:
-        found = _ready(model) if isinstance(model, nn.Module) else _named(model)
+        found = _ready(model, normalisation) if ready else named_source(str(model), normalisation)
         return found if image_size is None else _for_size(found, image_size)
 
     source = read()
@@ -105,27 +107,18 @@ def load_model(
     return loaded
 
 
-def _named(name: str) -> Source:
-    if name == DEMO:
-        return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO)
-    if name.startswith("local-dir:"):
-        return load_folder(Path(name.removeprefix("local-dir:")).expanduser(), name)
-    if name.startswith("hf-hub:"):
-        return load_hub(name)
-    return load_tag(name)
-
-
-def _ready(model: Any) -> Source:
+def _ready(model: Any, normalisation: Normalisation | None) -> Source:
     if not isinstance(getattr(model, "visual", None), nn.Module):
         raise UnsupportedModelError(
             f"A ready model is an open_clip model with an image tower `visual`; got a "
             f"{type(model).__name__}."
         )
+    own = getattr(model.visual, "preprocess_cfg", None) or {}
     return Source(
         name="custom",
         module=model,
         tokenizer=lambda: plain_tokenizer(model),
-        normalisation=normalisation_of(getattr(model.visual, "preprocess_cfg", None) or {}),
+        normalisation=normalisation or normalisation_of(own),
         owned=False,
     )
 

@@ -56,6 +56,8 @@ class Request:
         Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    preprocess : str or None
+        What pixels are brought to, where the model's own files do not say.
     """
 
     images: tuple[Path, ...]
@@ -68,6 +70,7 @@ class Request:
     baseline: tuple[str, ...] = ()
     templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
+    preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Tell the request in values that JSON has, with absolute paths."""
