@@ -11,7 +11,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
 if TYPE_CHECKING:
-    from napari_clip_heatmap.api import decompose, encode, load_model, token_map
+    from napari_clip_heatmap.api import decompose, encode, load_model, open_encoding, token_map
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
@@ -27,6 +27,7 @@ __all__ = [
     "decompose",
     "encode",
     "load_model",
+    "open_encoding",
     "token_map",
 ]
 
@@ -38,6 +39,7 @@ _HOMES = {
     "decompose": "api",
     "encode": "api",
     "load_model": "api",
+    "open_encoding": "api",
     "token_map": "api",
 }
 

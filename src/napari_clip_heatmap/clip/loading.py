@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.devices import choose_device, choose_dtype
+from napari_clip_heatmap.clip.devices import PRECISIONS, choose_device, choose_dtype
 from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.fingerprint import fingerprint
 from napari_clip_heatmap.clip.folder import load_folder
 from napari_clip_heatmap.clip.hub import load_hub
 from napari_clip_heatmap.clip.model import ClipModel
@@ -25,7 +26,7 @@ from napari_clip_heatmap.core.token_map import fold
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import DeviceError, UnsupportedModelError
 
-__all__ = ["DEMO", "load_model"]
+__all__ = ["DEMO", "load_model", "load_text"]
 
 DEMO = "demo"
 """Name of the bundled model."""
@@ -84,6 +85,38 @@ def load_model(
         text_tower(module), make_tokenizer, d_embed=tower.d_embed, vocabulary=source.vocabulary
     )
     return ClipModel(module, tower, text, name=source.name, normalisation=source.normalisation)
+
+
+def load_text(name: str, *, d_embed: int, precision: str = "auto") -> tuple[TextEncoder, str]:
+    """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
+
+    Parameters
+    ----------
+    name : str
+        As `load_model` takes it.
+    d_embed : int
+        Size of the joint space.
+    precision : str
+        As `ClipModel.describe` tells it ("float32"), or "auto".
+
+    Returns
+    -------
+    text : TextEncoder
+    weights_sha256 : str
+        Of all weights, as `ClipModel.weights_sha256` gives it.
+
+    Raises
+    ------
+    ModelLoadError
+        The weights cannot be found or read.
+    """
+    named = {str(dtype).removeprefix("torch."): dtype for dtype in PRECISIONS.values()}
+    source = _named(name)
+    module = _placed(source, torch.device("cpu"), named.get(precision))
+    text = TextEncoder(
+        text_tower(module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
+    )
+    return text, fingerprint(module)
 
 
 def _named(name: str) -> Source:
