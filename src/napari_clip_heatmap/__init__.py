@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
     __version__: str
 
@@ -22,6 +23,7 @@ __all__ = [
     "Cancelled",
     "ClipHeatmapError",
     "Encoding",
+    "EncodingCache",
     "Heatmaps",
     "__version__",
     "decompose",
@@ -35,6 +37,7 @@ _HOMES = {
     "Cancelled": "errors",
     "ClipHeatmapError": "errors",
     "Encoding": "pipeline.encoding",
+    "EncodingCache": "pipeline.stored.cache",
     "Heatmaps": "pipeline.heatmaps",
     "decompose": "api",
     "encode": "api",

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.batch import Done, Request
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
+MEGABYTE, GIGABYTE = 10**6, 10**9
 
 
 class OneLineErrors(TyperGroup):
@@ -83,6 +85,7 @@ def run(
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
     ] = "auto",
     overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
     from napari_clip_heatmap.files.batch import Request, claim_folder
@@ -101,7 +104,7 @@ def run(
         if not path.is_file():
             raise typer.BadParameter(f"there is no image file '{path}'")
     claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
-    for done in _execute(request):
+    for done in _execute(request, _cache() if cache else None):
         typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
 
 
@@ -156,14 +159,38 @@ def evaluate(
     typer.echo(f"Report and pictures: {output.resolve()}")
 
 
-def _execute(request: Request) -> Iterator[Done]:
+@app.command("cache")
+def manage_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
+    limit: Annotated[
+        float | None, typer.Option(min=0, help="Gigabytes it may take from now on; 0: no cache.")
+    ] = None,
+) -> None:
+    """Show where encodings are kept, how many, and what they take; empty that, or limit it."""
+    kept = _cache()
+    if limit is not None:
+        kept.limit = round(limit * GIGABYTE)
+    if clear:
+        typer.echo(f"Removed {kept.clear() / MEGABYTE:.1f} MB")
+    typer.echo(f"Folder:  {kept.folder}")
+    typer.echo(f"Entries: {len(kept)}")
+    typer.echo(f"Size:    {kept.size / MEGABYTE:.1f} MB of {kept.limit / MEGABYTE:.0f} MB")
+
+
+def _cache() -> EncodingCache:
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+
+    return EncodingCache()
+
+
+def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
         loaded = load_model(request.model, device=request.device)
-        yield from write_heatmaps(loaded, request, advance)
+        yield from write_heatmaps(loaded, request, advance, cache)
 
 
 def _downsample(text: str) -> float | Literal["auto"]:

@@ -49,7 +49,6 @@ _DAMAGE = (
     AttributeError,
     RuntimeError,
     EOFError,
-    MemoryError,
     OverflowError,
     struct.error,
     zipfile.BadZipFile,
