@@ -22,6 +22,7 @@ def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
     """Run a session to its end; return its steps and its answer."""
     planes = tuple(PlaneAsked(i, as_channels(pixels[i])) for i in np.ndindex(leading))
     settings = {"prompts": PROMPTS, **settings}
+    settings["keys"] = settings["prompts"]
     asking = session.answer(
         Question(planes, leading=leading, stores=(pixels,), **settings), cancelled
     )

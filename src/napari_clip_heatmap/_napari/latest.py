@@ -25,26 +25,33 @@ class Latest:
         Told of a result on the GUI thread, unless something else was wished for since.
     refused : callable(str)
         Told why there is none.
+    patience : int
+        Milliseconds without another wish before work begins.
     """
 
-    def __init__(self, found: Callable[[Any], None], refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        found: Callable[[Any], None],
+        refused: Callable[[str], None],
+        patience: int = PATIENCE,
+    ) -> None:
         self._found, self._refused = found, refused
-        self._wish: Callable[[], Callable[[], Any]] | None = None
+        self._wish: Callable[[], Callable[[], Any] | None] | None = None
         self._worker: Any = None
         self._closed = False
         self._timer = QTimer()
         self._timer.setSingleShot(True)
-        self._timer.setInterval(PATIENCE)
+        self._timer.setInterval(patience)
         self._timer.timeout.connect(self._begin)
 
-    def wish(self, prepare: Callable[[], Callable[[], Any]]) -> None:
+    def wish(self, prepare: Callable[[], Callable[[], Any] | None]) -> None:
         """Ask for the result of work.
 
         Parameters
         ----------
         prepare : callable
             Called on the GUI thread, once the time has come, to see how things are then; it
-            returns the work, which is called in a thread.
+            returns the work, which is called in a thread, or None where there is none.
         """
         if not self._closed:
             self._wish = prepare
@@ -64,6 +71,8 @@ class Latest:
             work = prepare()
         except ClipHeatmapError as error:
             self._refused(str(error))
+            return
+        if work is None:
             return
         self._worker = create_worker(
             _result_or_reason, work, _start_thread=False, _ignore_errors=True
