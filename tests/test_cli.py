@@ -302,3 +302,39 @@ def test_the_demo_spares_other_pictures(tmp_path: Path) -> None:
     result = cli("demo", "--headless", "--output", tmp_path)
     assert result.exit_code == 2
     assert (tmp_path / "sample.png").read_bytes() == b"precious"
+
+
+def test_a_second_run_reads_the_cache(
+    model: str, cells: Path, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+    def heatmap(name: str, *more: str) -> bytes:
+        words = (*options("a", "b"), "--model", model, "--output", tmp_path / name, *more)
+        result = cli("run", cells, *words)
+        assert result.exit_code == 0, result.output
+        return (tmp_path / name / "cells_a_heatmap.tif").read_bytes()
+
+    plain = heatmap("plain", "--no-cache")
+    assert not cache_folder.exists()
+    first = heatmap("first")
+    monkeypatch.setattr(ClipModel, "token_map", None)
+    assert heatmap("second") == first == plain
+
+
+def test_the_cache_is_shown_limited_and_emptied(
+    model: str, cells: Path, tmp_path: Path, cache_folder: Path
+) -> None:
+    def told(*options: str) -> str:
+        result = cli("cache", *options)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert "Entries: 0" in told()
+    cli("run", cells, *options("a"), "--model", model, "--output", tmp_path / "out")
+    assert str(cache_folder) in told()
+    assert "Entries: 1" in told("--limit", "2.5")
+    assert "of 2500 MB" in told()
+    assert "Entries: 0" in told("--clear")
+    refused = cli("cache", "--limit", "-1")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalogue import CatalogueEntry
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.decomposition import Decomposition
+    from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["decompose", "download_model", "encode", "list_models", "load_model", "token_map"]
+__all__ = [
+    "decompose",
+    "download_model",
+    "encode",
+    "list_models",
+    "load_model",
+    "open_encoding",
+    "token_map",
+]
 
 
 def load_model(
@@ -147,6 +156,36 @@ def download_model(
         progress=progress or (lambda done, total: None),
         cancelled=cancelled or (lambda: False),
     )
+
+
+def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
+    """Open what `Encoding.save` wrote; it answers prompts with no image tower and no GPU.
+
+    Every byte is checked against what was written.
+
+    Parameters
+    ----------
+    path : str or Path
+    model : str or ClipModel, optional
+        The model that encoded, where its name does not lead to it here: a ready one, or a folder
+        that lies elsewhere. By default that of the recorded name, whose text tower is loaded, on
+        the CPU, at the first prompt.
+
+    Returns
+    -------
+    Encoding
+
+    Raises
+    ------
+    EncodingFileError
+        There is none, it is damaged, or of a newer version.
+    ModelLoadError
+        The model has other weights than the one that encoded, or cannot be found; where it was not
+        given as a `ClipModel`, at the first prompt only.
+    """
+    from napari_clip_heatmap.pipeline.stored.opening import open_encoding as open_saved
+
+    return open_saved(path, model=model)
 
 
 def decompose(

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.batch import Done, Request
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
 INTERRUPTED = 130
+MEGABYTE, GIGABYTE = 10**6, 10**9
 
 
 class OneLineErrors(TyperGroup):
@@ -118,6 +120,7 @@ def run(
     ] = "auto",
     preprocess: Preprocess = None,
     overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
     from napari_clip_heatmap.files.batch import Request, claim_folder
@@ -140,7 +143,7 @@ def run(
         if not path.is_file():
             raise typer.BadParameter(f"there is no image file '{path}'")
     claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
-    for done in _execute(request):
+    for done in _execute(request, _cache() if cache else None):
         typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
 
 
@@ -227,7 +230,31 @@ def download(
     typer.echo(f"{model} is on this machine: {path}")
 
 
-def _execute(request: Request) -> Iterator[Done]:
+@app.command("cache")
+def manage_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
+    limit: Annotated[
+        float | None, typer.Option(min=0, help="Gigabytes it may take from now on; 0: no cache.")
+    ] = None,
+) -> None:
+    """Show where encodings are kept, how many, and what they take; empty that, or limit it."""
+    kept = _cache()
+    if limit is not None:
+        kept.limit = round(limit * GIGABYTE)
+    if clear:
+        typer.echo(f"Removed {kept.clear() / MEGABYTE:.1f} MB")
+    typer.echo(f"Folder:  {kept.folder}")
+    typer.echo(f"Entries: {len(kept)}")
+    typer.echo(f"Size:    {kept.size / MEGABYTE:.1f} MB of {kept.limit / MEGABYTE:.0f} MB")
+
+
+def _cache() -> EncodingCache:
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+
+    return EncodingCache()
+
+
+def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
@@ -239,7 +266,7 @@ def _execute(request: Request) -> Iterator[Done]:
             precision=request.precision,
             preprocess=request.preprocess,
         )
-        yield from write_heatmaps(loaded, request, advance)
+        yield from write_heatmaps(loaded, request, advance, cache)
 
 
 def _asked(

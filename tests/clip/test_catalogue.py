@@ -29,7 +29,7 @@ def test_every_name_is_once_and_can_be_loaded_by() -> None:
 def test_nothing_that_is_refused_is_offered() -> None:
     offered = {name.partition("/")[0] for name in ENTRIES if "/" in name and ":" not in name}
     assert all(architecture_of(arch) for arch in offered)
-    assert not any(arch.startswith("ViTamin") for arch in offered)
+    assert not any(arch.startswith("MobileCLIP-S") for arch in offered)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_every_listed_model_has_training_data() -> None:
     unknown = {
         f"{arch}/{tag}"
         for arch, tag in list_pretrained()
-        if provenance(f"{arch}/{tag}").licence is UNKNOWN and not arch.startswith("ViTamin")
+        if provenance(f"{arch}/{tag}").licence is UNKNOWN and not arch.startswith("MobileCLIP-S")
     }
     assert unknown == set(), "a newer open_clip lists models of which nothing is known here"
     assert provenance("ViT-X/brand_new").data == "brand_new"

@@ -73,6 +73,8 @@ class Question:
         Where to begin, in image pixels.
     channel_names : tuple of str
         Of the layers looked at together, the image first.
+    origins : tuple of mapping
+        Of the same layers: where they come from; see `origin_of`.
     region_record : object
         The region in words or numbers that JSON has.
     """
@@ -92,6 +94,7 @@ class Question:
     region: Region | None = None
     focus: tuple[float, float] | None = None
     channel_names: tuple[str, ...] = ()
+    origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
 
     @property

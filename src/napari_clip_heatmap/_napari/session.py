@@ -1,13 +1,15 @@
 """From a question to its answer, step by step; knows no viewer and no Qt.
 
 The model and what was encoded stay in memory: a plane is encoded once, later prompts are one
-product, and a run that was stopped goes on where it was.
+product, and a run that was stopped goes on where it was. What was encoded is on disk, too, for the
+next time that napari is opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.importing import import_towers
@@ -16,6 +18,9 @@ from napari_clip_heatmap._napari.question import CANCELLED, Answer, Question, Re
 from napari_clip_heatmap._napari.run import Run
 from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
+from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+from napari_clip_heatmap.pipeline.stored.cached import encode_cached
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -30,15 +35,21 @@ class Session:
     ----------
     load_model, encode : callable, optional
         Stand in for `api.load_model` and `pipeline.progressive.encode_progressively`.
+    cache : EncodingCache, optional
+        Where encodings are kept on disk; by default in the user's cache folder.
     """
 
     def __init__(
         self,
         load_model: Callable[..., ClipModel] | None = None,
         encode: Callable[..., Any] | None = None,
+        cache: EncodingCache | None = None,
     ) -> None:
         self._load_model = load_model
-        self._encode = encode
+        self.cache = cache or EncodingCache()
+        self._encode = partial(
+            encode_cached, cache=self.cache, encode=encode or encode_progressively
+        )
         self._model: tuple[tuple[str, str], ClipModel] | None = None
         self._kept = Kept()
         self._told: set[str] = set()

@@ -21,7 +21,7 @@ from napari_clip_heatmap.clip.text import TextEncoder, text_tower
 from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
 from napari_clip_heatmap.errors import UnsupportedModelError
 
-__all__ = ["DEMO", "load_model"]
+__all__ = ["DEMO", "load_model", "load_text"]
 
 
 def load_model(
@@ -105,6 +105,34 @@ def load_model(
     if unused is not None:
         loaded.notices.tell("card", unused)
     return loaded
+
+
+def load_text(name: str, *, d_embed: int) -> tuple[TextEncoder, str]:
+    """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
+
+    Parameters
+    ----------
+    name : str
+        As `load_model` takes it.
+    d_embed : int
+        Size of the joint space.
+
+    Returns
+    -------
+    text : TextEncoder
+    weights_sha256 : str
+        Of all weights, as `ClipModel.weights_sha256` gives it.
+
+    Raises
+    ------
+    ModelLoadError
+        The weights cannot be found or read.
+    """
+    source = named_source(name)
+    text = TextEncoder(
+        text_tower(source.module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
+    )
+    return text, fingerprint(source.module)
 
 
 def _ready(model: Any, normalisation: Normalisation | None) -> Source:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
     from napari_clip_heatmap.pipeline.scores import Score
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -152,6 +153,7 @@ def write_heatmaps(
     model: ClipModel,
     request: Request,
     progress: Callable[[int, int], None] | None = None,
+    cache: EncodingCache | None = None,
 ) -> Iterator[Done]:
     """Encode each image, score the prompts, and write a TIFF and an overlay for each.
 
@@ -163,6 +165,8 @@ def write_heatmaps(
         What to do; its folder exists (see `claim_folder`).
     progress : callable(done_tiles, all_tiles), optional
         Called while an image is encoded.
+    cache : EncodingCache, optional
+        As `encode` takes it.
 
     Yields
     ------
@@ -188,7 +192,9 @@ def write_heatmaps(
     for source, names in request.names().items():
         image = read_image(source)
         try:
-            encoding = encode(model, image, downsample=request.downsample, progress=progress)
+            encoding = encode(
+                model, image, downsample=request.downsample, progress=progress, cache=cache
+            )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
         maps = encoding.heatmaps(
