@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,10 @@ def load_model(
     dtype = choose_dtype(precision)
     ready = isinstance(model, nn.Module)
     place = None if ready and device == "auto" else choose_device(device)
-    read = partial(_ready, model) if isinstance(model, nn.Module) else partial(_named, model)
+
+    def read() -> Source:
+        return _ready(model) if isinstance(model, nn.Module) else _named(model)
+
     source = read()
     placed = settle(source, place, dtype)
     make_tokenizer = source.tokenizer if tokenizer is None else lambda: tokenizer
