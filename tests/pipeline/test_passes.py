@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -145,6 +146,14 @@ def test_no_tile_that_was_done_is_done_again(lent, released):
     assert sum(model.batches) == len(encoding.tiles) + 2
 
 
+def test_progress_is_told_pass_by_pass_after_the_cpu_took_over(lent, released):
+    model = lent(CARD, lambda tiles, passes: lost() if passes > 1 else None)
+    records = [*encode_progressively(model, picture(), downsample=1, coarse=False)]
+    done = [record.done for record in records]
+    n_on_cpu = 196 // 64  # a pass there has fewer tiles than one on the card
+    assert all(later - sooner <= n_on_cpu for sooner, later in pairwise(done))
+
+
 def test_the_coarse_look_and_blank_tiles_go_the_same_road(lent, released):
     blank = np.zeros((160, 200, 3), np.uint8)
     for image in (picture(), blank):
@@ -206,7 +215,8 @@ def test_a_card_is_given_the_next_pass_before_it_answers_the_last(lent, released
         passes = Passes(model, 2)
         tiles = [((0, n), np.full((32, 32, 3), n / 9, np.float32)) for n in range(6)]
         landed = [
-            [place for place, _ in passes.look(tiles[n : n + 2], last=n == 4)] for n in (0, 2, 4)
+            [p for done in passes.look(tiles[n : n + 2], last=n == 4) for p, _ in done]
+            for n in (0, 2, 4)
         ]
         counts.append([len(each) for each in landed])
         assert [place for each in landed for place in each] == [place for place, _ in tiles]

@@ -36,6 +36,10 @@ Tile = tuple[Place, NDArray[np.float32]]
 """Where a tile lies, and what is seen there: (tile_y, tile_x, 3), in 0..1."""
 
 
+Answered = tuple[Place, Look]
+"""Where a tile lies, and what the model says of it."""
+
+
 @dataclass(eq=False)
 class _Pass:
     """Tiles that go together and, once they are under way, how to wait for them."""
@@ -75,8 +79,8 @@ class Passes:
         """Tiles that were shown and not answered yet."""
         return sum(len(each.tiles) for each in self._under_way)
 
-    def look(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[tuple[Place, Look]]:
-        """Show tiles; yields what is answered by now, in the order in which it was shown.
+    def look(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[Answered]]:
+        """Show tiles; yields what is answered by now, pass by pass, in the order of the tiles.
 
         Parameters
         ----------
@@ -98,15 +102,15 @@ class Passes:
             answered = self._go_on(wait=last and not todo)
             if answered is None:
                 todo.extendleft(reversed(self._recalled()))
-            else:
-                yield from answered
+            elif answered:
+                yield answered
 
-    def finished(self) -> Iterator[tuple[Place, Look]]:
+    def finished(self) -> Iterator[list[Answered]]:
         """Wait for what is under way, and show nothing more."""
         while self._under_way:
-            yield from self._taken(self._oldest())
+            yield self._taken(self._oldest())
 
-    def _go_on(self, *, wait: bool) -> list[tuple[Place, Look]] | None:
+    def _go_on(self, *, wait: bool) -> list[Answered] | None:
         """Start the newest pass, and take the oldest if it is time to; None: do all of them again.
 
         Parameters
@@ -137,7 +141,7 @@ class Passes:
         finish = self._under_way[0].finish
         return [] if finish is None else finish()
 
-    def _taken(self, looks: list[Look]) -> list[tuple[Place, Look]]:
+    def _taken(self, looks: list[Look]) -> list[Answered]:
         places = [place for place, _ in self._under_way.popleft().tiles]
         return list(zip(places, looks, strict=True))
 
@@ -170,7 +174,7 @@ class Passes:
 
 def look_once(model: ClipModel, seen: NDArray[np.float32]) -> Look:
     """Show one tile (tile_y, tile_x, 3), in 0..1, to the model, and wait for the answer."""
-    ((_, look),) = Passes(model, 1).look([((0, 0), seen)], last=True)
+    (((_, look),),) = Passes(model, 1).look([((0, 0), seen)], last=True)
     return look
 
 

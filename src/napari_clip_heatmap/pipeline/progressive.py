@@ -231,16 +231,18 @@ class _Run:
                 waiting.append((tile, seen))
             last = self._done + passes.under_way + len(waiting) == self._total
             if len(waiting) >= passes.size or len(laid) >= _BLANKS or last:
-                laid += self._lay(passes.look(waiting, last=last))
+                for answered in passes.look(waiting, last=last):
+                    laid += self._lay(answered)
+                    yield self.record("fine", _span(self._lattice, laid))
+                    laid.clear()
                 waiting.clear()
-                if laid:
+                if laid:  # blank ones alone
                     yield self.record("fine", _span(self._lattice, laid))
                     laid.clear()
                 if not last:
                     self._check()
 
     def _lay(self, answers: Iterable[tuple[tuple[int, int], Look]]) -> list[tuple[int, int]]:
-        """Lay tiles as their answers come, so that those before an error are kept."""
         laid = []
         for tile, answer in answers:
             self._encoding.board.lay(tile, answer.tokens, answer.embedding)
@@ -250,7 +252,8 @@ class _Run:
 
     def _check(self) -> None:
         if self._cancelled():
-            self._lay(self._passes.finished() if self._passes else ())
+            for answered in self._passes.finished() if self._passes else ():
+                self._lay(answered)
             raise Cancelled(
                 f"cancelled after {self._done} of {self._total} tiles; what was done is kept"
             )
