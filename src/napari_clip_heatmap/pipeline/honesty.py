@@ -1,0 +1,299 @@
+"""How much each map owes to its text, and what to think of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.resolution import Resolution, resolution
+from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE, STAND_IN
+from napari_clip_heatmap.pipeline.scores import Score, Scoring, plan_scoring
+from napari_clip_heatmap.pipeline.yardstick import Yardstick, correlations, make_yardstick
+from napari_clip_heatmap.prompting.language import parse_prompt
+
+__all__ = ["CLEAR_FROM", "LIKE_NONSENSE", "Honesty", "PromptCheck", "Verdict", "assess", "judge"]
+
+# Calibrated with the bundled model on drawn scenes and real images; docs/honesty.md has the
+# distributions, `clip-heatmap honesty` measures them anew.
+LIKE_NONSENSE = 1.3
+"""Dependence below which a prompt hardly differs from nonsense."""
+CLEAR_FROM = 1.5
+"""Dependence from which the text clearly shapes the map."""
+_TYPICAL_RANK = 0.5
+"""Rank of similarity below which most nonsense is nearer to the image than the prompt is."""
+_ALIKE = 0.95
+"""Correlation from which two maps are told to be the same."""
+_CALIBRATED_ON = "demo"
+
+
+class Verdict(StrEnum):
+    """What a map is worth, as far as its text goes."""
+
+    CLEAR = "clear"
+    WEAK = "weak"
+    HARDLY = "hardly depends on the text"
+
+
+@dataclass(frozen=True)
+class PromptCheck:
+    """What was found of one prompt.
+
+    Parameters
+    ----------
+    prompt : str
+        As the user wrote it.
+    similarity : float
+        Cosine of the whole image with the prompt.
+    rank : float
+        Share of neutral and nonsense prompts that are less similar to the image, 0 to 1.
+    dependence : float
+        How far the map is from that of any nonsense, in units of what nonsense maps are from one
+        another: about 1 or less for nonsense.
+    own_variance : float
+        Share of the map's variance that no nonsense map explains, 0 to 1.
+    nearest : str
+        The nonsense prompt whose map is nearest.
+    verdict : Verdict
+    advice : str
+        One sentence.
+    """
+
+    prompt: str
+    similarity: float
+    rank: float
+    dependence: float
+    own_variance: float
+    nearest: str
+    verdict: Verdict
+    advice: str
+
+    @property
+    def figures(self) -> str:
+        """The figures in one line."""
+        return (
+            f"similarity {self.similarity:.3f}, above {self.rank:.0%} of neutral and nonsense "
+            f"prompts; {self.dependence:.1f} times as far from nonsense as nonsense from itself; "
+            f"{self.own_variance:.0%} of the map's variance is not that of '{self.nearest}' or "
+            "any other nonsense"
+        )
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """What a run's maps are worth.
+
+    Parameters
+    ----------
+    checks : tuple of PromptCheck
+        One per prompt, in order.
+    alike : tuple of (str, str, float)
+        Prompts whose maps, as they are shown, correlate above 0.95, with the correlation.
+    resolution : Resolution
+        What a patch and a tile of the map measure.
+    notes : tuple of str
+        Plain sentences on all of the maps.
+    """
+
+    checks: tuple[PromptCheck, ...]
+    alike: tuple[tuple[str, str, float], ...]
+    resolution: Resolution
+    notes: tuple[str, ...]
+
+
+def assess(
+    encoding: Encoding,
+    prompts: Iterable[str],
+    score: Score = "relative",
+    *,
+    baseline: Iterable[str] = (),
+    templates: str | Iterable[str] = "plain",
+) -> Honesty:
+    """Judge the maps that `Encoding.heatmaps` gives for the same arguments.
+
+    Raises
+    ------
+    PromptError
+        As `Encoding.heatmaps` does.
+    """
+    scoring = plan_scoring(encoding.text, prompts, score, baseline, templates)
+    return judge(encoding, scoring, make_yardstick(encoding, scoring.templates))
+
+
+def judge(
+    encoding: Encoding,
+    scoring: Scoring,
+    yardstick: Yardstick,
+    *,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    unit: str = "pixel",
+) -> Honesty:
+    """Judge maps with a yardstick that was made before: a few products, so while typing.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    scoring : Scoring
+        From `plan_scoring`, with the yardstick's templates.
+    yardstick : Yardstick
+        From `make_yardstick`, of the same encoding.
+    pixel_size : (y, x)
+        Of an image pixel, in `unit`.
+    unit : str
+        Such as "micrometer".
+    """
+    grain = _true_resolution(encoding, pixel_size, unit)
+    alike = _alike(scoring, yardstick)
+    return Honesty(
+        checks=_checks(scoring, yardstick),
+        alike=alike,
+        resolution=grain,
+        notes=tuple(_notes(encoding, scoring, alike, grain)),
+    )
+
+
+def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
+    text = _unit(scoring.text)
+    similarity = text @ yardstick.embedding
+    rank = yardstick.rank(similarity)
+    own = yardstick.own_variance(text)
+    dependence, nearest = yardstick.dependence(text)
+    checks = []
+    for number, prompt in enumerate(scoring.prompts):
+        far, near = float(dependence[number]), NONSENSE[nearest[number]]
+        known = _exchanged(yardstick, prompt)
+        unmet = False
+        if known is not None:
+            (far_known,), (near_known,) = yardstick.dependence(known)
+            unmet = far_known < LIKE_NONSENSE
+            if far_known < far:
+                far, near = float(far_known), NONSENSE[near_known]
+        if not text[number].any():
+            far = 0.0
+        verdict = _verdict(far, float(rank[number]))
+        checks.append(
+            PromptCheck(
+                prompt=prompt,
+                similarity=float(similarity[number]),
+                rank=float(rank[number]),
+                dependence=far,
+                own_variance=float(own[number]),
+                nearest=near,
+                verdict=verdict,
+                advice=_advice(verdict, far, near, unmet=unmet),
+            )
+        )
+    return tuple(checks)
+
+
+def _exchanged(yardstick: Yardstick, prompt: str) -> NDArray[np.float64] | None:
+    """Return the direction with `STAND_IN` for every word that the model never met, if any.
+
+    What a model never learnt cannot mean anything to it, though letters of it may be pieces of
+    words that it did learn. None where all words are known, or it is not known which are.
+    """
+    encoder = yardstick.wording.encoder
+
+    def stand_in(word: re.Match[str]) -> str:
+        return STAND_IN if encoder.unknown_words(word[0]) else word[0]
+
+    names = parse_prompt(prompt).names
+    known = tuple(dict.fromkeys(re.sub(r"\w+", stand_in, name) for name in names))
+    return None if known == names else yardstick.wording.directions([known])
+
+
+def _verdict(dependence: float, rank: float) -> Verdict:
+    if dependence < LIKE_NONSENSE:
+        return Verdict.HARDLY
+    if dependence < CLEAR_FROM or rank < _TYPICAL_RANK:
+        return Verdict.WEAK
+    return Verdict.CLEAR
+
+
+def _advice(verdict: Verdict, dependence: float, nearest: str, *, unmet: bool) -> str:
+    if verdict is Verdict.HARDLY and unmet:
+        return (
+            "The model was never trained on what this says, so its map can only come from pieces "
+            "of words: use words that it knows."
+        )
+    if verdict is Verdict.HARDLY:
+        return (
+            f"Its map is much like that of '{nearest}', which means nothing: name one thing in "
+            "plain words, or use a model that knows the subject."
+        )
+    if verdict is Verdict.WEAK and dependence < CLEAR_FROM:
+        return f"Its map differs from that of '{nearest}' but little: compare the two first."
+    if verdict is Verdict.WEAK:
+        return (
+            "The image as a whole is no more like this than like nonsense: what the map shows may "
+            "be the nearest thing to it, and not it."
+        )
+    return "The text shapes this map: check where it is red, then use it."
+
+
+def _alike(scoring: Scoring, yardstick: Yardstick) -> tuple[tuple[str, str, float], ...]:
+    """Return the pairs of prompts whose shown maps are the same but for brightness."""
+    directions = scoring.directions.astype(np.float64)
+    if scoring.score == "softmax":
+        directions = directions - directions.mean(axis=0)  # it knows differences only
+    shown = directions[: len(scoring.prompts)]
+    related = correlations(yardstick.covariance, shown, shown)
+    return tuple(
+        (scoring.prompts[one], scoring.prompts[other], float(related[one, other]))
+        for one, other in np.argwhere(np.triu(related > _ALIKE, k=1))
+    )
+
+
+def _notes(
+    encoding: Encoding,
+    scoring: Scoring,
+    alike: tuple[tuple[str, str, float], ...],
+    grain: Resolution,
+) -> Iterable[str]:
+    for one, other, related in alike:
+        yield f"The maps of '{one}' and '{other}' are nearly the same (correlation {related:.2f})."
+    if scoring.score in ("relative", "softmax") and len(scoring.directions) == 2:
+        yield (
+            "With two prompts these maps are mirrors of one another: they say which of the two "
+            "fits better, and not that either is there."
+        )
+    yield f"True resolution: {grain}; anything finer is interpolated."
+    if not encoding.complete:
+        yield "Not all tiles are done: figures and resolution will change."
+    if encoding.model.get("name") != _CALIBRATED_ON:
+        yield (
+            "The limits of these verdicts were set with the bundled model; with this one, take "
+            "them as a guide and compare the figures with one another."
+        )
+
+
+def _true_resolution(encoding: Encoding, pixel_size: tuple[float, float], unit: str) -> Resolution:
+    """Return what a patch measures; that of the coarse look, while that stands in for tiles."""
+    y, x = encoding.lattice.y, encoding.lattice.x
+    coarser = (1.0, 1.0)
+    if encoding.coarse is not None and not encoding.complete:
+        rows, columns = encoding.coarse.bounds
+        grid = encoding.coarse.tokens.shape
+        coarser = (rows.stop - rows.start) / grid[0], (columns.stop - columns.start) / grid[1]
+    return resolution(
+        (y.patch, x.patch),
+        (y.tile, x.tile),
+        1.0,
+        (
+            y.image / y.working * pixel_size[0] * coarser[0],
+            x.image / x.working * pixel_size[1] * coarser[1],
+        ),
+        unit,
+    )
+
+
+def _unit(directions: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = directions.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    return unit
