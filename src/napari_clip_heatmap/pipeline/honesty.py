@@ -5,83 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.resolution import Resolution, resolution
+from napari_clip_heatmap.pipeline.checks import PromptCheck, Verdict, advise, conclude
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE, STAND_IN
 from napari_clip_heatmap.pipeline.scores import Score, Scoring, plan_scoring
 from napari_clip_heatmap.pipeline.yardstick import Yardstick, correlations, make_yardstick
 from napari_clip_heatmap.prompting.language import parse_prompt
 
-__all__ = ["CLEAR_FROM", "LIKE_NONSENSE", "Honesty", "PromptCheck", "Verdict", "assess", "judge"]
+__all__ = ["Honesty", "PromptCheck", "Verdict", "assess", "judge"]
 
-# Calibrated with the bundled model on drawn scenes and real images; docs/honesty.md has the
-# distributions, `clip-heatmap honesty` measures them anew.
-LIKE_NONSENSE = 1.3
-"""Dependence below which a prompt hardly differs from nonsense."""
-CLEAR_FROM = 1.5
-"""Dependence from which the text clearly shapes the map."""
-_TYPICAL_RANK = 0.5
-"""Rank of similarity below which most nonsense is nearer to the image than the prompt is."""
 _ALIKE = 0.95
 """Correlation from which two maps are told to be the same."""
 _CALIBRATED_ON = "demo"
-
-
-class Verdict(StrEnum):
-    """What a map is worth, as far as its text goes."""
-
-    CLEAR = "clear"
-    WEAK = "weak"
-    HARDLY = "hardly depends on the text"
-
-
-@dataclass(frozen=True)
-class PromptCheck:
-    """What was found of one prompt.
-
-    Parameters
-    ----------
-    prompt : str
-        As the user wrote it.
-    similarity : float
-        Cosine of the whole image with the prompt.
-    rank : float
-        Share of neutral and nonsense prompts that are less similar to the image, 0 to 1.
-    dependence : float
-        How far the map is from that of any nonsense, in units of what nonsense maps are from one
-        another: about 1 or less for nonsense.
-    own_variance : float
-        Share of the map's variance that no nonsense map explains, 0 to 1.
-    nearest : str
-        The nonsense prompt whose map is nearest.
-    verdict : Verdict
-    advice : str
-        One sentence.
-    """
-
-    prompt: str
-    similarity: float
-    rank: float
-    dependence: float
-    own_variance: float
-    nearest: str
-    verdict: Verdict
-    advice: str
-
-    @property
-    def figures(self) -> str:
-        """The figures in one line."""
-        return (
-            f"similarity {self.similarity:.3f}, above {self.rank:.0%} of neutral and nonsense "
-            f"prompts; {self.dependence:.1f} times as far from nonsense as nonsense from itself; "
-            f"{self.own_variance:.0%} of the map's variance is not that of '{self.nearest}' or "
-            "any other nonsense"
-        )
 
 
 @dataclass(frozen=True)
@@ -160,22 +100,17 @@ def judge(
 def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
     text = _unit(scoring.text)
     similarity = text @ yardstick.embedding
-    rank = yardstick.rank(similarity)
-    own = yardstick.own_variance(text)
+    rank, own = yardstick.rank(similarity), yardstick.own_variance(text)
     dependence, nearest = yardstick.dependence(text)
+    dependence[~text.any(axis=1)] = 0  # synonyms that cancel say nothing
+    known = _without_unmet_words(yardstick, scoring.prompts)
+    for number, (less, alike) in known.items():
+        if less < dependence[number]:
+            dependence[number], nearest[number] = less, alike
     checks = []
     for number, prompt in enumerate(scoring.prompts):
         far, near = float(dependence[number]), NONSENSE[nearest[number]]
-        known = _exchanged(yardstick, prompt)
-        unmet = False
-        if known is not None:
-            (far_known,), (near_known,) = yardstick.dependence(known)
-            unmet = far_known < LIKE_NONSENSE
-            if far_known < far:
-                far, near = float(far_known), NONSENSE[near_known]
-        if not text[number].any():
-            far = 0.0
-        verdict = _verdict(far, float(rank[number]))
+        verdict = conclude(far, float(rank[number]))
         checks.append(
             PromptCheck(
                 prompt=prompt,
@@ -185,55 +120,36 @@ def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
                 own_variance=float(own[number]),
                 nearest=near,
                 verdict=verdict,
-                advice=_advice(verdict, far, near, unmet=unmet),
+                advice=advise(verdict, far, near, unmet=number in known),
             )
         )
     return tuple(checks)
 
 
-def _exchanged(yardstick: Yardstick, prompt: str) -> NDArray[np.float64] | None:
-    """Return the direction with `STAND_IN` for every word that the model never met, if any.
+def _without_unmet_words(
+    yardstick: Yardstick, prompts: Iterable[str]
+) -> dict[int, tuple[float, int]]:
+    """Return dependence, and the nearest nonsense, of prompts with words the model never met.
 
-    What a model never learnt cannot mean anything to it, though letters of it may be pieces of
-    words that it did learn. None where all words are known, or it is not known which are.
+    With `STAND_IN` in the place of these words: what a model never learnt cannot mean anything to
+    it, though letters of it may be pieces of words that it did learn. Prompts of known words alone
+    are left out; so are all, where it is not known which words a model met.
     """
     encoder = yardstick.wording.encoder
 
     def stand_in(word: re.Match[str]) -> str:
         return STAND_IN if encoder.unknown_words(word[0]) else word[0]
 
-    names = parse_prompt(prompt).names
-    known = tuple(dict.fromkeys(re.sub(r"\w+", stand_in, name) for name in names))
-    return None if known == names else yardstick.wording.directions([known])
-
-
-def _verdict(dependence: float, rank: float) -> Verdict:
-    if dependence < LIKE_NONSENSE:
-        return Verdict.HARDLY
-    if dependence < CLEAR_FROM or rank < _TYPICAL_RANK:
-        return Verdict.WEAK
-    return Verdict.CLEAR
-
-
-def _advice(verdict: Verdict, dependence: float, nearest: str, *, unmet: bool) -> str:
-    if verdict is Verdict.HARDLY and unmet:
-        return (
-            "The model was never trained on what this says, so its map can only come from pieces "
-            "of words: use words that it knows."
-        )
-    if verdict is Verdict.HARDLY:
-        return (
-            f"Its map is much like that of '{nearest}', which means nothing: name one thing in "
-            "plain words, or use a model that knows the subject."
-        )
-    if verdict is Verdict.WEAK and dependence < CLEAR_FROM:
-        return f"Its map differs from that of '{nearest}' but little: compare the two first."
-    if verdict is Verdict.WEAK:
-        return (
-            "The image as a whole is no more like this than like nonsense: what the map shows may "
-            "be the nearest thing to it, and not it."
-        )
-    return "The text shapes this map: check where it is red, then use it."
+    changed = {}
+    for number, prompt in enumerate(prompts):
+        names = parse_prompt(prompt).names
+        known = tuple(dict.fromkeys(re.sub(r"\w+", stand_in, name) for name in names))
+        if known != names:
+            changed[number] = known
+    if not changed:
+        return {}
+    dependence, nearest = yardstick.dependence(yardstick.wording.directions(changed.values()))
+    return dict(zip(changed, zip(dependence.tolist(), nearest.tolist(), strict=True), strict=True))
 
 
 def _alike(scoring: Scoring, yardstick: Yardstick) -> tuple[tuple[str, str, float], ...]:
