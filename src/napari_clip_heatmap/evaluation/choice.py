@@ -21,7 +21,7 @@ _SEED = 7
 _NAMELESS, _ALL = 60, 96
 """Number of prompts once words that name nothing are covered, and once words for pictures are."""
 _MADE_UP_SHARES = (0.0, 0.0, 0.3, 0.6)
-_FROM_NAMES = 0.9
+_FROM_NAMES = 0.85
 """Distance that a senseless order keeps from all that names something: in so small a model a few
 come to lie beside a name by accident, and would make nonsense of it."""
 

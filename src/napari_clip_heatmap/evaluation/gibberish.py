@@ -44,6 +44,8 @@ _ENDS = (
     "x", "zz",
 )  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_MEANT = frozenset({"stain"})
+"""What such syllables can come to that means something under a microscope."""
 _Maker = Callable[[np.random.Generator], str]
 
 
@@ -84,8 +86,11 @@ def _one(rng: np.random.Generator, words: Sequence[str]) -> str:
 
 
 def _pseudo_word(rng: np.random.Generator) -> str:
-    first = _one(rng, _ONSETS) + _one(rng, _VOWELS) if rng.random() < 0.5 else ""
-    return first + _one(rng, _ONSETS) + _one(rng, _VOWELS) + _one(rng, _ENDS)
+    while True:
+        first = _one(rng, _ONSETS) + _one(rng, _VOWELS) if rng.random() < 0.5 else ""
+        word = first + _one(rng, _ONSETS) + _one(rng, _VOWELS) + _one(rng, _ENDS)
+        if word not in _MEANT:
+            return word
 
 
 def _mash(rng: np.random.Generator) -> str:

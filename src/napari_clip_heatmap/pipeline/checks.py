@@ -9,9 +9,9 @@ __all__ = ["CLEAR_FROM", "LIKE_NONSENSE", "PromptCheck", "Verdict", "advise", "c
 
 # Calibrated with the bundled model on drawn scenes and real images; docs/honesty.md has the
 # distributions, `clip-heatmap honesty` measures them anew.
-LIKE_NONSENSE = 1.3
+LIKE_NONSENSE = 1.25
 """Dependence below which a prompt hardly differs from nonsense."""
-CLEAR_FROM = 1.5
+CLEAR_FROM = 1.45
 """Dependence from which the text clearly shapes the map."""
 _TYPICAL_RANK = 0.5
 """Rank of similarity below which most nonsense is nearer to the image than the prompt is."""

@@ -22,10 +22,10 @@ _APART = 0.9
 """Quantile over nonsense prompts of how far each is from its nearest fellow. The largest would hang
 on one prompt that happens to be odd."""
 
-# The covariance of one image has few directions that matter, and gibberish may differ in one of
-# them by accident. With 0 as the weight, prompts of what is there and gibberish overlap; from 1 on
-# they do not (docs/honesty.md).
-_ANY_IMAGE = 2.0
+# The covariance of one image has few directions that matter, and in them gibberish may come to lie
+# apart from other gibberish by accident. Of the weights tried (0.3 to 10), those from 3 to 5 keep
+# it and the names of what is there apart on all images; see docs/honesty.md.
+_ANY_IMAGE = 4.0
 """Weight of all directions alike beside that of the image's own covariance."""
 
 _SAME = 1e-6
@@ -47,8 +47,8 @@ class Yardstick:
     covariance : float64 (d_embed, d_embed)
         Of the image's tokens.
     metric : float64 (d_embed, d_embed)
-        The covariance over its trace, plus twice that weight spread evenly over all directions: a
-        third what this image shows, two thirds what any image could.
+        The covariance over its trace, plus `_ANY_IMAGE` spread evenly over all directions: what
+        this image shows, and what any image could.
     nonsense : float64 (nonsense, d_embed)
         Unit directions of `NONSENSE`.
     similarities : float64 (nonsense + neutral,)
