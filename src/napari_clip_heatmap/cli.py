@@ -248,6 +248,42 @@ def manage_cache(
     typer.echo(f"Size:    {kept.size / MEGABYTE:.1f} MB of {kept.limit / MEGABYTE:.0f} MB")
 
 
+@app.command()
+def honesty(
+    model: Model = "demo",
+    device: Device = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the report and its picture.")] = Path(
+        "clip-heatmap-honesty"
+    ),
+    scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 60,
+    seed: Annotated[int, typer.Option(help="Which scenes and gibberish are drawn.")] = 9_000_000,
+    gibberish: Annotated[int, typer.Option(min=1, help="Prompts of each kind of gibberish.")] = 60,
+) -> None:
+    """Measure whether gibberish is flagged, and words for what is there are not."""
+    if data is not None and not data.is_dir():
+        raise typer.BadParameter(f"there is no folder '{data}'")
+    from napari_clip_heatmap.api import load_model
+    from napari_clip_heatmap.evaluation.honesty import measure_honesty
+    from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
+    from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
+    from napari_clip_heatmap.files.pictures import write_picture
+
+    loaded = load_model(model, device=device)
+    with _progress("Judging") as advance:
+        judged = measure_honesty(
+            loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
+        )
+    report = HonestyReport(loaded.describe(), judged)
+    output.mkdir(parents=True, exist_ok=True)
+    report.write(output)
+    write_picture(output / "honesty.png", draw_distribution(judged))
+    typer.echo(str(report))
+    typer.echo(f"Report and picture: {output.resolve()}")
+
+
 def _cache() -> EncodingCache:
     from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
