@@ -92,6 +92,7 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ("--score", "contrast", "--baseline", "glass", "--downsample", "2", "--device", "cpu")
+    asked += ("--precision", "bf16", "--preprocess", "half")
     result = cli("run", cells, *options("a", "b"), *asked, "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     record = record_in(out)
@@ -101,10 +102,12 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "output": str(out),
         "model": model,
         "device": "cpu",
+        "precision": "bf16",
         "score": "contrast",
         "baseline": ["glass"],
         "templates": ["{}"],
         "downsample": 2.0,
+        "preprocess": "half",
     }
     assert record["version"] == nch.__version__
     assert record["model"]["weights_sha256"]
@@ -112,6 +115,8 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
     assert image["encoding"]["downsample"] == 2.0
+    assert image["encoding"]["notices"] == []
+    assert record["model"]["precision"] == "bfloat16"
     assert len(image["sha256"]) == 64
 
 
@@ -204,6 +209,8 @@ def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: 
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "best"), "relative"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--model", "local-dir:/x"), "/x"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--device", "abacus"), "abacus"),
+        (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--precision", "fp8"), "'fp8'"),
+        (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--preprocess", "x"), "imagenet"),
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
 if TYPE_CHECKING:
-    from napari_clip_heatmap.api import decompose, encode, load_model, open_encoding, token_map
+    from napari_clip_heatmap.api import (
+        decompose,
+        download_model,
+        encode,
+        list_models,
+        load_model,
+        open_encoding,
+        token_map,
+    )
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
     from napari_clip_heatmap.files.methods import methods_text
     from napari_clip_heatmap.files.reading import read_image
@@ -38,7 +46,9 @@ __all__ = [
     "View",
     "__version__",
     "decompose",
+    "download_model",
     "encode",
+    "list_models",
     "load_model",
     "methods_text",
     "open_encoding",
@@ -58,6 +68,8 @@ _HOMES = {
     "Region": "imaging.region",
     "View": "imaging.view",
     "decompose": "api",
+    "download_model": "api",
+    "list_models": "api",
     "encode": "api",
     "load_model": "api",
     "methods_text": "files.methods",

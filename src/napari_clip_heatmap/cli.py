@@ -26,6 +26,7 @@ __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
 MEGABYTE, GIGABYTE = 10**6, 10**9
+INTERRUPTED = 130
 
 
 class OneLineErrors(TyperGroup):
@@ -55,10 +56,22 @@ app = typer.Typer(
 Model = Annotated[
     str,
     typer.Option(
-        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME or local-dir:PATH.",
+        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME, local-dir:PATH, or "
+        "ARCH/TAG@FILE for weights trained like a released model.",
+    ),
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the model does not say it: openai, imagenet, half, none, or mean and deviation "
+        "of the colours, r,g,b/r,g,b.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -84,6 +97,7 @@ def run(
     ] = None,
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     score: Annotated[
         Literal["relative", "absolute", "contrast", "softmax"],
         typer.Option(
@@ -104,6 +118,7 @@ def run(
     downsample: Annotated[
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
     ] = "auto",
+    preprocess: Preprocess = None,
     overwrite: Overwrite = False,
     cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
@@ -117,10 +132,12 @@ def run(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
         templates=sentences,
         downsample=_downsample(downsample),
+        preprocess=preprocess,
     )
     for path in request.images:
         if not path.is_file():
@@ -157,6 +174,7 @@ def demo(
 def evaluate(
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
     ] = None,
@@ -165,6 +183,7 @@ def evaluate(
     ),
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 200,
     seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+    preprocess: Preprocess = None,
 ) -> None:
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     if data is not None and not data.is_dir():
@@ -172,7 +191,7 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
@@ -205,13 +224,48 @@ def _cache() -> EncodingCache:
     return EncodingCache()
 
 
+@app.command()
+def models(
+    search: Annotated[
+        str, typer.Argument(help="Words to look for in names, training data, licences, notes.")
+    ] = "",
+    here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
+) -> None:
+    """List the models that can be decomposed; no network is used."""
+    from napari_clip_heatmap.api import list_models
+    from napari_clip_heatmap.files.listing import print_models
+
+    print_models([entry for entry in list_models(search) if entry.here or not here])
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="ARCH/TAG of open_clip, or hf-hub:ORG/NAME.")],
+) -> None:
+    """Bring a model and its tokenizer to this machine; cut or stopped, the next call goes on."""
+    from napari_clip_heatmap.api import download_model
+
+    try:
+        with _progress(f"Downloading {model}", in_bytes=True) as advance:
+            path = download_model(model, progress=advance)
+    except KeyboardInterrupt:
+        typer.echo("clip-heatmap: stopped; what has come is kept, and the next call goes on.")
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"{model} is on this machine: {path}")
+
+
 def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device)
+        loaded = load_model(
+            request.model,
+            device=request.device,
+            precision=request.precision,
+            preprocess=request.preprocess,
+        )
         yield from write_heatmaps(loaded, request, advance, cache)
 
 
@@ -247,13 +301,23 @@ def _downsample(text: str) -> float | Literal["auto"]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr, and give the callable (done, total) that moves it."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     console = Console(stderr=True)
+    columns = Progress.get_default_columns()
+    if in_bytes:
+        columns = (*columns[:2], DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     # A log gets no bar: even an empty one leaves a blank line there.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -77,6 +77,11 @@ def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
         _let_shrink(natives[name])
     for name in TEXTS:
         _let_wrap(natives[name])
+    table = natives["prompts"]
+    margins = column.contentsMargins()
+    container.native.setMinimumWidth(
+        table.minimumSizeHint().width() + margins.left() + margins.right()
+    )
     column.addLayout(_form(FORM, natives))
     column.addWidget(natives["baseline"])
     sections = {title: _section(title, names, natives) for title, names in SECTIONS.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap.errors import ClipHeatmapError
@@ -61,7 +62,8 @@ class Latest:
         """Begin nothing more, and tell nobody."""
         self._closed = True
         self._wish = None
-        self._timer.stop()
+        if isalive(self._timer):  # when Python ends, Qt may have gone before
+            self._timer.stop()
 
     def _begin(self) -> None:
         if self._wish is None or self._worker is not None:
@@ -78,6 +80,7 @@ class Latest:
             _result_or_reason, work, _start_thread=False, _ignore_errors=True
         )
         self._worker.returned.connect(self._on_returned)
+        self._worker.errored.connect(self._on_errored)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
 
@@ -89,6 +92,10 @@ class Latest:
             self._refused(reason)
         else:
             self._found(result)
+
+    def _on_errored(self, error: Exception) -> None:
+        if not self._closed:
+            self._refused(f"stopped by an error in the plugin: {error!r}")
 
     def _on_finished(self) -> None:
         self._worker = None

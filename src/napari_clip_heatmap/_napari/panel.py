@@ -78,11 +78,12 @@ class Panel:
         viewer.mouse_drag_callbacks.append(self._watch)
         self._connect()
 
-    def begin(self) -> None:
+    def begin(self, question: Question) -> None:
         """Leave the layers to a run."""
-        if self._showing is not None:
-            self._showing.close()
-            self._showing = None
+        last = self._live.last
+        if last is not None and last.question.model != question.model:
+            self._live.last = None  # what it holds of the other model is to be freed
+        self._stop_showing()
         self.rows.absent.clear()
 
     def keep(self, image: Image, question: Question, answer: Answer) -> None:
@@ -94,7 +95,7 @@ class Panel:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self.begin()
+        self._stop_showing()
         self._live.close()
         self._rank.close()
         self.rows.close()
@@ -131,7 +132,7 @@ class Panel:
     def _on_words(self) -> None:
         last = self._live.last
         if last is not None and not self._parts["prompts"].rows and not self._busy():
-            self.begin()
+            self._stop_showing()
             layers.remove_all(self._viewer, last.image)
         else:
             self._live.wish()
@@ -139,8 +140,7 @@ class Panel:
     def _on_found(self, answered: Answered) -> None:
         if self._busy():
             return
-        if self._showing is not None:
-            self._showing.close()
+        self._stop_showing()
         self._showing = Showing(
             self._viewer,
             answered.image,
@@ -150,6 +150,11 @@ class Panel:
             self.rows.absent,
         )
         self._showing.update(answered.answer)
+
+    def _stop_showing(self) -> None:
+        if self._showing is not None:
+            self._showing.close()
+            self._showing = None
 
     def _on_shown(self, answered: Answered, _answer: Answer) -> None:
         self._showing = None

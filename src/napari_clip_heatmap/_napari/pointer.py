@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Pointer:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self._timer.stop()
+        if isalive(self._timer):  # when Python ends, Qt may have gone before
+            self._timer.stop()
         self._viewer.cursor.events.position.disconnect(self._on_moved)
         self._viewer.events.status.disconnect(self._on_status)
 

@@ -158,7 +158,7 @@ class PromptTable(Container[Any]):
             button.clicked.connect(slot)
             line.addWidget(button)
         line.addStretch()
-        sets = _button("sets", "Sets", "Load or save a set of prompts; files can be dropped too.")
+        sets = _button("sets", "Sets  ", "Load or save a set of prompts; files can be dropped too.")
         sets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         sets.setMenu(self.sets_menu())
         line.addWidget(sets)

@@ -54,7 +54,7 @@ class Question:
         In the order in which they are to be done; the first is the one that is seen.
     prompts, baseline : tuple of str
     keys : tuple of str
-        What each prompt's layer is known by, whatever becomes of the words.
+        What each prompt's layer is known by, whatever becomes of the words; by default the words.
     templates : str or tuple of str
         As `Encoding.heatmaps` takes them.
     leading : tuple of int
@@ -81,7 +81,7 @@ class Question:
 
     planes: tuple[PlaneAsked, ...]
     prompts: tuple[str, ...]
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     leading: Index = ()
     stores: tuple[Any, ...] = ()
     model: str = "demo"
@@ -137,6 +137,8 @@ class Answer:
     complete : bool
     reason : str
         Why it will not become complete; empty where it is, or still may.
+    news : tuple of str
+        What a device could not do as asked.
     """
 
     picture: Picture
@@ -150,6 +152,12 @@ class Answer:
     seconds: float
     complete: bool
     reason: str = ""
+    news: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on how the maps are to be read, and on what the device could not do."""
+        return (*self.scoring.notes, *self.news)
 
     @property
     def planes(self) -> tuple[Index, ...]:

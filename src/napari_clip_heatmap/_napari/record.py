@@ -37,7 +37,7 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         "baseline": list(scoring.baseline),
         "templates": list(scoring.templates),
         "unit": scoring.unit,
-        "notes": list(scoring.notes),
+        "notes": list(answer.notes),
         "model": model,
         "weights_sha256": model.get("weights_sha256"),
         "device": model.get("device"),

@@ -140,6 +140,6 @@ def rescored(answer: Answer, question: Question) -> Answer:
 def _keys(question: Question) -> tuple[str, ...]:
     """Return the keys of prompts that differ, as `plan_scoring` tells them apart."""
     first: dict[str, str] = {}
-    for prompt, key in zip(question.prompts, question.keys, strict=True):
+    for prompt, key in zip(question.prompts, question.keys or question.prompts, strict=True):
         first.setdefault(parse_prompt(prompt).canonical, key)
     return tuple(first.values())

@@ -106,7 +106,7 @@ class HeatmapWidget(Container[Any]):
         self._say("Starting")
         self._lost = ""
         if self._panel is not None:
-            self._panel.begin()
+            self._panel.begin(question)
         shown = partial(self._on_shown, asked[0], question)
         self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
         self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
@@ -186,7 +186,7 @@ class HeatmapWidget(Container[Any]):
         elif reason:
             told = f"Stopped: {reason}. Done, and kept: {told}"
             show_error(reason)
-        self._say(told, answer.scoring.notes)
+        self._say(told, answer.notes)
         self._showing = None
         self._on_end(None)
         if self._panel is not None and image in self._viewer.layers:
@@ -196,7 +196,7 @@ class HeatmapWidget(Container[Any]):
         """Say that the maps have followed the prompts."""
         image, answer = answered.image, answered.answer
         told = summary(answer, image.scale[-2:], image.units[-2:])
-        self._say(told, answer.scoring.notes)
+        self._say(told, answer.notes)
 
     def _on_refusal(self, refusal: Refusal) -> None:
         reason = self._lost or refusal.message

@@ -47,7 +47,7 @@ class Request:
         The user's words, each once.
     output : Path
         The folder for the results.
-    model, device : str
+    model, device, precision : str
         As the user named them.
     score : str
         "relative", "absolute", "contrast" or "softmax".
@@ -57,6 +57,8 @@ class Request:
         Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    preprocess : str or None
+        What pixels are brought to, where the model's own files do not say.
     """
 
     images: tuple[Path, ...]
@@ -64,10 +66,12 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
+    preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Tell the request in values that JSON has, with absolute paths."""

@@ -53,6 +53,8 @@ class Encoding:
         The model's text tower.
     coarse : Coarse, optional
         What stands in for tiles that are not done.
+    notices : tuple of str
+        What the model's device could not do as asked.
     """
 
     board: Board
@@ -64,6 +66,7 @@ class Encoding:
     model: Mapping[str, object]
     text: TextEncoder
     coarse: Coarse | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def lattice(self) -> Lattice:
@@ -315,4 +318,5 @@ class Encoding:
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,
+            "notices": list(self.notices),
         }
