@@ -35,7 +35,7 @@ def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.prompts))])
+    return np.stack([answer.picture.layer_data(n) for n in range(len(PROMPTS))])
 
 
 @pytest.fixture

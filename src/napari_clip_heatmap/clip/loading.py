@@ -107,13 +107,19 @@ def load_model(
     return loaded
 
 
-def load_text(name: str, *, d_embed: int) -> tuple[TextEncoder, str]:
+def load_text(
+    name: str, *, image_size: tuple[int, int], normalisation: Normalisation, d_embed: int
+) -> tuple[TextEncoder, str]:
     """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
 
     Parameters
     ----------
     name : str
         As `load_model` takes it.
+    image_size : (int, int)
+        For which the weights are hashed.
+    normalisation : Normalisation
+        As known: files that do not say it are no obstacle.
     d_embed : int
         Size of the joint space.
 
@@ -127,8 +133,10 @@ def load_text(name: str, *, d_embed: int) -> tuple[TextEncoder, str]:
     ------
     ModelLoadError
         The weights cannot be found or read.
+    UnsupportedModelError
+        This is a model that cannot have been used.
     """
-    source = named_source(name)
+    source = _for_size(named_source(name, normalisation), image_size)
     text = TextEncoder(
         text_tower(source.module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
     )

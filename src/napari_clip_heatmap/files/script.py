@@ -173,11 +173,14 @@ def _region(record: Record) -> list[str]:
 
 
 def _model(model: Record) -> str:
-    precision = _PRECISIONS.get(str(model.get("precision")), "auto")
-    device = model.get("device", "auto")
-    return (
-        f"model = nch.load_model({model['name']!r}, device={device!r}, precision={precision!r})\n"
-    )
+    given = {
+        "device": model.get("device", "auto"),
+        "precision": _PRECISIONS.get(str(model.get("precision")), "auto"),
+        "image_size": tuple(model["image_size"]),
+        "preprocess": (tuple(model["mean"]), tuple(model["std"])),
+    }
+    arguments = "".join(f"    {name}={value!r},\n" for name, value in given.items())
+    return f"model = nch.load_model(\n    {model['name']!r},\n{arguments})\n"
 
 
 def _images(origins: Sequence[Record]) -> str:

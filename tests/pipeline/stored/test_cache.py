@@ -192,7 +192,7 @@ def test_tiles_of_one_region_serve_the_next(tiles, pixels, tiny_model):
 def test_what_is_in_memory_is_not_looked_for(tiny_model, cache, pixels, monkeypatch):
     known = encode(tiny_model, pixels, downsample=1)
     monkeypatch.setattr(EncodingCache, "get", None)
-    monkeypatch.setattr("napari_clip_heatmap.pipeline.stored.cached.key_of", None)
+    monkeypatch.setattr("napari_clip_heatmap.pipeline.stored.cached.pixels_of", None)
     (record,) = encode_cached(tiny_model, pixels, cache=cache, downsample=1, resume=known)
     assert record.encoding.complete
 

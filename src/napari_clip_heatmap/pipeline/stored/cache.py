@@ -84,7 +84,7 @@ class EncodingCache:
 
         A disk that refuses stops nobody's work: it is logged.
         """
-        record, arrays = contents(replace(encoding, region=Region(), coarse=None))
+        record, arrays = contents(replace(encoding, region=Region(), coarse=None, notices=()))
         record["key"] = key
         limit = self.limit
         if sum(array.nbytes for array in arrays.values()) > limit:

@@ -16,7 +16,7 @@ from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.plan import plan
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
 from napari_clip_heatmap.pipeline.readahead import read_now
-from napari_clip_heatmap.pipeline.stored.key import key_of
+from napari_clip_heatmap.pipeline.stored.key import Pixels, key_of, pixels_of
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -69,13 +69,13 @@ def encode_cached(
     shape = channels[0].shape
     lattice, _ = plan(shape, tile=model.image_size, patch=model.patch_size, **tiling)
 
-    def name() -> str | None:
-        return read_now(lambda shown: key_of(model, channels, shown, lattice), view)
+    def key(pixels: Pixels) -> str:
+        return key_of(pixels, model, channels, view, lattice)
 
     known = resume is not None and replace(resume, region=region).complete
-    key = None if known else name()
-    if resume is None and key is not None:
-        resume = cache.get(key, model)
+    pixels = None if known else read_now(pixels_of, channels)
+    if resume is None and pixels is not None:
+        resume = cache.get(key(pixels), model)
     before = 0 if resume is None else int(resume.board.done.sum())
     encoding = None
     try:
@@ -85,20 +85,19 @@ def encode_cached(
             encoding = record.encoding
             yield record
     finally:
-        if key is not None and encoding is not None and encoding.board.done.sum() > before:
-            _keep(cache, key, name, encoding)
+        new = encoding is not None and encoding.board.done.sum() > before
+        if encoding and new and pixels is not None and _unchanged(pixels, channels):
+            # A model whose device has failed has gone on elsewhere, so it may be another key.
+            cache.put(key(pixels), encoding)
 
 
-def _keep(
-    cache: EncodingCache, key: str, name: Callable[[], str | None], encoding: Encoding
-) -> None:
-    """Keep an encoding under its key, if the image still is what it was named after."""
+def _unchanged(pixels: Pixels, channels: Sequence[Channel]) -> bool:
+    """Tell whether an image still is what it was named after: it may be painted on meanwhile."""
     try:
-        now = name()
+        now = read_now(pixels_of, channels)
     except ImageError as error:
         log.warning("An encoding is not kept, as its image cannot be read again: %s", error)
-        return
-    if now == key:
-        cache.put(key, encoding)
-    else:
+        return False
+    if now != pixels:
         log.warning("An encoding is not kept, as its image was changed while it was encoded")
+    return now == pixels

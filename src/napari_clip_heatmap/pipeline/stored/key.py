@@ -18,35 +18,48 @@ from napari_clip_heatmap.pipeline.stored.parts import lattice_record
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["key_of"]
+__all__ = ["Pixels", "key_of", "pixels_of"]
 
 METHOD = 1
 """Raised when the same image, view, model and lattice come to give other numbers."""
 
 
-def key_of(
-    model: ClipModel, channels: Sequence[Channel], view: View, lattice: Lattice
-) -> str | None:
-    """Return a name that another encoding has another of; None where the image has none.
+Pixels = list[list[dict[str, object]]]
+"""What names the pixels of each channel."""
 
-    It holds the pixels, how they are shown, the resolution and tiling, and all that the model says
-    of itself: its weights, preprocessing, precision, device and the versions it runs in.
 
-    A region is no part of it: tiles are the same for all regions.
+def pixels_of(channels: Sequence[Channel]) -> Pixels | None:
+    """Read what names the pixels of an image; None where nothing does.
 
     Raises
     ------
     Exception
         Whatever reading the pixels raises.
     """
-    contents = [content_of(channel) for channel in channels]
-    if None in contents:
-        return None
+    contents = []
+    for channel in channels:
+        content = content_of(channel)
+        if content is None:
+            return None
+        contents.append(content)
+    return contents
+
+
+def key_of(
+    pixels: Pixels, model: ClipModel, channels: Sequence[Channel], view: View, lattice: Lattice
+) -> str:
+    """Return a name that another encoding has another of.
+
+    It holds the pixels, how they are shown, the resolution and tiling, and all that the model says
+    of itself: its weights, preprocessing, precision, device and the versions it runs in.
+
+    A region is no part of it: tiles are the same for all regions.
+    """
     several = len(channels) > 1
     return digest(
         {
             "method": METHOD,
-            "pixels": contents,
+            "pixels": pixels,
             "shown": [_shown(channel, view, several=several) for channel in channels],
             "view": asdict(view),
             "lattice": lattice_record(lattice),

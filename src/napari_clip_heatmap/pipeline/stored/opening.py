@@ -63,5 +63,6 @@ def encoding_of(
         model=record["model"],
         text=text,
         coarse=parts.restore_coarse(record["coarse"], known),
+        notices=tuple(record["notices"]),
     )
     return encoding if model is None else replace(encoding, model=model)

@@ -55,6 +55,7 @@ def contents(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]
         "version": version("napari-clip-heatmap"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": dict(encoding.model),
+        "notices": list(encoding.notices),
         "lattice": parts.lattice_record(encoding.lattice),
         "board": board,
         "validity": validity,

@@ -40,13 +40,20 @@ class LateText:
     @cached_property
     def _loaded(self) -> TextEncoder:
         from napari_clip_heatmap.clip.loading import load_text
+        from napari_clip_heatmap.clip.source import normalisation_of
 
         if self._name == "custom":
             raise ModelLoadError(
                 "this encoding was made by a ready model, which has no name to load it by; give "
                 "the model: open_encoding(path, model=load_model(...))"
             )
-        text, weights = load_text(self._name, d_embed=self.d_embed)
+        height, width = self._encoded["image_size"]
+        text, weights = load_text(
+            self._name,
+            image_size=(height, width),
+            normalisation=normalisation_of(self._encoded),
+            d_embed=self.d_embed,
+        )
         require_same(self._encoded, self._name, weights)
         return text
 
