@@ -104,6 +104,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "device": "cpu",
         "score": "contrast",
         "baseline": ["glass"],
+        "templates": ["{}"],
         "downsample": 2.0,
         "preprocess": "half",
     }
@@ -114,6 +115,26 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     assert image["dtype"] == "uint8"
     assert image["encoding"]["downsample"] == 2.0
     assert len(image["sha256"]) == 64
+
+
+def test_prompts_and_templates_of_a_set(model: str, cells: Path, tmp_path: Path) -> None:
+    chosen, out = tmp_path / "mine.yaml", tmp_path / "out"
+    chosen.write_text(
+        "templates: ['my {}']\nprompts: [nuclei | dapi, red - blue]", encoding="utf-8"
+    )
+    asked = ("--prompts", chosen, "--prompt", "nuclei|dapi", "--prompt", "actin")
+    result = cli("run", cells, *asked, "--score", "softmax", "--model", model, "--output", out)
+    assert result.exit_code == 0, result.output
+    told = record_in(out)["images"][0]["results"]
+    assert [each["prompt"] for each in told] == ["nuclei | dapi", "red - blue", "actin"]
+    assert told[0]["recipe"] == {"texts": ["my nuclei", "my dapi"], "minus": []}
+    assert told[1]["recipe"] == {"texts": ["my red"], "minus": ["my blue"]}
+    with tifffile.TiffFile(out / told[0]["heatmap"]) as tiff:
+        assert tiff.shaped_metadata[0]["unit"] == "probability"
+    plain = ("--templates", "plain", "--templates", "a {}")
+    result = cli("run", cells, *asked, *plain, "--model", model, "--output", tmp_path / "b")
+    assert "must have {} once" in result.stderr
+    assert result.exit_code == 2
 
 
 def test_names_never_meet(model: str, cells: Path, tmp_path: Path) -> None:
@@ -218,7 +239,7 @@ def test_the_program_itself_answers_in_one_line() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "clip-heatmap: Missing option '--prompt'.\n"
+    assert done.stderr == "clip-heatmap: Missing option '--output'.\n"
 
 
 def test_without_arguments_the_help_is_shown() -> None:

@@ -29,6 +29,7 @@ def load_model(
     device: str = "auto",
     precision: str = "auto",
     preprocess: str | Sequence[Sequence[float]] | None = None,
+    image_size: int | tuple[int, int] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -48,6 +49,9 @@ def load_model(
     preprocess : str or (mean, std), optional
         What pixels are brought to, instead of what the model's own files say: "openai",
         "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
+    image_size : int or (int, int), optional
+        Height and width that the model looks at in one pass, in whole patches; by default as it was
+        trained. Position embeddings are interpolated, and the result is proven exact too.
 
     Raises
     ------
@@ -60,13 +64,20 @@ def load_model(
         No exact decomposition is known for the model's image tower.
     DecompositionError
         The parts of the probe's embedding do not sum to it.
+    SettingsError
+        The image size is no number of whole patches.
     DeviceError
         The device is not there, or cannot be used.
     """
     from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
-        model, tokenizer=tokenizer, device=device, precision=precision, preprocess=preprocess
+        model,
+        tokenizer=tokenizer,
+        device=device,
+        precision=precision,
+        preprocess=preprocess,
+        image_size=image_size,
     )
 
 

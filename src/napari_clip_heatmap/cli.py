@@ -77,16 +77,36 @@ def main() -> None:
 @app.command()
 def run(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
-    prompt: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")],
     output: Annotated[Path, typer.Option(help="Folder for the results.")],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to look for; may be repeated. 'nuclei | cell nuclei' are names of one "
+            "thing, 'nuclei - background' is contrasted."
+        ),
+    ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(help="A set of prompts: a YAML, CSV or TXT file, or one that is shipped."),
+    ] = None,
     model: Model = "demo",
     device: Device = "auto",
     score: Annotated[
-        Literal["relative", "absolute", "contrast"],
-        typer.Option(help="Minus the mean over prompts; as it is; minus the --baseline prompts."),
+        Literal["relative", "absolute", "contrast", "softmax"],
+        typer.Option(
+            help="Minus the mean over prompts; as it is; minus the --baseline prompts; "
+            "probability among prompts."
+        ),
     ] = "relative",
     baseline: Annotated[
         list[str] | None, typer.Option(help="A prompt to contrast with; may be repeated.")
+    ] = None,
+    templates: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Sentences around the words: the name of a set (plain, photo, fluorescence, "
+            "brightfield, histology, electron microscopy), or your own with {}; may be repeated."
+        ),
     ] = None,
     downsample: Annotated[
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
@@ -97,14 +117,16 @@ def run(
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
     from napari_clip_heatmap.files.batch import Request, claim_folder
 
+    words, sentences = _asked(prompt or [], prompts, templates or [])
     request = Request(
         images=tuple(dict.fromkeys(images)),
-        prompts=tuple(dict.fromkeys(text.strip() for text in prompt)),
+        prompts=words,
         output=output,
         model=model,
         device=device,
         score=score,
         baseline=tuple(baseline or ()),
+        templates=sentences,
         downsample=_downsample(downsample),
         preprocess=preprocess,
     )
@@ -206,6 +228,24 @@ def _execute(request: Request) -> Iterator[Done]:
     with _progress("Encoding") as advance:
         loaded = load_model(request.model, device=request.device, preprocess=request.preprocess)
         yield from write_heatmaps(loaded, request, advance)
+
+
+def _asked(
+    typed: list[str], prompts: str | None, templates: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return prompts and templates: those typed, after those of a set."""
+    from napari_clip_heatmap.prompting.language import distinct
+    from napari_clip_heatmap.prompting.prompt_set import find_set
+    from napari_clip_heatmap.prompting.templates import parse_templates
+
+    chosen = None if prompts is None else find_set(prompts)
+    of_set = () if chosen is None else chosen.lines
+    asked = tuple(prompt.text for prompt in distinct([*of_set, *typed]))
+    if not asked:
+        raise typer.BadParameter("there is no prompt; give --prompt WORDS, or --prompts FILE")
+    if templates:
+        return asked, parse_templates(templates[0] if len(templates) == 1 else templates)
+    return asked, parse_templates("plain" if chosen is None else chosen.templates)
 
 
 def _downsample(text: str) -> float | Literal["auto"]:

@@ -42,7 +42,7 @@ def ask(session, asked, cancelled=lambda: False, **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.prompts))])
+    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.keys))])
 
 
 def test_answers_with_the_librarys_heatmaps(session, model, picture):

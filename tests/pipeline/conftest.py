@@ -11,6 +11,7 @@ import torch
 class FakeText:
     """Gives fixed directions: red, green, blue; any other words a direction drawn from them."""
 
+    logit_scale = 20.0
     known = {"red": 0, "green": 1, "blue": 2}  # noqa: RUF012
 
     def encode(self, prompts):

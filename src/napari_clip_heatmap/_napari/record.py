@@ -28,14 +28,15 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
     list of dict
         One per prompt, in order.
     """
-    tiling = dict(answer.tiling)
+    tiling, scoring = dict(answer.tiling), answer.scoring
     model: Any = tiling.pop("model", {})
     common = {
-        "prompts": list(answer.prompts),
-        "score": answer.score,
-        "baseline": list(answer.baseline),
-        "unit": "cosine",
-        "notes": list(answer.notes),
+        "prompts": list(scoring.prompts),
+        "score": scoring.score,
+        "baseline": list(scoring.baseline),
+        "templates": list(scoring.templates),
+        "unit": scoring.unit,
+        "notes": list(scoring.notes),
         "model": model,
         "device": model.get("device"),
         "tiling": tiling,
@@ -53,6 +54,14 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         "version": version("napari-clip-heatmap"),
     }
     return [
-        {"prompt": prompt, "similarity": float(similarity), **common}
-        for prompt, similarity in zip(answer.prompts, answer.similarity, strict=True)
+        {
+            "prompt": prompt,
+            "row": key,
+            "direction": recipe,
+            "similarity": float(similarity),
+            **common,
+        }
+        for prompt, key, recipe, similarity in zip(
+            scoring.prompts, answer.keys, scoring.recipes, answer.similarity, strict=True
+        )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype
 from napari_clip_heatmap.clip.evaluating import evaluating
-from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.families import adapt, resized
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.naming import DEMO, named_source
 from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
@@ -36,6 +37,7 @@ def load_model(
     device: str | torch.device = "auto",
     precision: str = "auto",
     preprocess: Preprocess = None,
+    image_size: int | tuple[int, int] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -56,6 +58,10 @@ def load_model(
     preprocess : str or (mean, std), optional
         What pixels are brought to, instead of what the model's own files say: "openai",
         "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
+    image_size : int or (int, int), optional
+        Height and width of what the model looks at in one pass, in whole patches; by default as it
+        was trained. Position embeddings are interpolated: a larger size gives more patches of
+        context, a finer lattice for the same view.
 
     Raises
     ------
@@ -67,6 +73,8 @@ def load_model(
         No exact decomposition is known for the model's image tower.
     DecompositionError
         The parts of the probe's embedding do not sum to it.
+    SettingsError
+        The image size is no number of whole patches.
     DeviceError
         The device or precision is not there, or the device computes something else than the CPU.
     """
@@ -75,6 +83,8 @@ def load_model(
     place = None if ready and device == "auto" else choose_device(device)
     normalisation = parse_preprocess(preprocess)
     source = _ready(model, normalisation) if ready else named_source(str(model), normalisation)
+    if image_size is not None:
+        source = replace(source, module=_resized(source.module, image_size))
     given: Any = source.module
     adapt(given.visual)  # refused before anything is moved
     reference = _probe_embedding(given) if place and place.type != "cpu" else None
@@ -102,6 +112,15 @@ def _ready(model: Any, normalisation: Normalisation | None) -> Source:
         normalisation=normalisation or normalisation_of(own),
         owned=False,
     )
+
+
+def _resized(model: Any, image_size: int | tuple[int, int]) -> nn.Module:
+    """Return the model with an image tower for that size, in modules of its own; weights shared."""
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    twin: nn.Module = copy.copy(model)
+    twin.__dict__["_modules"] = dict(model._modules)
+    twin.visual = resized(model.visual, size)
+    return twin
 
 
 def _placed(source: Source, place: torch.device | None, dtype: torch.dtype | None) -> Any:

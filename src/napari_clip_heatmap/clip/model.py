@@ -81,7 +81,7 @@ class ClipModel:
     @property
     def logit_scale(self) -> float:
         """Factor from cosine to logit."""
-        return float(self._module.logit_scale.detach().exp())
+        return self.text.logit_scale
 
     @cached_property
     def weights_sha256(self) -> str:

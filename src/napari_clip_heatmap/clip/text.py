@@ -70,6 +70,11 @@ class TextEncoder:
         self._directions: dict[str, Tensor] = {}
         self.d_embed = d_embed
 
+    @property
+    def logit_scale(self) -> float:
+        """Factor from cosine to logit, as the model was trained."""
+        return float(self._tower.logit_scale.detach().exp())
+
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """Return the unit direction of each prompt.
 

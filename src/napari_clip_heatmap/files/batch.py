@@ -18,6 +18,7 @@ from napari_clip_heatmap.files.record import (
     sha256_of,
     write_record,
 )
+from napari_clip_heatmap.prompting.templates import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,9 +49,11 @@ class Request:
     model, device : str
         As the user named them.
     score : str
-        "relative", "absolute" or "contrast".
+        "relative", "absolute", "contrast" or "softmax".
     baseline : tuple of str
-        The prompts that "contrast" takes off.
+        The prompts that "contrast" takes off, or "softmax" lets compete.
+    templates : tuple of str
+        Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
     preprocess : str or None
@@ -64,6 +67,7 @@ class Request:
     device: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
+    templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
     preprocess: str | None = None
 
@@ -178,7 +182,7 @@ def write_heatmaps(
     from napari_clip_heatmap.pipeline.scores import plan_scoring
 
     # A mistake in the words is told before the first image costs its time.
-    plan_scoring(model.text, request.prompts, request.score, request.baseline)
+    plan_scoring(model.text, request.prompts, request.score, request.baseline, request.templates)
     record = new_record(request.settings(), model.describe())
     for source, names in request.names().items():
         image = read_image(source)
@@ -187,7 +191,10 @@ def write_heatmaps(
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
         maps = encoding.heatmaps(
-            list(request.prompts), score=request.score, baseline=request.baseline
+            list(request.prompts),
+            score=request.score,
+            baseline=request.baseline,
+            templates=request.templates,
         )
         overlays = _overlays(image, maps)
         try:
@@ -243,7 +250,7 @@ def _write_images(
             folder / _heatmap(name),
             np.asarray(values, np.float32),
             photometric="minisblack",
-            metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": "cosine"},
+            metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": maps.unit},
         )
         write_picture(folder / _overlay(name), picture)
 
@@ -265,13 +272,14 @@ def _entry(
         "results": [
             {
                 "prompt": prompt,
+                "recipe": recipe,
                 "heatmap": _heatmap(name),
                 "overlay": _overlay(name),
                 "similarity": float(similarity),
                 "range": [float(np.nanmin(values)), float(np.nanmax(values))],
             }
-            for name, prompt, similarity, values in zip(
-                names, maps.prompts, maps.similarity, maps.values, strict=True
+            for name, prompt, recipe, similarity, values in zip(
+                names, maps.prompts, maps.recipes, maps.similarity, maps.values, strict=True
             )
         ],
     }
