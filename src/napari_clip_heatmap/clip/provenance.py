@@ -61,7 +61,7 @@ _RULES: tuple[tuple[str, Provenance], ...] = (
     (r"^nllb", Provenance("LAION-COCO captions in 201 languages", NON_COMMERCIAL)),
     (r"CLIPA.*/datacomp1b", Provenance("DataComp-1B", APACHE)),
     (r"CLIPA.*/laion2b", Provenance("LAION-2B", APACHE)),
-    (r"/datacomp1b", Provenance("DataComp-1B", UNKNOWN)),
+    (r"/datacomp1b", Provenance("DataComp-1B", MIT)),
     (r"/datacompdr", Provenance("DataComp-1B with synthetic captions", APPLE)),
     (r"/dfndr2b", Provenance("DFN-2B with synthetic captions", APPLE)),
     (r"/dfn2b", Provenance("DFN-2B, filtered web pairs", APPLE)),
