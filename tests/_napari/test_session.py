@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari import session as session_module
+from napari_clip_heatmap._napari import bringing
+from napari_clip_heatmap._napari.bringing import Brought
 from napari_clip_heatmap._napari.question import (
     CANCELLED,
     Answer,
@@ -15,6 +16,7 @@ from napari_clip_heatmap._napari.question import (
 from napari_clip_heatmap._napari.session import Session
 from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.errors import ModelLoadError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
@@ -228,8 +230,41 @@ def test_torch_that_cannot_be_loaded_beside_qt_is_explained(picture, monkeypatch
     def import_towers():
         raise OSError("[WinError 1114] Error loading c10.dll or one of its dependencies.")
 
-    monkeypatch.setattr(session_module, "import_towers", import_towers)
+    monkeypatch.setattr(bringing, "import_towers", import_towers)
     *_, refusal = ask(Session(), picture)
     assert isinstance(refusal, Refusal)
     assert "WinError 1114" in refusal.message
     assert "vc_redist" in refusal.message
+
+
+def test_a_model_is_brought_before_it_is_loaded_and_that_is_told(session, model, loads, picture):
+    def bring(name, cancelled):
+        assert not loads
+        yield Brought()
+        yield Brought(30_000_000, 5_000_000_000, 12.0)
+
+    session._bring = bring
+    steps, answer = ask(session, picture, model="large")
+    assert [(step.text, step.done, step.total, step.seconds_left) for step in steps[:4]] == [
+        ("Loading the model large", 0, 0, None),
+        ("Downloading large", 0, 0, None),
+        ("Downloading large: 30 of 5000 MB", 30, 5000, 12.0),
+        ("Loading the model large", 0, 0, None),
+    ]
+    assert answer.complete
+    steps, _ = ask(session, picture, model="large", prompts=("red",))
+    assert not [step for step in steps if "Downloading" in step.text]
+
+
+def test_a_download_that_fails_is_told_and_one_cancelled_loads_nothing(session, loads, picture):
+    def fail(name, cancelled):
+        yield Brought()
+        raise ModelLoadError("put it there by hand")
+
+    session._bring = fail
+    *_, refusal = ask(session, picture)
+    assert refusal == Refusal("put it there by hand")
+    session._bring = lambda name, cancelled: iter([Brought()])
+    *_, nothing = ask(session, picture, cancelled=lambda: True)
+    assert nothing is None
+    assert not loads

@@ -7,16 +7,15 @@ next time that napari is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.bringing import Bring, Brought, bring_missing
 from napari_clip_heatmap._napari.kept import Kept
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Question, Refusal, Step
 from napari_clip_heatmap._napari.run import Run
-from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["Session"]
+
+MEGABYTE = 10**6
 
 
 class Session:
@@ -37,6 +38,9 @@ class Session:
         Stand in for `api.load_model` and `pipeline.progressive.encode_progressively`.
     cache : EncodingCache, optional
         Where encodings are kept on disk; by default in the user's cache folder.
+    bring : callable, optional
+        Brings a model that is not on this machine before it is loaded; by default `bring_missing`,
+        or nothing where another `load_model` is given.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class Session:
         load_model: Callable[..., ClipModel] | None = None,
         encode: Callable[..., Any] | None = None,
         cache: EncodingCache | None = None,
+        bring: Bring | None = None,
     ) -> None:
         self._load_model = load_model
+        self._bring = bring or (bring_missing if load_model is None else _bring_nothing)
         self.cache = cache or EncodingCache()
         self._encode = partial(
             encode_cached, cache=self.cache, encode=encode or encode_progressively
@@ -76,7 +82,7 @@ class Session:
         """
         run: Run | None = None
         try:
-            yield Step(f"Loading the model {question.model}")
+            yield from self._bringing(question, cancelled)
             model = self._loaded(question.model, question.device)
             run = Run(question, model, self._kept, cancelled, self._encode)
             yield from run.steps()
@@ -93,13 +99,27 @@ class Session:
             return replace(answer, news=self._news(model))
         return None if reason == CANCELLED else Refusal(reason)
 
+    def _bringing(self, question: Question, cancelled: Callable[[], bool]) -> Iterator[Step]:
+        """Download the model's files where they are missing; and tell that it is loaded now."""
+        loading = Step(f"Loading the model {question.model}")
+        yield loading  # what is to be imported first takes seconds
+        if self._holds(question.model, question.device):
+            return
+        last: Brought | None = None
+        for last in self._bring(question.model, cancelled):
+            yield _downloading(question.model, last)
+        if cancelled():
+            raise Cancelled("Cancelled before the model was loaded.")
+        if last is not None:
+            yield loading
+
+    def _holds(self, name: str, device: str) -> bool:
+        return self._model is not None and self._model[0] == (name, device)
+
     def _loaded(self, name: str, device: str) -> ClipModel:
-        if self._model is None or self._model[0] != (name, device):
+        if self._model is None or not self._holds(name, device):
             if self._model is not None:
                 self._forget()
-            if self._load_model is None:
-                with explained():
-                    import_towers()
             load_model = self._load_model or _api().load_model
             self._model = ((name, device), load_model(name, device=device))
         return self._model[1]
@@ -117,6 +137,17 @@ class Session:
         news = tuple(notice for notice in model.notices if notice not in self._told)
         self._told.update(news)
         return news
+
+
+def _bring_nothing(_name: str, _cancelled: Callable[[], bool]) -> Iterator[Brought]:
+    return iter(())
+
+
+def _downloading(name: str, brought: Brought) -> Step:
+    """Tell of a download, in megabytes: Qt's bars do not count as far as bytes go."""
+    here, total = (bytes_ // MEGABYTE for bytes_ in (brought.here, brought.total))
+    so_far = f": {here} of {total} MB" if total else ""
+    return Step(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
 
 
 def _api() -> Any:

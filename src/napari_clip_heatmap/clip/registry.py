@@ -24,7 +24,7 @@ from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["architecture", "bring_tag", "load_tag", "released"]
+__all__ = ["architecture", "bring_tag", "load_tag", "released", "tag_is_here"]
 
 _ADDRESS_ERRORS: tuple[type[Exception], ...] = (*FETCH_ERRORS, RuntimeError)
 """Those of fetching, and what open_clip raises where the bytes have another hash."""
@@ -121,6 +121,23 @@ def bring_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
         return _from_address(name, tag_cfg["url"])
     files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
     return bring(name, files, progress=progress, cancelled=cancelled)[0]
+
+
+def tag_is_here(name: str) -> bool:
+    """Whether "ARCH/TAG" loads without fetching anything.
+
+    Raises
+    ------
+    ModelLoadError
+        Architecture or tag is unknown.
+    """
+    model_cfg, tag_cfg = released(name)
+    if folder_by_hand(name).is_dir():
+        return True
+    if not tag_cfg.get("hf_hub"):
+        return False  # open_clip itself looks whether it has it
+    files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
+    return all(each.here() for each in files if each.required)
 
 
 def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:

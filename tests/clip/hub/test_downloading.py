@@ -15,6 +15,7 @@ from napari_clip_heatmap.clip import fetching
 from napari_clip_heatmap.clip.hub import bring_hub, hub_folder
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
+from napari_clip_heatmap.clip.prefetching import needs_download
 from napari_clip_heatmap.clip.registry import bring_tag
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
@@ -41,7 +42,9 @@ def test_a_model_of_the_hub_is_downloaded_once(
     hub: Any, tiny_model: ClipModel, batch: Tensor
 ) -> None:
     assert hub_folder(NAME) is None
+    assert needs_download(NAME)
     model = load(NAME)
+    assert not needs_download(NAME)
     assert model.name == NAME
     assert model.weights_sha256 == tiny_model.weights_sha256
     assert (model.mean, model.std) == ((0.5,) * 3, (0.25,) * 3)
@@ -51,7 +54,10 @@ def test_a_model_of_the_hub_is_downloaded_once(
 
 
 def test_a_tag_is_downloaded_once(hub: Any, listed: str, tiny_model: ClipModel) -> None:
+    assert needs_download(listed)
+    assert not hub.asked, "to say so needs no network"
     model = load(listed)
+    assert not needs_download(listed)
     assert model.mean == (0.1,) * 3
     assert model.weights_sha256 == tiny_model.weights_sha256
     asked = len(hub.asked)
@@ -200,3 +206,16 @@ def test_another_hash(hub: Any, listed: str) -> None:
     hub.digest = hashlib.sha256(b"other").hexdigest()
     with pytest.raises(ModelLoadError, match=r"have the hash .* they were deleted.*by hand"):
         load(listed)
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "local-dir:folder", "x/y.safetensors", "ViT-B-32/openai@x.pt", "ViT-B-32@x.pt"]
+)
+def test_files_of_the_users_need_no_download(hub: Any, name: str) -> None:
+    assert not needs_download(name)
+    assert not hub.asked
+
+
+def test_what_there_is_not_is_told_before_a_download() -> None:
+    with pytest.raises(ModelLoadError, match="no architecture"):
+        needs_download("ViT-Z-99/openai")
