@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["add_shortcut", "arrange", "show_row"]
 
 FORM = ("image", "model", "device", "prompts", "score", "templates")
+BESIDE = {"model": "choose"}
+"""A small button to the right of a part of the form."""
+
 SECTIONS = {
     "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
     "Where, and which slices": ("where", "slices", "along", "first", "last"),
@@ -42,6 +45,9 @@ HEADLINE = "text-align: left; border: none; background: transparent; padding: 2p
 FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
 ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all", "more"))
+MARGIN = 8
+"""Pixels to the left and right of the text of a small button."""
+
 TEXTS = ("status", "notes", "grain", "ranked")
 SHRINKING = (
     *FORM,
@@ -117,11 +123,23 @@ def _form(names: Iterable[str], natives: Mapping[str, QWidget]) -> QFormLayout:
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for name in names:
-        if label := LABELS.get(name, name.capitalize()):
+        if name in BESIDE:
+            form.addRow(*_with_button(name.capitalize(), natives[name], natives[BESIDE[name]]))
+        elif label := LABELS.get(name, name.capitalize()):
             form.addRow(label, natives[name])
         else:
             form.addRow(natives[name])
     return form
+
+
+def _with_button(label: str, native: QWidget, button: QWidget) -> tuple[QLabel, QHBoxLayout]:
+    named = QLabel(label)
+    named.setBuddy(native)
+    button.setFixedWidth(button.fontMetrics().horizontalAdvance("MM") + 2 * MARGIN)
+    line = QHBoxLayout()
+    line.addWidget(native, stretch=1)
+    line.addWidget(button)
+    return named, line
 
 
 def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -> QCollapsible:

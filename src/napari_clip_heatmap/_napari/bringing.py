@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.question import Step
 from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.errors import Cancelled
 
-__all__ = ["Bring", "Brought", "bring", "bring_missing"]
+__all__ = ["Bring", "Brought", "bring", "bring_missing", "downloading"]
 
 EVERY = 0.1
 """Seconds between two looks at how much has come."""
+
+MEGABYTE = 10**6
 
 _ONE_AT_A_TIME = threading.Lock()
 """Two downloads of one model, as by the chooser and by a run, would write the same file."""
@@ -91,6 +94,13 @@ def bring_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]
         from napari_clip_heatmap.clip.prefetching import needs_download
     if needs_download(name):
         yield from bring(name, cancelled)
+
+
+def downloading(name: str, brought: Brought) -> Step:
+    """Tell of a download, in megabytes: Qt's bars do not count as far as bytes go."""
+    here, total = (bytes_ // MEGABYTE for bytes_ in (brought.here, brought.total))
+    so_far = f": {here} of {total} MB" if total else ""
+    return Step(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
 
 
 class _Meter:

@@ -102,13 +102,6 @@ def _question(known: Known) -> list[Widget]:
             tooltip="The image layer to ask; it follows the layer you select. Of a stack, the "
             "slice you see is asked, or those you choose below.",
         ),
-        PromptTable(
-            name="prompts",
-            value=DEFAULT_PROMPTS,
-            look=known.look,
-            tooltip="What to look for, a row each; Ctrl+Enter runs. Once the image is encoded, "
-            "the maps follow while you type.",
-        ),
         EditableChoice(
             name="model",
             value="demo",
@@ -116,11 +109,24 @@ def _question(known: Known) -> list[Widget]:
             tooltip="demo: the small microscopy model that comes with the plugin, no download.\n"
             "Or type any open_clip model: ARCH/TAG, hf-hub:ORG/NAME, local-dir:FOLDER.",
         ),
+        PushButton(
+            name="choose",
+            text="\N{HORIZONTAL ELLIPSIS}",
+            tooltip="Choose a model from a list with sizes, training data and licences; download "
+            "one; open weights of your own.",
+        ),
         ComboBox(
             name="device",
             value="auto",
             choices=lambda _: known.devices(),
             tooltip="Where the model runs; auto takes an accelerator if there is one.",
+        ),
+        PromptTable(
+            name="prompts",
+            value=DEFAULT_PROMPTS,
+            look=known.look,
+            tooltip="What to look for, a row each; Ctrl+Enter runs. Once the image is encoded, "
+            "the maps follow while you type.",
         ),
         ComboBox(
             name="score",
@@ -259,7 +265,13 @@ def _actions() -> list[Widget]:
             tooltip="Stop after the tile now in work (Esc); what is done stays, and running again "
             "goes on from there.",
         ),
-        ProgressBar(name="progress", min=0, max=1, value=0, tooltip="Tiles of the image done."),
+        ProgressBar(
+            name="progress",
+            min=0,
+            max=1,
+            value=0,
+            tooltip="Tiles of the image done, or megabytes of a model downloaded.",
+        ),
     ]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import GeneratorWorker, create_worker
+from napari.qt.threading import create_worker
 
 from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
+from napari_clip_heatmap._napari.worker import Stoppable
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.session import Session
@@ -36,20 +37,6 @@ class Listener:
     answer: Callable[[Answer], None]
     refusal: Callable[[Refusal], None]
     end: Callable[[str | None], None]
-
-
-class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
-    """napari's worker, but one that always runs its generator to the end.
-
-    When told to quit, as napari tells all when its window closes, napari's own would leave the
-    generator where it is: nothing handed over, and whatever it holds, a thread that reads, held on.
-    """
-
-    stop: threading.Event
-
-    def quit(self) -> None:
-        """Ask the generator to stop."""
-        self.stop.set()
 
 
 class Runner:
@@ -90,7 +77,7 @@ class Runner:
             question,
             self._stop.is_set,
             _start_thread=False,
-            _worker_class=_Worker,
+            _worker_class=Stoppable,
             _ignore_errors=True,  # napari shows what we did not foresee; once is enough
         )
         worker.stop = self._stop

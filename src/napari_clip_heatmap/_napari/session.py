@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.bringing import Bring, Brought, bring_missing
+from napari_clip_heatmap._napari.bringing import Bring, Brought, bring_missing, downloading
 from napari_clip_heatmap._napari.kept import Kept
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Question, Refusal, Step
 from napari_clip_heatmap._napari.run import Run
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["Session"]
-
-MEGABYTE = 10**6
 
 
 class Session:
@@ -107,7 +105,7 @@ class Session:
             return
         last: Brought | None = None
         for last in self._bring(question.model, cancelled):
-            yield _downloading(question.model, last)
+            yield downloading(question.model, last)
         if cancelled():
             raise Cancelled("Cancelled before the model was loaded.")
         if last is not None:
@@ -141,13 +139,6 @@ class Session:
 
 def _bring_nothing(_name: str, _cancelled: Callable[[], bool]) -> Iterator[Brought]:
     return iter(())
-
-
-def _downloading(name: str, brought: Brought) -> Step:
-    """Tell of a download, in megabytes: Qt's bars do not count as far as bytes go."""
-    here, total = (bytes_ // MEGABYTE for bytes_ in (brought.here, brought.total))
-    so_far = f": {here} of {total} MB" if total else ""
-    return Step(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
 
 
 def _api() -> Any:

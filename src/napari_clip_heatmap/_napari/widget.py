@@ -16,6 +16,7 @@ from napari_clip_heatmap._napari import layers
 from napari_clip_heatmap._napari.activity import Activity
 from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
 from napari_clip_heatmap._napari.asking import WITH_BASELINE, layers_asked, question_of
+from napari_clip_heatmap._napari.chooser.chooser import Chooser
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
@@ -36,6 +37,7 @@ from napari_clip_heatmap.errors import ClipHeatmapError
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
     from napari_clip_heatmap._napari.live import Answered
     from napari_clip_heatmap._napari.look import Look
     from napari_clip_heatmap._napari.question import Question
@@ -47,7 +49,7 @@ __all__ = ["HeatmapWidget"]
 class HeatmapWidget(Container[Any]):
     """Ask an image layer a list of prompts; get a heatmap layer for each.
 
-    Its parts, by name: image, prompts, model, device, score, baseline, templates; preview,
+    Its parts, by name: image, model, choose, device, prompts, score, baseline, templates; preview,
     channels, view, invert, resolution, grain; where, slices, along, first, last; colormap, scale,
     fade, colour_bar; words, ranked; run, cancel, progress, show_all, hide_all, remove_all, more,
     status, notes.
@@ -58,12 +60,15 @@ class HeatmapWidget(Container[Any]):
         By default the current one.
     session : Session, optional
         What answers; by default one with the library behind it.
+    catalogue : Catalogue, optional
+        Where the chooser's models come from; by default the library's.
     """
 
     def __init__(
         self,
         viewer: napari.viewer.Viewer | None = None,
         session: Session | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         # napari hands plugins a proxy, and what is read through it are proxies too; layers are
         # compared and kept here, so they must be the viewer's own.
@@ -81,6 +86,7 @@ class HeatmapWidget(Container[Any]):
         known = Known(lambda: self._viewer, self._image, lambda: self._devices, self._look)
         super().__init__(widgets=make_parts(known), labels=False)
         self.sections = arrange(self)
+        self._chooser = Chooser(self.native, self._on_chosen, catalogue)
         self._connect()
         self._preview = Preview(self, self._viewer)
         if self._viewer is not None:
@@ -139,6 +145,7 @@ class HeatmapWidget(Container[Any]):
     def _connect(self) -> None:
         self["run"].changed.connect(self.start)
         self["cancel"].changed.connect(self.stop)
+        self["choose"].changed.connect(lambda: self._chooser.open(self["model"].value))
         self["score"].changed.connect(self._on_score)
         self["image"].changed.connect(self._on_image)
         self["slices"].changed.connect(self._on_slices)
@@ -158,6 +165,7 @@ class HeatmapWidget(Container[Any]):
         self._closed = True
         self._runner.detach()
         self._preview.close()
+        self._chooser.close()
         if self._panel is not None:
             self._panel.close()
         if self._more is not None:
@@ -244,6 +252,9 @@ class HeatmapWidget(Container[Any]):
         if self._showing is not None:
             self._showing.close()
             self._showing = None
+
+    def _on_chosen(self, name: str) -> None:
+        self["model"].value = name
 
     def _on_active(self, event: Any) -> None:
         self["image"].follow(event.value)

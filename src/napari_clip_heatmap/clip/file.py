@@ -22,7 +22,7 @@ from napari_clip_heatmap.clip.source import OPENAI, Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["load_file"]
+__all__ = ["architectures_alike", "load_file"]
 
 
 def load_file(
@@ -71,6 +71,29 @@ def load_file(
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
         normalisation=settle_normalisation(normalisation, tag_cfg, origin=str(path)),
     )
+
+
+def architectures_alike(path: Path) -> tuple[str, ...] | None:
+    """Return the architectures that a file of weights has the shapes of.
+
+    Parameters
+    ----------
+    path : Path
+        ``.safetensors``, ``.bin``, ``.pt`` or ``.pth``.
+
+    Returns
+    -------
+    tuple of str or None
+        Of open_clip's list, empty where the shapes do not tell; one of their released models is to
+        be named for `load_file`. None where the file itself says what belongs to the weights.
+
+    Raises
+    ------
+    ModelLoadError
+        The file is damaged, or holds anything but weights; nothing in it was executed.
+    """
+    weights = read_weights(path)
+    return None if is_openai(weights) and infer_config(weights) else tuple(_candidates(weights))
 
 
 def _candidates(weights: Mapping[str, Tensor]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalogue import CatalogueEntry
 
-__all__ = ["print_models"]
+__all__ = ["pixels_in_words", "print_models", "size_in_words"]
 
 TABLE_WIDTH = 120
 """Columns that a table needs."""
@@ -53,9 +53,9 @@ def _table(entries: Sequence[CatalogueEntry]) -> Table:
     for entry in entries:
         table.add_row(
             Text(entry.name),
-            _size(entry.download_bytes),
-            _pixels(entry.image_size),
-            _pixels(entry.patch_size),
+            size_in_words(entry.download_bytes),
+            pixels_in_words(entry.image_size),
+            pixels_in_words(entry.patch_size),
             "yes" if entry.here else "",
             _words(entry),
         )
@@ -66,11 +66,12 @@ def _blocks(entries: Sequence[CatalogueEntry]) -> Group:
     """Return the same one below the other, each beginning with its name."""
     blocks: list[Text | Padding] = []
     for entry in entries:
-        sizes = f"{_size(entry.download_bytes)}, {_pixels(entry.image_size)} pixels, patch "
+        size, pixels = size_in_words(entry.download_bytes), pixels_in_words(entry.image_size)
+        sizes = f"{size}, {pixels} pixels, patch {pixels_in_words(entry.patch_size)}"
         here = ", here" if entry.here else ""
         blocks += [
             Text(entry.name, style="bold", overflow="fold"),
-            Padding(Text(f"{sizes}{_pixels(entry.patch_size)}{here}"), (0, 0, 0, 2)),
+            Padding(Text(f"{sizes}{here}"), (0, 0, 0, 2)),
             Padding(_words(entry), (0, 0, 0, 2)),
         ]
     return Group(*blocks)
@@ -87,12 +88,13 @@ def _words(entry: CatalogueEntry) -> Group:
     return Group(*lines)
 
 
-def _pixels(size: tuple[int, int]) -> str:
+def pixels_in_words(size: tuple[int, int]) -> str:
+    """Return a height and width in pixels, as one number where they are the same."""
     height, width = size
     return str(height) if height == width else f"{height} x {width}"
 
 
-def _size(n_bytes: int | None) -> str:
+def size_in_words(n_bytes: int | None) -> str:
     """Return a size in decimal units, as downloads are told."""
     if n_bytes is None:
         return "?"
