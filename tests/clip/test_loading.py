@@ -123,6 +123,16 @@ class TestFolder:
         model = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
         assert model.mean == model.std == (0.5, 0.5, 0.5)
 
+    def test_a_text_tower_of_another_library_says_what_it_needs(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["text_cfg"] = {"hf_model_name": "a/none", "proj": "mlp"}
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match="transformers"):
+            load(folder)
+
     def test_what_is_not_there_is_said(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
         (folder / WEIGHTS).unlink()

@@ -28,6 +28,9 @@ __all__ = ["build_model", "fill_model", "refuse_unsupported"]
 _NO_WEIGHTS = (*OPENAI_EXTRAS, "text.transformer.embeddings.position_ids")
 """What checkpoints hold beside weights."""
 
+_RENAMED = {"proj": "hf_proj_type", "pooler_type": "hf_pooler_type"}
+"""Settings of another library's text tower, in configurations written before open_clip 2.23."""
+
 
 def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     """Return a model of that configuration, with random weights; nothing is downloaded.
@@ -45,6 +48,12 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     except (TypeError, KeyError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise ModelLoadError(
             f"{origin} does not describe a model that this open_clip can build: {error!r}."
+        ) from error
+    except OSError as error:
+        part = cfg["text_cfg"].get("hf_model_name")
+        raise ModelLoadError(
+            f"The text tower of {origin} is {part!r} of the transformers library, but its "
+            f"config.json is not here: {error} `clip-heatmap download` brings it with the model."
         ) from error
     return model
 
@@ -102,7 +111,11 @@ def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> 
 
 
 def _without_downloads(model_cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy that names things as today's open_clip does and asks for no weights."""
     cfg = deepcopy(dict(model_cfg))
+    text = cfg.get("text_cfg")
+    if isinstance(text, dict) and "hf_model_name" in text:
+        cfg["text_cfg"] = {_RENAMED.get(key, key): value for key, value in text.items()}
     for part, switch, named in (
         ("vision_cfg", "timm_model_pretrained", "timm_model_name"),
         ("text_cfg", "hf_model_pretrained", "hf_model_name"),

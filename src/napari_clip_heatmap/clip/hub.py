@@ -70,7 +70,7 @@ def bring_hub(
     repository = _repository(name)
     described = configuration(repository)
     by_hand = (described, *rest_of_hub(repository, {})[:1])
-    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand)
+    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand, complete=False)
     rest = rest_of_hub(repository, _text_cfg(config))
     bring(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
     return config.parent

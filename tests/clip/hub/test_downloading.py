@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import close_session, constants
+from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_clip_heatmap.clip import fetching
@@ -48,6 +49,16 @@ def test_a_model_of_the_hub_is_downloaded_once(
     asked = len(hub.asked)
     assert torch.equal(load(NAME).token_map(batch).tokens, model.token_map(batch).tokens)
     assert len(hub.asked) == asked, "what is here needs no network"
+
+
+def test_a_model_of_transformers_is_downloaded_too(
+    hub: Any, transformers_folder: Path, tiny_model: ClipModel
+) -> None:
+    hub.add("lab/plip", transformers_folder)
+    model = load("hf-hub:lab/plip")
+    assert model.weights_sha256 == tiny_model.weights_sha256
+    assert model.mean == (0.4, 0.5, 0.6)
+    assert hub_folder("hf-hub:lab/plip") is not None
 
 
 def test_a_tag_is_downloaded_once(hub: Any, listed: str, tiny_model: ClipModel) -> None:
@@ -102,6 +113,23 @@ def test_a_newer_version_is_brought(
     bring_hub(NAME)
     assert load(NAME).mean == (0.3,) * 3
     assert [name for name, _ in hub.gets()].count(WEIGHTS) == 1, "the same weights are not"
+
+
+def test_half_a_newer_version_takes_nothing_away(
+    hub: Any, make_folder: Callable[[], Path], make_clip: Callable[..., Any]
+) -> None:
+    before = load(NAME).weights_sha256
+    folder = make_folder()
+    save_file(make_clip(seed=9).state_dict(), folder / WEIGHTS)
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config, indent=1))
+    hub.add("someone/tiny", folder)
+    hub.commit = "e" * 40
+    with pytest.raises(Cancelled):
+        bring_hub(NAME, cancelled=lambda: hub.gets()[-1][0] == WEIGHTS and len(hub.gets()) > 2)
+    assert load(NAME).weights_sha256 == before
+    bring_hub(NAME)
+    assert load(NAME).weights_sha256 != before
 
 
 def test_cancel_and_resume(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
