@@ -172,11 +172,13 @@ def test_brought_by_hand_it_loads(
     hub.status = 503
     by_hand = tmp_path / "by-hand"
     (by_hand / listed).mkdir(parents=True)
+    with pytest.raises(ModelLoadError, match="HTTP 503"):
+        load(listed)
     (by_hand / listed / WEIGHTS).write_bytes((tiny_folder / WEIGHTS).read_bytes())
     (by_hand / "hf-hub" / "someone").mkdir(parents=True)
     (by_hand / "hf-hub" / "someone" / "tiny").symlink_to(tiny_folder)
     assert load(listed).weights_sha256 == load(NAME).weights_sha256 == tiny_model.weights_sha256
-    assert not hub.asked
+    assert len(hub.gets()) == 1, "an empty folder is none"
 
 
 def test_no_network(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +224,15 @@ def test_what_is_not_there(hub: Any, name: str, message: str) -> None:
     hub.files["someone/bare", CONFIG] = hub.files["someone/tiny", CONFIG]
     with pytest.raises(ModelLoadError, match=message):
         load(name)
+
+
+@pytest.mark.parametrize("odd", ["../../x", 5, ["a/b"]])
+def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
+    config = json.loads(hub.files["someone/tiny", CONFIG])
+    config["model_cfg"]["text_cfg"]["hf_model_name"] = odd
+    hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
+    with pytest.raises(ModelLoadError, match="no name on the hub"):
+        load(NAME)
 
 
 def test_another_hash(hub: Any, listed: str) -> None:
