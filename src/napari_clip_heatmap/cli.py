@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.batch import Done, Request
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
 INTERRUPTED = 130
+MEGABYTE, GIGABYTE = 10**6, 10**9
 
 
 class OneLineErrors(TyperGroup):
@@ -66,6 +68,10 @@ Preprocess = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -91,6 +97,7 @@ def run(
     ] = None,
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     score: Annotated[
         Literal["relative", "absolute", "contrast", "softmax"],
         typer.Option(
@@ -113,6 +120,7 @@ def run(
     ] = "auto",
     preprocess: Preprocess = None,
     overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
     from napari_clip_heatmap.files.batch import Request, claim_folder
@@ -124,6 +132,7 @@ def run(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
         templates=sentences,
@@ -134,7 +143,7 @@ def run(
         if not path.is_file():
             raise typer.BadParameter(f"there is no image file '{path}'")
     claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
-    for done in _execute(request):
+    for done in _execute(request, _cache() if cache else None):
         typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
 
 
@@ -165,6 +174,7 @@ def demo(
 def evaluate(
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
     ] = None,
@@ -181,7 +191,7 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device, preprocess=preprocess)
+    loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
@@ -220,14 +230,79 @@ def download(
     typer.echo(f"{model} is on this machine: {path}")
 
 
-def _execute(request: Request) -> Iterator[Done]:
+@app.command("cache")
+def manage_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
+    limit: Annotated[
+        float | None, typer.Option(min=0, help="Gigabytes it may take from now on; 0: no cache.")
+    ] = None,
+) -> None:
+    """Show where encodings are kept, how many, and what they take; empty that, or limit it."""
+    kept = _cache()
+    if limit is not None:
+        kept.limit = round(limit * GIGABYTE)
+    if clear:
+        typer.echo(f"Removed {kept.clear() / MEGABYTE:.1f} MB")
+    typer.echo(f"Folder:  {kept.folder}")
+    typer.echo(f"Entries: {len(kept)}")
+    typer.echo(f"Size:    {kept.size / MEGABYTE:.1f} MB of {kept.limit / MEGABYTE:.0f} MB")
+
+
+@app.command()
+def honesty(
+    model: Model = "demo",
+    device: Device = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the report and its picture.")] = Path(
+        "clip-heatmap-honesty"
+    ),
+    scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 60,
+    seed: Annotated[int, typer.Option(help="Which scenes and gibberish are drawn.")] = 9_000_000,
+    gibberish: Annotated[int, typer.Option(min=1, help="Prompts of each kind of gibberish.")] = 60,
+) -> None:
+    """Measure whether gibberish is flagged, and words for what is there are not."""
+    if data is not None and not data.is_dir():
+        raise typer.BadParameter(f"there is no folder '{data}'")
+    from napari_clip_heatmap.api import load_model
+    from napari_clip_heatmap.evaluation.honesty import measure_honesty
+    from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
+    from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
+    from napari_clip_heatmap.files.pictures import write_picture
+
+    loaded = load_model(model, device=device)
+    with _progress("Judging") as advance:
+        judged = measure_honesty(
+            loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
+        )
+    report = HonestyReport(loaded.describe(), judged)
+    output.mkdir(parents=True, exist_ok=True)
+    report.write(output)
+    write_picture(output / "honesty.png", draw_distribution(judged))
+    typer.echo(str(report))
+    typer.echo(f"Report and picture: {output.resolve()}")
+
+
+def _cache() -> EncodingCache:
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+
+    return EncodingCache()
+
+
+def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device, preprocess=request.preprocess)
-        yield from write_heatmaps(loaded, request, advance)
+        loaded = load_model(
+            request.model,
+            device=request.device,
+            precision=request.precision,
+            preprocess=request.preprocess,
+        )
+        yield from write_heatmaps(loaded, request, advance, cache)
 
 
 def _asked(

@@ -41,7 +41,7 @@ HEADLINE = "text-align: left; border: none; background: transparent; padding: 2p
 
 FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
-ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
+ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all", "more"))
 TEXTS = ("status", "notes", "grain", "ranked")
 SHRINKING = (
     *FORM,

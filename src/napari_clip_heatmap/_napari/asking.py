@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.channels import channels_of
 from napari_clip_heatmap._napari.choices import VIEWPORT, WHOLE
+from napari_clip_heatmap._napari.origin import origin_of
 from napari_clip_heatmap._napari.outlines import image_shape, viewport
 from napari_clip_heatmap._napari.places import region_inside, region_of_rectangle
 from napari_clip_heatmap._napari.question import PlaneAsked, Question
@@ -65,6 +66,7 @@ def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
         region=region,
         focus=centre_of_view(image, viewer),
         channel_names=tuple(layer.name for layer in layers),
+        origins=tuple(origin_of(layer) for layer in layers),
         region_record=told,
     )
 

@@ -16,14 +16,15 @@ from napari_clip_heatmap._napari.look import Look
 from napari_clip_heatmap._napari.pointer import Place, Pointer
 from napari_clip_heatmap._napari.ranking import Ranked, on_click, ranked_at, words_in
 from napari_clip_heatmap._napari.row_layers import RowLayers
-from napari_clip_heatmap._napari.rows import Figures
 from napari_clip_heatmap._napari.showing import Showing
+from napari_clip_heatmap._napari.worth import Worth, figures_of
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
     from napari.components import ViewerModel
 
     from napari_clip_heatmap._napari.question import Answer, Question
+    from napari_clip_heatmap.pipeline.honesty import Honesty
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
 
 __all__ = ["Panel", "look_of"]
@@ -54,6 +55,8 @@ class Panel:
         Tells whether a run is at work; then the layers are its own.
     shown : callable(Answered)
         Told when a new answer is on screen.
+    judged : callable(Answered, Honesty)
+        Told what its maps are worth.
     say : callable(str)
         Tells the user.
     """
@@ -64,13 +67,15 @@ class Panel:
         viewer: ViewerModel,
         busy: Callable[[], bool],
         shown: Callable[[Answered], None],
+        judged: Callable[[Answered, Honesty], None],
         say: Callable[[str], None],
     ) -> None:
         self._parts, self._viewer, self._busy = parts, viewer, busy
-        self._shown, self._say = shown, say
+        self._shown, self._judged, self._say = shown, judged, say
         self._model = parts["prompts"].model
         self._showing: Showing | None = None
         self._live = Live(self._asked, self._on_found, self._on_refused)
+        self._worth = Worth(self._on_judged, say)
         self._rank = Latest(self._on_ranked, say, patience=0)
         self.rows = RowLayers(viewer, self._model, self._live.wish)
         self._pointer = Pointer(viewer, self._model, self._answered)
@@ -78,11 +83,12 @@ class Panel:
         viewer.mouse_drag_callbacks.append(self._watch)
         self._connect()
 
-    def begin(self) -> None:
+    def begin(self, question: Question) -> None:
         """Leave the layers to a run."""
-        if self._showing is not None:
-            self._showing.close()
-            self._showing = None
+        last = self._live.last
+        if last is not None and last.question.model != question.model:
+            self._live.last = None  # what it holds of the other model is to be freed
+        self._stop_showing()
         self.rows.absent.clear()
 
     def keep(self, image: Image, question: Question, answer: Answer) -> None:
@@ -92,11 +98,21 @@ class Panel:
         if self._asked(answered) is not None:  # edited meanwhile
             self._live.wish()
 
+    def last(self) -> Answered | None:
+        """Return what was answered last."""
+        return self._live.last
+
+    def show(self, answered: Answered) -> None:
+        """Show an answer that no run gave; the prompts are answered from it from now on."""
+        self._live.last = answered
+        self._on_found(answered)
+
     def close(self) -> None:
         """Let go of the viewer."""
-        self.begin()
+        self._stop_showing()
         self._live.close()
         self._rank.close()
+        self._worth.close()
         self.rows.close()
         self._pointer.close()
         self._viewer.mouse_drag_callbacks.remove(self._watch)
@@ -131,7 +147,7 @@ class Panel:
     def _on_words(self) -> None:
         last = self._live.last
         if last is not None and not self._parts["prompts"].rows and not self._busy():
-            self.begin()
+            self._stop_showing()
             layers.remove_all(self._viewer, last.image)
         else:
             self._live.wish()
@@ -139,8 +155,7 @@ class Panel:
     def _on_found(self, answered: Answered) -> None:
         if self._busy():
             return
-        if self._showing is not None:
-            self._showing.close()
+        self._stop_showing()
         self._showing = Showing(
             self._viewer,
             answered.image,
@@ -150,6 +165,11 @@ class Panel:
             self.rows.absent,
         )
         self._showing.update(answered.answer)
+
+    def _stop_showing(self) -> None:
+        if self._showing is not None:
+            self._showing.close()
+            self._showing = None
 
     def _on_shown(self, answered: Answered, _answer: Answer) -> None:
         self._showing = None
@@ -164,35 +184,32 @@ class Panel:
         """Show in the table what is known of the maps."""
         self._on_look(restyle=False)
         self.rows.refresh()
-        answer = answered.answer
-        low, high = float(answer.similarity.min()), float(answer.similarity.max())
-        spread = high - low or 1.0
-        self._model.set_figures(
-            {
-                key: Figures(similarity=value, share=(value - low) / spread)
-                for key, value in zip(answer.keys, answer.similarity.tolist(), strict=True)
-            }
-        )
+        self._model.set_figures(figures_of(answered))
+        self._worth.wish(answered)
+
+    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+        if answered is self._live.last:
+            self._model.set_figures(figures_of(answered, honesty))
+            self._judged(answered, honesty)
 
     def _on_look(self, *_: object, restyle: bool = True) -> None:
         """Give the layers the colours and the scale that the controls say."""
-        look, last = look_of(self._parts), self._live.last
-        ours = self.rows.layers()
-        shared = look.scale == "shared"
+        self._parts["prompts"].view.viewport().update()
+        look, last, ours = look_of(self._parts), self._live.last, self.rows.layers()
+        if not ours:
+            return
         self._viewer.layers.unlink_layers(ours.values(), LINKED)
         if last is not None:
-            answer = last.answer
-            limits = look.limits(answer.limits, answer.keys)
-            for key, each in zip(answer.keys, limits, strict=True):
+            limits = look.limits(last.answer.limits, last.answer.keys)
+            for key, each in zip(last.answer.keys, limits, strict=True):
                 if key in ours:
                     layers.set_limits(ours[key], each)
         for key, layer in ours.items():
             if restyle:
                 layer.colormap = look.colormap(key)
             layers.set_colour_bar(layer, visible=self._parts["colour_bar"].value)
-        if shared and len(ours) > 1:
+        if look.scale == "shared" and len(ours) > 1:
             self._viewer.layers.link_layers(ours.values(), LINKED)
-        self._parts["prompts"].view.viewport().update()
 
     def _on_loaded(self, chosen: PromptSet) -> None:
         told = chosen.templates

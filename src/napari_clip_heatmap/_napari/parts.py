@@ -272,6 +272,12 @@ def _results() -> list[Widget]:
             text="Remove all",
             tooltip="Remove all heatmap layers; layers of yours stay.",
         ),
+        PushButton(
+            name="more",
+            text="More",
+            tooltip="Copy a layer as a Python script or as a methods text; save, open and clear "
+            "encodings.",
+        ),
         Label(name="status", tooltip="What the last run did."),
         Label(name="notes", tooltip="How these heatmaps are to be read."),
     ]

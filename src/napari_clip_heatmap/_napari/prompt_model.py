@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
-from qtpy.QtGui import QUndoCommand, QUndoStack
+from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
 from napari_clip_heatmap._napari.rows import Figures, Row, lines_of
+from napari_clip_heatmap.pipeline.checks import Verdict
 
 __all__ = ["BAR", "Column", "PromptModel"]
 
@@ -64,6 +65,13 @@ HEADS: Mapping[Column, tuple[str, str]] = {
 }
 
 SOLO_SIGN = "S"
+
+WORDS = {
+    Verdict.CLEAR: ("clear", "#3fa34d"),
+    Verdict.WEAK: ("weak", "#c98a1b"),
+    Verdict.HARDLY: ("hardly", "#d9534f"),
+}
+"""A verdict in a word, and in a colour that is read on dark and on light."""
 
 
 class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
@@ -204,6 +212,9 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             figures = self._figures.get(row.key)
             told = figures.advice if figures and column == Column.WORTH else ""
             return told or HEADS[column][1]
+        if role == Qt.ItemDataRole.ForegroundRole and column == Column.WORTH:
+            verdict = self._figures.get(row.key, Figures()).verdict
+            return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.prompt}: {column.name.lower()} {self._text(row, column)}"
         return None
@@ -280,8 +291,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             return f"{100 * here:.0f} %"
         if figures is None:
             return ""
-        if column == Column.WORTH:
-            return figures.verdict
+        if column == Column.WORTH and figures.verdict is not None:
+            return WORDS[figures.verdict][0]
         if column == Column.SIMILARITY and figures.similarity is not None:
             return f"{figures.similarity:.3f}"
         return ""

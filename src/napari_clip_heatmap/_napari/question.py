@@ -73,6 +73,8 @@ class Question:
         Where to begin, in image pixels.
     channel_names : tuple of str
         Of the layers looked at together, the image first.
+    origins : tuple of mapping
+        Of the same layers: where they come from; see `origin_of`.
     region_record : object
         The region in words or numbers that JSON has.
     """
@@ -92,6 +94,7 @@ class Question:
     region: Region | None = None
     focus: tuple[float, float] | None = None
     channel_names: tuple[str, ...] = ()
+    origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
 
     @property
@@ -134,6 +137,8 @@ class Answer:
     complete : bool
     reason : str
         Why it will not become complete; empty where it is, or still may.
+    news : tuple of str
+        What a device could not do as asked.
     """
 
     picture: Picture
@@ -147,6 +152,12 @@ class Answer:
     seconds: float
     complete: bool
     reason: str = ""
+    news: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on how the maps are to be read, and on what the device could not do."""
+        return (*self.scoring.notes, *self.news)
 
     @property
     def planes(self) -> tuple[Index, ...]:

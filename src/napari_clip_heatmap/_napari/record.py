@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,17 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         "baseline": list(scoring.baseline),
         "templates": list(scoring.templates),
         "unit": scoring.unit,
-        "notes": list(scoring.notes),
+        "notes": list(answer.notes),
         "model": model,
+        "weights_sha256": model.get("weights_sha256"),
         "device": model.get("device"),
+        "precision": model.get("precision"),
+        "versions": {**model.get("versions", {}), **_versions()},
         "tiling": tiling,
         "downsample": tiling.get("downsample"),
         "view": question.view_record,
         "channels": list(question.channel_names),
+        "origins": _origins(question),
         "region": question.region_record,
         "source": source,
         "source_id": source_id,
@@ -64,4 +69,21 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         for prompt, key, recipe, similarity in zip(
             scoring.prompts, answer.keys, scoring.recipes, answer.similarity, strict=True
         )
+    ]
+
+
+def _versions() -> dict[str, str]:
+    """Return what else took part, beside what the model ran in."""
+    return {"napari": version("napari"), "python": platform.python_version()}
+
+
+def _origins(question: Question) -> list[dict[str, Any]]:
+    """Return where each channel comes from, and how it was shown."""
+    return [
+        {
+            **origin,
+            "limits": channel.limits and [float(limit) for limit in channel.limits],
+            "gamma": float(channel.gamma),
+        }
+        for origin, channel in zip(question.origins, question.planes[0].channels, strict=False)
     ]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from napari_clip_heatmap.pipeline.checks import Verdict
+
 __all__ = ["Figures", "Row", "lines_of", "rows_of"]
 
 
@@ -38,13 +40,15 @@ class Figures:
         Cosine of the whole of what was looked at.
     share : float
         Where that lies between the lowest and the highest in the table, 0..1.
-    verdict, advice : str
-        What the map is worth, in a word, and in sentences with figures.
+    verdict : Verdict, optional
+        What the map is worth.
+    advice : str
+        The same in sentences, with figures.
     """
 
     similarity: float | None = None
     share: float = 0.0
-    verdict: str = ""
+    verdict: Verdict | None = None
     advice: str = ""
 
 

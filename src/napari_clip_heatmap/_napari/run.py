@@ -39,7 +39,7 @@ class Run:
         What was encoded before; filled on.
     cancelled : callable() -> bool
     encode : callable, optional
-        Stands in for `encode_progressively`.
+        Stands in for `encode_progressively`, such as `encode_cached` with a cache.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class Run:
             self._tiles += record.done - (record.done if before is None else before)
             before = record.done
             last = record.done == record.total
-            if record.stage == "start" and resume is None:
+            if not record.done and record.encoding.coarse is None:
                 yield self._step(number, record)
                 continue
             whole = record.stage != "fine" or last

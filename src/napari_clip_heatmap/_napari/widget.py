@@ -19,12 +19,14 @@ from napari_clip_heatmap._napari.asking import WITH_BASELINE, layers_asked, ques
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.more import More
 from napari_clip_heatmap._napari.panel import Panel, look_of
 from napari_clip_heatmap._napari.parts import Known, make_parts
 from napari_clip_heatmap._napari.preview import Preview
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
 from napari_clip_heatmap._napari.runner import Listener, Runner
 from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.showing import Showing
 from napari_clip_heatmap._napari.slices import axis_choices
 from napari_clip_heatmap._napari.summary import summary, time_left
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.live import Answered
     from napari_clip_heatmap._napari.look import Look
     from napari_clip_heatmap._napari.question import Question
+    from napari_clip_heatmap.pipeline.honesty import Honesty
 
 __all__ = ["HeatmapWidget"]
 
@@ -46,8 +49,8 @@ class HeatmapWidget(Container[Any]):
 
     Its parts, by name: image, prompts, model, device, score, baseline, templates; preview,
     channels, view, invert, resolution, grain; where, slices, along, first, last; colormap, scale,
-    fade, colour_bar; words, ranked; run, cancel, progress, show_all, hide_all, remove_all, status,
-    notes.
+    fade, colour_bar; words, ranked; run, cancel, progress, show_all, hide_all, remove_all, more,
+    status, notes.
 
     Parameters
     ----------
@@ -68,6 +71,7 @@ class HeatmapWidget(Container[Any]):
         self._runner = Runner(session or Session())
         self._showing: Showing | None = None
         self._panel: Panel | None = None
+        self._more: More | None = None
         self._watch: Watch | None = None
         self._lost = ""
         self._quiet = ExitStack()  # what holds from the start of a run to its last repaint
@@ -81,12 +85,20 @@ class HeatmapWidget(Container[Any]):
         self._preview = Preview(self, self._viewer)
         if self._viewer is not None:
             self._panel = Panel(
-                self, self._viewer, lambda: self._busy, self._on_followed, self._say
+                self,
+                self._viewer,
+                lambda: self._busy,
+                self._on_followed,
+                self._on_judged,
+                self._say,
             )
+            panel, cache = self._panel, self._runner.cache
+            self._more = More(self, self._viewer, cache, panel.last, panel.show, self._say)
         for section in self.sections.values():
             section.toggled.connect(self._preview.update)
         self._list_devices()
         self._set_running(False)
+        keep(self)
         self._on_image()
         self._on_score()
 
@@ -106,7 +118,7 @@ class HeatmapWidget(Container[Any]):
         self._say("Starting")
         self._lost = ""
         if self._panel is not None:
-            self._panel.begin()
+            self._panel.begin(question)
         shown = partial(self._on_shown, asked[0], question)
         self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
         self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
@@ -148,6 +160,8 @@ class HeatmapWidget(Container[Any]):
         self._preview.close()
         if self._panel is not None:
             self._panel.close()
+        if self._more is not None:
+            self._more.close()
         self._let_go()
         if self._viewer is not None:
             self._viewer.layers.selection.events.active.disconnect(self._on_active)
@@ -186,7 +200,7 @@ class HeatmapWidget(Container[Any]):
         elif reason:
             told = f"Stopped: {reason}. Done, and kept: {told}"
             show_error(reason)
-        self._say(told, answer.scoring.notes)
+        self._say(told, answer.notes)
         self._showing = None
         self._on_end(None)
         if self._panel is not None and image in self._viewer.layers:
@@ -196,7 +210,12 @@ class HeatmapWidget(Container[Any]):
         """Say that the maps have followed the prompts."""
         image, answer = answered.image, answered.answer
         told = summary(answer, image.scale[-2:], image.units[-2:])
-        self._say(told, answer.scoring.notes)
+        self._say(told, answer.notes)
+
+    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+        """Say what holds for all maps together; what holds for one is in its row."""
+        notes = dict.fromkeys((*answered.answer.notes, *honesty.notes))
+        self["notes"].value = "\n".join(notes)
 
     def _on_refusal(self, refusal: Refusal) -> None:
         reason = self._lost or refusal.message
