@@ -43,6 +43,7 @@ def load_model(
     device: str | torch.device = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
+    outlier_factor: float | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
@@ -63,6 +64,10 @@ def load_model(
         Height and width of what the model looks at in one pass, in whole patches; by default as it
         was trained. Position embeddings are interpolated: a larger size gives more patches of
         context, a finer lattice for the same view.
+    outlier_factor : float, optional
+        Leave tokens out of the maps whose norm before the last layer is over so many times the
+        median of their image: large transformers keep something about the whole image there. Their
+        neighbours' mean takes the place. `decompose` still has them.
 
     Raises
     ------
@@ -93,7 +98,14 @@ def load_model(
     text = TextEncoder(
         text_tower(module), make_tokenizer, d_embed=tower.d_embed, vocabulary=source.vocabulary
     )
-    return ClipModel(module, tower, text, name=source.name, normalisation=source.normalisation)
+    return ClipModel(
+        module,
+        tower,
+        text,
+        name=source.name,
+        normalisation=source.normalisation,
+        outlier_factor=outlier_factor,
+    )
 
 
 def _named(name: str) -> Source:

@@ -17,6 +17,7 @@ from napari_clip_heatmap.clip.source import Normalisation
 from napari_clip_heatmap.clip.text import TextEncoder
 from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
+from napari_clip_heatmap.core.outliers import require_factor
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
 from napari_clip_heatmap.core.tower import Tower
@@ -39,6 +40,8 @@ class ClipModel:
     text : TextEncoder
     name : str
     normalisation : Normalisation
+    outlier_factor : float, optional
+        Leaves register-like tokens out of the maps; see `load_model`.
     """
 
     def __init__(
@@ -49,10 +52,13 @@ class ClipModel:
         *,
         name: str,
         normalisation: Normalisation,
+        outlier_factor: float | None = None,
     ) -> None:
+        require_factor(outlier_factor)
         self._module: Any = module
         self._tower = tower
         self._folds: dict[Convention, Fold] = {}
+        self.outlier_factor = outlier_factor
         self.text = text
         self.name = name
         self.mean, self.std = normalisation.mean, normalisation.std
@@ -128,7 +134,7 @@ class ClipModel:
         """
         with torch.no_grad():
             folded = self._fold(parse_convention(convention))
-            return token_map(self._tower, self._checked(batch), folded)
+            return self._map(batch, folded)
 
     def fold_prompts(
         self,
@@ -159,7 +165,7 @@ class ClipModel:
             ``tokens`` (b, grid_y, grid_x, prompt), cosine.
         """
         with torch.no_grad():
-            return token_map(self._tower, self._checked(batch), folded)
+            return self._map(batch, folded)
 
     def decompose(
         self,
@@ -212,11 +218,17 @@ class ClipModel:
             "patch_size": list(self.patch_size),
             "mean": list(self.mean),
             "std": list(self.std),
+            "outlier_factor": self.outlier_factor,
             "versions": {
                 name: version(name)
                 for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
             },
         }
+
+    def _map(self, batch: Tensor, folded: Fold) -> TokenMap:
+        return token_map(
+            self._tower, self._checked(batch), folded, outlier_factor=self.outlier_factor
+        )
 
     def _fold(self, convention: Convention) -> Fold:
         if convention not in self._folds:
