@@ -29,6 +29,8 @@ PROMPTS = ("nuclei", "filaments", "mitochondria", "vesicles", "debris")
 class KnownText:
     """Stands for the text tower, whose work is not measured here."""
 
+    logit_scale = 100.0
+
     def __init__(self, d_embed: int) -> None:
         drawn = torch.randn(len(PROMPTS), d_embed, generator=torch.Generator().manual_seed(0))
         self.directions = torch.nn.functional.normalize(drawn, dim=-1)

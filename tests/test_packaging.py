@@ -77,7 +77,8 @@ def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path
     assert Path(str(found["package"])).is_relative_to(tmp_path)
     assert found["widgets"] == ["CLIP Heatmap"]
     assert found["samples"] == ["drawn_scene", "stained_tissue"]
-    assert (tmp_path / "napari_clip_heatmap" / "py.typed").is_file()
+    for name in ("py.typed", "prompting/sets/organelles.yaml"):
+        assert (tmp_path / "napari_clip_heatmap" / name).is_file(), name
     assert built[kind].stat().st_size <= 15 * MEGABYTE
 
 

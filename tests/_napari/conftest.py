@@ -33,6 +33,8 @@ COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 class ColourText:
     """Each prompt has a direction of its own: red, green, blue, and others by their length."""
 
+    logit_scale = 10.0
+
     def encode(self, prompts):
         rows = [COLOURS.get(p, (1, len(p), len(p) ** 2)) for p in prompts]
         return torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float32), dim=-1)
@@ -50,6 +52,7 @@ class ColourModel:
     name = "colours"
     device = torch.device("cpu")
     image_size, patch_size, d_embed = (32, 32), (8, 8), 3
+    notices, room = (), None
 
     def __init__(self):
         self.text = ColourText()

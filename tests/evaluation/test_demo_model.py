@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 FLOORS = {"nuclei": 0.85, "red blood cells": 0.8, "white blood cells": 0.75, "membranes": 0.75}
 
 
-@pytest.fixture(scope="module")
-def demo() -> ClipModel:
-    """Return the bundled model."""
-    return nch.load_model("demo", device="cpu")
-
-
 @pytest.mark.parametrize("name", FLOORS)
 def test_a_map_lies_on_its_class(demo: ClipModel, name: str) -> None:
     found = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import pytest
 
@@ -33,22 +32,6 @@ def test_scores_leave_out_what_was_not_measured() -> None:
     assert scores.mean("a") == pytest.approx(0.7)
     assert scores.worst_mean() == pytest.approx(0.7)
     assert np.isnan(Scores.collect({}).median_of_means())
-
-
-@pytest.fixture
-def real_data(tmp_path: Path) -> Path:
-    """One labelled image and one smear with boxes, laid out as the evaluation expects them."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "nuclei").mkdir()
-    (tmp_path / "blood").mkdir()
-    labels = np.zeros((40, 50), np.uint16)
-    labels[10:20, 10:30] = 7
-    iio.imwrite(tmp_path / "nuclei" / "stained_1.png", rng.integers(0, 255, (40, 50, 3), np.uint8))
-    iio.imwrite(tmp_path / "nuclei" / "stained_1_labels.png", labels)
-    iio.imwrite(tmp_path / "blood" / "a.png", rng.integers(0, 255, (40, 50, 3), np.uint8))
-    boxes = {"a.png": [{"name": "RBC", "box": [-3, 5, 20, 25]}]}
-    (tmp_path / "blood" / "boxes.json").write_text(json.dumps(boxes))
-    return tmp_path
 
 
 def test_the_report_goes_to_disk_with_pictures(tiny_model, real_data: Path, tmp_path: Path) -> None:

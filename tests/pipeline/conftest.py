@@ -11,6 +11,7 @@ import torch
 class FakeText:
     """Gives fixed directions: red, green, blue; any other words a direction drawn from them."""
 
+    logit_scale = 20.0
     known = {"red": 0, "green": 1, "blue": 2}  # noqa: RUF012
 
     def encode(self, prompts):
@@ -36,6 +37,7 @@ class FakeModel:
     name = "fake"
     device = torch.device("cpu")
     d_embed = 4
+    notices, room = (), None
 
     def __init__(self, image_size=(32, 32), patch_size=(4, 4)):
         self.image_size = image_size

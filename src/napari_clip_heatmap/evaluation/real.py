@@ -24,7 +24,14 @@ from napari_clip_heatmap.scenes import CLASSES
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["BLOOD_NAMES", "count_real", "evaluate_blood", "evaluate_nuclei", "label_pairs"]
+__all__ = [
+    "BLOOD_NAMES",
+    "blood_names",
+    "count_real",
+    "evaluate_blood",
+    "evaluate_nuclei",
+    "label_pairs",
+]
 
 BLOOD_NAMES = {"RBC": "red blood cells", "WBC": "white blood cells", "Platelets": "platelets"}
 """Name in ``boxes.json`` -> prompt."""
@@ -34,6 +41,14 @@ def label_pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Return the images of ``folder`` that have labels, each with its labels, sorted."""
     labels = sorted(folder.glob("*_labels.png"))
     return [(path.with_name(path.name.replace("_labels", "")), path) for path in labels]
+
+
+def blood_names(folder: Path) -> dict[str, frozenset[str]]:
+    """Return the classes of which each smear of ``folder`` has boxes, by file name."""
+    return {
+        file: frozenset(BLOOD_NAMES[str(box["name"])] for box in boxes)
+        for file, boxes in _boxes(folder).items()
+    }
 
 
 def count_real(data: Path) -> int:

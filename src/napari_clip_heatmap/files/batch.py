@@ -18,6 +18,7 @@ from napari_clip_heatmap.files.record import (
     sha256_of,
     write_record,
 )
+from napari_clip_heatmap.prompting.templates import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
     from napari_clip_heatmap.pipeline.scores import Score
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -45,14 +47,18 @@ class Request:
         The user's words, each once.
     output : Path
         The folder for the results.
-    model, device : str
+    model, device, precision : str
         As the user named them.
     score : str
-        "relative", "absolute" or "contrast".
+        "relative", "absolute", "contrast" or "softmax".
     baseline : tuple of str
-        The prompts that "contrast" takes off.
+        The prompts that "contrast" takes off, or "softmax" lets compete.
+    templates : tuple of str
+        Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    preprocess : str or None
+        What pixels are brought to, where the model's own files do not say.
     """
 
     images: tuple[Path, ...]
@@ -60,9 +66,12 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
+    templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
+    preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Tell the request in values that JSON has, with absolute paths."""
@@ -144,6 +153,7 @@ def write_heatmaps(
     model: ClipModel,
     request: Request,
     progress: Callable[[int, int], None] | None = None,
+    cache: EncodingCache | None = None,
 ) -> Iterator[Done]:
     """Encode each image, score the prompts, and write a TIFF and an overlay for each.
 
@@ -155,6 +165,8 @@ def write_heatmaps(
         What to do; its folder exists (see `claim_folder`).
     progress : callable(done_tiles, all_tiles), optional
         Called while an image is encoded.
+    cache : EncodingCache, optional
+        As `encode` takes it.
 
     Yields
     ------
@@ -175,16 +187,21 @@ def write_heatmaps(
     from napari_clip_heatmap.pipeline.scores import plan_scoring
 
     # A mistake in the words is told before the first image costs its time.
-    plan_scoring(model.text, request.prompts, request.score, request.baseline)
+    plan_scoring(model.text, request.prompts, request.score, request.baseline, request.templates)
     record = new_record(request.settings(), model.describe())
     for source, names in request.names().items():
         image = read_image(source)
         try:
-            encoding = encode(model, image, downsample=request.downsample, progress=progress)
+            encoding = encode(
+                model, image, downsample=request.downsample, progress=progress, cache=cache
+            )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
         maps = encoding.heatmaps(
-            list(request.prompts), score=request.score, baseline=request.baseline
+            list(request.prompts),
+            score=request.score,
+            baseline=request.baseline,
+            templates=request.templates,
         )
         overlays = _overlays(image, maps)
         try:
@@ -240,7 +257,7 @@ def _write_images(
             folder / _heatmap(name),
             np.asarray(values, np.float32),
             photometric="minisblack",
-            metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": "cosine"},
+            metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": maps.unit},
         )
         write_picture(folder / _overlay(name), picture)
 
@@ -262,13 +279,14 @@ def _entry(
         "results": [
             {
                 "prompt": prompt,
+                "recipe": recipe,
                 "heatmap": _heatmap(name),
                 "overlay": _overlay(name),
                 "similarity": float(similarity),
                 "range": [float(np.nanmin(values)), float(np.nanmax(values))],
             }
-            for name, prompt, similarity, values in zip(
-                names, maps.prompts, maps.similarity, maps.values, strict=True
+            for name, prompt, recipe, similarity, values in zip(
+                names, maps.prompts, maps.recipes, maps.similarity, maps.values, strict=True
             )
         ],
     }

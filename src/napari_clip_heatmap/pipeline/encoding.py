@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.board import Board, read_only
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
 from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
-from napari_clip_heatmap.pipeline.scores import Score, plan_scoring
+from napari_clip_heatmap.pipeline.scores import Score, Scoring, plan_scoring
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -52,6 +53,8 @@ class Encoding:
         The model's text tower.
     coarse : Coarse, optional
         What stands in for tiles that are not done.
+    notices : tuple of str
+        What the model's device could not do as asked.
     """
 
     board: Board
@@ -63,6 +66,7 @@ class Encoding:
     model: Mapping[str, object]
     text: TextEncoder
     coarse: Coarse | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def lattice(self) -> Lattice:
@@ -154,6 +158,26 @@ class Encoding:
             values[:, ~self._touched[y, x]] = np.nan
         return values
 
+    def scored(
+        self, scoring: Scoring, cells: tuple[slice, slice] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the maps of a scoring on the lattice, as far as they are known.
+
+        Parameters
+        ----------
+        scoring : Scoring
+            From `plan_scoring`.
+        cells : (slice, slice), optional
+            A rectangle of cells (y, x); by default all.
+
+        Returns
+        -------
+        float32 (prompt, y, x)
+            NaN outside the region, and where nothing is known.
+        """
+        n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
+        return scoring.finish(self.lattice_values(scoring.directions, cells), n_patches)
+
     @cached_property
     def _touched(self) -> NDArray[np.bool_]:
         return self.region.cells(self.lattice)
@@ -164,19 +188,28 @@ class Encoding:
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
+        templates: str | Iterable[str] = "plain",
     ) -> Heatmaps:
         """Answer prompts: one product with the token map, interpolated to image pixels.
 
         Parameters
         ----------
         prompts : iterable of str
-            Spaces around a prompt and repeated prompts count for nothing.
-        score : {"relative", "absolute", "contrast"}
+            Spaces around a prompt and repeated prompts count for nothing. "nuclei | cell nuclei"
+            are names for one thing; "nuclei - background" is what is found beyond the background,
+            whatever the score.
+        score : {"relative", "absolute", "contrast", "softmax"}
             "absolute": each prompt's own share of the cosine. "relative": minus the mean over all
             the prompts, so the maps sum to zero over prompts; with one prompt, minus the mean over
-            a built-in neutral set. "contrast": minus the mean over `baseline`.
+            a built-in neutral set. "contrast": minus the mean over `baseline`. "softmax": the
+            probability of each prompt, by the model's own logit scale, if the whole tile were like
+            the patch; with one prompt, against the neutral set.
         baseline : iterable of str
-            For "contrast" only.
+            For "contrast", and for "softmax", where they compete but get no map.
+        templates : str or iterable of str
+            Sentences that names are put into, averaged in embedding space: the name of a set
+            ("plain", "photo", "fluorescence", "brightfield", "histology", "electron microscopy")
+            or one's own, such as "a photo of {}".
 
         Returns
         -------
@@ -185,10 +218,10 @@ class Encoding:
         Raises
         ------
         PromptError
-            There is no prompt, one is blank, the score is unknown, or the baseline does not belong
-            to the score.
+            There is no prompt, one cannot be read, the score or the templates are unknown, or the
+            baseline does not belong to the score.
         """
-        answer = self.lazy_heatmaps(prompts, score, baseline=baseline)
+        answer = self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates)
         return Heatmaps(
             prompts=answer.prompts,
             score=answer.score,
@@ -197,6 +230,8 @@ class Encoding:
             similarity=answer.similarity,
             baseline=answer.baseline,
             notes=answer.notes,
+            unit=answer.unit,
+            recipes=answer.recipes,
         )
 
     def lazy_heatmaps(
@@ -205,12 +240,13 @@ class Encoding:
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
+        templates: str | Iterable[str] = "plain",
     ) -> LazyHeatmaps:
         """Answer prompts as `heatmaps` does, but interpolate only what is looked at.
 
         Parameters
         ----------
-        prompts, score, baseline
+        prompts, score, baseline, templates
             As `heatmaps` takes them.
 
         Returns
@@ -222,18 +258,50 @@ class Encoding:
         PromptError
             As `heatmaps` does.
         """
-        scoring = plan_scoring(self.text, prompts, score, baseline)
+        scoring = plan_scoring(self.text, prompts, score, baseline, templates)
         return LazyHeatmaps(
             prompts=scoring.prompts,
             score=scoring.score,
-            lattice_values=self.lattice_values(scoring.directions),
+            lattice_values=self.scored(scoring),
             similarity=scoring.text @ self.embedding,
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,
             baseline=scoring.baseline,
             notes=scoring.notes,
+            unit=scoring.unit,
+            recipes=scoring.recipes,
         )
+
+    def save(self, path: str | Path, *, compact: bool = False, overwrite: bool = False) -> Path:
+        """Write the encoding as Zarr, to be opened by `open_encoding`, here or elsewhere.
+
+        All that scoring takes goes along, but for the text tower, which is found by the model's
+        name; nothing of the image does. What is read back is proven to be what was written.
+
+        Parameters
+        ----------
+        path : str or Path
+            One file where it ends in ``.zip`` ("scan.zarr.zip"), else a folder ("scan.zarr").
+        compact : bool
+            Keep the token map in half precision, where that changes no map by more than a
+            thousandth of its range; otherwise, and by default, as it is.
+        overwrite : bool
+            Replace a saved encoding of that name.
+
+        Returns
+        -------
+        Path
+            What was written.
+
+        Raises
+        ------
+        OutputError
+            The name is taken, or the disk refuses; what was there still is.
+        """
+        from napari_clip_heatmap.pipeline.stored.saving import save_encoding
+
+        return save_encoding(self, path, compact=compact, overwrite=overwrite)
 
     def describe(self) -> dict[str, object]:
         """Return where the encoding comes from, in values that JSON has."""
@@ -250,4 +318,5 @@ class Encoding:
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,
+            "notices": list(self.notices),
         }

@@ -29,7 +29,7 @@ class LazyHeatmaps:
 
     Parameters
     ----------
-    prompts, score, similarity, baseline, notes
+    prompts, score, similarity, baseline, notes, unit, recipes
         As in `Heatmaps`.
     lattice_values : float32 (prompt, grid_y, grid_x)
         Once per patch; NaN where nothing is known.
@@ -49,6 +49,8 @@ class LazyHeatmaps:
     validity: Validity
     baseline: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: str = "cosine"
+    recipes: tuple[dict[str, list[str]], ...] = ()
 
     @property
     def limits(self) -> NDArray[np.float32]:

@@ -1,24 +1,30 @@
-"""Scores are linear in the token map, so a score is a set of directions to take products with."""
+"""Scores are directions to take products with; only softmax does anything afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.pipeline.directions import Wording, words_of
 from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.notes import on_score, on_templates, on_words
+from napari_clip_heatmap.prompting.language import Phrase, Prompt, distinct, parse_phrase
+from napari_clip_heatmap.prompting.templates import parse_templates
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
 
 __all__ = ["Score", "Scoring", "plan_scoring"]
 
-Score = Literal["relative", "absolute", "contrast"]
-"""relative: minus the mean over the prompts; absolute: as it is; contrast: minus a baseline."""
+Score = Literal["relative", "absolute", "contrast", "softmax"]
+"""relative: minus the mean over the prompts; absolute: as it is; contrast: minus a baseline;
+softmax: each patch's probability of each prompt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,139 +34,169 @@ class Scoring:
     Parameters
     ----------
     prompts : tuple of str
-        Each prompt once, in the order asked.
+        Each prompt once, in the order asked, as the user wrote it.
     score : str
     baseline : tuple of str
-        The prompts whose mean was taken off, where that is not the prompts' own mean.
+        The prompts whose mean was taken off, or against which softmax was taken, where these are
+        others than the prompts themselves.
+    templates : tuple of str
+        The sentences that names were put into.
     text : float32 (prompt, d_embed)
         Unit text directions: a unit image embedding times these is the cosine similarity.
-    directions : float32 (prompt, d_embed)
-        The text directions minus what the score takes off.
+    directions : float32 (prompt + rival, d_embed)
+        The text directions minus what the score takes off; for softmax also those of the baseline.
     notes : tuple of str
         Plain sentences on how the maps are to be read.
+    recipes : tuple of dict
+        Per prompt the texts that were encoded, in values that JSON has.
+    logit_scale : float
+        The model's factor from cosine to logit; for softmax only, else 0.
     """
 
     prompts: tuple[str, ...]
     score: Score
     baseline: tuple[str, ...]
+    templates: tuple[str, ...]
     text: NDArray[np.float32]
     directions: NDArray[np.float32]
     notes: tuple[str, ...]
+    recipes: tuple[dict[str, list[str]], ...]
+    logit_scale: float = 0.0
+
+    @property
+    def unit(self) -> str:
+        """What the values of a map are: a share of the cosine, or a probability."""
+        return "probability" if self.logit_scale else "cosine"
+
+    def finish(self, shares: NDArray[np.float32], n_patches: int) -> NDArray[np.float32]:
+        """Return maps from the products of the token map with the directions.
+
+        Parameters
+        ----------
+        shares : float32 (prompt + rival, y, x)
+        n_patches : int
+            Of a tile. A patch's share times this is the cosine that a tile would have if all its
+            patches were like this one; softmax is taken of that, times the logit scale.
+
+        Returns
+        -------
+        float32 (prompt, y, x)
+        """
+        if not self.logit_scale:
+            return shares
+        logits = shares * np.float32(self.logit_scale * n_patches)
+        logits -= logits.max(axis=0)
+        odds = np.exp(logits)
+        likely: NDArray[np.float32] = odds[: len(self.prompts)] / odds.sum(axis=0)
+        return likely
 
 
 def plan_scoring(
-    encoder: TextEncoder, prompts: Iterable[str], score: Score, baseline: Iterable[str] = ()
+    encoder: TextEncoder,
+    prompts: Iterable[str],
+    score: Score,
+    baseline: Iterable[str] = (),
+    templates: str | Iterable[str] = "plain",
 ) -> Scoring:
     """Turn prompts into directions.
 
     Parameters
     ----------
     encoder : TextEncoder
-        Gives the unit direction of each prompt.
+        Gives the unit direction of each text.
     prompts : iterable of str
-        Spaces around a prompt and repeated prompts count for nothing.
-    score : {"relative", "absolute", "contrast"}
-        With one prompt "relative" takes off the mean over `NEUTRAL_PROMPTS`: its own mean would
-        leave nothing.
+        As `prompting.language` reads them. Repeated prompts count for nothing. One with a contrast
+        of its own, ``nuclei - background``, is compared with that and takes no part in the others'
+        comparison.
+    score : {"relative", "absolute", "contrast", "softmax"}
+        Where only one prompt is to be compared, "relative" takes off the mean over
+        `NEUTRAL_PROMPTS`, and "softmax" is taken against these: alone, nothing would be left.
     baseline : iterable of str
-        For "contrast" only: the prompts whose mean is taken off.
+        For "contrast" the prompts whose mean is taken off, for "softmax" those that compete but
+        get no map.
+    templates : str or iterable of str
+        A set's name, or sentences with ``{}``; for prompts and baseline.
 
     Raises
     ------
     PromptError
-        There is no prompt, one is blank, the score is unknown, or the baseline does not belong to
-        the score.
+        There is no prompt, one cannot be read, the score or the templates are unknown, or the
+        baseline does not belong to the score.
     """
-    words = _distinct(prompts, "prompts")
-    if not words:
+    asked = distinct(prompts)
+    if not asked:
         raise PromptError("no prompts given; give at least one, such as 'nuclei'")
-    against = _baseline(words, score, _distinct(baseline, "baseline prompts"))
-    named = () if against is NEUTRAL_PROMPTS else against
-    text = _directions(encoder, words)
-    if against:
-        directions = text - _directions(encoder, against).mean(axis=0)
-    elif score == "relative":
-        directions = text - text.mean(axis=0)
-    else:
-        directions = text
+    given = tuple(dict.fromkeys(map(parse_phrase, _listed(baseline))))
+    compared = [not prompt.minus for prompt in asked]
+    against = _baseline(asked, score, given, sum(compared))
+    neutral = against is _NEUTRAL
+    wording = Wording(encoder, parse_templates(templates))
+    rivals = Wording(encoder) if neutral else wording  # neutral prompts are whole sentences
+    text = wording.directions(prompt.names for prompt in asked)
+    off = rivals.directions(against) if against else np.zeros((0, text.shape[1]))
+    directions = _less_own(wording, asked, text)
+    if score == "softmax":
+        directions = np.concatenate([directions, off])
+    elif any(compared) and score != "absolute":
+        directions[compared] -= off.mean(axis=0) if against else text[compared].mean(axis=0)
+    named = (*words_of(asked), *(() if neutral else chain.from_iterable(against)))
     return Scoring(
-        prompts=words,
+        prompts=tuple(prompt.text for prompt in asked),
         score=score,
-        baseline=against,
+        baseline=tuple(" | ".join(phrase) for phrase in against),
+        templates=wording.templates,
         text=text.astype(np.float32),
         directions=directions.astype(np.float32),
-        notes=(*_on_score(words, score, against), *_on_words(encoder, (*words, *named))),
+        notes=(
+            *on_score(asked, score, against, neutral=neutral),
+            *on_words(encoder, named),
+            *on_templates(encoder, wording.templates),
+        ),
+        recipes=tuple(_recipe(wording, prompt) for prompt in asked),
+        logit_scale=encoder.logit_scale if score == "softmax" else 0.0,
     )
 
 
-def _distinct(prompts: Iterable[object], what: str) -> tuple[str, ...]:
-    """Return each prompt once, in order, without the spaces around it."""
-    distinct: dict[str, None] = {}
-    for prompt in (prompts,) if isinstance(prompts, str) else prompts:
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise PromptError(
-                f"one of the {what} is {prompt!r}; each must be text with at least one word: "
-                "fill it in or remove it"
-            )
-        distinct[prompt.strip()] = None
-    return tuple(distinct)
+_NEUTRAL: tuple[Phrase, ...] = tuple((prompt,) for prompt in NEUTRAL_PROMPTS)
 
 
-def _baseline(words: tuple[str, ...], score: Score, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the prompts to take off, where these are others than the prompts themselves."""
+def _listed(lines: Iterable[str]) -> Iterable[str]:
+    return (lines,) if isinstance(lines, str) else lines
+
+
+def _baseline(
+    asked: tuple[Prompt, ...], score: Score, given: tuple[Phrase, ...], n_compared: int
+) -> tuple[Phrase, ...]:
+    """Return what to take off, where this is something else than the prompts themselves."""
     if score not in get_args(Score):
         raise PromptError(
             f"the score {score!r} is unknown; accepted: {', '.join(map(repr, get_args(Score)))}"
         )
-    if score == "contrast":
-        if not given:
-            raise PromptError(
-                "score 'contrast' takes off a baseline, and none was given; "
-                "name at least one baseline prompt, such as 'background', or use 'relative'"
-            )
-        return given
-    if given:
+    if score == "contrast" and n_compared and not given:
+        raise PromptError(
+            "score 'contrast' takes off a baseline, and none was given; "
+            "name at least one baseline prompt, such as 'background', or use 'relative'"
+        )
+    if given and score not in ("contrast", "softmax"):
         raise PromptError(
             f"a baseline was given, and score {score!r} uses none; "
-            "use score 'contrast' or leave the baseline out"
+            "use score 'contrast' or 'softmax', or leave the baseline out"
         )
-    return NEUTRAL_PROMPTS if score == "relative" and len(words) == 1 else ()
+    alone = len(asked) == 1 if score == "softmax" else n_compared == 1 and score == "relative"
+    return given or (_NEUTRAL if alone else ())
 
 
-def _directions(encoder: TextEncoder, prompts: tuple[str, ...]) -> NDArray[np.float64]:
-    # Double precision: directions may nearly cancel, and then their last digits are the map.
-    directions: NDArray[np.float64] = encoder.encode(prompts).double().numpy()
+def _less_own(
+    wording: Wording, asked: tuple[Prompt, ...], text: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the directions, minus each prompt's own baseline."""
+    directions = text.copy()
+    for number, prompt in enumerate(asked):
+        if prompt.minus:
+            directions[number] -= wording.directions(prompt.minus).mean(axis=0)
     return directions
 
 
-def _on_score(words: tuple[str, ...], score: Score, against: tuple[str, ...]) -> Iterator[str]:
-    """Say what the score makes of these very prompts."""
-    if score == "relative" and against:
-        yield (
-            "One prompt alone has no others to be relative to; "
-            f"the mean over {len(against)} neutral prompts was taken off instead."
-        )
-    if score == "relative" and len(words) == 2:
-        yield (
-            "With two prompts the relative maps are exact mirrors of one another; "
-            "add a third prompt, or use the absolute or contrast score."
-        )
-    if score == "contrast" and len(against) == 1 and against[0] in words:
-        yield f"{_short(against[0])} is contrasted with itself, so its map is zero."
-
-
-def _on_words(encoder: TextEncoder, named: Iterable[str]) -> Iterator[str]:
-    """Say which of the user's words the model did not see, or never learnt."""
-    for prompt in dict.fromkeys(named):
-        if unread := encoder.unread_words(prompt):
-            yield (
-                f"{_short(prompt)} is longer than the model reads; "
-                f"it did not see: {_short(' '.join(unread))}."
-            )
-        if unknown := encoder.unknown_words(prompt):
-            listed = ", ".join(f"'{word}'" for word in unknown)
-            yield f"In {_short(prompt)} the model was never trained on: {listed}."
-
-
-def _short(text: str, limit: int = 60) -> str:
-    return f"'{text}'" if len(text) <= limit else f"'{text[:limit]}…'"
+def _recipe(wording: Wording, prompt: Prompt) -> dict[str, list[str]]:
+    minus = [text for phrase in prompt.minus for text in wording.texts(phrase)]
+    return {"texts": list(wording.texts(prompt.names)), "minus": minus}

@@ -1,0 +1,95 @@
+"""What the honesty check said of gibberish and of names, as text and as numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, Judged
+from napari_clip_heatmap.pipeline.checks import CLEAR_FROM, LIKE_NONSENSE, Verdict
+
+__all__ = ["HonestyReport"]
+
+
+@dataclass(frozen=True)
+class HonestyReport:
+    """Verdicts, and how far their figures lie from the limits; `str` gives the tables.
+
+    Attributes
+    ----------
+    model : mapping
+        Where the model came from, as JSON-able values.
+    judged : tuple of Judged
+    """
+
+    model: dict[str, object]
+    judged: tuple[Judged, ...]
+
+    def __str__(self) -> str:
+        """Return the report as Markdown."""
+        return "\n".join(self._lines())
+
+    def write(self, folder: Path) -> None:
+        """Write ``honesty.md`` and ``honesty.json`` into ``folder``."""
+        (folder / "honesty.md").write_text(f"{self}\n", encoding="utf-8")
+        values = {"model": self.model, "judged": [asdict(each) for each in self.judged]}
+        (folder / "honesty.json").write_text(json.dumps(values), encoding="utf-8")
+
+    @property
+    def missed(self) -> tuple[Judged, ...]:
+        """Gibberish that was not flagged."""
+        return tuple(
+            each
+            for each in self.judged
+            if each.group not in (PRESENT, ABSENT) and each.verdict is not Verdict.HARDLY
+        )
+
+    @property
+    def wronged(self) -> tuple[Judged, ...]:
+        """Names of what is there that were flagged."""
+        return tuple(
+            each for each in self.judged if each.group == PRESENT and each.verdict is Verdict.HARDLY
+        )
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# What the honesty check of {self.model.get('name')} says\n"
+        yield (
+            f"Dependence below {LIKE_NONSENSE}: hardly depends on the text; from {CLEAR_FROM}, and "
+            "with a similarity above half of all nonsense: clear; else weak.\n"
+        )
+        yield "| prompts | image | judged | hardly | weak | clear | least | median | most |"
+        yield "|---" * 9 + "|"
+        for group in dict.fromkeys(each.group for each in self.judged):
+            for source in dict.fromkeys(each.source for each in self.judged):
+                found = [e for e in self.judged if (e.group, e.source) == (group, source)]
+                if found:
+                    yield f"| {group} | {source} | {_figures(found)} |"
+        yield ""
+        yield from _named("Gibberish that was not flagged", self.missed)
+        yield from _named("Names of what is there that were flagged", self.wronged)
+
+
+def _figures(found: list[Judged]) -> str:
+    dependence = [each.dependence for each in found]
+    shares = (
+        sum(each.verdict is verdict for each in found) / len(found)
+        for verdict in (Verdict.HARDLY, Verdict.WEAK, Verdict.CLEAR)
+    )
+    return " | ".join(
+        [
+            str(len(found)),
+            *(f"{share:.1%}" for share in shares),
+            *(f"{value:.2f}" for value in np.quantile(dependence, (0, 0.5, 1))),
+        ]
+    )
+
+
+def _named(what: str, found: tuple[Judged, ...]) -> Iterator[str]:
+    yield f"{what}: {len(found) or 'none'}."
+    for prompt in dict.fromkeys(each.prompt for each in found):
+        values = [each.dependence for each in found if each.prompt == prompt]
+        yield f"- '{prompt}' on {len(values)} images, dependence up to {max(values):.2f}"

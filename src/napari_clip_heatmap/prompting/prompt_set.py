@@ -1,0 +1,239 @@
+"""A named list of prompts, as a file to keep, share and drop onto the viewer.
+
+YAML holds all; CSV has a column ``prompt`` and, if wanted, ``colormap``; TXT has one prompt a line,
+and lines that begin with ``#`` count for nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.prompting.templates import parse_templates
+
+__all__ = [
+    "SUFFIXES",
+    "Entry",
+    "PromptSet",
+    "find_set",
+    "load_set",
+    "save_set",
+    "shipped_set",
+    "shipped_sets",
+]
+
+LARGEST = 2**20
+"""Bytes; a file beyond is something else than prompts."""
+
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(BaseModel):
+    """One prompt of a set."""
+
+    model_config = _STRICT
+
+    prompt: str
+    colormap: str = ""
+    """A napari colormap for its layer; empty: the usual one."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return parse_prompt(text).text
+
+
+class PromptSet(BaseModel):
+    """Prompts that belong together, in order."""
+
+    model_config = _STRICT
+
+    name: str = ""
+    description: str = ""
+    templates: str | tuple[str, ...] = "plain"
+    prompts: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The prompts as text."""
+        return tuple(entry.prompt for entry in self.prompts)
+
+    @field_validator("templates")
+    @classmethod
+    def _usable(cls, templates: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        parse_templates(templates)
+        return templates
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _from_words(cls, prompts: object) -> object:
+        """Take a bare string for a prompt with nothing special about it."""
+        if not isinstance(prompts, list | tuple):
+            return prompts
+        return [{"prompt": each} if isinstance(each, str) else each for each in prompts]
+
+
+def load_set(path: Path) -> PromptSet:
+    """Read a set of prompts.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .yaml, .yml, .csv or .txt.
+
+    Raises
+    ------
+    PromptError
+        The file cannot be read or is no set; the message names the file and the place in it.
+    """
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise PromptError(f"'{path}' is no set of prompts; accepted: {', '.join(SUFFIXES)}")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise PromptError(
+                f"'{path}' has more than {LARGEST // 2**20} MB, which is no set of prompts"
+            )
+        content = read(path.read_text(encoding="utf-8-sig"))  # spreadsheets write the mark
+        return PromptSet.model_validate({"name": path.stem} | content)
+    except OSError as error:
+        raise PromptError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise PromptError(f"'{path}' is no text in UTF-8; save it as UTF-8") from error
+    except (yaml.YAMLError, csv.Error) as error:
+        raise PromptError(
+            f"'{path}' cannot be understood: {' '.join(str(error).split())}"
+        ) from error
+    except ValidationError as error:
+        raise PromptError(f"'{path}' is no set of prompts: {_first_fault(error)}") from error
+
+
+def save_set(prompts: PromptSet, path: Path) -> None:
+    """Write a set of prompts; a CSV or TXT file leaves out what it has no place for.
+
+    Raises
+    ------
+    PromptError
+        The file cannot be written, or its name tells no format.
+    """
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise PromptError(
+            f"'{path}' tells no format for prompts; end the name in {', '.join(SUFFIXES)}"
+        )
+    try:
+        path.write_text(write(prompts), encoding="utf-8", newline="")
+    except OSError as error:
+        raise PromptError(f"'{path}' cannot be written ({error.strerror or error})") from error
+
+
+def shipped_sets() -> tuple[str, ...]:
+    """Return the names of the sets that come with the package."""
+    found = _shipped().iterdir()
+    return tuple(sorted(each.name.removesuffix(".yaml") for each in found))
+
+
+def shipped_set(name: str) -> PromptSet:
+    """Return a set that comes with the package.
+
+    Raises
+    ------
+    PromptError
+        There is none of that name.
+    """
+    if name not in shipped_sets():
+        raise PromptError(
+            f"there is no set of prompts {name!r}; accepted: {', '.join(shipped_sets())}, or a file"
+        )
+    text = _shipped().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return PromptSet.model_validate(_from_yaml(text))
+
+
+def find_set(name: str) -> PromptSet:
+    """Return the set of a file, or one that is shipped.
+
+    Raises
+    ------
+    PromptError
+        There is neither.
+    """
+    return load_set(Path(name)) if Path(name).suffix.lower() in SUFFIXES else shipped_set(name)
+
+
+def _shipped() -> Any:
+    return files("napari_clip_heatmap.prompting").joinpath("sets")
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_context=False)[0]
+    *outer, last = (*fault["loc"], "") if not fault["loc"] else fault["loc"]
+    numbered = [f"{each + 1}" if isinstance(each, int) else str(each) for each in (*outer, last)]
+    where = " ".join(each for each in numbered if each)
+    return f"{where}: {fault['msg']}" if where else fault["msg"]
+
+
+def _from_yaml(text: str) -> dict[str, Any]:
+    content = yaml.safe_load(text)
+    if isinstance(content, list):
+        return {"prompts": content}
+    if not isinstance(content, dict):
+        raise yaml.YAMLError("a list of prompts was expected, or a mapping with 'prompts'")
+    return content
+
+
+def _from_csv(text: str) -> dict[str, Any]:
+    rows = csv.DictReader(io.StringIO(text), strict=True)
+    if "prompt" not in (rows.fieldnames or ()):
+        raise csv.Error("the first line must name the columns, and one of them 'prompt'")
+    entries = [{key: value for key, value in row.items() if value} for row in rows]
+    return {"prompts": [entry for entry in entries if entry]}
+
+
+def _from_txt(text: str) -> dict[str, Any]:
+    lines = (line.strip() for line in text.splitlines())
+    return {"prompts": [line for line in lines if line and not line.startswith("#")]}
+
+
+def _to_yaml(prompts: PromptSet) -> str:
+    content = prompts.model_dump(mode="json", exclude_defaults=True)
+    content["prompts"] = [
+        entry["prompt"] if list(entry) == ["prompt"] else entry for entry in content["prompts"]
+    ]
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
+    return text
+
+
+def _to_csv(prompts: PromptSet) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(Entry.model_fields))
+    writer.writeheader()
+    writer.writerows(entry.model_dump() for entry in prompts.prompts)
+    return table.getvalue()
+
+
+def _to_txt(prompts: PromptSet) -> str:
+    return "".join(f"{entry.prompt}\n" for entry in prompts.prompts)
+
+
+_READERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    ".yaml": _from_yaml,
+    ".yml": _from_yaml,
+    ".csv": _from_csv,
+    ".txt": _from_txt,
+}
+_WRITERS: Mapping[str, Callable[[PromptSet], str]] = {
+    ".yaml": _to_yaml,
+    ".yml": _to_yaml,
+    ".csv": _to_csv,
+    ".txt": _to_txt,
+}
+SUFFIXES = tuple(_READERS)
