@@ -23,7 +23,7 @@ import torch
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.pipeline.look import look
+from napari_clip_heatmap.pipeline.passes import look_once
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
 from napari_clip_heatmap.pipeline.scores import plan_scoring
 
@@ -71,8 +71,8 @@ def measure(side: int, options: argparse.Namespace) -> None:
     channel = Channel((generated(side),), limits=(0, 255))
     directions = plan_scoring(model.text, PROMPTS, "relative").directions
     tile = np.random.default_rng(0).random((*model.image_size, 3), np.float32)
-    look(model, [tile])
-    forward = statistics.median(timed(lambda: look(model, [tile])) for _ in range(7))
+    look_once(model, tile)
+    forward = statistics.median(timed(lambda: look_once(model, tile)) for _ in range(7))
     before = peak()
 
     settings = {"downsample": options.downsample or "auto", "focus": (side / 3, side / 2)}

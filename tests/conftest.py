@@ -63,6 +63,14 @@ def build_clip(seed: int = 0, *, quick_gelu: bool = False, **vision: object) -> 
     return model
 
 
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of encodings of the test's own, also for the programs it starts."""
+    folder = tmp_path_factory.mktemp("cache") / "encodings"
+    monkeypatch.setenv("CLIP_HEATMAP_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def make_clip() -> Callable[..., open_clip.CLIP]:
     """Make more like `tiny_clip`: ``make_clip(seed, quick_gelu=..., **vision_cfg)``."""

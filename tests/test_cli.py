@@ -92,6 +92,7 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ("--score", "contrast", "--baseline", "glass", "--downsample", "2", "--device", "cpu")
+    asked += ("--precision", "bf16", "--preprocess", "half")
     result = cli("run", cells, *options("a", "b"), *asked, "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     record = record_in(out)
@@ -101,10 +102,12 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "output": str(out),
         "model": model,
         "device": "cpu",
+        "precision": "bf16",
         "score": "contrast",
         "baseline": ["glass"],
         "templates": ["{}"],
         "downsample": 2.0,
+        "preprocess": "half",
     }
     assert record["version"] == nch.__version__
     assert record["model"]["weights_sha256"]
@@ -112,6 +115,8 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
     assert image["encoding"]["downsample"] == 2.0
+    assert image["encoding"]["notices"] == []
+    assert record["model"]["precision"] == "bfloat16"
     assert len(image["sha256"]) == 64
 
 
@@ -204,6 +209,8 @@ def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: 
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "best"), "relative"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--model", "local-dir:/x"), "/x"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--device", "abacus"), "abacus"),
+        (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--precision", "fp8"), "'fp8'"),
+        (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--preprocess", "x"), "imagenet"),
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),
@@ -295,3 +302,39 @@ def test_the_demo_spares_other_pictures(tmp_path: Path) -> None:
     result = cli("demo", "--headless", "--output", tmp_path)
     assert result.exit_code == 2
     assert (tmp_path / "sample.png").read_bytes() == b"precious"
+
+
+def test_a_second_run_reads_the_cache(
+    model: str, cells: Path, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+    def heatmap(name: str, *more: str) -> bytes:
+        words = (*options("a", "b"), "--model", model, "--output", tmp_path / name, *more)
+        result = cli("run", cells, *words)
+        assert result.exit_code == 0, result.output
+        return (tmp_path / name / "cells_a_heatmap.tif").read_bytes()
+
+    plain = heatmap("plain", "--no-cache")
+    assert not cache_folder.exists()
+    first = heatmap("first")
+    monkeypatch.setattr(ClipModel, "token_map", None)
+    assert heatmap("second") == first == plain
+
+
+def test_the_cache_is_shown_limited_and_emptied(
+    model: str, cells: Path, tmp_path: Path, cache_folder: Path
+) -> None:
+    def told(*options: str) -> str:
+        result = cli("cache", *options)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert "Entries: 0" in told()
+    cli("run", cells, *options("a"), "--model", model, "--output", tmp_path / "out")
+    assert str(cache_folder) in told()
+    assert "Entries: 1" in told("--limit", "2.5")
+    assert "of 2500 MB" in told()
+    assert "Entries: 0" in told("--clear")
+    refused = cli("cache", "--limit", "-1")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)

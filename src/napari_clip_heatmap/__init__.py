@@ -11,33 +11,71 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
 if TYPE_CHECKING:
-    from napari_clip_heatmap.api import decompose, encode, load_model, token_map
+    from napari_clip_heatmap.api import (
+        decompose,
+        download_model,
+        encode,
+        list_models,
+        load_model,
+        open_encoding,
+        token_map,
+    )
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
+    from napari_clip_heatmap.files.methods import methods_text
+    from napari_clip_heatmap.files.reading import read_image
+    from napari_clip_heatmap.files.script import python_script
+    from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.imaging.masks import Outlines
+    from napari_clip_heatmap.imaging.region import Region
+    from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
     __version__: str
 
 __all__ = [
     "Cancelled",
+    "Channel",
     "ClipHeatmapError",
     "Encoding",
+    "EncodingCache",
     "Heatmaps",
+    "Outlines",
+    "Region",
+    "View",
     "__version__",
     "decompose",
+    "download_model",
     "encode",
+    "list_models",
     "load_model",
+    "methods_text",
+    "open_encoding",
+    "python_script",
+    "read_image",
     "token_map",
 ]
 
 _HOMES = {
     "Cancelled": "errors",
+    "Channel": "imaging.channel",
     "ClipHeatmapError": "errors",
     "Encoding": "pipeline.encoding",
+    "EncodingCache": "pipeline.stored.cache",
     "Heatmaps": "pipeline.heatmaps",
+    "Outlines": "imaging.masks",
+    "Region": "imaging.region",
+    "View": "imaging.view",
     "decompose": "api",
+    "download_model": "api",
+    "list_models": "api",
     "encode": "api",
     "load_model": "api",
+    "methods_text": "files.methods",
+    "open_encoding": "api",
+    "python_script": "files.script",
+    "read_image": "files.reading",
     "token_map": "api",
 }
 

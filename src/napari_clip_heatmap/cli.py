@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.batch import Done, Request
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
 USERS_MISTAKE = 2
+INTERRUPTED = 130
+MEGABYTE, GIGABYTE = 10**6, 10**9
 
 
 class OneLineErrors(TyperGroup):
@@ -53,10 +56,22 @@ app = typer.Typer(
 Model = Annotated[
     str,
     typer.Option(
-        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME or local-dir:PATH.",
+        help="demo (bundled), ARCH/TAG of open_clip, hf-hub:ORG/NAME, local-dir:PATH, or "
+        "ARCH/TAG@FILE for weights trained like a released model.",
+    ),
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the model does not say it: openai, imagenet, half, none, or mean and deviation "
+        "of the colours, r,g,b/r,g,b.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -82,6 +97,7 @@ def run(
     ] = None,
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     score: Annotated[
         Literal["relative", "absolute", "contrast", "softmax"],
         typer.Option(
@@ -102,7 +118,9 @@ def run(
     downsample: Annotated[
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
     ] = "auto",
+    preprocess: Preprocess = None,
     overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
     from napari_clip_heatmap.files.batch import Request, claim_folder
@@ -114,16 +132,18 @@ def run(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
         templates=sentences,
         downsample=_downsample(downsample),
+        preprocess=preprocess,
     )
     for path in request.images:
         if not path.is_file():
             raise typer.BadParameter(f"there is no image file '{path}'")
     claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
-    for done in _execute(request):
+    for done in _execute(request, _cache() if cache else None):
         typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
 
 
@@ -154,6 +174,7 @@ def demo(
 def evaluate(
     model: Model = "demo",
     device: Device = "auto",
+    precision: Precision = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
     ] = None,
@@ -162,6 +183,7 @@ def evaluate(
     ),
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 200,
     seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+    preprocess: Preprocess = None,
 ) -> None:
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     if data is not None and not data.is_dir():
@@ -169,13 +191,61 @@ def evaluate(
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with _progress("Evaluating") as advance:
         report = measure(
             loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
         )
     typer.echo(str(report))
     typer.echo(f"Report and pictures: {output.resolve()}")
+
+
+@app.command()
+def models(
+    search: Annotated[
+        str, typer.Argument(help="Words to look for in names, training data, licences, notes.")
+    ] = "",
+    here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
+) -> None:
+    """List the models that can be decomposed; no network is used."""
+    from napari_clip_heatmap.api import list_models
+    from napari_clip_heatmap.files.listing import print_models
+
+    print_models([entry for entry in list_models(search) if entry.here or not here])
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="ARCH/TAG of open_clip, or hf-hub:ORG/NAME.")],
+) -> None:
+    """Bring a model and its tokenizer to this machine; cut or stopped, the next call goes on."""
+    from napari_clip_heatmap.api import download_model
+
+    try:
+        with _progress(f"Downloading {model}", in_bytes=True) as advance:
+            path = download_model(model, progress=advance)
+    except KeyboardInterrupt:
+        typer.echo("clip-heatmap: stopped; what has come is kept, and the next call goes on.")
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"{model} is on this machine: {path}")
+
+
+@app.command("cache")
+def manage_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
+    limit: Annotated[
+        float | None, typer.Option(min=0, help="Gigabytes it may take from now on; 0: no cache.")
+    ] = None,
+) -> None:
+    """Show where encodings are kept, how many, and what they take; empty that, or limit it."""
+    kept = _cache()
+    if limit is not None:
+        kept.limit = round(limit * GIGABYTE)
+    if clear:
+        typer.echo(f"Removed {kept.clear() / MEGABYTE:.1f} MB")
+    typer.echo(f"Folder:  {kept.folder}")
+    typer.echo(f"Entries: {len(kept)}")
+    typer.echo(f"Size:    {kept.size / MEGABYTE:.1f} MB of {kept.limit / MEGABYTE:.0f} MB")
 
 
 @app.command()
@@ -214,14 +284,25 @@ def honesty(
     typer.echo(f"Report and picture: {output.resolve()}")
 
 
-def _execute(request: Request) -> Iterator[Done]:
+def _cache() -> EncodingCache:
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+
+    return EncodingCache()
+
+
+def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.files.batch import write_heatmaps
 
     with _progress("Encoding") as advance:
-        loaded = load_model(request.model, device=request.device)
-        yield from write_heatmaps(loaded, request, advance)
+        loaded = load_model(
+            request.model,
+            device=request.device,
+            precision=request.precision,
+            preprocess=request.preprocess,
+        )
+        yield from write_heatmaps(loaded, request, advance, cache)
 
 
 def _asked(
@@ -256,13 +337,23 @@ def _downsample(text: str) -> float | Literal["auto"]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr, and give the callable (done, total) that moves it."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     console = Console(stderr=True)
+    columns = Progress.get_default_columns()
+    if in_bytes:
+        columns = (*columns[:2], DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     # A log gets no bar: even an empty one leaves a blank line there.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

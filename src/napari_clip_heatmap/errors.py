@@ -11,6 +11,7 @@ __all__ = [
     "ClipHeatmapError",
     "DecompositionError",
     "DeviceError",
+    "EncodingFileError",
     "ImageError",
     "ModelLoadError",
     "OutputError",
@@ -47,6 +48,10 @@ class ImageError(ClipHeatmapError, ValueError):
 
 class OutputError(ClipHeatmapError, OSError):
     """Results cannot be written where they were asked for, or would replace other results."""
+
+
+class EncodingFileError(ClipHeatmapError, OSError):
+    """A saved encoding is not there, is damaged, or is none."""
 
 
 class PromptError(ClipHeatmapError, ValueError):

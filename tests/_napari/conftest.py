@@ -12,6 +12,7 @@ import pytest
 import torch
 from napari.utils.notifications import notification_manager
 
+from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.display import why_no_display
 from napari_clip_heatmap._napari.session import Session
 from napari_clip_heatmap.errors import ModelLoadError
@@ -27,11 +28,19 @@ def pytest_runtest_setup(item):
         outcome(f"no window can open here: {reason}")
 
 
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    """No test finds what another, or the developer, chose last."""
+    monkeypatch.setattr(settings, "section", lambda: None)
+
+
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 
 
 class ColourText:
     """Each prompt has a direction of its own: red, green, blue, and others by their length."""
+
+    logit_scale = 10.0
 
     def encode(self, prompts):
         rows = [COLOURS.get(p, (1, len(p), len(p) ** 2)) for p in prompts]
@@ -50,6 +59,7 @@ class ColourModel:
     name = "colours"
     device = torch.device("cpu")
     image_size, patch_size, d_embed = (32, 32), (8, 8), 3
+    notices, room = (), None
 
     def __init__(self):
         self.text = ColourText()

@@ -57,6 +57,29 @@ def test_says_why_there_is_nothing_and_goes_on(latest, told, qtbot):
     assert told == ["no: disk gone", 7]
 
 
+def test_an_error_that_nobody_foresaw_is_told_too(latest, told, qtbot):
+    latest.wish(lambda: lambda: {}["absent"])
+    qtbot.waitUntil(lambda: bool(told), timeout=20_000)
+    assert told == ["no: stopped by an error in the plugin: KeyError('absent')"]
+
+
+def test_nothing_to_do_is_nothing_to_tell(latest, told, qtbot):
+    latest.wish(lambda: None)
+    qtbot.wait(400)
+    assert told == []
+
+
+def test_closed_after_qt_has_gone_it_is_still_closed(latest):
+    import qtpy
+
+    if qtpy.API_NAME.startswith("PyQt"):
+        from qtpy import sip
+
+        sip.delete(latest._timer)
+    latest.close()
+    latest.wish(lambda: lambda: 8)  # and asks nothing of Qt
+
+
 def test_closed_while_it_works_it_tells_nobody(latest, told, qtbot):
     gate, begun = threading.Event(), threading.Event()
     latest.wish(lambda: lambda: begun.set() or gate.wait(20))

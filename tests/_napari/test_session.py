@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_clip_heatmap._napari import session as session_module
 from napari_clip_heatmap._napari.question import (
     CANCELLED,
     Answer,
@@ -11,6 +12,9 @@ from napari_clip_heatmap._napari.question import (
     Refusal,
     Step,
 )
+from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap.clip import devices
+from napari_clip_heatmap.clip.notices import Notices
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
@@ -42,7 +46,7 @@ def ask(session, asked, cancelled=lambda: False, **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.prompts))])
+    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.keys))])
 
 
 def test_answers_with_the_librarys_heatmaps(session, model, picture):
@@ -84,6 +88,7 @@ def test_encodes_again_what_was_painted_on_in_place(session, picture):
 
 @pytest.mark.parametrize("setting", [{"model": "other"}, {"device": "cpu"}])
 def test_loads_and_encodes_again_for_another_model_or_device(session, loads, picture, setting):
+    session.cache.limit = 0  # the models of this test differ in their names alone
     ask(session, picture)
     *_, answer = ask(session, picture, **setting)
     assert answer.tiles > 0
@@ -190,3 +195,41 @@ def test_a_failing_read_is_told_and_what_was_done_is_kept(session, model, pictur
     disk.gone = False
     *_, answer = ask(session, asked)
     assert answer.complete
+
+
+def test_what_a_device_could_not_do_is_told_once_and_kept_in_the_record(session, model, picture):
+    model.notices = Notices()
+    model.notices.tell("device", "The card is gone.")
+    *_, answer = ask(session, picture)
+    assert "The card is gone." in answer.notes
+    assert answer.tiling["notices"] == ["The card is gone."]
+    *_, answer = ask(session, picture)
+    assert "The card is gone." not in answer.notes
+    model.notices.tell("room", "It is full.")
+    *_, answer = ask(session, picture.copy(), model="other")
+    assert "It is full." in answer.notes
+    assert "The card is gone." not in answer.notes
+    assert len(answer.tiling["notices"]) == 2
+
+
+def test_memory_is_handed_back_before_another_model_is_loaded(
+    session, model, loads, picture, monkeypatch
+):
+    released = []
+    monkeypatch.setattr(devices, "release_memory", lambda: released.append(len(loads)))
+    ask(session, picture)
+    ask(session, picture)
+    assert not released
+    ask(session, picture, model="other")
+    assert released == [1]
+
+
+def test_torch_that_cannot_be_loaded_beside_qt_is_explained(picture, monkeypatch):
+    def import_towers():
+        raise OSError("[WinError 1114] Error loading c10.dll or one of its dependencies.")
+
+    monkeypatch.setattr(session_module, "import_towers", import_towers)
+    *_, refusal = ask(Session(), picture)
+    assert isinstance(refusal, Refusal)
+    assert "WinError 1114" in refusal.message
+    assert "vc_redist" in refusal.message

@@ -19,15 +19,13 @@ UNITS = pint.get_application_registry()
 def answer():
     lattice = plan_lattice((200, 300), (100, 150), patch=(8, 8), tile=(64, 64), overlap=0.5)
     return Answer(
-        picture=SimpleNamespace(lattice=lattice),
+        picture=SimpleNamespace(lattice=lattice, planes=((),)),
         limits=(),
-        prompts=("a", "b"),
-        score="relative",
-        baseline=(),
-        notes=(),
+        scoring=None,
+        keys=("a", "b"),
         similarity=np.zeros(2, np.float32),
         tiling={},
-        planes=((),),
+        encodings={},
         tiles=12,
         seconds=1.2345,
         complete=True,
@@ -38,7 +36,7 @@ def test_says_what_was_done_and_how_fine_it_is(answer):
     pixels = (UNITS.pixel, UNITS.pixel)
     expected = "2 prompts, 12 tiles, 1.2 s; one patch = 16 px"
     assert summary(answer, (1, 1), pixels) == expected
-    again = replace(answer, tiles=0, prompts=("a",))
+    again = replace(answer, tiles=0, keys=("a",))
     assert summary(again, (1, 1), pixels).startswith("1 prompt, encoded before, ")
 
 
@@ -49,7 +47,8 @@ def test_gives_the_patch_in_the_images_unit(answer):
 
 def test_counts_slices(answer):
     pixels = (UNITS.pixel, UNITS.pixel)
-    stack = replace(answer, planes=((0,), (1,), (2,)))
+    picture = SimpleNamespace(lattice=answer.picture.lattice, planes=((0,), (1,), (2,)))
+    stack = replace(answer, picture=picture)
     assert summary(stack, (1, 1), pixels).startswith("2 prompts, 3 slices, 12 tiles, ")
 
 

@@ -7,10 +7,12 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 from qtpy.QtCore import QThreadPool
 
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
+from napari_clip_heatmap.clip.notices import Notices
 
 PROMPTS = ["red", "green", "blue"]
 WHOLE, WIDE = 15 * 15, 15 * 47  # tiles of `big`, and of three of it side by side
@@ -218,3 +220,33 @@ def test_the_viewer_is_closed(make_napari_viewer, progressive_session, model, bi
     assert model.batches <= 4
     assert not messages
     assert not [t for t in threading.enumerate() if t.name.startswith("clip-heatmap")]
+
+
+def test_a_device_that_fails_mid_run_is_told_of_and_all_is_done(
+    viewer, widget, model, big, finish, messages, monkeypatch
+):
+    answer, asked = model.token_map, []
+
+    def token_map(batch):
+        asked.append(len(batch))
+        if model.device.type == "cuda" and len(asked) > 4:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return answer(batch)
+
+    def go_on_elsewhere(reason):
+        model.notices.tell("device", f"cuda:0 {reason}, so the CPU went on.")
+        model.device = torch.device("cpu")
+
+    monkeypatch.setattr(model, "device", torch.device("cuda:0"))
+    model.notices, model.token_map, model.go_on_elsewhere = Notices(), token_map, go_on_elsewhere
+    viewer.add_image(big, name="big")
+    widget.start()
+    finish()
+    assert not messages
+    assert model.device.type == "cpu"
+    assert "launch failure), so the CPU went on." in widget["notes"].value
+    record = own_heatmaps(viewer)[0].metadata[MARK]
+    assert record["complete"]
+    assert record["tiling"]["notices"] == widget["notes"].value.splitlines()
+    assert record["tiling"]["tiles_done"] == WHOLE
+    assert all(np.isfinite(layer.data).all() for layer in own_heatmaps(viewer))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import widget as module
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
@@ -236,14 +237,20 @@ def test_keys_alone_are_enough(viewer, widget, picture, qtbot):
     with qtbot.waitActive(window):
         window.show()
         window.activateWindow()
-    box = widget["prompts"].native
-    box.setFocus()
-    box.selectAll()
-    qtbot.keyClicks(box, "red")
-    qtbot.keyClick(box, Qt.Key.Key_Return)
-    qtbot.keyClicks(box, "blue")
+    table = widget["prompts"].view
+    table.setFocus()
+    table.selectAll()
+    qtbot.keyClick(table, Qt.Key.Key_Delete)
+    assert widget["prompts"].value == []
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    for prompt in ("red", "blue"):
+        editor = QApplication.focusWidget()
+        qtbot.keyClicks(editor, prompt)
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda editor=editor: QApplication.focusWidget() not in (editor, table))
     assert widget["prompts"].value == ["red", "blue"]
-    qtbot.keyClick(box, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    editor = QApplication.focusWidget()  # of the row that comes next, left blank
+    qtbot.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=60_000)
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import open_clip
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,3 +35,15 @@ def state_of() -> Callable[[nn.Module], dict[str, object]]:
         return found
 
     return state
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch, tiny_clip: open_clip.CLIP) -> str:
+    """Put the architecture of `tiny_clip` on open_clip's list, with one released tag."""
+    vision = {"image_size": 32, "patch_size": 8, "layers": 3, "width": 32, "head_width": 8}
+    text = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+    config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text}
+    tag = {"hf_hub": "someone/tiny/", "quick_gelu": False, "mean": [0.1] * 3, "std": [0.2] * 3}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-tiny", config)
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "ViT-tiny", {"released": tag})
+    return "ViT-tiny/released"

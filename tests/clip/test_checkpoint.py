@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import io
+import json
 import os
 import pickle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 
 from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.errors import ModelLoadError
 
 WEIGHTS = {"a": torch.arange(3.0), "b.c": torch.ones(2, 2)}
+_BUFFER = io.BytesIO()
+torch.save(WEIGHTS, _BUFFER)
+INTACT = {"bin": _BUFFER.getvalue(), "st": save(WEIGHTS)}
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.bin", "w.pth"])
@@ -26,9 +34,13 @@ def test_tensors_come_back(tmp_path: Path, name: str) -> None:
     assert all(torch.equal(read[key], WEIGHTS[key]) for key in WEIGHTS)
 
 
-def test_wrappers_of_training_scripts_are_taken_off(tmp_path: Path) -> None:
-    wrapped = {f"module.{key}": value for key, value in WEIGHTS.items()}
-    torch.save({"epoch": 3, "state_dict": wrapped}, tmp_path / "w.pt")
+@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model", None])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "model.", "module.clip.", ""])
+def test_wrappers_of_training_scripts_are_taken_off(
+    tmp_path: Path, wrapper: str | None, prefix: str
+) -> None:
+    wrapped: object = {f"{prefix}{key}": value for key, value in WEIGHTS.items()}
+    torch.save({"epoch": 3, wrapper: wrapped} if wrapper else wrapped, tmp_path / "w.pt")
     assert read_weights(tmp_path / "w.pt").keys() == WEIGHTS.keys()
 
 
@@ -70,6 +82,65 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str, damage: str) -> No
     )
     with pytest.raises(ModelLoadError, match=name):
         read_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of odd pickles
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=8), st.sampled_from(["bin", "st"]))
+@settings(max_examples=60)
+def test_whatever_is_overwritten_it_is_read_or_refused(place: int, noise: bytes, kind: str) -> None:
+    content = bytearray(INTACT[kind])
+    place %= len(content)
+    content[place : place + len(noise)] = noise
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "w.safetensors" if kind == "st" else "w.bin")
+        path.write_bytes(content)
+        try:
+            read = read_weights(path)
+        except ModelLoadError:
+            return
+        assert all(isinstance(each, torch.Tensor) for each in read.values())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 16]}},
+        {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 10**12]}},
+        {"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}},
+        {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 16]}},
+        {"a": {"dtype": "code", "shape": [4], "data_offsets": [0, 16]}},
+    ],
+)
+def test_safetensors_whose_header_lies_are_refused(
+    tmp_path: Path, header: dict[str, object]
+) -> None:
+    text = json.dumps(header).encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(16))
+    with pytest.raises(ModelLoadError, match="no intact safetensors"):
+        read_weights(path)
+    path.write_bytes((2**60).to_bytes(8, "little") + text + bytes(16))
+    with pytest.raises(ModelLoadError, match="no intact safetensors"):
+        read_weights(path)
+
+
+def test_a_tensor_that_claims_more_than_the_file_holds_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "w.pt")
+    with pytest.raises(ModelLoadError, match="something else than plain tensors: a"):
+        read_weights(tmp_path / "w.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse")
+@pytest.mark.parametrize("odd", [torch.eye(2).to_sparse(), torch.empty(9, device="meta")])
+def test_tensors_of_other_kinds_are_refused(tmp_path: Path, odd: torch.Tensor) -> None:
+    torch.save({"a": odd}, tmp_path / "w.pt")
+    with pytest.raises(ModelLoadError, match="something else than plain tensors: a"):
+        read_weights(tmp_path / "w.pt")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"no file of weights .*w\.pt"):
+        read_weights(tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("content", [{}, [1, 2], {"a": 3}, {"state_dict": {}}])

@@ -10,10 +10,11 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+from open_clip.pretrained import get_pretrained_cfg
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip import hub, registry
+from napari_clip_heatmap.clip import registry
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.errors import (
@@ -111,6 +112,16 @@ class TestFolder:
         (folder / CONFIG).write_text(json.dumps(config))
         with pytest.raises(ModelLoadError, match=message):
             load(folder)
+
+    def test_preprocessing_is_asked_for_not_guessed(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        del config["preprocess_cfg"]
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match=r"does not say which mean.*--preprocess"):
+            load(folder)
+        model = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
+        assert model.mean == model.std == (0.5, 0.5, 0.5)
 
     def test_what_is_not_there_is_said(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
@@ -231,66 +242,37 @@ class TestNames:
         with pytest.raises(ModelLoadError, match=message):
             load_model(name)
 
-    @pytest.mark.parametrize("name", ["RN50/openai", "convnext_base/laion400m_s13b_b51k"])
+    @pytest.mark.parametrize(
+        "name", ["MobileCLIP-S1/datacompdr", "convnext_large_d/laion2b_s26b_b102k_augreg"]
+    )
     def test_other_towers_are_refused_before_a_download(
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(registry.open_clip, "create_model", lambda *a, **k: pytest.fail("late"))
-        with pytest.raises(UnsupportedModelError, match="No exact decomposition"):
+        monkeypatch.setattr(registry, "obtain", lambda *a, **k: pytest.fail("late"))
+        with pytest.raises(UnsupportedModelError, match="o exact decomposition"):
             load_model(name)
 
-    def test_no_network_says_what_and_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def offline(*args: object, **options: object) -> None:
-            raise RuntimeError("no route to host")
-
-        monkeypatch.setattr(registry.open_clip, "create_model", offline)
-        with pytest.raises(ModelLoadError, match=r"'ViT-B-32/openai'.*no route.*local-dir:FOLDER"):
-            load_model("ViT-B-32/openai", device="cpu")
-
     def test_a_tag_brings_its_own_activation_and_preprocessing(
-        self, monkeypatch: pytest.MonkeyPatch, tiny_clip: Any
+        self, monkeypatch: pytest.MonkeyPatch, tiny_clip: Any, tiny_folder: Path
     ) -> None:
-        asked: dict[str, Any] = {}
+        asked: list[dict[str, Any]] = []
 
-        def create(arch: str, **options: Any) -> Any:
-            asked.update(options, arch=arch)
+        def build(model_cfg: dict[str, Any], *, origin: str) -> Any:
+            asked.append(model_cfg)
             return copy.deepcopy(tiny_clip)
 
-        monkeypatch.setattr(registry.open_clip, "create_model", create)
+        monkeypatch.setattr(registry, "obtain", lambda name, files: [tiny_folder / WEIGHTS])
+        monkeypatch.setattr(registry, "build_model", build)
         model = load_model("ViT-B-32/openai", device="cpu")
-        assert (asked["arch"], asked["pretrained"]) == ("ViT-B-32", "openai")
-        theirs = registry.get_pretrained_cfg("ViT-B-32", "openai")
-        assert asked["force_quick_gelu"] is theirs.get("quick_gelu", False)
-        assert asked.get("weights_only", True) is True
         assert model.mean == (0.48145466, 0.4578275, 0.40821073)
-        load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu")
-        assert asked["force_quick_gelu"] is False
+        theirs = get_pretrained_cfg("ViT-B-32", "openai")
+        assert asked[-1]["quick_gelu"] is theirs.get("quick_gelu", False)
+        assert asked[-1]["vision_cfg"]["patch_size"] == 32
         half = load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu")
         assert half.mean == half.std == (0.5, 0.5, 0.5)
-
-
-class TestHub:
-    def test_it_is_read_as_a_folder(
-        self, tiny_folder: Path, tiny_model: ClipModel, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def download(repository: str, name: str) -> str:
-            assert repository == "someone/tiny"
-            if not (tiny_folder / name).exists():
-                raise hub.EntryNotFoundError(name)
-            return str(tiny_folder / name)
-
-        monkeypatch.setattr(hub, "hf_hub_download", download)
-        model = load_model("hf-hub:someone/tiny", device="cpu")
-        assert model.name == "hf-hub:someone/tiny"
-        assert model.weights_sha256 == tiny_model.weights_sha256
-
-    def test_no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def offline(repository: str, name: str) -> str:
-            raise ConnectionError("offline")
-
-        monkeypatch.setattr(hub, "hf_hub_download", offline)
-        with pytest.raises(ModelLoadError, match=r"'hf-hub:a/b'.*offline.*local-dir:FOLDER"):
-            load_model("hf-hub:a/b")
+        assert asked[-1]["quick_gelu"] is False
+        said = load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu", preprocess="openai")
+        assert said.mean == (0.48145466, 0.4578275, 0.40821073)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus", "meta"])

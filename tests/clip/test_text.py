@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,3 +110,32 @@ def test_another_vocabulary_asks_for_its_tokenizer(tiny_clip: Any) -> None:
     with pytest.raises(ModelLoadError, match="tokenizer=") as told:
         plain_tokenizer(Other())
     assert "32000" in str(told.value)
+
+
+class _Lost(torch.nn.Module):
+    """A text tower on a card that is gone."""
+
+    def parameters(self, recurse: bool = True) -> Any:
+        return iter([SimpleNamespace(device=torch.device("cuda:0"))])
+
+    def encode_text(self, tokens: Any) -> Any:
+        raise RuntimeError("CUDA error: lost")
+
+
+def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self)
+    texts, told = encoder(tiny_clip), []
+    expected = texts.encode(["cell"])
+    texts.go_on_with(_Lost())
+
+    def rescue(what: str) -> None:
+        told.append(what)
+        texts.go_on_with(text_tower(tiny_clip))
+
+    texts.rescue = lambda: rescue
+    torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
+    assert told == ["failed (CUDA error: lost)"]
+    texts.go_on_with(_Lost())
+    texts.rescue = lambda: None  # the model is gone, and so is what it would have been read from
+    with pytest.raises(RuntimeError, match="lost"):
+        texts.encode(["debris"])

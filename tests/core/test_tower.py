@@ -62,6 +62,7 @@ class AverageHead:
     gain: Tensor
     shift: Tensor
     projection: Tensor
+    subtracts_mean: bool = True
 
     @property
     def weight(self) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QIcon, QKeySequence, QShortcut  # type: ignore[attr-defined] # added by qtpy
+from qtpy.QtGui import QIcon, QKeySequence, QShortcut
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
@@ -15,14 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["add_shortcut", "arrange", "show_row"]
 
-FORM = ("image", "prompts", "model", "device", "score")
+FORM = ("image", "model", "device", "prompts", "score", "templates")
 SECTIONS = {
     "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
     "Where, and which slices": ("where", "slices", "along", "first", "last"),
+    "How maps are shown": ("colormap", "scale", "fade", "colour_bar"),
+    "What a click finds": ("words", "ranked"),
 }
 """What most runs leave as it is; folded away until wanted."""
 
-LABELS = {"channels": "Also", "preview": "", "grain": "", "invert": ""}
+LABELS = {
+    "channels": "Also",
+    "preview": "",
+    "grain": "",
+    "invert": "",
+    "prompts": "",
+    "fade": "",
+    "colour_bar": "",
+    "ranked": "",
+}
 """Where the label in front is not the part's name; without one the part has the whole row."""
 
 HEADLINE = "text-align: left; border: none; background: transparent; padding: 2px;"
@@ -30,9 +41,22 @@ HEADLINE = "text-align: left; border: none; background: transparent; padding: 2p
 
 FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
-ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all"))
-TEXTS = ("status", "notes", "grain")
-SHRINKING = (*FORM, "channels", "view", "resolution", "where", "slices", "along", "first", "last")
+ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all", "more"))
+TEXTS = ("status", "notes", "grain", "ranked")
+SHRINKING = (
+    *FORM,
+    "colormap",
+    "scale",
+    "words",
+    "channels",
+    "view",
+    "resolution",
+    "where",
+    "slices",
+    "along",
+    "first",
+    "last",
+)
 
 
 def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
@@ -53,6 +77,11 @@ def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
         _let_shrink(natives[name])
     for name in TEXTS:
         _let_wrap(natives[name])
+    table = natives["prompts"]
+    margins = column.contentsMargins()
+    container.native.setMinimumWidth(
+        table.minimumSizeHint().width() + margins.left() + margins.right()
+    )
     column.addLayout(_form(FORM, natives))
     column.addWidget(natives["baseline"])
     sections = {title: _section(title, names, natives) for title, names in SECTIONS.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.channels import channels_of
 from napari_clip_heatmap._napari.choices import VIEWPORT, WHOLE
+from napari_clip_heatmap._napari.origin import origin_of
 from napari_clip_heatmap._napari.outlines import image_shape, viewport
 from napari_clip_heatmap._napari.places import region_inside, region_of_rectangle
 from napari_clip_heatmap._napari.question import PlaneAsked, Question
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap.imaging.region import Region
 
-__all__ = ["centre_of_view", "layers_asked", "question_of", "view_asked"]
+__all__ = [
+    "WITH_BASELINE",
+    "centre_of_view",
+    "layers_asked",
+    "question_of",
+    "reworded",
+    "view_asked",
+]
+
+WITH_BASELINE = ("contrast", "softmax")
+"""Scores that prompts of a baseline have a part in."""
 
 
 def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
@@ -37,31 +49,53 @@ def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
     image = layers[0]
     if viewer is None:
         raise no_image(None)
-    prompts = parts["prompts"].value
-    if not prompts:
-        raise PromptError("there is no prompt: type at least one, one a line, such as nuclei")
     shown = index_shown(image, viewer.dims.point)
     region, told = _region(parts["where"].value, image, viewer)
-    score = parts["score"].value
     return Question(
         planes=tuple(
             PlaneAsked(index, channels_of(layers, index))
             for index in planes_asked(image, shown, _slide(parts))
         ),
-        prompts=tuple(prompts),
+        **_words(parts),
         leading=leading_shape(image),
         stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
         model=parts["model"].value,
         device=parts["device"].value,
-        score=score,
-        baseline=tuple(parts["baseline"].value) if score == "contrast" else (),
         view=view_asked(parts),
         downsample=read_resolution(parts["resolution"].value, image.scale[-2:], image.units[-2:]),
         region=region,
         focus=centre_of_view(image, viewer),
         channel_names=tuple(layer.name for layer in layers),
+        origins=tuple(origin_of(layer) for layer in layers),
         region_record=told,
     )
+
+
+def reworded(parts: Container[Any], question: Question) -> Question:
+    """Return a question with the prompts and the score that the controls have now.
+
+    Raises
+    ------
+    PromptError
+        There is no prompt.
+    """
+    return replace(question, **_words(parts))
+
+
+def _words(parts: Container[Any]) -> dict[str, Any]:
+    """Return what of a question no image tower has to know."""
+    rows = parts["prompts"].rows
+    if not rows:
+        raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
+    score, templates = parts["score"].value, parts["templates"].value.strip()
+    return {
+        "prompts": tuple(row.prompt for row in rows),
+        "keys": tuple(row.key for row in rows),
+        "score": score,
+        "baseline": tuple(parts["baseline"].value) if score in WITH_BASELINE else (),
+        # Sentences of one's own are told apart by semicolons.
+        "templates": tuple(templates.split(";")) if "{}" in templates else templates,
+    }
 
 
 def layers_asked(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Image, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap.errors import ClipHeatmapError
@@ -25,26 +26,33 @@ class Latest:
         Told of a result on the GUI thread, unless something else was wished for since.
     refused : callable(str)
         Told why there is none.
+    patience : int
+        Milliseconds without another wish before work begins.
     """
 
-    def __init__(self, found: Callable[[Any], None], refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        found: Callable[[Any], None],
+        refused: Callable[[str], None],
+        patience: int = PATIENCE,
+    ) -> None:
         self._found, self._refused = found, refused
-        self._wish: Callable[[], Callable[[], Any]] | None = None
+        self._wish: Callable[[], Callable[[], Any] | None] | None = None
         self._worker: Any = None
         self._closed = False
         self._timer = QTimer()
         self._timer.setSingleShot(True)
-        self._timer.setInterval(PATIENCE)
+        self._timer.setInterval(patience)
         self._timer.timeout.connect(self._begin)
 
-    def wish(self, prepare: Callable[[], Callable[[], Any]]) -> None:
+    def wish(self, prepare: Callable[[], Callable[[], Any] | None]) -> None:
         """Ask for the result of work.
 
         Parameters
         ----------
         prepare : callable
             Called on the GUI thread, once the time has come, to see how things are then; it
-            returns the work, which is called in a thread.
+            returns the work, which is called in a thread, or None where there is none.
         """
         if not self._closed:
             self._wish = prepare
@@ -54,7 +62,8 @@ class Latest:
         """Begin nothing more, and tell nobody."""
         self._closed = True
         self._wish = None
-        self._timer.stop()
+        if isalive(self._timer):  # when Python ends, Qt may have gone before
+            self._timer.stop()
 
     def _begin(self) -> None:
         if self._wish is None or self._worker is not None:
@@ -65,10 +74,13 @@ class Latest:
         except ClipHeatmapError as error:
             self._refused(str(error))
             return
+        if work is None:
+            return
         self._worker = create_worker(
             _result_or_reason, work, _start_thread=False, _ignore_errors=True
         )
         self._worker.returned.connect(self._on_returned)
+        self._worker.errored.connect(self._on_errored)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
 
@@ -80,6 +92,10 @@ class Latest:
             self._refused(reason)
         else:
             self._found(result)
+
+    def _on_errored(self, error: Exception) -> None:
+        if not self._closed:
+            self._refused(f"stopped by an error in the plugin: {error!r}")
 
     def _on_finished(self) -> None:
         self._worker = None

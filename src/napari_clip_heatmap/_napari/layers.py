@@ -6,7 +6,7 @@ duplicate has an id of its own and belongs to the user.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_clip_heatmap._napari.look import Look
     from napari_clip_heatmap._napari.question import Answer
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "place",
     "remove_all",
     "repaint",
+    "row_of",
+    "set_colour_bar",
+    "set_limits",
     "set_mark",
     "set_visible",
     "show_heatmaps",
@@ -62,15 +66,21 @@ def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image
 
 
 def show_heatmaps(
-    viewer: ViewerModel, source: Image, answer: Answer, marks: Sequence[Mark]
-) -> Generator[Image, None, None]:
+    viewer: ViewerModel,
+    source: Image,
+    answer: Answer,
+    marks: Sequence[Mark],
+    look: Look,
+    absent: Collection[str] = (),
+) -> Generator[tuple[int, Image], None, None]:
     """Make our layers on a source the maps of an answer, one layer a step.
 
     A layer costs napari a tenth of a second; between two steps the window can breathe.
 
-    A prompt that has its layer keeps it, with whatever name, colormap, opacity and visibility the
-    user gave it; a new one is added on top; a layer whose prompt was not asked again goes.
-    Maps laid over one another hide one another, so of new ones only the first is visible.
+    A row that has its layer keeps it, or else takes the layer that its very words have, with
+    whatever name, colormap, opacity and visibility the user gave it; a new one is added on top; a
+    layer whose prompt was not asked again goes. Maps laid over one another hide one another, so of
+    new ones only the first is visible.
 
     Parameters
     ----------
@@ -81,26 +91,45 @@ def show_heatmaps(
         As far as it is.
     marks : sequence of dict
         What each layer is to say of itself; in the order of the answer's prompts.
+    look : Look
+        Colours and scale.
+    absent : collection of str
+        Rows that get no layer: the user removed it.
 
     Yields
     ------
-    Image
-        Each layer, in the order of the prompts.
+    (int, Image)
+        Each layer, with the number of its prompt.
     """
-    before = {_mark(layer)["prompt"]: layer for layer in own_heatmaps(viewer, source)}
-    gone = [before.pop(prompt) for prompt in [*before] if prompt not in answer.prompts]
-    for layer in gone:
-        _remove(viewer, layer)
+    before = _claimed(own_heatmaps(viewer, source), marks)
+    for layer in own_heatmaps(viewer, source):
+        if layer not in before.values():
+            _remove(viewer, layer)
+    limits = look.limits(answer.limits, answer.keys)
     added = 0
     for number, mark in enumerate(marks):
-        old = before.get(mark["prompt"])
+        old = before.get(number)
         if old is not None and old in viewer.layers:
-            yield _renew(viewer, old, source, answer, number, mark)
-            continue
-        layer = _layer(source, answer, number, mark)
-        _add(viewer, layer, first=not added, old=before.values())
-        added += 1
-        yield layer
+            yield number, _renew(viewer, old, source, answer, number, mark, limits[number])
+        elif mark["row"] not in absent:
+            layer = _layer(source, answer, number, mark, look.colormap(mark["row"]), limits[number])
+            _add(viewer, layer, first=not added, old=before.values())
+            set_mark(layer, mark)  # anew, as napari numbers a name that is taken
+            added += 1
+            yield number, layer
+
+
+def _claimed(ours: Iterable[Image], marks: Sequence[Mark]) -> dict[int, Image]:
+    """Return which prompt keeps which layer: its row's own, or else one of the same words."""
+    spare = list(ours)
+    claimed: dict[int, Image] = {}
+    for name in ("row", "prompt"):
+        for number, mark in enumerate(marks):
+            fits = [layer for layer in spare if _mark(layer).get(name) == mark[name]]
+            if fits and number not in claimed:
+                claimed[number] = fits[0]
+                spare.remove(fits[0])
+    return claimed
 
 
 def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) -> None:
@@ -108,11 +137,16 @@ def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) ->
 
     The thumbnail, and those of hidden layers, are only renewed the last time.
     """
+    set_limits(layer, limits)
+    # Neither extent nor what lies beneath the cursor has changed.
+    layer.refresh(thumbnail=last, highlight=False, extent=False, force=last)
+
+
+def set_limits(layer: Image, limits: tuple[float, float]) -> None:
+    """Let a layer's colours run from a value to another."""
     if tuple(layer.contrast_limits) != limits:
         layer.contrast_limits_range = limits
         layer.contrast_limits = limits
-    # Neither extent nor what lies beneath the cursor has changed.
-    layer.refresh(thumbnail=last, highlight=False, extent=False, force=last)
 
 
 def place(layer: Image, source: Image) -> None:
@@ -125,7 +159,7 @@ def place(layer: Image, source: Image) -> None:
 
 def set_mark(layer: Image, mark: Mark) -> None:
     """Let a layer say of itself where it comes from."""
-    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id)}
+    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id), "layer_name": layer.name}
 
 
 def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
@@ -136,9 +170,16 @@ def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
     return len(ours)
 
 
-def remove_all(viewer: ViewerModel) -> int:
-    """Remove all our layers; return how many there were."""
-    ours = own_heatmaps(viewer)
+def set_colour_bar(layer: Image, *, visible: bool) -> None:
+    """Draw a layer's colours with their values, where napari can."""
+    bar = getattr(layer, "colorbar", None)
+    if bar is not None and bar.visible != visible:
+        bar.visible = visible
+
+
+def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
+    """Remove our layers, of one source or all; return how many there were."""
+    ours = own_heatmaps(viewer, source)
     for layer in ours:
         _remove(viewer, layer)
     return len(ours)
@@ -150,17 +191,29 @@ def _remove(viewer: ViewerModel, layer: Layer) -> None:
         viewer.layers.remove(layer)
 
 
+def row_of(layer: Layer) -> str:
+    """Return the key of the row that a layer of ours shows; empty of others."""
+    return str(_mark(layer).get("row", ""))
+
+
 def _mark(layer: Layer) -> Mark:
     mark = layer.metadata.get(MARK)
     return mark if isinstance(mark, dict) else {}
 
 
-def _layer(source: Image, answer: Answer, number: int, mark: Mark) -> Image:
+def _layer(
+    source: Image,
+    answer: Answer,
+    number: int,
+    mark: Mark,
+    colormap: object,
+    limits: tuple[float, float],
+) -> Image:
     layer = Image(
         answer.picture.layer_data(number),
         name=mark["prompt"],
-        colormap="jet",
-        contrast_limits=answer.limits[number],
+        colormap=colormap,
+        contrast_limits=limits,
         opacity=OPACITY,
         blending=BLENDING,
         multiscale=answer.picture.multiscale,
@@ -172,16 +225,28 @@ def _layer(source: Image, answer: Answer, number: int, mark: Mark) -> Image:
 
 
 def _renew(
-    viewer: ViewerModel, layer: Image, source: Image, answer: Answer, number: int, mark: Mark
+    viewer: ViewerModel,
+    layer: Image,
+    source: Image,
+    answer: Answer,
+    number: int,
+    mark: Mark,
+    limits: tuple[float, float],
 ) -> Image:
     """Give a layer of ours a new picture."""
+    if (
+        layer.name == _mark(layer).get("layer_name")
+        and _mark(layer).get("prompt") != mark["prompt"]
+    ):
+        layer.name = mark["prompt"]  # the user gave it no name of its own
     if layer.multiscale != answer.picture.multiscale or layer.ndim != source.ndim:
-        return _replace(viewer, layer, _layer(source, answer, number, mark))
-    limits = answer.limits[number]
-    layer.data = answer.picture.layer_data(number)
+        new = _layer(source, answer, number, mark, layer.colormap, limits)
+        return _replace(viewer, layer, new)
+    data = answer.picture.layer_data(number)
+    if layer.data is not data:  # else it was painted over where it lies
+        layer.data = data
     place(layer, source)  # it may have been moved, or its unit set, since
-    layer.contrast_limits_range = limits
-    layer.contrast_limits = limits
+    set_limits(layer, limits)
     set_mark(layer, mark)
     return layer
 

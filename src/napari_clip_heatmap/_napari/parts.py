@@ -14,9 +14,13 @@ from napari_clip_heatmap._napari.choices import (
     ImageChoice,
     WhereChoice,
 )
+from napari_clip_heatmap._napari.look import COLORMAPS, Look
 from napari_clip_heatmap._napari.prompt_list import PromptList
+from napari_clip_heatmap._napari.prompt_table import PromptTable
+from napari_clip_heatmap._napari.ranking import LISTS, PROMPTS_ONLY
 from napari_clip_heatmap._napari.slices import axis_choices
 from napari_clip_heatmap._napari.thumbnail import Thumbnail
+from napari_clip_heatmap.prompting.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
@@ -39,7 +43,7 @@ KNOWN_MODELS = (
     "hf-hub:wisdomik/QuiltNet-B-32",
 )
 
-SCORES = ("relative", "absolute", "contrast")
+SCORES = ("relative", "absolute", "contrast", "softmax")
 
 VIEWS = (
     ("as shown", "shown"),
@@ -67,16 +71,27 @@ class Known:
         Returns the chosen image layer, or None.
     devices : callable
         Returns the devices known so far.
+    look : callable
+        Returns how maps become colours.
     """
 
     viewer: Callable[[], ViewerModel | None]
     image: Callable[[], Image | None]
     devices: Callable[[], tuple[str, ...]]
+    look: Callable[[], Look]
 
 
 def make_parts(known: Known) -> list[Widget]:
     """Return the controls, in the order in which Tab goes through them."""
-    return [*_question(known), *_view(known), *_where(known), *_actions(), *_results()]
+    return [
+        *_question(known),
+        *_view(known),
+        *_where(known),
+        *_look(),
+        *_actions(),
+        *_results(),
+        *_there(),
+    ]
 
 
 def _question(known: Known) -> list[Widget]:
@@ -87,12 +102,12 @@ def _question(known: Known) -> list[Widget]:
             tooltip="The image layer to ask; it follows the layer you select. Of a stack, the "
             "slice you see is asked, or those you choose below.",
         ),
-        PromptList(
+        PromptTable(
             name="prompts",
             value=DEFAULT_PROMPTS,
-            placeholder="one prompt a line, such as: nuclei",
-            tooltip="What to look for, one prompt a line; paste as many lines as you like.\n"
-            "Ctrl+Enter runs.",
+            look=known.look,
+            tooltip="What to look for, a row each; Ctrl+Enter runs. Once the image is encoded, "
+            "the maps follow while you type.",
         ),
         EditableChoice(
             name="model",
@@ -114,14 +129,23 @@ def _question(known: Known) -> list[Widget]:
             tooltip="relative: how much more a prompt fits here than the prompts do on average; "
             "one prompt is compared with neutral ones.\n"
             "absolute: the patch's share of the similarity between image and prompt.\n"
-            "contrast: how much more a prompt fits here than the baseline prompts.",
+            "contrast: how much more a prompt fits here than the baseline prompts.\n"
+            "softmax: the probability of each prompt, by the model's own scale.",
         ),
         PromptList(
             name="baseline",
             lines=2,
             grows=False,
             placeholder="baseline, such as: background",
-            tooltip="The prompts to contrast with, one a line.",
+            tooltip="One a line: the prompts to contrast with; for softmax, prompts that compete "
+            "but get no map.",
+        ),
+        EditableChoice(
+            name="templates",
+            value="plain",
+            choices=tuple(TEMPLATES),
+            tooltip="Sentences around your words, averaged: plain is the words alone. Or type your "
+            "own, such as: a photo of {}; a drawing of {}",
         ),
     ]
 
@@ -185,6 +209,47 @@ def _where(known: Known) -> list[Widget]:
     ]
 
 
+def _look() -> list[Widget]:
+    return [
+        ComboBox(
+            name="colormap",
+            value="jet",
+            choices=COLORMAPS,
+            tooltip="Colours of the maps whose row has none of its own. signed: blue below zero, "
+            "red above.",
+        ),
+        ComboBox(
+            name="scale",
+            value="own",
+            choices=(("each map its own", "own"), ("one for all", "shared")),
+            tooltip="Whether colours run over each map's own range, or over one for all, so that "
+            "maps can be compared; then their contrast limits are linked.",
+        ),
+        CheckBox(
+            name="fade",
+            text="clear where there is little",
+            tooltip="Make maps the more transparent the less they find, so the image shows.",
+        ),
+        CheckBox(
+            name="colour_bar",
+            text="colour bar",
+            tooltip="Draw each visible map's colours with their values onto the canvas.",
+        ),
+    ]
+
+
+def _there() -> list[Widget]:
+    return [
+        ComboBox(
+            name="words",
+            value=PROMPTS_ONLY,
+            choices=LISTS,
+            tooltip="What a click on the image ranks: your prompts, or these words with them.",
+        ),
+        Label(name="ranked", tooltip="What fits best where you clicked; values beyond the mean."),
+    ]
+
+
 def _actions() -> list[Widget]:
     return [
         PushButton(name="run", text="Run", tooltip="Make a heatmap layer per prompt (Ctrl+Enter)."),
@@ -206,6 +271,12 @@ def _results() -> list[Widget]:
             name="remove_all",
             text="Remove all",
             tooltip="Remove all heatmap layers; layers of yours stay.",
+        ),
+        PushButton(
+            name="more",
+            text="More",
+            tooltip="Copy a layer as a Python script or as a methods text; save, open and clear "
+            "encodings.",
         ),
         Label(name="status", tooltip="What the last run did."),
         Label(name="notes", tooltip="How these heatmaps are to be read."),

@@ -42,22 +42,37 @@ class Picture:
 
     Parameters
     ----------
-    prompts : tuple of str
+    keys : tuple of str
+        One for each prompt, in order.
     lattice : Lattice
         Of each plane.
     leading : tuple of int
         Lengths of the layer's axes before the plane.
+    over : Picture, optional
+        An earlier one of the same planes: arrays whose key is asked again are painted over where
+        they lie, as new ones would take longer to come by than to fill.
     """
 
-    def __init__(self, prompts: tuple[str, ...], lattice: Lattice, leading: Index = ()) -> None:
-        self.prompts = prompts
+    def __init__(
+        self,
+        keys: tuple[str, ...],
+        lattice: Lattice,
+        leading: Index = (),
+        over: Picture | None = None,
+    ) -> None:
+        self.keys = keys
         self.lattice = lattice
         self.leading = leading
         self.limits: tuple[tuple[float, float], ...] = ()
         self._planes: dict[Index, LazyHeatmaps] = {}
-        shape = (len(prompts), *leading, *lattice.image_shape)
-        eager = 4 * prod(shape) <= EAGER_BYTES
-        self._pixels = np.full(shape, np.nan, np.float32) if eager else None
+        shape = (*leading, *lattice.image_shape)
+        self._pixels: dict[str, NDArray[np.float32]] | None = None
+        if 4 * len(keys) * prod(shape) <= EAGER_BYTES:
+            there = {} if over is None or over._pixels is None else over._pixels
+            fit = {key: pixels for key, pixels in there.items() if pixels.shape == shape}
+            self._pixels = {
+                key: fit[key] if key in fit else np.full(shape, np.nan, np.float32) for key in keys
+            }
 
     @property
     def multiscale(self) -> bool:
@@ -67,7 +82,9 @@ class Picture:
     @property
     def blank(self) -> bool:
         """Whether all pixels that are in memory are NaN."""
-        return self._pixels is not None and not bool(np.isfinite(self._pixels).any())
+        return self._pixels is not None and not any(
+            np.isfinite(pixels).any() for pixels in self._pixels.values()
+        )
 
     @property
     def planes(self) -> tuple[Index, ...]:
@@ -93,13 +110,29 @@ class Picture:
         if self._pixels is not None:
             y, x = cells or (slice(0, n) for n in self.lattice.grid)
             rows, columns = _touched(self.lattice.y, y), _touched(self.lattice.x, x)
-            where: Any = (slice(None), *index, rows, columns)
-            self._pixels[where] = maps.window(rows, columns)
+            for number, pixels in enumerate(self._pixels.values()):
+                one = slice(number, number + 1)
+                where: Any = (*index, rows, columns)
+                pixels[where] = maps.window(rows, columns, maps=one)[0]
+
+    def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
+        """Return all maps at a point of a plane, in image pixels; None where nothing is known.
+
+        Returns
+        -------
+        float32 (prompt,) or None
+        """
+        maps = self._planes.get(index)
+        height, width = self.lattice.image_shape
+        if maps is None or not (0 <= y < height and 0 <= x < width):
+            return None
+        values = maps.window(slice(int(y), int(y) + 1), slice(int(x), int(x) + 1))[:, 0, 0]
+        return values if np.isfinite(values).all() else None
 
     def layer_data(self, prompt: int) -> Any:
         """Return what napari is given: an array (*leading, y, x), or a list of lazy ones."""
         if self._pixels is not None:
-            return self._pixels[prompt]
+            return self._pixels[self.keys[prompt]]
         levels = [self._lazy(prompt, factor) for factor in self._factors()]
         return levels if self.multiscale else levels[0]
 
@@ -118,7 +151,7 @@ class Picture:
         if self._pixels is None:
             self.limits = self._lattice_limits()
         else:
-            self.limits = tuple(limits_of(pixels) for pixels in self._pixels)
+            self.limits = tuple(limits_of(pixels) for pixels in self._pixels.values())
 
     def _lattice_limits(self) -> tuple[tuple[float, float], ...]:
         ranges = np.stack([maps.limits for maps in self._planes.values()])  # [plane, prompt, 2]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.picture import Picture
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
-    from napari_clip_heatmap.pipeline.scores import Score
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.scores import Score, Scoring
 
 __all__ = ["CANCELLED", "Answer", "PlaneAsked", "Question", "Refusal", "Step"]
 
@@ -52,13 +53,17 @@ class Question:
     planes : tuple of PlaneAsked
         In the order in which they are to be done; the first is the one that is seen.
     prompts, baseline : tuple of str
+    keys : tuple of str
+        What each prompt's layer is known by, whatever becomes of the words; by default the words.
+    templates : str or tuple of str
+        As `Encoding.heatmaps` takes them.
     leading : tuple of int
         Lengths of the layer's axes before the plane.
     stores : tuple of array-like
         The layers' whole arrays, of pyramids the finest level; only to know them again.
     model, device : str
         As `api.load_model` takes them.
-    score : {"relative", "absolute", "contrast"}
+    score : {"relative", "absolute", "contrast", "softmax"}
     view : View
     downsample : float or "auto"
         Image pixels per pixel that the model looks at.
@@ -68,23 +73,28 @@ class Question:
         Where to begin, in image pixels.
     channel_names : tuple of str
         Of the layers looked at together, the image first.
+    origins : tuple of mapping
+        Of the same layers: where they come from; see `origin_of`.
     region_record : object
         The region in words or numbers that JSON has.
     """
 
     planes: tuple[PlaneAsked, ...]
     prompts: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     leading: Index = ()
     stores: tuple[Any, ...] = ()
     model: str = "demo"
     device: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
+    templates: str | tuple[str, ...] = "plain"
     view: View = field(default_factory=View)
     downsample: float | Literal["auto"] = "auto"
     region: Region | None = None
     focus: tuple[float, float] | None = None
     channel_names: tuple[str, ...] = ()
+    origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
 
     @property
@@ -110,14 +120,16 @@ class Answer:
         The maps; filled on while the answer is not complete.
     limits : tuple of (float, float)
         Contrast limits per prompt.
-    prompts, baseline, notes : tuple of str
-    score : {"relative", "absolute", "contrast"}
+    scoring : Scoring
+        The prompts as directions, and what there is to say of them.
+    keys : tuple of str
+        As in the question; of prompts that ask the same, the first's.
     similarity : float32 (prompt,)
         Cosine of what was looked at and each prompt; NaN as long as that is unknown.
     tiling : mapping
         As `Encoding.describe` tells it.
-    planes : tuple of tuple of int
-        Those that hold something.
+    encodings : mapping of tuple of int to Encoding
+        By plane, those that hold something: enough to answer other prompts.
     tiles : int
         Passed through the model in this run; 0: all was encoded before.
     seconds : float
@@ -125,21 +137,32 @@ class Answer:
     complete : bool
     reason : str
         Why it will not become complete; empty where it is, or still may.
+    news : tuple of str
+        What a device could not do as asked.
     """
 
     picture: Picture
     limits: tuple[tuple[float, float], ...]
-    prompts: tuple[str, ...]
-    score: Score
-    baseline: tuple[str, ...]
-    notes: tuple[str, ...]
+    scoring: Scoring
+    keys: tuple[str, ...]
     similarity: NDArray[np.float32]
     tiling: Mapping[str, object]
-    planes: tuple[Index, ...]
+    encodings: Mapping[Index, Encoding]
     tiles: int
     seconds: float
     complete: bool
     reason: str = ""
+    news: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on how the maps are to be read, and on what the device could not do."""
+        return (*self.scoring.notes, *self.news)
+
+    @property
+    def planes(self) -> tuple[Index, ...]:
+        """Those that hold something."""
+        return self.picture.planes
 
 
 @dataclass(frozen=True, eq=False)

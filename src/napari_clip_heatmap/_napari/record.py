@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -28,20 +29,25 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
     list of dict
         One per prompt, in order.
     """
-    tiling = dict(answer.tiling)
+    tiling, scoring = dict(answer.tiling), answer.scoring
     model: Any = tiling.pop("model", {})
     common = {
-        "prompts": list(answer.prompts),
-        "score": answer.score,
-        "baseline": list(answer.baseline),
-        "unit": "cosine",
+        "prompts": list(scoring.prompts),
+        "score": scoring.score,
+        "baseline": list(scoring.baseline),
+        "templates": list(scoring.templates),
+        "unit": scoring.unit,
         "notes": list(answer.notes),
         "model": model,
+        "weights_sha256": model.get("weights_sha256"),
         "device": model.get("device"),
+        "precision": model.get("precision"),
+        "versions": {**model.get("versions", {}), **_versions()},
         "tiling": tiling,
         "downsample": tiling.get("downsample"),
         "view": question.view_record,
         "channels": list(question.channel_names),
+        "origins": _origins(question),
         "region": question.region_record,
         "source": source,
         "source_id": source_id,
@@ -53,6 +59,31 @@ def records(answer: Answer, question: Question, *, source: str, source_id: str) 
         "version": version("napari-clip-heatmap"),
     }
     return [
-        {"prompt": prompt, "similarity": float(similarity), **common}
-        for prompt, similarity in zip(answer.prompts, answer.similarity, strict=True)
+        {
+            "prompt": prompt,
+            "row": key,
+            "direction": recipe,
+            "similarity": float(similarity),
+            **common,
+        }
+        for prompt, key, recipe, similarity in zip(
+            scoring.prompts, answer.keys, scoring.recipes, answer.similarity, strict=True
+        )
+    ]
+
+
+def _versions() -> dict[str, str]:
+    """Return what else took part, beside what the model ran in."""
+    return {"napari": version("napari"), "python": platform.python_version()}
+
+
+def _origins(question: Question) -> list[dict[str, Any]]:
+    """Return where each channel comes from, and how it was shown."""
+    return [
+        {
+            **origin,
+            "limits": channel.limits and [float(limit) for limit in channel.limits],
+            "gamma": float(channel.gamma),
+        }
+        for origin, channel in zip(question.origins, question.planes[0].channels, strict=False)
     ]

@@ -7,20 +7,14 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_clip_heatmap._napari.fingerprint import fingerprint
 from napari_clip_heatmap._napari.kept import Key
-from napari_clip_heatmap._napari.picture import Picture
 from napari_clip_heatmap._napari.question import Answer, PlaneAsked, Question, Step
+from napari_clip_heatmap._napari.scored import Scored
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.scores import plan_scoring
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_clip_heatmap._napari.kept import Kept
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -45,7 +39,7 @@ class Run:
         What was encoded before; filled on.
     cancelled : callable() -> bool
     encode : callable, optional
-        Stands in for `encode_progressively`.
+        Stands in for `encode_progressively`, such as `encode_cached` with a cache.
 
     Raises
     ------
@@ -65,13 +59,7 @@ class Run:
         self._cancelled = cancelled
         self._encode = encode or encode_progressively
         self._started = self._painted = time.monotonic()
-        self._scoring = plan_scoring(
-            model.text, question.prompts, question.score, question.baseline
-        )
-        self._picture: Picture | None = None
-        self._maps: dict[tuple[int, ...], LazyHeatmaps] = {}
-        self._similarities: dict[tuple[int, ...], NDArray[np.float32]] = {}
-        self._tiling: dict[str, object] = {}
+        self._scored = Scored(question, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
         self._tiles = 0
@@ -80,7 +68,7 @@ class Run:
     def begun(self) -> bool:
         """Whether there is anything to show."""
         current = self._current
-        return self._picture is not None or (
+        return self._scored.picture is not None or (
             current is not None and bool(current[1].board.done.any())
         )
 
@@ -101,26 +89,8 @@ class Run:
         """
         if reason is not None and self._current is not None:
             self._note(*self._current, None)  # with tiles done since the last record
-        picture = self._flush()
-        if reason is None:
-            picture.widen_limits()
-        else:
-            picture.settle_limits()
-        return Answer(
-            picture=picture,
-            limits=picture.limits,
-            prompts=self._scoring.prompts,
-            score=self._scoring.score,
-            baseline=self._scoring.baseline,
-            notes=self._scoring.notes,
-            similarity=np.mean(list(self._similarities.values()), axis=0),
-            tiling=self._tiling,
-            planes=picture.planes,
-            tiles=self._tiles,
-            seconds=time.monotonic() - self._started,
-            complete=reason == "",
-            reason=reason or "",
-        )
+        self._flush()
+        return self._scored.answer(reason, self._tiles)
 
     def _plane(self, number: int, plane: PlaneAsked) -> Iterator[Step]:
         yield Step("Looking at the image")
@@ -142,7 +112,7 @@ class Run:
             self._tiles += record.done - (record.done if before is None else before)
             before = record.done
             last = record.done == record.total
-            if record.stage == "start" and resume is None:
+            if not record.done and record.encoding.coarse is None:
                 yield self._step(number, record)
                 continue
             whole = record.stage != "fine" or last
@@ -182,41 +152,21 @@ class Run:
                 cells = None
         self._pending = (index, encoding, cells)
 
-    def _flush(self) -> Picture:
+    def _flush(self) -> None:
         if self._pending is not None:
             self._paint(*self._pending)
             self._pending = None
-        if self._picture is None:
-            raise RuntimeError("there is nothing to show yet")
-        return self._picture
 
     def _paint(self, index: tuple[int, ...], encoding: Encoding, cells: Cells | None) -> None:
-        scoring, maps = self._scoring, self._maps.get(index)
-        if maps is None or cells is None:
-            cells = None
-            maps = self._maps[index] = LazyHeatmaps(
-                prompts=scoring.prompts,
-                score=scoring.score,
-                lattice_values=encoding.scored(scoring),
-                similarity=scoring.text @ encoding.embedding,
-                lattice=encoding.lattice,
-                region=encoding.region,
-                validity=encoding.validity,
-            )
-        else:
-            part = (slice(None), *cells)
-            maps.lattice_values[part] = encoding.scored(scoring, cells)
-        if self._picture is None:
-            self._picture = Picture(scoring.prompts, encoding.lattice, self._question.leading)
-        self._picture.paint(index, maps, cells)
-        if self._picture.blank and encoding.complete and not self._question.leading:
-            self._picture = self._current = None
+        self._scored.paint(index, encoding, cells)
+        picture = self._scored.picture
+        blank = picture is not None and picture.blank
+        if blank and encoding.complete and not self._question.leading:
+            self._scored.picture = self._current = None
             raise ImageError(
                 "the image has no valid pixel where it was asked: all are NaN, infinite or masked; "
                 "choose another image, channel or region"
             )
-        self._similarities[index] = scoring.text @ encoding.embedding
-        self._tiling = encoding.describe()
 
     def _paint_others(self) -> None:
         """Answer for the planes of the stack that were encoded before, if they are as they were."""

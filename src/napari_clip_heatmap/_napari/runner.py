@@ -13,6 +13,7 @@ from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.session import Session
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["Listener", "Runner"]
 
@@ -66,6 +67,11 @@ class Runner:
         self._listener: Listener | None = None
         self._outcome: str | None = None
         self._stop = threading.Event()
+
+    @property
+    def cache(self) -> EncodingCache:
+        """Where encodings are kept on disk."""
+        return self._session.cache
 
     @property
     def running(self) -> bool:

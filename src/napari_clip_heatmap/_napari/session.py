@@ -1,19 +1,26 @@
 """From a question to its answer, step by step; knows no viewer and no Qt.
 
 The model and what was encoded stay in memory: a plane is encoded once, later prompts are one
-product, and a run that was stopped goes on where it was.
+product, and a run that was stopped goes on where it was. What was encoded is on disk, too, for the
+next time that napari is opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.importing import import_towers
 from napari_clip_heatmap._napari.kept import Kept
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Question, Refusal, Step
 from napari_clip_heatmap._napari.run import Run
+from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
+from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+from napari_clip_heatmap.pipeline.stored.cached import encode_cached
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -28,17 +35,24 @@ class Session:
     ----------
     load_model, encode : callable, optional
         Stand in for `api.load_model` and `pipeline.progressive.encode_progressively`.
+    cache : EncodingCache, optional
+        Where encodings are kept on disk; by default in the user's cache folder.
     """
 
     def __init__(
         self,
         load_model: Callable[..., ClipModel] | None = None,
         encode: Callable[..., Any] | None = None,
+        cache: EncodingCache | None = None,
     ) -> None:
         self._load_model = load_model
-        self._encode = encode
+        self.cache = cache or EncodingCache()
+        self._encode = partial(
+            encode_cached, cache=self.cache, encode=encode or encode_progressively
+        )
         self._model: tuple[tuple[str, str], ClipModel] | None = None
         self._kept = Kept()
+        self._told: set[str] = set()
 
     def answer(
         self, question: Question, cancelled: Callable[[], bool]
@@ -75,18 +89,34 @@ class Session:
         else:
             reason = ""
         if run is not None and run.begun:
-            return run.answer(reason)
+            answer = run.answer(reason)
+            return replace(answer, news=self._news(model))
         return None if reason == CANCELLED else Refusal(reason)
 
     def _loaded(self, name: str, device: str) -> ClipModel:
         if self._model is None or self._model[0] != (name, device):
-            self._model = None  # free it first: two would need twice the memory
-            self._kept.clear()
+            if self._model is not None:
+                self._forget()
             if self._load_model is None:
-                import_towers()
+                with explained():
+                    import_towers()
             load_model = self._load_model or _api().load_model
             self._model = ((name, device), load_model(name, device=device))
         return self._model[1]
+
+    def _forget(self) -> None:
+        """Free the model and all that refers to it, first: two would need twice the memory."""
+        from napari_clip_heatmap.clip.devices import release_memory
+
+        self._model = None
+        self._kept.clear()
+        release_memory()
+
+    def _news(self, model: ClipModel) -> tuple[str, ...]:
+        """Return what a device could not do as asked, each time it is new."""
+        news = tuple(notice for notice in model.notices if notice not in self._told)
+        self._told.update(news)
+        return news
 
 
 def _api() -> Any:

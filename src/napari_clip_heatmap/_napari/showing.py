@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_clip_heatmap._napari.look import Look
     from napari_clip_heatmap._napari.question import Answer, Question
 
 __all__ = ["Showing"]
@@ -33,6 +34,10 @@ class Showing:
     question : Question
     finished : callable(Answer)
         Called when an answer's last state is on screen.
+    look : callable
+        Returns the colours and the scale, as they are to be now.
+    absent : collection of str
+        Rows that get no layer: the user removed it.
     """
 
     def __init__(
@@ -41,11 +46,13 @@ class Showing:
         source: Image,
         question: Question,
         finished: Callable[[Answer], None],
+        look: Callable[[], Look],
+        absent: Collection[str] = (),
     ) -> None:
         self._viewer, self._source, self._question = viewer, source, question
-        self._finished = finished
+        self._finished, self._look, self._absent = finished, look, absent
         self._answer: Answer | None = None
-        self._layers: list[Image] = []
+        self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
         self._again = False
 
@@ -59,7 +66,7 @@ class Showing:
 
     def place(self) -> None:
         """Follow the source, which has been moved."""
-        for layer in self._shown():
+        for layer in self._shown().values():
             layers.place(layer, self._source)
 
     def close(self) -> None:
@@ -94,23 +101,28 @@ class Showing:
         answer = self._answer
         if answer is None:
             return
-        if not self._layers:
+        if self._layers is None:
             yield from self._make(answer)
         last = _is_last(answer)
-        for layer in self._shown():
-            layers.repaint(layer, answer.limits[self._layers.index(layer)], last=last)
-            yield layer
-        if last and self._layers:
-            for layer, mark in zip(self._layers, self._marks(answer), strict=True):
-                layers.set_mark(layer, mark)
+        limits = self._look().limits(answer.limits, answer.keys)
+        shown = self._shown()
+        for number in sorted(shown, key=lambda each: not shown[each].visible):
+            layers.repaint(shown[number], limits[number], last=last)
+            yield number
+        if last:
+            marks = self._marks(answer)
+            for number, layer in self._shown().items():
+                layers.set_mark(layer, marks[number])
 
     def _make(self, answer: Answer) -> Iterator[object]:
         if self._source not in self._viewer.layers:
             return  # removed before there was anything to see; the reason comes with the answer
-        made = layers.show_heatmaps(self._viewer, self._source, answer, self._marks(answer))
-        for layer in made:
-            self._layers.append(layer)
-            yield layer
+        self._layers = {}
+        for number, layer in layers.show_heatmaps(
+            self._viewer, self._source, answer, self._marks(answer), self._look(), self._absent
+        ):
+            self._layers[number] = layer
+            yield number
 
     def _marks(self, answer: Answer) -> list[layers.Mark]:
         return records(
@@ -120,9 +132,10 @@ class Showing:
             source_id=str(self._source.unique_id),
         )
 
-    def _shown(self) -> list[Image]:
-        """Return the layers that the user has not removed."""
-        return [layer for layer in self._layers if layer in self._viewer.layers]
+    def _shown(self) -> dict[int, Image]:
+        """Return the layers that the user has not removed, by the number of their prompt."""
+        made = self._layers or {}
+        return {number: layer for number, layer in made.items() if layer in self._viewer.layers}
 
 
 def _is_last(answer: Answer) -> bool:

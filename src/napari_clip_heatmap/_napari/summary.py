@@ -33,7 +33,7 @@ def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str
     axis = answer.picture.lattice.x
     patch = in_words(axis.patch, axis.image / axis.working, scale[-1], units[-1])
     parts = [
-        _count(len(answer.prompts), "prompt"),
+        _count(len(answer.keys), "prompt"),
         *([_count(len(answer.planes), "slice")] if len(answer.planes) > 1 else []),
         _count(answer.tiles, "tile") if answer.tiles else "encoded before",
         f"{answer.seconds:.2g} s",

@@ -15,15 +15,18 @@ from napari.utils.notifications import show_error
 from napari_clip_heatmap._napari import layers
 from napari_clip_heatmap._napari.activity import Activity
 from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
-from napari_clip_heatmap._napari.asking import layers_asked, question_of
+from napari_clip_heatmap._napari.asking import WITH_BASELINE, layers_asked, question_of
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.more import More
+from napari_clip_heatmap._napari.panel import Panel, look_of
 from napari_clip_heatmap._napari.parts import Known, make_parts
 from napari_clip_heatmap._napari.preview import Preview
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
 from napari_clip_heatmap._napari.runner import Listener, Runner
 from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.showing import Showing
 from napari_clip_heatmap._napari.slices import axis_choices
 from napari_clip_heatmap._napari.summary import summary, time_left
@@ -33,15 +36,21 @@ from napari_clip_heatmap.errors import ClipHeatmapError
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_clip_heatmap._napari.live import Answered
+    from napari_clip_heatmap._napari.look import Look
+    from napari_clip_heatmap._napari.question import Question
+    from napari_clip_heatmap.pipeline.honesty import Honesty
+
 __all__ = ["HeatmapWidget"]
 
 
 class HeatmapWidget(Container[Any]):
     """Ask an image layer a list of prompts; get a heatmap layer for each.
 
-    Its parts, by name: image, prompts, model, device, score, baseline; preview, channels, view,
-    invert, resolution, grain; where, slices, along, first, last; run, cancel, progress, show_all,
-    hide_all, remove_all, status, notes.
+    Its parts, by name: image, prompts, model, device, score, baseline, templates; preview,
+    channels, view, invert, resolution, grain; where, slices, along, first, last; colormap, scale,
+    fade, colour_bar; words, ranked; run, cancel, progress, show_all, hide_all, remove_all, more,
+    status, notes.
 
     Parameters
     ----------
@@ -61,27 +70,41 @@ class HeatmapWidget(Container[Any]):
         self._viewer = getattr(viewer, "__wrapped__", viewer) or napari.current_viewer()
         self._runner = Runner(session or Session())
         self._showing: Showing | None = None
+        self._panel: Panel | None = None
+        self._more: More | None = None
         self._watch: Watch | None = None
         self._lost = ""
         self._quiet = ExitStack()  # what holds from the start of a run to its last repaint
         self._activity = Activity(self.stop)
         self._devices: tuple[str, ...] = ALWAYS
         self._closed = False
-        known = Known(lambda: self._viewer, self._image, lambda: self._devices)
+        known = Known(lambda: self._viewer, self._image, lambda: self._devices, self._look)
         super().__init__(widgets=make_parts(known), labels=False)
         self.sections = arrange(self)
         self._connect()
         self._preview = Preview(self, self._viewer)
+        if self._viewer is not None:
+            self._panel = Panel(
+                self,
+                self._viewer,
+                lambda: self._busy,
+                self._on_followed,
+                self._on_judged,
+                self._say,
+            )
+            panel, cache = self._panel, self._runner.cache
+            self._more = More(self, self._viewer, cache, panel.last, panel.show, self._say)
         for section in self.sections.values():
             section.toggled.connect(self._preview.update)
         self._list_devices()
         self._set_running(False)
+        keep(self)
         self._on_image()
         self._on_score()
 
     def start(self) -> None:
         """Ask what the controls say; the answer arrives as layers, an error as a notification."""
-        if self._runner.running or self._showing is not None:
+        if self._busy:
             return
         try:
             question = question_of(self, self._viewer)
@@ -94,10 +117,17 @@ class HeatmapWidget(Container[Any]):
         self._quiet.enter_context(no_full_collection())
         self._say("Starting")
         self._lost = ""
-        self._showing = Showing(self._viewer, asked[0], question, partial(self._on_shown, asked[0]))
+        if self._panel is not None:
+            self._panel.begin(question)
+        shown = partial(self._on_shown, asked[0], question)
+        self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
         self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
         listener = Listener(self._on_step, self._on_answer, self._on_refusal, self._on_end)
         self._runner.start(question, listener)
+
+    @property
+    def _busy(self) -> bool:
+        return self._runner.running or self._showing is not None
 
     def stop(self) -> None:
         """Cancel the run; it ends within one tile, and what is done stays."""
@@ -128,6 +158,10 @@ class HeatmapWidget(Container[Any]):
         self._closed = True
         self._runner.detach()
         self._preview.close()
+        if self._panel is not None:
+            self._panel.close()
+        if self._more is not None:
+            self._more.close()
         self._let_go()
         if self._viewer is not None:
             self._viewer.layers.selection.events.active.disconnect(self._on_active)
@@ -157,19 +191,31 @@ class HeatmapWidget(Container[Any]):
         if self._showing is not None:
             self._showing.update(answer)
 
-    def _on_shown(self, image: Image, answer: Answer) -> None:
+    def _on_shown(self, image: Image, question: Question, answer: Answer) -> None:
         """Say what was done, now that all of it is on screen."""
         told = summary(answer, image.scale[-2:], image.units[-2:])
         reason = self._lost or answer.reason
         if reason == CANCELLED:
-            self._say(f"Cancelled; Run goes on from here. Done: {told}", answer.notes)
+            told = f"Cancelled; Run goes on from here. Done: {told}"
         elif reason:
-            self._say(f"Stopped: {reason}. Done, and kept: {told}", answer.notes)
+            told = f"Stopped: {reason}. Done, and kept: {told}"
             show_error(reason)
-        else:
-            self._say(told, answer.notes)
+        self._say(told, answer.notes)
         self._showing = None
         self._on_end(None)
+        if self._panel is not None and image in self._viewer.layers:
+            self._panel.keep(image, question, answer)
+
+    def _on_followed(self, answered: Answered) -> None:
+        """Say that the maps have followed the prompts."""
+        image, answer = answered.image, answered.answer
+        told = summary(answer, image.scale[-2:], image.units[-2:])
+        self._say(told, answer.notes)
+
+    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+        """Say what holds for all maps together; what holds for one is in its row."""
+        notes = dict.fromkeys((*answered.answer.notes, *honesty.notes))
+        self["notes"].value = "\n".join(notes)
 
     def _on_refusal(self, refusal: Refusal) -> None:
         reason = self._lost or refusal.message
@@ -184,7 +230,7 @@ class HeatmapWidget(Container[Any]):
         elif outcome:
             self._say(outcome)
             self._forget()
-        if self._runner.running or self._showing is not None:
+        if self._busy:
             return
         self._let_go()
         self._set_running(False)
@@ -221,7 +267,7 @@ class HeatmapWidget(Container[Any]):
             show_row(self, name, shown=stack and self["slices"].value == "range")
 
     def _on_score(self) -> None:
-        self["baseline"].visible = self["score"].value == "contrast"
+        self["baseline"].visible = self["score"].value in WITH_BASELINE
 
     def _set_running(self, running: bool) -> None:
         self["run"].enabled = not running
@@ -229,6 +275,9 @@ class HeatmapWidget(Container[Any]):
         self["progress"].max = 1
         self["progress"].value = 0
         self["progress"].native.setTextVisible(running)  # idle, "0%" would say something is to come
+
+    def _look(self) -> Look:
+        return look_of(self)
 
     def _set_visible(self, visible: bool) -> None:
         if self._viewer is not None:

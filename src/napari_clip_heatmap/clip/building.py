@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from open_clip.coca_model import CoCa
+from open_clip.convert import convert_state_dict
 from open_clip.model import (
     CLIP,
     CustomTextCLIP,
@@ -16,10 +17,16 @@ from open_clip.model import (
 )
 from torch import Tensor, nn
 
+from napari_clip_heatmap.clip.conversion import convert_weights, has_foreign_names
 from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.inference import OPENAI_EXTRAS
+from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["build_model", "fill_model", "refuse_unsupported"]
+
+_NO_WEIGHTS = (*OPENAI_EXTRAS, "text.transformer.embeddings.position_ids")
+"""What checkpoints hold beside weights."""
 
 
 def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
@@ -42,8 +49,8 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     return model
 
 
-def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> None:
-    """Raise if the image tower cannot be decomposed, before its weights are fetched.
+def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
+    """Return the image tower, without weights; raise if it cannot be decomposed.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> None:
         raise ModelLoadError(
             f"{origin} does not describe an image tower that this open_clip can build: {error!r}."
         ) from error
-    adapt(visual)
+    return adapt(visual)
 
 
 def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> None:
@@ -73,13 +80,18 @@ def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> 
     ModelLoadError
         Names or shapes differ.
     """
+    if has_foreign_names(weights):
+        weights = convert_weights(weights)
+    weights = {name: value for name, value in weights.items() if name not in _NO_WEIGHTS}
+    weights = convert_state_dict(model, weights)  # of training code that names its parts otherwise
     if not hasattr(model, "positional_embedding") and "positional_embedding" in weights:
         weights = convert_to_custom_text_state_dict(weights)
     expected = model.state_dict()
+    if "logit_bias" in expected and "logit_scale" in weights:  # a softmax loss trains none
+        weights.setdefault("logit_bias", torch.zeros_like(weights["logit_scale"]))
     for name in ("logit_scale", "logit_bias"):  # a number, or one number in a list
         if name in weights and name in expected:
             weights[name] = weights[name].reshape(expected[name].shape)
-    weights.pop("text.transformer.embeddings.position_ids", None)
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:

@@ -1,17 +1,27 @@
-"""A model folder: ``open_clip_config.json`` and its weights side by side.
+"""A model folder: a configuration and its weights side by side, as open_clip or transformers saves.
 
 Read here rather than by open_clip, whose older versions know no ``local-dir:`` and may unpickle.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
 from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
-from napari_clip_heatmap.clip.source import Source, normalisation_of
+from napari_clip_heatmap.clip.huggingface import (
+    HF_CONFIG_NAME,
+    HF_PREPROCESSING_NAME,
+    has_own_vocabulary,
+    is_huggingface,
+    open_clip_config,
+    preprocess_config,
+    read_json,
+)
+from napari_clip_heatmap.clip.preprocessing import settle_normalisation
+from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
@@ -21,17 +31,32 @@ CONFIG_NAME = "open_clip_config.json"
 VOCABULARY_NAME = "vocabulary.txt"
 
 
-def load_folder(folder: Path, name: str) -> Source:
+@dataclass(frozen=True)
+class _Description:
+    """What the files beside the weights say, in open_clip's words."""
+
+    model_cfg: dict[str, Any]
+    preprocess_cfg: dict[str, Any]
+    origin: Path
+    """The file that describes the model."""
+    pixels: Path
+    """The file that describes, or should describe, mean and deviation."""
+
+
+def load_folder(folder: Path, name: str, normalisation: Normalisation | None = None) -> Source:
     """Load a model folder.
 
     Parameters
     ----------
     folder : Path
-        Holds ``open_clip_config.json`` (``model_cfg`` and ``preprocess_cfg``), a file of weights,
-        the tokenizer's files where it is not CLIP's own, and optionally ``vocabulary.txt``: the
+        Holds ``open_clip_config.json`` (``model_cfg`` and ``preprocess_cfg``), or the
+        ``config.json`` and ``preprocessor_config.json`` of a transformers CLIP; a file of weights;
+        the tokenizer's files where it is not CLIP's own; and optionally ``vocabulary.txt``: the
         words of the training captions, one lower-case word a line.
     name : str
         As the user asked for it.
+    normalisation : Normalisation, optional
+        Instead of what the files say.
 
     Raises
     ------
@@ -40,39 +65,50 @@ def load_folder(folder: Path, name: str) -> Source:
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
-    config = _read_config(folder)
-    model_cfg = config["model_cfg"]
-    origin = str(folder / CONFIG_NAME)
-    refuse_unsupported(model_cfg, origin=origin)
+    found = _describe(folder)
+    model_cfg = found.model_cfg
+    normalisation = settle_normalisation(
+        normalisation, found.preprocess_cfg, origin=str(found.pixels)
+    )
+    refuse_unsupported(model_cfg, origin=str(found.origin))
     path = find_weights(folder)
     weights = read_weights(path)
-    model = build_model(model_cfg, origin=origin)
+    model = build_model(model_cfg, origin=str(found.origin))
     fill_model(model, weights, origin=str(path))
     return Source(
         name=name,
         module=model.eval(),
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
-        normalisation=normalisation_of(config.get("preprocess_cfg") or {}),
+        normalisation=normalisation,
         vocabulary=_read_vocabulary(folder),
     )
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def _describe(folder: Path) -> _Description:
     if not folder.is_dir():
         raise ModelLoadError(f"There is no model folder {folder}.")
     path = folder / CONFIG_NAME
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file() and is_huggingface(folder):
+        return _describe_huggingface(folder)
+    if not path.is_file():
         raise ModelLoadError(
             f"{folder} is no model folder: it has no {CONFIG_NAME}. A model folder holds that file "
-            "and open_clip_model.safetensors, as `open_clip.push_to_hf_hub` writes them."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_cfg"), dict):
+            "and open_clip_model.safetensors, as `open_clip.push_to_hf_hub` writes them, or the "
+            f"{HF_CONFIG_NAME} and model.safetensors of a transformers CLIP."
+        )
+    config = read_json(path)
+    if not isinstance(config.get("model_cfg"), dict):
         raise ModelLoadError(f"{path} has no 'model_cfg'; it is no open_clip configuration.")
-    return config
+    return _Description(config["model_cfg"], config.get("preprocess_cfg") or {}, path, path)
+
+
+def _describe_huggingface(folder: Path) -> _Description:
+    path = folder / HF_CONFIG_NAME
+    model_cfg = open_clip_config(read_json(path), origin=str(path))
+    if has_own_vocabulary(folder):
+        model_cfg["text_cfg"]["hf_tokenizer_name"] = str(folder)
+    pixels = folder / HF_PREPROCESSING_NAME
+    return _Description(model_cfg, preprocess_config(folder), path, pixels)
 
 
 def _read_vocabulary(folder: Path) -> frozenset[str]:

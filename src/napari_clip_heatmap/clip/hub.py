@@ -2,80 +2,91 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
-from napari_clip_heatmap.clip.checkpoint import WEIGHT_NAMES
-from napari_clip_heatmap.clip.folder import CONFIG_NAME, VOCABULARY_NAME, load_folder
-from napari_clip_heatmap.clip.source import Source
+from napari_clip_heatmap.clip.by_hand import folder_by_hand
+from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring
+from napari_clip_heatmap.clip.folder import load_folder
+from napari_clip_heatmap.clip.huggingface import read_json
+from napari_clip_heatmap.clip.needed import configuration, rest_of_hub
+from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["FETCH_ERRORS", "by_hand", "load_hub"]
+__all__ = ["HUB", "bring_hub", "hub_folder", "load_hub"]
 
-FETCH_ERRORS = (OSError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError)
-"""What fetching and reading weights raises when there is no network, no such file, or a bad one."""
-
-_EXTRAS = (
-    VOCABULARY_NAME,
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
+HUB = "hf-hub:"
+"""What begins the name of a model on the hub."""
 
 
-def load_hub(name: str) -> Source:
-    """Load "hf-hub:org/name"; files come from the local cache, or are downloaded into it.
+def load_hub(name: str, normalisation: Normalisation | None = None) -> Source:
+    """Load "hf-hub:org/name"; files that are not on this machine are downloaded.
+
+    Parameters
+    ----------
+    name : str
+    normalisation : Normalisation, optional
+        Instead of what the model's files say.
 
     Raises
     ------
     ModelLoadError
-        The repository or its files cannot be had, or are no open_clip model.
+        The repository or its files cannot be had, or are no CLIP.
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
-    repository = name.removeprefix("hf-hub:").strip("/")
-    try:
-        folder = _fetch(repository)
-    except FETCH_ERRORS as error:
-        raise ModelLoadError(
-            f"The model '{name}' could not be had from the Hugging Face hub: {error}. {by_hand()}"
-        ) from error
-    return load_folder(folder, name)
+    return load_folder(hub_folder(name) or bring_hub(name), name, normalisation)
 
 
-def by_hand() -> str:
-    """Return one sentence on how to bring a model to a machine without network."""
-    return (
-        f"Without network: on a machine that has it, put {CONFIG_NAME} and {WEIGHT_NAMES[0]} of "
-        "this model into a folder, bring the folder here, and load 'local-dir:FOLDER'."
-    )
+def hub_folder(name: str) -> Path | None:
+    """Return the folder of a model that is on this machine, brought by hand or downloaded."""
+    if folder_by_hand(name).is_dir():
+        return folder_by_hand(name)
+    config = configuration(_repository(name)).here()
+    if config is None:
+        return None
+    files = rest_of_hub(_repository(name), _text_cfg(config))
+    return config.parent if all(each.here() for each in files if each.required) else None
 
 
-def _fetch(repository: str) -> Path:
-    """Return the folder in the cache that holds configuration, weights and tokenizer."""
-    config = Path(hf_hub_download(repository, CONFIG_NAME))
-    for number, name in enumerate(WEIGHT_NAMES, start=1):
-        if _fetched(repository, name):
-            break
-        if number == len(WEIGHT_NAMES):
-            raise FileNotFoundError(f"{repository} has none of {', '.join(WEIGHT_NAMES)}")
-    for name in _EXTRAS:
-        _fetched(repository, name)
+def bring_hub(
+    name: str,
+    *,
+    progress: Progress = lambda done, total: None,
+    cancelled: Cancel = lambda: False,
+) -> Path:
+    """Download the files of "hf-hub:org/name", tokenizer included; return their folder.
+
+    Raises
+    ------
+    ModelLoadError
+        A file cannot be had.
+    Cancelled
+        `cancelled` said so.
+    """
+    repository = _repository(name)
+    described = configuration(repository)
+    by_hand = (described, *rest_of_hub(repository, {})[:1])
+    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand)
+    rest = rest_of_hub(repository, _text_cfg(config))
+    bring(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
     return config.parent
 
 
-def _fetched(repository: str, name: str) -> bool:
-    """Fetch one file; say whether there is such a file."""
+def _repository(name: str) -> str:
+    repository = name.removeprefix(HUB).strip("/")
     try:
-        hf_hub_download(repository, name)
-    except LocalEntryNotFoundError:  # no network: what is not in the cache is not there
-        return False
-    except EntryNotFoundError:
-        return False
-    return True
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise ModelLoadError(f"'{name}' is no name on the hub, like hf-hub:ORG/NAME.") from error
+    return repository
+
+
+def _text_cfg(config: Path) -> dict[str, Any]:
+    """Return open_clip's text configuration; empty in a folder of transformers' own."""
+    model_cfg = read_json(config).get("model_cfg")
+    text_cfg = model_cfg.get("text_cfg") if isinstance(model_cfg, dict) else None
+    return text_cfg if isinstance(text_cfg, dict) else {}

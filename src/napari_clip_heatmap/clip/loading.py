@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import copy
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from napari_clip_heatmap.clip.devices import choose_device, choose_dtype
-from napari_clip_heatmap.clip.evaluating import evaluating
-from napari_clip_heatmap.clip.families import adapt
-from napari_clip_heatmap.clip.folder import load_folder
-from napari_clip_heatmap.clip.hub import load_hub
+from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_card
+from napari_clip_heatmap.clip.families import resized
+from napari_clip_heatmap.clip.fingerprint import fingerprint
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.registry import load_tag
-from napari_clip_heatmap.clip.source import Source, normalisation_of
+from napari_clip_heatmap.clip.naming import DEMO, named_source
+from napari_clip_heatmap.clip.placing import settle
+from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
+from napari_clip_heatmap.clip.source import Normalisation, Source, normalisation_of
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
 from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
-from napari_clip_heatmap.core.exactness import TOLERANCE, gap, require_exact
-from napari_clip_heatmap.core.token_map import fold
-from napari_clip_heatmap.core.tower import Tower
-from napari_clip_heatmap.errors import DeviceError, UnsupportedModelError
+from napari_clip_heatmap.errors import UnsupportedModelError
 
-__all__ = ["DEMO", "load_model"]
-
-DEMO = "demo"
-"""Name of the bundled model."""
-
-PROBE_SEED = 20231009
-DEVICE_TOLERANCE = 2e-3
-"""Largest relative difference of a probe's embedding between a device and the CPU."""
+__all__ = ["DEMO", "load_model", "load_text"]
 
 
 def load_model(
@@ -41,120 +30,140 @@ def load_model(
     tokenizer: Any = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
+    image_size: int | tuple[int, int] | None = None,
+    preprocess: Preprocess = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
 
     Parameters
     ----------
     model : str or nn.Module
-        "demo" (bundled), "ARCH/TAG" of open_clip, "hf-hub:org/name", "local-dir:PATH", or a ready
-        open_clip model, which is read and never changed: asked for on another device or in another
-        precision, it is copied.
+        "demo" (bundled), "ARCH/TAG" of open_clip, "hf-hub:org/name", "local-dir:PATH", the path of
+        a file of weights, "ARCH/TAG@PATH" for weights trained like a released model, "ARCH@PATH"
+        with `preprocess`, or a ready open_clip model, which is read and never changed: asked for on
+        another device or in another precision, it is copied.
     tokenizer : callable, optional
         Texts to token numbers; by default the model's own.
     device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" leaves a ready model where it lies.
+        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" leaves a ready model where it lies. A device
+        that gives other answers than the CPU is not used: then the CPU is, and `notices` say so.
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
-        Of the weights; "auto" leaves them as they are. Statistics and sums are never taken in half
-        precision.
+        Of the image tower. "auto" leaves a ready model, and one below `LARGE`, as they are; for
+        others it is half precision where the device is fast in it and a probe's maps stay within
+        1e-2 of their range. Statistics and sums are never taken in half precision.
+    image_size : int or (int, int), optional
+        Height and width of what the model looks at in one pass, in whole patches; by default as it
+        was trained. Position embeddings are interpolated: a larger size gives more patches of
+        context, a finer lattice for the same view.
+    preprocess : str or (mean, std), optional
+        What pixels are brought to, instead of what the model's own files say: "openai",
+        "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
+
+    Raises
+    ------
+    ModelLoadError
+        The weights cannot be found or read, or it is not said what belongs to them.
+    SettingsError
+        The preprocessing is none that is known.
+    UnsupportedModelError
+        No exact decomposition is known for the model's image tower.
+    DecompositionError
+        The parts of the probe's embedding do not sum to it.
+    SettingsError
+        The image size is no number of whole patches.
+    DeviceError
+        The device or precision is not there, or the CPU, too, cannot run the model.
+    """
+    dtype = choose_dtype(precision)
+    ready = isinstance(model, nn.Module)
+    place = None if ready and device == "auto" else choose_device(device)
+    normalisation = parse_preprocess(preprocess)
+
+    def read() -> Source:
+        found = _ready(model, normalisation) if ready else named_source(str(model), normalisation)
+        return found if image_size is None else _for_size(found, image_size)
+
+    source = read()
+    placed = settle(source, place, dtype)
+    make_tokenizer = source.tokenizer if tokenizer is None else lambda: tokenizer
+    text = TextEncoder(
+        text_tower(placed.module),
+        make_tokenizer,
+        d_embed=placed.tower.d_embed,
+        vocabulary=source.vocabulary,
+    )
+    loaded = ClipModel(
+        placed,
+        text,
+        name=source.name,
+        normalisation=source.normalisation,
+        # The same in every precision; what is not a copy is hashed when it is asked for.
+        weights_sha256=None if placed.module is source.module else fingerprint(source.module),
+        settle_again=lambda device, half: settle(read(), device, dtype, half=half),
+    )
+    unused = unused_card(place) if place is not None and device == "auto" else None
+    if unused is not None:
+        loaded.notices.tell("card", unused)
+    return loaded
+
+
+def load_text(
+    name: str, *, image_size: tuple[int, int], normalisation: Normalisation, d_embed: int
+) -> tuple[TextEncoder, str]:
+    """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
+
+    Parameters
+    ----------
+    name : str
+        As `load_model` takes it.
+    image_size : (int, int)
+        For which the weights are hashed.
+    normalisation : Normalisation
+        As known: files that do not say it are no obstacle.
+    d_embed : int
+        Size of the joint space.
+
+    Returns
+    -------
+    text : TextEncoder
+    weights_sha256 : str
+        Of all weights, as `ClipModel.weights_sha256` gives it.
 
     Raises
     ------
     ModelLoadError
         The weights cannot be found or read.
     UnsupportedModelError
-        No exact decomposition is known for the model's image tower.
-    DecompositionError
-        The parts of the probe's embedding do not sum to it.
-    DeviceError
-        The device or precision is not there, or the device computes something else than the CPU.
+        This is a model that cannot have been used.
     """
-    dtype = choose_dtype(precision)
-    ready = isinstance(model, nn.Module)
-    place = None if ready and device == "auto" else choose_device(device)
-    source = _ready(model) if isinstance(model, nn.Module) else _named(model)
-    given: Any = source.module
-    adapt(given.visual)  # refused before anything is moved
-    reference = _probe_embedding(given) if place and place.type != "cpu" else None
-    module = _placed(source, place, dtype)
-    tower = adapt(module.visual)
-    _prove(module, tower, reference)
-    make_tokenizer = source.tokenizer if tokenizer is None else lambda: tokenizer
+    source = _for_size(named_source(name, normalisation), image_size)
     text = TextEncoder(
-        text_tower(module), make_tokenizer, d_embed=tower.d_embed, vocabulary=source.vocabulary
+        text_tower(source.module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
     )
-    return ClipModel(module, tower, text, name=source.name, normalisation=source.normalisation)
+    return text, fingerprint(source.module)
 
 
-def _named(name: str) -> Source:
-    if name == DEMO:
-        return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO)
-    if name.startswith("local-dir:"):
-        return load_folder(Path(name.removeprefix("local-dir:")).expanduser(), name)
-    if name.startswith("hf-hub:"):
-        return load_hub(name)
-    return load_tag(name)
-
-
-def _ready(model: Any) -> Source:
+def _ready(model: Any, normalisation: Normalisation | None) -> Source:
     if not isinstance(getattr(model, "visual", None), nn.Module):
         raise UnsupportedModelError(
             f"A ready model is an open_clip model with an image tower `visual`; got a "
             f"{type(model).__name__}."
         )
+    own = getattr(model.visual, "preprocess_cfg", None) or {}
     return Source(
         name="custom",
         module=model,
         tokenizer=lambda: plain_tokenizer(model),
-        normalisation=normalisation_of(getattr(model.visual, "preprocess_cfg", None) or {}),
+        normalisation=normalisation or normalisation_of(own),
         owned=False,
     )
 
 
-def _placed(source: Source, place: torch.device | None, dtype: torch.dtype | None) -> Any:
-    """Return the module on that device and in that type; a copy of one that is the user's."""
-    module: Any = source.module
-    weight = next(module.visual.parameters())
-    moved = place is not None and place != weight.device
-    if not moved and dtype in (None, weight.dtype):
-        return module
-    module = module if source.owned else copy.deepcopy(module)
-    try:
-        return module.to(device=place, dtype=dtype)
-    except (RuntimeError, TypeError) as error:  # out of memory, or no such type on that device
-        raise DeviceError(
-            f"The model cannot be put on {place} as {dtype or weight.dtype}: {error}"
-        ) from error
-
-
-def _probe(module: Any) -> Tensor:
-    """Return two noise images, the same ones always, as the image tower takes them."""
-    weight = next(module.visual.parameters())
-    size = adapt(module.visual).image_size
-    noise = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(PROBE_SEED))
-    return noise.to(weight)
-
-
-def _probe_embedding(module: Any) -> Tensor:
-    """Return what the image tower itself makes of the probe, [batch, d_embed]."""
-    with torch.no_grad(), evaluating(module.visual):
-        answer = module.visual(_probe(module))
-    embedding: Tensor = answer[0] if isinstance(answer, tuple) else answer  # output_tokens
-    return embedding
-
-
-def _prove(module: Any, tower: Tower, reference: Tensor | None) -> None:
-    """Raise unless the parts of the probe sum to its embedding, and the device can be trusted."""
-    embedding = _probe_embedding(module)
-    if reference is not None:
-        expected = reference.to(embedding)
-        difference = ((embedding - expected).norm() / expected.norm()).item()
-        tolerance = max(DEVICE_TOLERANCE, TOLERANCE[embedding.dtype])
-        if not difference <= tolerance:
-            raise DeviceError(
-                f"{embedding.device} computes another embedding than the CPU for the same probe "
-                f"image: the relative difference is {difference:.2g}, over {tolerance:.0e}. Its "
-                "answers cannot be trusted; load the model with device='cpu'."
-            )
-    with torch.no_grad():
-        require_exact(gap(tower, _probe(module), fold(tower), embedding), embedding.dtype)
+def _for_size(source: Source, image_size: int | tuple[int, int]) -> Source:
+    """Return a source whose image tower, in modules of its own, looks at that size."""
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    model: Any = source.module
+    twin: Any = copy.copy(model)
+    twin.__dict__["_modules"] = dict(model._modules)  # the weights stay shared
+    twin.visual = resized(model.visual, size)
+    return replace(source, module=twin)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
+from weakref import WeakMethod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from napari_clip_heatmap.clip.devices import release_memory
 from napari_clip_heatmap.clip.fingerprint import fingerprint
+from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.placing import Placed
 from napari_clip_heatmap.clip.source import Normalisation
-from napari_clip_heatmap.clip.text import TextEncoder
+from napari_clip_heatmap.clip.text import TextEncoder, text_tower
+from napari_clip_heatmap.clip.transfer import send
 from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
-from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ImageError
 
 __all__ = ["ClipModel"]
+
+SettleAgain = Callable[[torch.device, bool], Placed]
+"""Reads the weights anew and puts them on a device; in half precision only where that is said."""
 
 
 class ClipModel:
@@ -32,34 +39,48 @@ class ClipModel:
 
     Parameters
     ----------
-    module : nn.Module
-        The open_clip model.
-    tower : Tower
-        Its image tower, adapted.
+    placed : Placed
+        The open_clip model where it runs, and its image tower, adapted.
     text : TextEncoder
     name : str
     normalisation : Normalisation
+    weights_sha256 : str, optional
+        Of the weights as they were given; by default of those placed.
+    settle_again : callable(device, half) -> Placed
+        How to go on elsewhere when the device fails.
+
+    Attributes
+    ----------
+    notices : Notices
+        What could not be done as asked.
+    room : int or None
+        Images that the device had room for at once, where it had none for more.
     """
 
     def __init__(
         self,
-        module: nn.Module,
-        tower: Tower,
+        placed: Placed,
         text: TextEncoder,
         *,
         name: str,
         normalisation: Normalisation,
+        weights_sha256: str | None,
+        settle_again: SettleAgain,
     ) -> None:
-        self._module: Any = module
-        self._tower = tower
-        self._folds: dict[Convention, Fold] = {}
+        tower = placed.tower
         self.text = text
         self.name = name
+        self.notices = Notices()
+        self.room: int | None = None
         self.mean, self.std = normalisation.mean, normalisation.std
         self.image_size, self.patch_size = tower.image_size, tower.patch_size
         self.grid = tower.grid
         self.n_layers, self.n_heads = tower.n_layers, tower.n_heads
         self.d_model, self.d_embed = tower.d_model, tower.d_embed
+        self._weights_sha256 = weights_sha256
+        self._settle_again = settle_again
+        self._take(placed)
+        text.rescue = WeakMethod(self.go_on_elsewhere)  # a text tower keeps no image tower alive
 
     def __repr__(self) -> str:
         return f"ClipModel({self.name!r}, device={str(self.device)!r}, dtype={self.dtype})"
@@ -85,8 +106,52 @@ class ClipModel:
 
     @cached_property
     def weights_sha256(self) -> str:
-        """Content hash of all weights, image and text."""
-        return fingerprint(self._module)
+        """Content hash of all weights, image and text, whatever precision they run in."""
+        return self._weights_sha256 or fingerprint(self._module)
+
+    def go_on_elsewhere(self, reason: str) -> None:
+        """Take the weights to the CPU for good, and tell why; texts are encoded there too.
+
+        They are read anew: a device that is lost or full gives none back.
+
+        Parameters
+        ----------
+        reason : str
+            What the device did.
+
+        Raises
+        ------
+        ModelLoadError
+            The weights are no longer where they were read from.
+        DeviceError
+            They were only on that device, and it gives them back no more.
+        """
+        left = self.device
+        self._go_on_with(self._settle_again(torch.device("cpu"), True))
+        self.notices.tell(
+            "device",
+            f"{left} {reason}, so the CPU went on from there; nothing that was done is lost. To "
+            f"try {left} again, load the model again.",
+        )
+
+    def go_on_wider(self) -> bool:
+        """Take up the weights in their own precision, if half was chosen for them by default.
+
+        Returns
+        -------
+        bool
+            Whether that changed anything.
+        """
+        if not self._placed.narrowed:
+            return False
+        narrow = self.dtype
+        self._go_on_with(self._settle_again(self.device, False))
+        self.notices.tell(
+            "precision",
+            f"A part of the image was too much for {_short(narrow)}, so the model went on in "
+            f"{_short(self.dtype)}.",
+        )
+        return True
 
     def preprocess(self, tiles: NDArray[np.float32]) -> Tensor:
         """Normalise pixels as the model's training did.
@@ -104,7 +169,7 @@ class ClipModel:
         tiles = np.ascontiguousarray(tiles, dtype=np.float32)
         if tiles.ndim != 4 or tiles.shape[-1] != 3:
             raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {tiles.shape}.")
-        pixels = torch.tensor(tiles, device=self.device).permute(0, 3, 1, 2)
+        pixels = send(tiles, self._weight.device).permute(0, 3, 1, 2)
         mean, std = (pixels.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
         return ((pixels - mean) / std).contiguous()
 
@@ -138,7 +203,7 @@ class ClipModel:
     ) -> Fold:
         """Fold unit text directions [prompt, d_embed] into the weights, for `prompt_map`."""
         with torch.no_grad():
-            texts = directions.to(self.device)
+            texts = directions.to(self._weight.device)
             return fold(self._tower, parse_convention(convention), texts)
 
     def prompt_map(self, batch: Tensor, folded: Fold) -> TokenMap:
@@ -207,7 +272,7 @@ class ClipModel:
             "family": self._tower.family,
             "weights_sha256": self.weights_sha256,
             "device": str(self.device),
-            "precision": str(self.dtype).removeprefix("torch."),
+            "precision": _short(self.dtype),
             "image_size": list(self.image_size),
             "patch_size": list(self.patch_size),
             "mean": list(self.mean),
@@ -217,6 +282,21 @@ class ClipModel:
                 for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
             },
         }
+
+    def _go_on_with(self, placed: Placed) -> None:
+        """Run there from now on."""
+        self._take(placed)
+        self.room = None
+        self.text.go_on_with(text_tower(placed.module))
+        release_memory()
+
+    def _take(self, placed: Placed) -> None:
+        self._placed = placed
+        self._module: Any = placed.module
+        self._tower = placed.tower
+        self._folds: dict[Convention, Fold] = {}
+        if placed.notice:
+            self.notices.tell("device", placed.notice)
 
     def _fold(self, convention: Convention) -> Fold:
         if convention not in self._folds:
@@ -233,4 +313,8 @@ class ClipModel:
             )
         if not len(batch):
             raise ImageError("The batch holds no image.")
-        return batch.to(self.device)
+        return batch.to(self._weight.device)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
-import inspect
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import open_clip
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from open_clip.pretrained import (
+    download_pretrained_from_url,
+    get_pretrained_cfg,
+    list_pretrained_tags_by_model,
+)
 
-from napari_clip_heatmap.clip.building import refuse_unsupported
-from napari_clip_heatmap.clip.hub import FETCH_ERRORS, by_hand
-from napari_clip_heatmap.clip.source import Source, normalisation_of
+from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
+from napari_clip_heatmap.clip.by_hand import folder_by_hand, how_by_hand
+from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring, obtain
+from napari_clip_heatmap.clip.needed import tag_files
+from napari_clip_heatmap.clip.preprocessing import settle_normalisation
+from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
+from napari_clip_heatmap.clip.source import Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["load_tag"]
+__all__ = ["architecture", "bring_tag", "load_tag", "released"]
+
+_ADDRESS_ERRORS: tuple[type[Exception], ...] = (*FETCH_ERRORS, RuntimeError)
+"""Those of fetching, and what open_clip raises where the bytes have another hash."""
 
 
-def load_tag(name: str) -> Source:
-    """Load "ARCH/TAG"; the weights come from open_clip's cache, or are downloaded into it.
+def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
+    """Load "ARCH/TAG"; weights that are not on this machine are downloaded into the hub's cache.
+
+    Parameters
+    ----------
+    name : str
+    normalisation : Normalisation, optional
+        Instead of what open_clip's list says.
 
     Raises
     ------
     ModelLoadError
-        Architecture or tag is unknown, or the weights cannot be had.
+        Architecture or tag is unknown, or the weights cannot be had; nothing in them was executed.
     UnsupportedModelError
         The image tower cannot be decomposed; told before anything is downloaded.
     """
-    arch, _, tag = name.partition("/")
-    tag_cfg = _tag_config(arch, tag)
-    model_cfg = open_clip.get_model_config(arch)
-    quick_gelu = bool(tag_cfg.get("quick_gelu", model_cfg.get("quick_gelu", False)))
-    refuse_unsupported({**model_cfg, "quick_gelu": quick_gelu}, origin=arch)
+    model_cfg, tag_cfg = released(name)
+    refuse_unsupported(model_cfg, origin=name)
+    path = _weights(name, model_cfg, tag_cfg)
+    model = build_model(model_cfg, origin=name)
+    fill_model(model, read_weights(path), origin=str(path))
     return Source(
         name=name,
-        module=_create(arch, tag, tag_cfg, quick_gelu=quick_gelu),
-        tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
-        normalisation=normalisation_of(tag_cfg),
+        module=model.eval(),
+        tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder_by_hand(name)),
+        normalisation=settle_normalisation(normalisation, tag_cfg, origin=name),
     )
 
 
-def _tag_config(arch: str, tag: str) -> dict[str, Any]:
-    if open_clip.get_model_config(arch) is None:
+def architecture(arch: str) -> dict[str, Any]:
+    """Return open_clip's configuration of an architecture.
+
+    Raises
+    ------
+    ModelLoadError
+        It knows none of that name.
+    """
+    config: dict[str, Any] | None = open_clip.get_model_config(arch)
+    if config is None:
         near = get_close_matches(arch, open_clip.list_models(), n=5, cutoff=0.5)
         hint = f" Near to it: {', '.join(near)}." if near else ""
         raise ModelLoadError(
             f"open_clip knows no architecture {arch!r}.{hint} A model is 'demo', 'ARCH/TAG' such "
-            "as 'ViT-B-16/laion2b_s34b_b88k', 'hf-hub:ORG/NAME' or 'local-dir:PATH'."
+            "as 'ViT-B-16/laion2b_s34b_b88k', 'hf-hub:ORG/NAME', 'local-dir:PATH', or the path of "
+            "a file of weights."
         )
+    return config
+
+
+def released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configurations of the architecture and of the tag in "ARCH/TAG".
+
+    The activation is the tag's: another one degrades every answer silently.
+
+    Raises
+    ------
+    ModelLoadError
+        Architecture or tag is unknown.
+    """
+    arch, _, tag = name.partition("/")
+    model_cfg = architecture(arch)
     tags = list_pretrained_tags_by_model(arch)
     if tag not in tags:
         known = ", ".join(f"'{arch}/{each}'" for each in tags) or "none; use 'local-dir:PATH'"
@@ -56,17 +98,46 @@ def _tag_config(arch: str, tag: str) -> dict[str, Any]:
             f"There is no tag {tag!r} for" if tag else "It is not said which weights to take for"
         )
         raise ModelLoadError(f"{asked} {arch}. Its weights: {known}.")
-    return dict(get_pretrained_cfg(arch, tag))
+    tag_cfg = dict(get_pretrained_cfg(arch, tag))
+    quick_gelu = bool(tag_cfg.get("quick_gelu", model_cfg.get("quick_gelu", False)))
+    return {**model_cfg, "quick_gelu": quick_gelu}, tag_cfg
 
 
-def _create(arch: str, tag: str, tag_cfg: dict[str, Any], *, quick_gelu: bool) -> Any:
-    options: dict[str, Any] = {"force_quick_gelu": quick_gelu, "precision": "fp32", "device": "cpu"}
-    if "weights_only" in inspect.signature(open_clip.create_model).parameters:
-        options["weights_only"] = True
+def bring_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
+    """Download the files of "ARCH/TAG", tokenizer included; return where the weights are.
+
+    Raises
+    ------
+    ModelLoadError
+        There is no such tag, or a file cannot be had.
+    UnsupportedModelError
+        The image tower cannot be decomposed; told before anything is downloaded.
+    Cancelled
+        `cancelled` said so.
+    """
+    model_cfg, tag_cfg = released(name)
+    refuse_unsupported(model_cfg, origin=name)
+    if not tag_cfg.get("hf_hub"):
+        return _from_address(name, tag_cfg["url"])
+    files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
+    return bring(name, files, progress=progress, cancelled=cancelled)[0]
+
+
+def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:
+    """Return the file of weights: brought by hand, in the cache, or downloaded now."""
+    if folder_by_hand(name).is_dir():
+        return find_weights(folder_by_hand(name))
+    if not tag_cfg.get("hf_hub"):
+        return _from_address(name, tag_cfg["url"])
+    return obtain(name, tag_files(tag_cfg, model_cfg.get("text_cfg", {})))[0]
+
+
+def _from_address(name: str, url: str) -> Path:
+    """Return weights that an older open_clip lists by a plain address only."""
     try:
-        return open_clip.create_model(arch, pretrained=tag, **options).eval()
-    except FETCH_ERRORS as error:
-        origin = tag_cfg.get("hf_hub") or tag_cfg.get("url") or "its source"
+        return Path(download_pretrained_from_url(url))
+    except _ADDRESS_ERRORS as error:
         raise ModelLoadError(
-            f"The weights of '{arch}/{tag}' could not be had from {origin}: {error}. {by_hand()}"
+            f"The weights of '{name}' could not be had from {url}: {reason(error)}. "
+            f"{how_by_hand(name, (url,))}"
         ) from error

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_clip_heatmap.clip.devices import failure_in_words
 from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.errors import PromptError
 
@@ -53,6 +54,11 @@ class TextEncoder:
         Size of the joint space.
     vocabulary : set of str, optional
         Lower-case words the model was trained on, where that is known.
+
+    Attributes
+    ----------
+    rescue : callable() -> callable(str) or None
+        What to call, with what the device did, so that `go_on_with` gives a tower that works.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class TextEncoder:
         self._vocabulary = vocabulary
         self._directions: dict[str, Tensor] = {}
         self.d_embed = d_embed
+        self.rescue: Callable[[], Callable[[str], None] | None] = lambda: None
 
     @property
     def logit_scale(self) -> float:
@@ -123,11 +130,31 @@ class TextEncoder:
             dict.fromkeys(word for word in stripped if word and word not in self._vocabulary)
         )
 
+    def go_on_with(self, tower: nn.Module) -> None:
+        """Use the same weights at another place from now on."""
+        self._tower = tower
+
     def _encode(self, prompts: list[str]) -> Tensor:
-        device = next(self._tower.parameters()).device
+        tokens = self._tokens(prompts)
+        try:
+            return self._passed(tokens)
+        except RuntimeError as error:
+            rescue = self.rescue()
+            if self._device.type == "cpu" or rescue is None:
+                raise
+            failure = failure_in_words(error)
+        rescue(failure)
+        return self._passed(tokens)
+
+    def _passed(self, tokens: Tensor) -> Tensor:
         with torch.no_grad(), evaluating(self._tower):
-            vectors = self._tower.encode_text(self._tokens(prompts).to(device))
+            vectors = self._tower.encode_text(tokens.to(self._device))
         return F.normalize(vectors.float(), dim=-1).cpu()
+
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = next(self._tower.parameters()).device
+        return device
 
     def _tokens(self, prompts: list[str]) -> Tensor:
         if self._tokenizer is None:

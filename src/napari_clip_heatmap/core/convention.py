@@ -7,8 +7,8 @@ Both conventions are exact: their terms have the same total. They differ in wher
     terms, and within an attention term among its tokens and heads, as is the output bias.
 ``centred``
     The direction is centred instead of splitting the mean, and the value bias goes into the
-    constant (attention sums to one). This takes an attention-shaped part without content off the
-    tokens.
+    constant (attention sums to one, or to a linearised norm's rate). This takes an
+    attention-shaped part without content off the tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from einops import rearrange
+from einops import einsum, rearrange
 from torch import Tensor
 
 from napari_clip_heatmap.core.tower import Block, Head, Reading, Step, accumulator
@@ -100,7 +100,7 @@ def readout(head: Head, convention: Convention) -> Readout:
     """Return the head's linear map under a convention, in single precision or wider."""
     weight = head.weight.to(accumulator(head.weight.dtype))
     offset = head.offset.to(weight.dtype)
-    if convention is Convention.CENTRED:
+    if convention is Convention.CENTRED and head.subtracts_mean:
         return Readout(weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset)
     return Readout(weight, weight.sum(dim=0), offset)
 
@@ -118,7 +118,8 @@ def unattended(block: Block, step: Step, convention: Convention) -> Tensor:
     constant, bias = step.constant.to(step.shares.dtype), block.value_bias
     if convention is Convention.REFERENCE or bias is None:
         return constant
-    return constant + block.out_weight.to(constant) @ bias.to(constant).flatten()
+    brought = step.weights.sum(dim=1)[..., None] * bias.to(constant)  # [batch, head, d_head]
+    return constant + brought.flatten(1) @ block.out_weight.to(constant).mT
 
 
 def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads: int) -> Tensor:
@@ -132,4 +133,5 @@ def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads
     if convention is Convention.REFERENCE or bias is None:
         return shared
     out = rearrange(block.out_weight.to(wide), "d_model (head d) -> head d d_model", head=n_heads)
-    return shared + (bias.to(wide)[:, None] @ out)[:, 0]
+    brought = step.weights.sum(dim=1)[..., None] * bias.to(wide)  # [batch, head, d_head]
+    return shared + einsum(brought, out, "batch head d, head d d_model -> batch head d_model")

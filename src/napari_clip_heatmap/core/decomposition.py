@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from einops import einsum, rearrange
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_clip_heatmap.core.convention import (
     Convention,
@@ -21,7 +22,7 @@ from napari_clip_heatmap.core.convention import (
     varying_shares,
 )
 from napari_clip_heatmap.core.selection import Selection
-from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, accumulator, steps
+from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, steps
 from napari_clip_heatmap.errors import DecompositionError
 
 __all__ = ["Decomposition", "decompose"]
@@ -37,7 +38,8 @@ class Decomposition:
     Parameters
     ----------
     attention : Tensor [batch, layer, token, head, d_embed]
-        Of the layers and heads chosen, in that order; token 0 is the class token.
+        Of the layers and heads chosen, in that order; token 0 is the class token, zero where the
+        tower has none, and the patches come last.
     mlp : Tensor [batch, layer + 1, d_embed]
         The input embedding first, then the MLP of every layer of the model.
     unselected : Tensor [batch, d_embed]
@@ -92,7 +94,8 @@ def decompose(
     convention : Convention
     """
     stream = tower.embed(batch)
-    pooled = tower.head.pool(stream).to(accumulator(stream.dtype))
+    tower = tower.settled(stream)
+    pooled = tower.begin(stream)
     direct, others, kept = [pooled], torch.zeros_like(pooled), []
     for number, (block, step) in enumerate(zip(tower.blocks, steps(tower, stream), strict=True)):
         heads = selection.heads if number in selection.layers else ()
@@ -169,6 +172,10 @@ def _attention(
         )
         constant = (layer.constant @ head.weight)[:, None] / n_tokens
         terms.append(head.settle(projected + constant, reading, part))
-    if not terms:
-        return head.weight.new_zeros(batch, 0, n_tokens, len(selection.heads), tower.d_embed)
-    return torch.stack(terms, dim=1)
+    if terms:
+        attention = torch.stack(terms, dim=1)
+    else:
+        attention = head.weight.new_zeros(batch, 0, n_tokens, len(selection.heads), tower.d_embed)
+    if not tower.n_prefix:  # token 0 is the class token's place, also in a tower that has none
+        attention = F.pad(attention, (0, 0, 0, 0, 1, 0))
+    return attention

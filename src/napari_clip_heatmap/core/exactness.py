@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_clip_heatmap.core.token_map import Fold, token_map
+from napari_clip_heatmap.core.token_map import Fold, TokenMap, token_map
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["TOLERANCE", "gap", "require_exact"]
+__all__ = ["TOLERANCE", "gap", "gap_of", "require_exact"]
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -40,7 +40,11 @@ def gap(tower: Tower, batch: Tensor, folded: Fold, embedding: Tensor) -> float:
     float
         The largest over the batch; infinite where either is not finite.
     """
-    answer = token_map(tower, batch, folded)
+    return gap_of(token_map(tower, batch, folded), embedding)
+
+
+def gap_of(answer: TokenMap, embedding: Tensor) -> float:
+    """Return `gap` of a token map that was made already."""
     expected = embedding.to(answer.rest)
     length = expected.norm(dim=-1, keepdim=True)
     gaps = [

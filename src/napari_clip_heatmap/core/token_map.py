@@ -19,7 +19,7 @@ from napari_clip_heatmap.core.convention import (
     unattended,
     varying_shares,
 )
-from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, accumulator, steps
+from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, steps
 from napari_clip_heatmap.errors import DecompositionError
 
 __all__ = ["BUDGET", "Fold", "TokenMap", "fold", "token_map"]
@@ -123,6 +123,7 @@ def token_map(tower: Tower, batch: Tensor, folded: Fold) -> TokenMap:
         Of this tower, from `fold`.
     """
     stream = tower.embed(batch)
+    tower = tower.settled(stream)
     sums = _Sums(folded, tower, stream)
     for block, matrix, step in zip(tower.blocks, folded.layers, steps(tower, stream), strict=True):
         sums.add(block, matrix, step)
@@ -144,8 +145,8 @@ class _Sums:
     def __init__(self, folded: Fold, tower: Tower, stream: Tensor) -> None:
         self.folded = folded
         self.tower = tower
-        self.direct = tower.head.pool(stream).to(accumulator(stream.dtype))  # [batch, d_model]
-        self.constant = self.direct.new_zeros(1, stream.shape[2])  # [batch or 1, d_model]
+        self.direct = tower.begin(stream)  # [batch, d_model]
+        self.constant = self.direct.new_zeros(1, tower.d_model)  # [batch or 1, d_model]
         out = folded.readout.weight.shape[1]
         rows = stream.shape[0] * stream.shape[1]
         self.tokens = self.direct.new_zeros(rows, out)

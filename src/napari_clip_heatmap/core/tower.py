@@ -36,7 +36,8 @@ class Step:
     stream : Tensor [batch, token, d_model]
         The residual stream after the block; the pooled token alone after the last one.
     weights : Tensor [batch, token, head]
-        How much the pooled query attended to each token; they sum to 1 over tokens.
+        How much the pooled query attended to each token. They sum to 1 over tokens, unless a norm
+        between attention and residual stream is linearised: its rate is in them.
     shares : Tensor [batch, token, head, d_head]
         Weight times value vector, bias included: what goes into the output projection.
     constant : Tensor [d_model] or [batch, d_model]
@@ -61,7 +62,7 @@ class Reading:
     Parameters
     ----------
     mean, sigma : Tensor [batch]
-        Of the last LayerNorm at the pooled token.
+        Of the last LayerNorm at the pooled token; 0 and 1 where there is none.
     representation : Tensor [batch, d_embed]
         The image embedding, un-normalised.
     """
@@ -82,7 +83,7 @@ class Block(Protocol):
 
     @property
     def out_weight(self) -> Tensor:
-        """Output projection, LayerScale included, [d_model, head * d_head]."""
+        """Output projection, gains after it included, [d_model, head * d_head]."""
 
     @property
     def value_bias(self) -> Tensor | None:
@@ -105,6 +106,10 @@ class Head(Protocol):
     @property
     def offset(self) -> Tensor:
         """Last LayerNorm's shift through the final projection, [d_embed]."""
+
+    @property
+    def subtracts_mean(self) -> bool:
+        """Whether there is a last LayerNorm; without one, `Reading.mean` is 0 and `sigma` 1."""
 
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token of a residual stream, [batch, d_model]."""
@@ -130,6 +135,13 @@ class Tower:
         Height and width in pixels of the model's input.
     n_prefix : int
         Tokens that stand before the patches (the class token).
+    start : callable, optional
+        The embedded stream to what the pooled query holds before the first block, [batch, d_model];
+        by default what the head pools of it. A head whose query is no token starts with nothing.
+    settle : callable, optional
+        Tower and embedded stream to the same tower with each token's weight in the pooling fixed
+        for this batch, where the weights are known only once the tower has run (a mean of tokens
+        that were normalised one by one).
     """
 
     family: str
@@ -142,6 +154,17 @@ class Tower:
     image_size: tuple[int, int]
     patch_size: tuple[int, int]
     n_prefix: int = 1
+    start: Callable[[Tensor], Tensor] | None = None
+    settle: Callable[[Tower, Tensor], Tower] | None = None
+
+    def begin(self, stream: Tensor) -> Tensor:
+        """Return what the pooled query holds before the first block, [batch, d_model]."""
+        pooled = self.head.pool(stream) if self.start is None else self.start(stream)
+        return pooled.to(accumulator(stream.dtype))
+
+    def settled(self, stream: Tensor) -> Tower:
+        """Return the tower with the pooling fixed for the batch that was embedded."""
+        return self if self.settle is None else self.settle(self, stream)
 
     @property
     def n_layers(self) -> int:

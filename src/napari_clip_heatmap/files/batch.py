@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
     from napari_clip_heatmap.pipeline.scores import Score
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -46,7 +47,7 @@ class Request:
         The user's words, each once.
     output : Path
         The folder for the results.
-    model, device : str
+    model, device, precision : str
         As the user named them.
     score : str
         "relative", "absolute", "contrast" or "softmax".
@@ -56,6 +57,8 @@ class Request:
         Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    preprocess : str or None
+        What pixels are brought to, where the model's own files do not say.
     """
 
     images: tuple[Path, ...]
@@ -63,10 +66,12 @@ class Request:
     output: Path
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
+    preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Tell the request in values that JSON has, with absolute paths."""
@@ -148,6 +153,7 @@ def write_heatmaps(
     model: ClipModel,
     request: Request,
     progress: Callable[[int, int], None] | None = None,
+    cache: EncodingCache | None = None,
 ) -> Iterator[Done]:
     """Encode each image, score the prompts, and write a TIFF and an overlay for each.
 
@@ -159,6 +165,8 @@ def write_heatmaps(
         What to do; its folder exists (see `claim_folder`).
     progress : callable(done_tiles, all_tiles), optional
         Called while an image is encoded.
+    cache : EncodingCache, optional
+        As `encode` takes it.
 
     Yields
     ------
@@ -184,7 +192,9 @@ def write_heatmaps(
     for source, names in request.names().items():
         image = read_image(source)
         try:
-            encoding = encode(model, image, downsample=request.downsample, progress=progress)
+            encoding = encode(
+                model, image, downsample=request.downsample, progress=progress, cache=cache
+            )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
         maps = encoding.heatmaps(

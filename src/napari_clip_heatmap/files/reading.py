@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,6 @@ import numpy as np
 from napari_clip_heatmap.errors import ImageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 __all__ = ["read_image"]
@@ -19,12 +18,12 @@ __all__ = ["read_image"]
 TIFF_ENDINGS = (".tif", ".tiff", ".lsm", ".btf", ".tf8")
 
 
-def read_image(path: Path) -> NDArray[Any]:
+def read_image(path: str | Path) -> NDArray[Any]:
     """Read an image without scaling or converting its values.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A TIFF (any bit depth), a NumPy ``.npy``, or whatever Pillow reads (PNG, JPEG, BMP ...).
 
     Returns
@@ -38,6 +37,7 @@ def read_image(path: Path) -> NDArray[Any]:
     ImageError
         If there is no such file, or it cannot be read as an image.
     """
+    path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise ImageError(f"'{path}' {what}; give the path of an image file")

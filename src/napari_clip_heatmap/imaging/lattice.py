@@ -122,6 +122,15 @@ class Lattice:
         """Height and width of the lattice, in cells."""
         return self.y.n_cells, self.x.n_cells
 
+    def cell_at(self, y: float, x: float) -> tuple[slice, slice]:
+        """Return the one cell (y, x) beneath a point in image pixels."""
+        row, column = (
+            int(np.searchsorted(axis.cell_edges(), at, side="right")) - 1
+            for axis, at in ((self.y, y), (self.x, x))
+        )
+        row, column = min(max(row, 0), self.y.n_cells - 1), min(max(column, 0), self.x.n_cells - 1)
+        return slice(row, row + 1), slice(column, column + 1)
+
     @property
     def tiles(self) -> tuple[tuple[int, int], ...]:
         """Each tile as (row, column), row by row."""

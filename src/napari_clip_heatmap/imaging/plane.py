@@ -23,19 +23,19 @@ class Plane:
     """
 
     def __init__(self, array: Any, index: tuple[int, ...]) -> None:
-        self._array = array
-        self._index = index
+        self.array = array
+        self.index = index
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the plane."""
-        return tuple(self._array.shape)[len(self._index) :]
+        return tuple(self.array.shape)[len(self.index) :]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of its values."""
-        dtype: np.dtype[Any] = np.dtype(self._array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
         return dtype
 
     def __getitem__(self, key: tuple[slice, ...]) -> Any:
-        return self._array[(*self._index, *key)]
+        return self.array[(*self.index, *key)]

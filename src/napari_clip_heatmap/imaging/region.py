@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.masks import Mask
+from napari_clip_heatmap.imaging.masks import Mask, Outlines
 
 __all__ = ["Region"]
 
 _POINTS = 4
 """Points per side of a cell at which a mask is asked."""
+
+_CORNERS = 5000
+"""Corners of outlines that a record holds at most."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,17 @@ class Region:
         )
 
     def describe(self) -> dict[str, object]:
-        """Return what the region is, in values that JSON has."""
-        return {
+        """Return what the region is, in values that JSON has.
+
+        Outlines are told corner by corner, unless they have very many; labels are not.
+        """
+        told: dict[str, object] = {
             "kind": "whole" if self.is_whole else "rectangle" if self.mask is None else "mask",
-            "box": None if self.box is None else list(self.box),
+            "box": None if self.box is None else [float(edge) for edge in self.box],
         }
+        if isinstance(self.mask, Outlines) and sum(map(len, self.mask.polygons)) <= _CORNERS:
+            told["outlines"] = [polygon.tolist() for polygon in self.mask.polygons]
+        return told
 
 
 def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Validity"]
+__all__ = ["Hole", "Validity"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Hole:
-    """A rectangle of stored pixels, some of which are invalid; None where all are."""
+class Hole:
+    """A rectangle of stored pixels, some of which are invalid.
+
+    Parameters
+    ----------
+    stored_shape : (y, x)
+        Of the level that was read.
+    y, x : slice
+        The rectangle, in stored pixels.
+    packed : uint8 (y, x / 8), optional
+        Which are valid, a bit a pixel; None where none is.
+    """
 
     stored_shape: tuple[int, int]
     y: slice
@@ -22,6 +33,7 @@ class _Hole:
     packed: NDArray[np.uint8] | None
 
     def valid(self) -> NDArray[np.bool_]:
+        """Return which pixels of the rectangle are valid, bool (y, x)."""
         shape = (self.y.stop - self.y.start, self.x.stop - self.x.start)
         if self.packed is None:
             return np.zeros(shape, bool)
@@ -38,11 +50,13 @@ class Validity:
     ----------
     image_shape : (y, x)
         In image pixels.
+    holes : iterable of Hole
+        What is known beforehand.
     """
 
-    def __init__(self, image_shape: tuple[int, int]) -> None:
+    def __init__(self, image_shape: tuple[int, int], holes: Iterable[Hole] = ()) -> None:
         self.image_shape = image_shape
-        self._holes: dict[tuple[int, ...], _Hole] = {}
+        self._holes = {_place(hole.stored_shape, hole.y, hole.x): hole for hole in holes}
         self._lock = threading.Lock()
 
     def note(
@@ -52,15 +66,21 @@ class Validity:
         if valid is None:
             return
         packed = np.packbits(valid, axis=1) if valid.any() else None
-        hole = _Hole(stored_shape, y, x, packed)
+        hole = Hole(stored_shape, y, x, packed)
         with self._lock:
             # One rectangle of several channels may be noted more than once: all count.
-            key = (*stored_shape, y.start, x.start, y.stop, x.stop)
+            key = _place(stored_shape, y, x)
             old = self._holes.get(key)
             if old is not None:
                 both = old.valid() & valid
-                hole = _Hole(stored_shape, y, x, np.packbits(both, axis=1) if both.any() else None)
+                hole = Hole(stored_shape, y, x, np.packbits(both, axis=1) if both.any() else None)
             self._holes[key] = hole
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """All that was met."""
+        with self._lock:
+            return tuple(self._holes.values())
 
     @property
     def all_valid(self) -> bool:
@@ -81,10 +101,8 @@ class Validity:
         -------
         bool (n_y, n_x), optional
         """
-        with self._lock:
-            holes = tuple(self._holes.values())
         valid = None
-        for hole in holes:
+        for hole in self.holes:
             rows, in_y = _within(y, self.image_shape[0], hole.stored_shape[0], hole.y)
             columns, in_x = _within(x, self.image_shape[1], hole.stored_shape[1], hole.x)
             if not (len(in_y) and len(in_x)):
@@ -93,6 +111,10 @@ class Validity:
                 valid = np.ones((len(y), len(x)), bool)
             valid[rows, columns] &= hole.valid()[np.ix_(in_y, in_x)]
         return valid
+
+
+def _place(stored_shape: tuple[int, int], y: slice, x: slice) -> tuple[int, ...]:
+    return (*stored_shape, y.start, x.start, y.stop, x.stop)
 
 
 def _within(

@@ -46,6 +46,45 @@ class Board:
         self._embeddings = np.zeros((rows, columns, d_embed), np.float32)
         self._done = np.zeros((rows, columns), bool)
 
+    @classmethod
+    def restored(
+        cls,
+        lattice: Lattice,
+        cells: tuple[slice, slice],
+        tokens: NDArray[np.float32],
+        embeddings: NDArray[np.float32],
+        done: NDArray[np.bool_],
+    ) -> Board:
+        """Return a board as it stood before, to be read or carried on.
+
+        Parameters
+        ----------
+        lattice : Lattice
+        cells : (slice, slice)
+            The rectangle of cells (y, x) outside of which no tile was laid; see `laid`.
+        tokens : float32 (y, x, d_embed)
+            The token map in it.
+        embeddings : float32 (row, column, d_embed)
+        done : bool (row, column)
+        """
+        board = cls(lattice, embeddings.shape[-1])
+        board._token_map[cells] = tokens
+        board._embeddings[...] = embeddings
+        board._done[...] = done
+        return board
+
+    @property
+    def laid(self) -> tuple[slice, slice]:
+        """The smallest rectangle of cells (y, x) that holds all tiles that were laid."""
+        if not self._done.any():
+            return slice(0, 0), slice(0, 0)
+        spans = []
+        for axis, other in ((self.lattice.y, 1), (self.lattice.x, 0)):
+            tiles = np.flatnonzero(self._done.any(axis=other))
+            first, last = axis.cells(int(tiles[0]))[0], axis.cells(int(tiles[-1]))[0]
+            spans.append(slice(first.start, last.stop))
+        return spans[0], spans[1]
+
     @property
     def token_map(self) -> NDArray[np.float32]:
         """Sum of the tiles' tokens by their weights, float32 (grid_y, grid_x, d_embed)."""

@@ -14,7 +14,7 @@ from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
 from napari_clip_heatmap.imaging.sketch import sketch
 from napari_clip_heatmap.imaging.tiles import reflect
 from napari_clip_heatmap.imaging.view import Appearance
-from napari_clip_heatmap.pipeline.look import look
+from napari_clip_heatmap.pipeline.passes import look_once
 from napari_clip_heatmap.pipeline.readahead import read_now
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def look_coarsely(
     field = ((low[0], low[1]), (high[0], high[1]))
     picture = read_now(lambda shape: sketch(channels, appearance, shape, field), shape)
     seen = picture[np.ix_(*(reflect(axis.pixels(0), axis.working) for axis in squeezed))]
-    (answer,) = look(model, [seen])
+    answer = look_once(model, seen)
     y, x = (axis.cells(0)[1] for axis in squeezed)
     shares = [
         _shares(axis, each, small, begin, end)

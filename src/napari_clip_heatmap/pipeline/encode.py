@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
@@ -11,10 +12,12 @@ from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.progressive import encode_progressively
+from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
+from napari_clip_heatmap.pipeline.stored.cached import encode_cached
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["encode"]
 
@@ -30,6 +33,7 @@ def encode(
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    cache: EncodingCache | None = None,
 ) -> Encoding:
     """Show the whole image to the model, in overlapping tiles on one patch lattice.
 
@@ -60,6 +64,9 @@ def encode(
         Called before the first pass and after each.
     cancelled : callable() -> bool, optional
         Asked before each pass; once true, nothing more is computed.
+    cache : EncodingCache, optional
+        Where encodings are kept on disk: what is there is not computed again, and what is computed
+        is put there. By default nothing is read or written.
 
     Returns
     -------
@@ -75,7 +82,9 @@ def encode(
         The caller asked for it.
     """
     encoding = None
-    for record in encode_progressively(
+    steps: Callable[..., Iterator[Progress]]
+    steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
+    for record in steps(
         model,
         image,
         view=view,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,8 @@ class Encoding:
         The model's text tower.
     coarse : Coarse, optional
         What stands in for tiles that are not done.
+    notices : tuple of str
+        What the model's device could not do as asked.
     """
 
     board: Board
@@ -63,6 +66,7 @@ class Encoding:
     model: Mapping[str, object]
     text: TextEncoder
     coarse: Coarse | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def lattice(self) -> Lattice:
@@ -269,6 +273,36 @@ class Encoding:
             recipes=scoring.recipes,
         )
 
+    def save(self, path: str | Path, *, compact: bool = False, overwrite: bool = False) -> Path:
+        """Write the encoding as Zarr, to be opened by `open_encoding`, here or elsewhere.
+
+        All that scoring takes goes along, but for the text tower, which is found by the model's
+        name; nothing of the image does. What is read back is proven to be what was written.
+
+        Parameters
+        ----------
+        path : str or Path
+            One file where it ends in ``.zip`` ("scan.zarr.zip"), else a folder ("scan.zarr").
+        compact : bool
+            Keep the token map in half precision, where that changes no map by more than a
+            thousandth of its range; otherwise, and by default, as it is.
+        overwrite : bool
+            Replace a saved encoding of that name.
+
+        Returns
+        -------
+        Path
+            What was written.
+
+        Raises
+        ------
+        OutputError
+            The name is taken, or the disk refuses; what was there still is.
+        """
+        from napari_clip_heatmap.pipeline.stored.saving import save_encoding
+
+        return save_encoding(self, path, compact=compact, overwrite=overwrite)
+
     def describe(self) -> dict[str, object]:
         """Return where the encoding comes from, in values that JSON has."""
         return {
@@ -284,4 +318,5 @@ class Encoding:
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,
+            "notices": list(self.notices),
         }

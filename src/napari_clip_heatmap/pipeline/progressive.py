@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
@@ -22,7 +21,8 @@ from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.board import Board
 from napari_clip_heatmap.pipeline.coarse import look_coarsely
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.look import Look, look
+from napari_clip_heatmap.pipeline.look import Look
+from napari_clip_heatmap.pipeline.passes import Passes, Tile, look_once
 from napari_clip_heatmap.pipeline.plan import plan
 from napari_clip_heatmap.pipeline.readahead import read_ahead, read_now
 
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["Progress", "encode_progressively"]
-
-CPU_PATCHES = 196
-"""Patches per pass on a CPU, or one tile: more are hardly faster, and take longer to cancel."""
-
-ACCELERATOR_BATCH = 32
-"""Tiles per pass on anything else, where small batches leave the device idle."""
 
 _BLANKS = 256
 """Blank tiles laid before this is told."""
@@ -151,16 +145,19 @@ def encode_progressively(
         model=model.describe(),
         text=model.text,
         coarse=resume.coarse if resume is not None and resume.region == region else None,
+        notices=tuple(model.notices),
     )
     if resume is not None:
         _check_same(resume, encoding, lattice)
     run = _Run(model, source, encoding, cancelled or (lambda: False))
     yield run.record("start")
-    if coarse and encoding.coarse is None and len(run.left()) > 1:
-        yield run.look_coarsely(channels)
-    yield from run.refine(
-        _in_order(run.left(), lattice, focus), batch_size or _suitable_batch(model, lattice)
-    )
+    try:
+        if coarse and encoding.coarse is None and len(run.left()) > 1:
+            yield run.look_coarsely(channels)
+        yield from run.refine(_in_order(run.left(), lattice, focus), batch_size)
+    finally:
+        if model.device.type != "cpu":
+            _release_memory()
 
 
 class _Run:
@@ -180,6 +177,7 @@ class _Run:
         self._lattice = encoding.lattice
         self._total = len(encoding.tiles)
         self._done = self._before = self._total - len(self.left())
+        self._passes: Passes | None = None
         self._started = self._refining = time.monotonic()
 
     def left(self) -> list[tuple[int, int]]:
@@ -193,6 +191,9 @@ class _Run:
         changed: tuple[slice, slice] | None = None,
     ) -> Progress:
         """Tell how far it has come."""
+        notices = tuple(self._model.notices)
+        if notices != self._encoding.notices:  # it may have gone on elsewhere
+            self._encoding = replace(self._encoding, notices=notices, model=self._model.describe())
         now = time.monotonic()
         here = self._done - self._before
         left = (now - self._refining) / here * (self._total - self._done) if here else None
@@ -208,59 +209,54 @@ class _Run:
         self._encoding = replace(self._encoding, coarse=coarse)
         return self.record("coarse", bounds)
 
-    def refine(self, tiles: Sequence[tuple[int, int]], batch_size: int) -> Iterator[Progress]:
+    def refine(
+        self, tiles: Sequence[tuple[int, int]], batch_size: int | None
+    ) -> Iterator[Progress]:
         """Do tiles in order, in batches; a blank one is laid at once, once its colour is known."""
         self._refining = time.monotonic()
+        passes = self._passes = Passes(self._model, batch_size, self._check)
         blanks: dict[bytes, Look] = {}
-        waiting: list[tuple[tuple[int, int], NDArray[np.float32]]] = []
+        waiting: list[Tile] = []
         laid: list[tuple[int, int]] = []
         read = partial(read_tile, self._source, self._lattice)
         self._check()
-        for tile, seen in read_ahead(read, tiles, 2 * batch_size):
+        for tile, seen in read_ahead(read, tiles, 2 * passes.size):
             if is_blank(seen):
                 colour = seen[0, 0].tobytes()
                 if colour not in blanks:
                     self._check()
-                    (blanks[colour],) = look(self._model, [seen])
-                self._lay(tile, blanks[colour])
-                laid.append(tile)
+                    blanks[colour] = look_once(self._model, seen)
+                laid += self._lay([(tile, blanks[colour])])
             else:
                 waiting.append((tile, seen))
-            last = self._done + len(waiting) == self._total
-            if len(waiting) == batch_size or len(laid) >= _BLANKS or last:
-                laid += self._look(waiting)
+            last = self._done + passes.under_way + len(waiting) == self._total
+            if len(waiting) >= passes.size or len(laid) >= _BLANKS or last:
+                for answered in passes.look(waiting, last=last):
+                    laid += self._lay(answered)
+                    yield self.record("fine", _span(self._lattice, laid))
+                    laid.clear()
                 waiting.clear()
-                yield self.record("fine", _span(self._lattice, laid))
-                laid.clear()
+                if laid:  # blank ones alone
+                    yield self.record("fine", _span(self._lattice, laid))
+                    laid.clear()
                 if not last:
                     self._check()
 
-    def _look(
-        self, waiting: list[tuple[tuple[int, int], NDArray[np.float32]]]
-    ) -> list[tuple[int, int]]:
-        if not waiting:
-            return []
-        answers = look(self._model, [seen for _, seen in waiting])
-        for (tile, _), answer in zip(waiting, answers, strict=True):
-            self._lay(tile, answer)
-        return [tile for tile, _ in waiting]
-
-    def _lay(self, tile: tuple[int, int], answer: Look) -> None:
-        self._encoding.board.lay(tile, answer.tokens, answer.embedding)
-        self._done += 1
+    def _lay(self, answers: Iterable[tuple[tuple[int, int], Look]]) -> list[tuple[int, int]]:
+        laid = []
+        for tile, answer in answers:
+            self._encoding.board.lay(tile, answer.tokens, answer.embedding)
+            self._done += 1
+            laid.append(tile)
+        return laid
 
     def _check(self) -> None:
         if self._cancelled():
+            for answered in self._passes.finished() if self._passes else ():
+                self._lay(answered)
             raise Cancelled(
                 f"cancelled after {self._done} of {self._total} tiles; what was done is kept"
             )
-
-
-def _suitable_batch(model: ClipModel, lattice: Lattice) -> int:
-    """Return how many tiles keep the device busy, and not longer than a large tile would."""
-    if model.device.type != "cpu":
-        return ACCELERATOR_BATCH
-    return max(1, CPU_PATCHES // (lattice.y.cells_per_tile * lattice.x.cells_per_tile))
 
 
 def _in_order(
@@ -298,10 +294,24 @@ def _check_same(resume: Encoding, asked: Encoding, lattice: Lattice) -> None:
     for what, before, now in (
         ("lattice", resume.lattice, lattice),
         ("view", resume.view, asked.view),
-        ("model", dict(resume.model), dict(asked.model)),
+        ("model", _weights(resume.model), _weights(asked.model)),
     ):
         if before != now:
             raise SettingsError(
                 f"this encoding cannot be carried on: its {what} is {before}, and {now} is asked; "
                 "begin anew, without `resume`"
             )
+
+
+def _weights(described: Mapping[str, object]) -> dict[str, object]:
+    """Return what a description says of the weights, wherever they run.
+
+    Devices and precisions are only used where they agree, and a run may change them on its way.
+    """
+    return {key: said for key, said in described.items() if key not in ("device", "precision")}
+
+
+def _release_memory() -> None:
+    from napari_clip_heatmap.clip.devices import release_memory
+
+    release_memory()

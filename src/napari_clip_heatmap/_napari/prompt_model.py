@@ -1,0 +1,332 @@
+"""The prompt table as Qt sees it: rows, what they show, and every edit undoable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
+from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
+
+from napari_clip_heatmap._napari.rows import Figures, Row, lines_of
+from napari_clip_heatmap.pipeline.checks import Verdict
+
+__all__ = ["BAR", "Column", "PromptModel"]
+
+MOVED = "application/x-clip-heatmap-row"
+"""What a row is while it is dragged."""
+
+BAR = Qt.ItemDataRole.UserRole
+"""A length of 0..1 to be drawn behind a cell's text."""
+
+
+class Column(IntEnum):
+    """What a row shows, from left to right."""
+
+    SHOWN = 0
+    SOLO = 1
+    COLOUR = 2
+    PROMPT = 3
+    SIMILARITY = 4
+    HERE = 5
+    WORTH = 6
+
+
+HEADS: Mapping[Column, tuple[str, str]] = {
+    Column.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
+    Column.SOLO: ("", "Show this prompt's layer alone; once more shows the others again (Space)."),
+    Column.COLOUR: ("", "The layer's colours (Space or Enter for a choice)."),
+    Column.PROMPT: (
+        "Prompt",
+        (
+            "What to look for. Names of one thing: nuclei | cell nuclei. A contrast: "
+            "nuclei - background.\nF2 edits, Enter adds the next, Delete removes, Ctrl+Up and "
+            "Ctrl+Down move, Ctrl+V pastes many, Ctrl+Z undoes; rows can be dragged."
+        ),
+    ),
+    Column.SIMILARITY: (
+        "Image",
+        (
+            "How similar the whole image is to the prompt: the mean cosine over tiles. The bar "
+            "runs from the least to the most similar prompt of the table."
+        ),
+    ),
+    Column.HERE: (
+        "Here",
+        (
+            "Where the value beneath the cursor lies between the map's least and its most; the "
+            "values themselves are in the status bar."
+        ),
+    ),
+    Column.WORTH: ("Worth", "Whether the map depends on the words; hover for the figures."),
+}
+
+SOLO_SIGN = "S"
+
+WORDS = {
+    Verdict.CLEAR: ("clear", "#3fa34d"),
+    Verdict.WEAK: ("weak", "#c98a1b"),
+    Verdict.HARDLY: ("hardly", "#d9534f"),
+}
+"""A verdict in a word, and in a colour that is read on dark and on light."""
+
+
+class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
+    """Rows that can be edited, moved, dropped onto, and undone.
+
+    Signals
+    -------
+    asked
+        The prompts are others now, or in another order.
+    coloured : key
+        A row has another colormap.
+    show : key, bool
+        The user wants a layer shown, or hidden.
+    solo : key
+        The user wants one layer alone, or no longer.
+    dropped : path
+        A file was dropped onto the table.
+    """
+
+    asked = Signal()
+    coloured = Signal(str)
+    show = Signal(str, bool)
+    solo = Signal(str)
+    dropped = Signal(str)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.rows: tuple[Row, ...] = ()
+        self.stack = QUndoStack(self)
+        self._visible: dict[str, bool] = {}
+        self._figures: dict[str, Figures] = {}
+        self._here: dict[str, float] = {}
+        self._soloed = ""
+
+    # What the rows are.
+
+    def edit(self, rows: Iterable[Row], what: str) -> None:
+        """Make the rows others; `what` names it for undo."""
+        rows = tuple(rows)
+        if rows != self.rows:
+            self.stack.push(_Edit(self, rows, what))
+
+    def reset(self, rows: Iterable[Row]) -> None:
+        """Make the rows others, with nothing to undo."""
+        self.stack.clear()
+        self.become(tuple(rows))
+
+    def become(self, rows: tuple[Row, ...]) -> None:
+        """Be these rows, and tell those who ask and those who paint."""
+        old, self.rows = self.rows, rows
+        if [row.key for row in old] == [row.key for row in rows]:
+            self._repaint(*Column)
+        else:
+            self.beginResetModel()
+            self.endResetModel()
+        if [(r.key, r.prompt) for r in old] != [(r.key, r.prompt) for r in rows]:
+            self.asked.emit()
+        colours = {row.key: row.colormap for row in old}
+        for row in rows:
+            if colours.get(row.key, row.colormap) != row.colormap:
+                self.coloured.emit(row.key)
+
+    def insert(self, prompts: Sequence[str], at: int | None = None) -> int:
+        """Add prompts before a row, by default at the end; return where the first went."""
+        place = len(self.rows) if at is None else at
+        new = tuple(map(Row, prompts))
+        self.edit((*self.rows[:place], *new, *self.rows[place:]), "add")
+        return place
+
+    def remove(self, places: Iterable[int]) -> None:
+        """Take rows out."""
+        gone = set(places)
+        self.edit((row for n, row in enumerate(self.rows) if n not in gone), "remove")
+
+    def move(self, place: int, to: int) -> None:
+        """Put a row where another is."""
+        if 0 <= place < len(self.rows) and 0 <= to < len(self.rows):
+            rows = list(self.rows)
+            rows.insert(to, rows.pop(place))
+            self.edit(rows, "move")
+
+    def colour(self, place: int, colormap: str) -> None:
+        """Give a row's layer another colormap."""
+        rows = list(self.rows)
+        rows[place] = replace(rows[place], colormap=colormap)
+        self.edit(rows, "colour")
+
+    # What the rows show.
+
+    def set_visible(self, visible: Mapping[str, bool], soloed: str = "") -> None:
+        """Show which rows' layers are visible; a row that is not named has no layer."""
+        self._visible, self._soloed = dict(visible), soloed
+        self._repaint(Column.SHOWN, Column.SOLO)
+
+    def set_figures(self, figures: Mapping[str, Figures]) -> None:
+        """Show what is known of the maps."""
+        self._figures = dict(figures)
+        self._repaint(Column.SIMILARITY, Column.WORTH)
+
+    def set_here(self, here: Mapping[str, float]) -> None:
+        """Show where in their maps' ranges the values beneath the cursor lie, 0..1."""
+        if here or self._here:
+            self._here = dict(here)
+            self._repaint(Column.HERE)
+
+    def _repaint(self, *columns: Column) -> None:
+        if self.rows:
+            for column in columns:
+                first, last = self.index(0, column), self.index(len(self.rows) - 1, column)
+                self.dataChanged.emit(first, last)
+
+    # Qt's questions.
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        return 0 if parent is not None and parent.isValid() else len(Column)
+
+    def headerData(self, section: int, way: Any, role: int) -> Any:  # noqa: N802
+        if way != Qt.Orientation.Horizontal:
+            return None
+        title, tooltip = HEADS[Column(section)]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return title
+        return tooltip if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row, column = self.rows[index.row()], Column(index.column())
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.CheckStateRole and column == Column.SHOWN:
+            shown = self._visible.get(row.key, False)
+            return Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
+        if role == BAR:
+            return self._bar(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            figures = self._figures.get(row.key)
+            told = figures.advice if figures and column == Column.WORTH else ""
+            return told or HEADS[column][1]
+        if role == Qt.ItemDataRole.ForegroundRole and column == Column.WORTH:
+            verdict = self._figures.get(row.key, Figures()).verdict
+            return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{row.prompt}: {column.name.lower()} {self._text(row, column)}"
+        return None
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
+        row, column = self.rows[index.row()], Column(index.column())
+        if column == Column.SHOWN and role == Qt.ItemDataRole.CheckStateRole:
+            self.show.emit(row.key, Qt.CheckState(value) == Qt.CheckState.Checked)
+            return True
+        if column != Column.PROMPT or role != Qt.ItemDataRole.EditRole:
+            return False
+        self.rewrite(index.row(), str(value).strip())
+        return True
+
+    def rewrite(self, place: int, prompt: str) -> None:
+        """Give a row other words; of words that come letter by letter, undo takes all back."""
+        rows = list(self.rows)
+        rows[place] = replace(rows[place], prompt=prompt)
+        self.edit(rows, f"edit {rows[place].key}")
+
+    def flags(self, index: QModelIndex) -> Any:
+        if not index.isValid():
+            return Qt.ItemFlag.ItemIsDropEnabled
+        flags = (
+            Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
+        )
+        column = Column(index.column())
+        if column == Column.PROMPT:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        if column == Column.SHOWN:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def supportedDropActions(self) -> Any:  # noqa: N802
+        return Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:  # noqa: N802
+        return [MOVED, "text/uri-list", "text/plain"]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
+        carried = QMimeData()
+        place = indexes[0].row()
+        carried.setData(MOVED, str(place).encode())
+        carried.setText(self.rows[place].prompt)
+        return carried
+
+    def canDropMimeData(self, data: QMimeData, *_: Any) -> bool:  # noqa: N802
+        return any(data.hasFormat(kind) for kind in self.mimeTypes())
+
+    def dropMimeData(  # noqa: N802
+        self, data: QMimeData, action: Any, row: int, column: int, parent: QModelIndex
+    ) -> bool:
+        place = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
+        if data.hasFormat(MOVED):
+            start = int(bytes(data.data(MOVED).data()))
+            self.move(start, place - (place > start))
+        elif data.hasUrls():
+            for url in data.urls():
+                if url.isLocalFile():
+                    self.dropped.emit(str(Path(url.toLocalFile())))
+        else:
+            self.insert(lines_of(data.text()), place)
+        return False  # a view that is told of a move would take the row out once more
+
+    def _text(self, row: Row, column: Column) -> str:
+        figures, here = self._figures.get(row.key), self._here.get(row.key)
+        if column == Column.PROMPT:
+            return row.prompt
+        if column == Column.SOLO:
+            return SOLO_SIGN
+        if column == Column.COLOUR:
+            return row.colormap
+        if column == Column.HERE and here is not None:
+            return f"{100 * here:.0f} %"
+        if figures is None:
+            return ""
+        if column == Column.WORTH and figures.verdict is not None:
+            return WORDS[figures.verdict][0]
+        if column == Column.SIMILARITY and figures.similarity is not None:
+            return f"{figures.similarity:.3f}"
+        return ""
+
+    def _bar(self, row: Row, column: Column) -> float | None:
+        figures, here = self._figures.get(row.key), self._here.get(row.key)
+        if column == Column.HERE and here is not None:
+            return here
+        if column == Column.SIMILARITY and figures is not None and figures.similarity is not None:
+            return figures.share
+        if column == Column.SOLO:
+            return 1.0 if row.key == self._soloed else None
+        return None
+
+
+class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
+    """From some rows to others."""
+
+    def __init__(self, model: PromptModel, rows: tuple[Row, ...], what: str) -> None:
+        super().__init__(what)
+        self._model, self._before, self._after = model, model.rows, rows
+
+    def id(self) -> int:
+        """Only edits of words may become one."""
+        return 1 if self.text().startswith("edit ") else -1
+
+    def mergeWith(self, other: _Edit) -> bool:  # noqa: N802
+        if other.text() != self.text():
+            return False
+        self._after = other._after
+        return True
+
+    def redo(self) -> None:
+        self._model.become(self._after)
+
+    def undo(self) -> None:
+        self._model.become(self._before)

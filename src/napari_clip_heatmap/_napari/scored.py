@@ -1,0 +1,145 @@
+"""Maps of a question's prompts, painted plane by plane: by a run, or from what a run encoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_clip_heatmap._napari.picture import Picture
+from napari_clip_heatmap._napari.question import Answer, Question
+from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
+from napari_clip_heatmap.pipeline.scores import plan_scoring
+from napari_clip_heatmap.prompting.language import parse_prompt
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.text import TextEncoder
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+
+__all__ = ["Scored", "rescored"]
+
+Index = tuple[int, ...]
+Cells = tuple[slice, slice]
+
+
+class Scored:
+    """The maps of some prompts, as far as they are.
+
+    Parameters
+    ----------
+    question : Question
+    text : TextEncoder
+    over : Picture, optional
+        An earlier picture of the same planes, to paint over.
+
+    Raises
+    ------
+    PromptError
+        The prompts cannot be scored.
+    """
+
+    def __init__(self, question: Question, text: TextEncoder, over: Picture | None = None) -> None:
+        self._question, self._over = question, over
+        self._started = time.monotonic()
+        self.scoring = plan_scoring(
+            text, question.prompts, question.score, question.baseline, question.templates
+        )
+        self.keys = _keys(question)
+        self.picture: Picture | None = None
+        self._maps: dict[Index, LazyHeatmaps] = {}
+        self._encodings: dict[Index, Encoding] = {}
+
+    def paint(self, index: Index, encoding: Encoding, cells: Cells | None = None) -> None:
+        """Show what is known of a plane.
+
+        Parameters
+        ----------
+        index : tuple of int
+        encoding : Encoding
+        cells : (slice, slice), optional
+            The rectangle of lattice cells that has changed; by default all.
+        """
+        scoring, maps = self.scoring, self._maps.get(index)
+        if maps is None or cells is None:
+            cells = None
+            maps = self._maps[index] = LazyHeatmaps(
+                prompts=scoring.prompts,
+                score=scoring.score,
+                lattice_values=encoding.scored(scoring),
+                similarity=scoring.text @ encoding.embedding,
+                lattice=encoding.lattice,
+                region=encoding.region,
+                validity=encoding.validity,
+            )
+        else:
+            maps.lattice_values[(slice(None), *cells)] = encoding.scored(scoring, cells)
+        if self.picture is None:
+            leading = self._question.leading
+            self.picture = Picture(self.keys, encoding.lattice, leading, self._over)
+        self.picture.paint(index, maps, cells)
+        self._encodings[index] = encoding
+
+    def answer(self, reason: str | None, tiles: int = 0) -> Answer:
+        """Return what there is.
+
+        Parameters
+        ----------
+        reason : str, optional
+            Why it will not become complete; empty: it is. None: it goes on.
+        tiles : int
+            Passed through the model for it.
+        """
+        if self.picture is None:
+            raise RuntimeError("there is nothing to show yet")
+        if reason is None:
+            self.picture.widen_limits()
+        else:
+            self.picture.settle_limits()
+        embeddings = [each.embedding for each in self._encodings.values()]
+        *_, last = self._encodings.values()
+        return Answer(
+            picture=self.picture,
+            limits=self.picture.limits,
+            scoring=self.scoring,
+            keys=self.keys,
+            similarity=self.scoring.text @ np.mean(embeddings, axis=0),
+            tiling=last.describe(),
+            encodings=dict(self._encodings),
+            tiles=tiles,
+            seconds=time.monotonic() - self._started,
+            complete=reason == "",
+            reason=reason or "",
+        )
+
+
+def rescored(answer: Answer, question: Question) -> Answer:
+    """Answer other prompts from what was encoded; only the text tower has work to do.
+
+    Parameters
+    ----------
+    answer : Answer
+        Of the same image; its picture is painted over.
+    question : Question
+        The one that was answered, with other prompts, score, baseline or templates.
+
+    Raises
+    ------
+    PromptError
+        The prompts cannot be scored.
+    """
+    encodings: Mapping[Index, Encoding] = answer.encodings
+    text = next(iter(encodings.values())).text
+    scored = Scored(question, text, answer.picture)
+    for index, encoding in encodings.items():
+        scored.paint(index, encoding)
+    return scored.answer(answer.reason)
+
+
+def _keys(question: Question) -> tuple[str, ...]:
+    """Return the keys of prompts that differ, as `plan_scoring` tells them apart."""
+    first: dict[str, str] = {}
+    for prompt, key in zip(question.prompts, question.keys or question.prompts, strict=True):
+        first.setdefault(parse_prompt(prompt).canonical, key)
+    return tuple(first.values())

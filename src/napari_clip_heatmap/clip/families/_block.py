@@ -1,0 +1,100 @@
+"""A residual block of a transformer: attention, then an MLP, each with norms where they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from napari_clip_heatmap.clip.families._attention import Attended, Attention
+from napari_clip_heatmap.clip.families._norms import normed, present
+from napari_clip_heatmap.clip.families._pooling import Pooling, pool
+from napari_clip_heatmap.core.tower import Step
+
+__all__ = ["Mlp", "Parts", "ResidualBlock"]
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """``layer_scale * N_after(module(x))``."""
+
+    module: Any
+    norm_after: Any = None
+    layer_scale: Tensor | None = None
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        added: Tensor = self.module(inputs)
+        if present(self.norm_after):
+            added = normed(self.norm_after, added)
+        return added if self.layer_scale is None else added * self.layer_scale
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a block: ``x + attention(norm_1(x))``, then ``x + mlp(norm_2(x))``."""
+
+    norm_1: Any
+    attention: Attention
+    norm_2: Any
+    mlp: Mlp
+
+
+@dataclass(frozen=True)
+class ResidualBlock:
+    """A block of any such family.
+
+    The residual stream is kept in single precision or wider; the matrix products run in the
+    precision of their weights.
+
+    Parameters
+    ----------
+    module : nn.Module
+    read : callable
+        Finds the module's parts, each time anew: weights may be moved, cast or trained.
+    pooling : Pooling, optional
+        Which queries the embedding is pooled from: the class token's where None.
+    """
+
+    module: Any
+    read: Callable[[Any], Parts]
+    pooling: Pooling | None = None
+
+    @property
+    def out_weight(self) -> Tensor:
+        """Output projection, norms and LayerScale included, [d_model, head * d_head]."""
+        return self.read(self.module).attention.out_weight
+
+    @property
+    def value_bias(self) -> Tensor | None:
+        """Bias of the values, head scale included, [head, d_head]."""
+        return self.read(self.module).attention.value_bias
+
+    def step(self, stream: Tensor) -> Step:
+        """Run the block for all tokens."""
+        parts = self.read(self.module)
+        pooling = None if self.pooling is None else self.pooling(stream)
+        attended = parts.attention.attend(normed(parts.norm_1, stream), pooling)
+        return self._finish(parts, stream, attended)
+
+    def last_step(self, stream: Tensor) -> Step:
+        """Run the block for the pooled query alone; keys and values are of all tokens."""
+        if self.pooling is not None:
+            return self.step(stream)
+        parts = self.read(self.module)
+        attended = parts.attention.attend_first(normed(parts.norm_1, stream))
+        return self._finish(parts, stream[:, :1], attended)
+
+    def _finish(self, parts: Parts, stream: Tensor, attended: Attended) -> Step:
+        """Add what attention gave to the stream, and run the MLP."""
+        stream = stream + parts.attention.output(attended.mixed)
+        inputs = normed(parts.norm_2, stream).to(parts.attention.dtype)
+        mlp = parts.mlp(inputs).to(stream.dtype)
+        return Step(
+            stream=stream + mlp,
+            weights=attended.weights,
+            shares=attended.shares,
+            constant=parts.attention.constant(attended),
+            mlp=pool(self.pooling, mlp),
+        )

@@ -1,0 +1,109 @@
+"""timm's image towers as open_clip wraps them: a trunk, and what comes after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from napari_clip_heatmap.clip.evaluating import evaluating
+from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
+from napari_clip_heatmap.clip.families._norms import normed, present
+from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
+from napari_clip_heatmap.clip.families._refusal import other_norms
+from napari_clip_heatmap.core.tower import Block, Tower
+
+__all__ = [
+    "Embedding",
+    "missing_after",
+    "missing_in_end",
+    "pooling_of",
+    "projection_of",
+    "tower_of",
+    "trunk_of",
+]
+
+
+def trunk_of(visual: Any, kind: type[nn.Module]) -> Any:
+    """Return the trunk of open_clip's wrapper if it is of that class, else None."""
+    trunk = getattr(visual, "trunk", None)
+    return trunk if isinstance(trunk, kind) and hasattr(visual, "head") else None
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The trunk's own patches and positions: the residual stream before the first block."""
+
+    trunk: Any
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Return the stream of a preprocessed batch, [batch, token, d_model]."""
+        trunk = self.trunk
+        with evaluating(trunk):  # a convolutional stem may hold batch norms
+            patches = trunk.patch_embed(batch.to(next(trunk.patch_embed.parameters()).dtype))
+            stream = trunk._pos_embed(patches)
+        stream = stream[0] if isinstance(stream, tuple) else stream  # EVA: with its rotation
+        return normed(trunk.norm_pre, stream)
+
+
+def tower_of(
+    visual: Any, family: str, blocks: tuple[Block, ...], pooling: Pooling | None, n_heads: int
+) -> Tower:
+    """Return the tower of a trunk that pools its tokens without attention."""
+    trunk = visual.trunk
+    norm = trunk.norm if present(trunk.norm) else trunk.fc_norm
+    one_by_one = pooling is not None and present(trunk.norm)
+    grid, size = trunk.patch_embed.grid_size, trunk.patch_embed.img_size
+    return Tower(
+        family=family,
+        embed=Embedding(trunk),
+        blocks=blocks,
+        head=LinearHead(norm, lambda: projection_of(visual), pooling),
+        n_heads=n_heads,
+        d_model=trunk.embed_dim,
+        d_embed=projection_of(visual).weight.shape[1],
+        image_size=(size[0], size[1]),
+        patch_size=(size[0] // grid[0], size[1] // grid[1]),
+        n_prefix=trunk.num_prefix_tokens,
+        settle=normalised_mean if one_by_one else None,
+    )
+
+
+def pooling_of(trunk: Any) -> Pooling | None:
+    """Return how the tokens are pooled."""
+    if trunk.global_pool == "token":
+        return None
+    with_prefix = getattr(trunk, "pool_include_prefix", False)
+    return Mean(n_skipped=0 if with_prefix else trunk.num_prefix_tokens)
+
+
+def projection_of(visual: Any) -> Projection:
+    """Return the linear map after the last norm: the trunk's head, the wrapper's, or none."""
+    head = visual.trunk.head
+    for linear in (head, getattr(head, "fc", None), getattr(visual.head, "proj", None)):
+        if isinstance(linear, nn.Linear):
+            return Projection(linear.weight.mT, linear.bias)
+    return identity(next(visual.trunk.parameters()), visual.trunk.num_features)
+
+
+def missing_in_end(visual: Any) -> Iterator[str]:
+    """Name what stands in the way after the blocks of a trunk that pools without attention."""
+    trunk = visual.trunk
+    if getattr(trunk, "attn_pool", None) is not None:
+        yield f"attention pooling of type {type(trunk.attn_pool).__name__}"
+    elif trunk.global_pool not in ("token", "avg"):
+        yield f"pooling of type {trunk.global_pool!r}"
+    if present(trunk.norm) and present(trunk.fc_norm):
+        yield "norms both before and after pooling (norm, fc_norm)"
+    yield from other_norms(trunk, ["norm_pre", "norm", "fc_norm"])
+    yield from missing_after(visual)
+
+
+def missing_after(visual: Any) -> Iterator[str]:
+    """Name what stands in the way after the trunk."""
+    if hasattr(visual.head, "mlp"):
+        yield "an MLP as projection to the joint space (timm_proj 'mlp')"
+    if hasattr(visual.head, "pool"):
+        yield f"pooling of type {type(visual.head.pool).__name__} after the trunk"

@@ -1,0 +1,245 @@
+"""One file from the Hugging Face hub into its cache: with progress, cancel, resume and hash check.
+
+The hub's own client keeps nothing of a download that was cut, cannot be cancelled, and checks the
+size only. So it is asked for the address, its cache is where the file goes, its HTTP session (which
+honours HF_ENDPOINT, HF_HUB_OFFLINE and proxies) brings the bytes, and the rest is done here.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from huggingface_hub import (
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import EntryNotFoundError, FileMetadataError
+from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.utils import (
+    are_progress_bars_disabled,
+    build_hf_headers,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+
+from napari_clip_heatmap.errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Remote", "WrongHashError", "cached", "fetch", "look_up"]
+
+TIMEOUT = 10.0
+"""Seconds to wait for a server's first answer."""
+
+PIECE = 1 << 19
+"""Bytes that are handed on at once."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
+_BARS = "huggingface_hub.http_get"
+
+
+class WrongHashError(FileMetadataError):
+    """The bytes that came are not those that the hub has on record; they were deleted."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file on the hub, as the hub describes it.
+
+    Parameters
+    ----------
+    repository, name : str
+    url : str
+        Of this very version.
+    digest : str
+        SHA-256 of the bytes (64 digits), or git's SHA-1 of a small file (40 digits).
+    size : int or None
+        Bytes, where the server says it.
+    """
+
+    repository: str
+    name: str
+    url: str
+    digest: str
+    size: int | None
+
+    @property
+    def blob(self) -> Path:
+        """Where the hub's cache keeps the bytes."""
+        folder = repo_folder_name(repo_id=self.repository, repo_type="model")
+        return Path(constants.HF_HUB_CACHE, folder, "blobs", self.digest)
+
+    @property
+    def partial(self) -> Path:
+        """Where bytes wait until all have come; the same file again when a download goes on."""
+        return self.blob.with_name(f"{self.digest}.clip-heatmap.incomplete")
+
+
+def cached(repository: str, name: str) -> Path | None:
+    """Return a file of the hub if it is on this machine; no network is used."""
+    found = try_to_load_from_cache(repository, name)
+    return Path(found) if isinstance(found, str) else None
+
+
+def look_up(repository: str, name: str) -> Remote | None:
+    """Ask the hub for a file; None if it has none of that name.
+
+    Raises
+    ------
+    OSError or an error of the HTTP library
+        The hub cannot be asked, or has no such repository; see `reasons`.
+    """
+    try:
+        found = get_hf_file_metadata(
+            hf_hub_url(repository, name), timeout=TIMEOUT, token=None, headers=_headers()
+        )
+    except EntryNotFoundError:
+        return None
+    digest = found.etag or ""
+    if not _DIGEST.fullmatch(digest) or found.commit_hash is None:
+        raise FileMetadataError(
+            "the answer has no hash or version, so it is not that of a Hugging Face hub; check "
+            "HF_ENDPOINT and the proxy"
+        )
+    url = hf_hub_url(repository, name, revision=found.commit_hash)
+    return Remote(repository, name, url, digest, found.size)
+
+
+def fetch(
+    remote: Remote,
+    *,
+    progress: Callable[[int], None] = lambda done: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Bring a file into the hub's cache, going on where an earlier download ended.
+
+    Parameters
+    ----------
+    remote : Remote
+    progress : callable(bytes), optional
+        Called with how many bytes of the file are here.
+    cancelled : callable() -> bool, optional
+        Asked at every piece; what has come is kept.
+
+    Returns
+    -------
+    Path
+        Of the file in the cache.
+
+    Raises
+    ------
+    Cancelled
+        `cancelled` said so.
+    WrongHashError
+        The bytes are not those on record.
+    OSError or an error of the HTTP library
+        See `reasons`.
+    """
+    here = cached(remote.repository, remote.name)
+    if not remote.blob.exists() and not (here and here.resolve().name == remote.digest):
+        _receive(remote, progress, cancelled)
+        _check(remote)
+        remote.partial.replace(remote.blob)
+    # Finds the blob there and enters it in the cache's lists of versions.
+    path = Path(hf_hub_download(remote.repository, remote.name))
+    if not path.is_symlink():  # a system without links: the client made a copy
+        remote.blob.unlink(missing_ok=True)
+    return path
+
+
+def _receive(
+    remote: Remote, progress: Callable[[int], None], cancelled: Callable[[], bool]
+) -> None:
+    """Append the bytes that are still missing to the partial file."""
+    remote.partial.parent.mkdir(parents=True, exist_ok=True)
+    with remote.partial.open("ab") as stream, _quiet_client():
+        start = stream.tell()
+        if remote.size is not None and start > remote.size:
+            stream.truncate(start := 0)
+        _require_room(remote, start)
+        sink = _Sink(stream, progress, cancelled)
+        http_get(
+            remote.url,
+            sink,  # type: ignore[arg-type]  # what it needs of a file
+            resume_size=start,
+            headers={**_headers(), "Accept-Encoding": "identity"},
+            expected_size=remote.size,
+        )
+
+
+def _headers() -> dict[str, str]:
+    headers: dict[str, str] = build_hf_headers(library_name="napari-clip-heatmap")
+    return headers
+
+
+def _require_room(remote: Remote, start: int) -> None:
+    free = shutil.disk_usage(remote.partial.parent).free
+    missing = (remote.size or 0) - start
+    if missing > free:
+        raise OSError(
+            errno.ENOSPC, f"{missing} bytes are missing and {free} free", str(remote.partial.parent)
+        )
+
+
+def _check(remote: Remote) -> None:
+    """Raise, and delete the partial file, unless it has the digest on record."""
+    size = remote.partial.stat().st_size
+    digest = hashlib.sha256() if len(remote.digest) == 64 else hashlib.sha1(b"blob %d\0" % size)
+    with remote.partial.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    if digest.hexdigest() != remote.digest:
+        remote.partial.unlink()
+        raise WrongHashError(
+            f"the bytes that came have the hash {digest.hexdigest()}, not {remote.digest} as on "
+            "record; they were deleted. Try again, or without a mirror or proxy in between"
+        )
+
+
+class _Sink:
+    """A file that tells how much of it is there and can be told to stop."""
+
+    def __init__(
+        self, stream: IO[bytes], progress: Callable[[int], None], cancelled: Callable[[], bool]
+    ) -> None:
+        self._stream, self._progress, self._cancelled = stream, progress, cancelled
+        self.name = stream.name
+        self.seek, self.tell = stream.seek, stream.tell
+        self.truncate, self.flush = stream.truncate, stream.flush
+
+    def write(self, piece: bytes) -> int:
+        if self._cancelled():
+            raise Cancelled("The download was cancelled; what has come is kept.")
+        written = self._stream.write(piece)
+        self._progress(self._stream.tell())
+        return written
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the client from drawing bars of its own, and let it hand on small pieces.
+
+    Its pieces of 10 MB take a slow line ten seconds each, in which nothing could be cancelled.
+    """
+    drawn, size = not are_progress_bars_disabled(_BARS), constants.DOWNLOAD_CHUNK_SIZE
+    if drawn:
+        disable_progress_bars(_BARS)
+    constants.DOWNLOAD_CHUNK_SIZE = PIECE
+    try:
+        yield
+    finally:
+        constants.DOWNLOAD_CHUNK_SIZE = size
+        if drawn:
+            enable_progress_bars(_BARS)

@@ -1,0 +1,101 @@
+"""The catalogue of models as a table, for a terminal or a text file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+
+__all__ = ["print_models"]
+
+TABLE_WIDTH = 120
+"""Columns that a table needs."""
+FILE_WIDTH = 200
+"""Columns where the output is no terminal."""
+
+
+def print_models(entries: Sequence[CatalogueEntry], console: Console | None = None) -> None:
+    """Print one row an entry; names are never shortened, so that they can be copied.
+
+    Parameters
+    ----------
+    entries : sequence of CatalogueEntry
+    console : rich.console.Console, optional
+        Where to; by default standard output.
+    """
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
+    if not entries:
+        console.print("No model fits; fewer words find more.")
+        return
+    console.print(_table(entries) if console.width >= TABLE_WIDTH else _blocks(entries))
+    console.print(
+        f"{len(entries)} models; `clip-heatmap download MODEL` brings one here, `--model MODEL` "
+        "uses it."
+    )
+
+
+def _table(entries: Sequence[CatalogueEntry]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Model", no_wrap=True)
+    for heading in ("Download", "Pixels", "Patch"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("Here", "Trained on, licence, notes"):
+        table.add_column(heading)
+    for entry in entries:
+        table.add_row(
+            Text(entry.name),
+            _size(entry.download_bytes),
+            _pixels(entry.image_size),
+            _pixels(entry.patch_size),
+            "yes" if entry.here else "",
+            _words(entry),
+        )
+    return table
+
+
+def _blocks(entries: Sequence[CatalogueEntry]) -> Group:
+    """Return the same one below the other, each beginning with its name."""
+    blocks: list[Text | Padding] = []
+    for entry in entries:
+        sizes = f"{_size(entry.download_bytes)}, {_pixels(entry.image_size)} pixels, patch "
+        here = ", here" if entry.here else ""
+        blocks += [
+            Text(entry.name, style="bold", overflow="fold"),
+            Padding(Text(f"{sizes}{_pixels(entry.patch_size)}{here}"), (0, 0, 0, 2)),
+            Padding(_words(entry), (0, 0, 0, 2)),
+        ]
+    return Group(*blocks)
+
+
+def _words(entry: CatalogueEntry) -> Group:
+    lines = [Text(f"{entry.data}; {entry.licence}")]
+    if entry.forbids:
+        lines.append(Text(f"The licence forbids {entry.forbids}.", style="bold red"))
+    if entry.needs:
+        lines.append(Text(f"Needs the package '{entry.needs}'."))
+    if entry.note:
+        lines.append(Text(entry.note, style="italic"))
+    return Group(*lines)
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    height, width = size
+    return str(height) if height == width else f"{height} x {width}"
+
+
+def _size(n_bytes: int | None) -> str:
+    """Return a size in decimal units, as downloads are told."""
+    if n_bytes is None:
+        return "?"
+    if n_bytes < 1e9:
+        return f"{n_bytes / 1e6:.0f} MB"
+    return f"{n_bytes / 1e9:.1f} GB"

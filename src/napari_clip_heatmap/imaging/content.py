@@ -1,0 +1,153 @@
+"""Name stored pixels by what they hold, so that what was made of them is known again later."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.plane import Plane
+
+__all__ = ["content_of", "sampled"]
+
+_CHUNKS = 4
+"""Chunks read along each axis of an array that is not in memory."""
+
+_PIXELS = 2**26
+"""Pixels read of it at most, unless a single chunk holds more."""
+
+_SIDE = 4096
+"""Of a chunk larger than this only its middle counts."""
+
+_UNCHUNKED = 1024
+"""Side of the windows where an array has no chunks."""
+
+Content = dict[str, object]
+
+
+def content_of(channel: Channel) -> list[Content] | None:
+    """Say what a channel's pixels are, in values that JSON has; other pixels have another answer.
+
+    Of what lies in memory everything counts, so that a single pixel painted on makes another. Of
+    anything else (a memory map, dask, zarr) it is the shape, the type, what the store says of
+    itself, and the chunks that `sampled` names: what lies beside them may change unnoticed.
+
+    Parameters
+    ----------
+    channel : Channel
+        Its finest and its coarsest level are read; of those between, shape and type tell.
+
+    Returns
+    -------
+    list of dict, optional
+        One per level. None where all that was read of a lazy channel is one single value: then it
+        could be of any image.
+    """
+    last = len(channel.levels) - 1
+    told = [_level(level, read=n in (0, last)) for n, level in enumerate(channel.levels)]
+    if any(each.get("blank") is False for each in told):
+        return told
+    return None if any(each.get("blank") for each in told) else told
+
+
+def sampled(shape: tuple[int, int], chunks: Any = None) -> list[tuple[slice, slice]]:
+    """Return the rectangles that are read of a lazy plane: whole chunks, spread over it evenly.
+
+    Parameters
+    ----------
+    shape : (y, x)
+    chunks : sequence, optional
+        Per axis the length of all chunks, as zarr tells it, or of each, as dask does.
+    """
+    parts = chunks or (None, None)
+    edges = [_edges(length, part) for length, part in zip(shape, parts, strict=True)]
+    largest = math.prod(min(_SIDE, int(np.diff(each).max())) for each in edges)
+    count = max(1, min(_CHUNKS, math.isqrt(_PIXELS // largest)))
+    rows, columns = (_spread(each, count) for each in edges)
+    return list(itertools.product(rows, columns))
+
+
+def _level(level: Any, *, read: bool) -> Content:
+    array, index = (level.array, level.index) if isinstance(level, Plane) else (level, ())
+    told: Content = {"shape": list(map(int, level.shape)), "dtype": str(np.dtype(level.dtype))}
+    if isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        return {**told, "sha256": _hash([array[index]])}
+    told |= {"index": list(map(int, index)), "store": _store(array)}
+    if not read:
+        return told
+    chunks = getattr(array, "chunks", None)
+    of_plane = None if chunks is None else tuple(chunks)[len(index) : len(index) + 2]
+    height, width = int(level.shape[0]), int(level.shape[1])
+    seen = _Seen(level, sampled((height, width), of_plane))
+    return {**told, "sha256": _hash(seen), "blank": seen.blank}
+
+
+class _Seen:
+    """Some rectangles of an array, read one after another, and whether they are all one value."""
+
+    def __init__(self, level: Any, windows: list[tuple[slice, slice]]) -> None:
+        self._level, self._windows = level, windows
+        self.blank = True
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        first: Any = None
+        for window in self._windows:
+            key = window if len(self._level.shape) == 2 else (*window, slice(None))
+            stored = self._level[key]
+            values = stored if isinstance(stored, np.ndarray) else np.asarray(stored)
+            first = values.flat[0] if first is None else first
+            self.blank = self.blank and bool((values == first).all())
+            yield values
+
+
+def _hash(arrays: Any) -> str:
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        if isinstance(array, np.ma.MaskedArray):
+            content.update(np.packbits(np.ma.getmaskarray(array)).data)
+    return content.hexdigest()
+
+
+def _store(array: Any) -> Content:
+    """Return what a lazy array says of where and how its values are kept."""
+    told: Content = {"kind": f"{type(array).__module__}.{type(array).__qualname__}"}
+    filename = getattr(array, "filename", None)
+    if isinstance(array, np.memmap) and filename is not None:
+        about = Path(filename).stat()
+        place = {"offset": array.offset, "bytes": about.st_size, "changed": about.st_mtime_ns}
+        return {**told, "file": str(filename), **place}
+    metadata: Any = getattr(array, "metadata", None)
+    if hasattr(metadata, "to_dict"):  # zarr
+        plain = json.loads(json.dumps(metadata.to_dict(), default=str))
+        return {**told, "metadata": plain, "place": str(getattr(array, "store_path", ""))}
+    chunks = getattr(array, "chunks", None)
+    return {**told, "chunks": json.loads(json.dumps(chunks, default=str))}
+
+
+def _edges(length: int, chunks: Any) -> NDArray[np.int64]:
+    """Return where chunks begin and end along an axis."""
+    if chunks is None:
+        chunks = _UNCHUNKED
+    if isinstance(chunks, tuple | list):
+        return np.concatenate([[0], np.cumsum(chunks, dtype=np.int64)])
+    return np.append(np.arange(0, length, max(1, int(chunks))), length)
+
+
+def _spread(edges: NDArray[np.int64], count: int) -> list[slice]:
+    last = len(edges) - 2
+    chosen = np.unique(np.linspace(0, last, min(count, last + 1)).round().astype(int))
+    windows = []
+    for number in chosen:
+        first, stop = int(edges[number]), int(edges[number + 1])
+        spare = max(0, stop - first - _SIDE) // 2
+        windows.append(slice(first + spare, min(stop, first + spare + _SIDE)))
+    return windows

@@ -1,0 +1,191 @@
+"""Tiles through the model, in passes that its device has room for, whatever becomes of the device.
+
+Where a pass needs too much memory it is halved, down to a single tile; where that is too much, or
+the device fails, the CPU goes on. No tile is lost on the way, and none is laid twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import ClipHeatmapError
+from napari_clip_heatmap.pipeline.look import Look, start_looking
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+__all__ = ["Passes", "Tile", "look_once"]
+
+CPU_PATCHES = 196
+"""Patches per pass on a CPU, or one tile: more are hardly faster, and take longer to cancel."""
+
+ACCELERATOR_BATCH = 32
+"""Tiles per pass on anything else, where small batches leave the device idle."""
+
+Place = tuple[int, int]
+"""Row and column of a tile on the lattice."""
+
+Tile = tuple[Place, NDArray[np.float32]]
+"""Where a tile lies, and what is seen there: (tile_y, tile_x, 3), in 0..1."""
+
+
+Answered = tuple[Place, Look]
+"""Where a tile lies, and what the model says of it."""
+
+
+@dataclass(eq=False)
+class _Pass:
+    """Tiles that go together and, once they are under way, how to wait for them."""
+
+    tiles: list[Tile]
+    finish: Callable[[], list[Look]] | None = None
+
+
+class Passes:
+    """Shows tiles to the model.
+
+    Parameters
+    ----------
+    model : ClipModel
+    size : int, optional
+        Tiles per pass; by default what suits the device.
+    check : callable(), optional
+        Called before each pass; may raise to stop.
+    """
+
+    def __init__(
+        self, model: ClipModel, size: int | None = None, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._model = model
+        self._asked = size
+        self._check = check
+        self._under_way: deque[_Pass] = deque()
+
+    @property
+    def size(self) -> int:
+        """Tiles per pass, as things are."""
+        size = self._asked or _suitable(self._model)
+        return min(size, self._model.room or size)
+
+    @property
+    def under_way(self) -> int:
+        """Tiles that were shown and not answered yet."""
+        return sum(len(each.tiles) for each in self._under_way)
+
+    def look(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[Answered]]:
+        """Show tiles; yields what is answered by now, pass by pass, in the order of the tiles.
+
+        Parameters
+        ----------
+        tiles : sequence of Tile
+        last : bool
+            No others will come: wait for all. Else the last pass may stay under way.
+
+        Raises
+        ------
+        RuntimeError, MemoryError
+            The CPU, too, cannot do a single tile.
+        """
+        todo = deque(tiles)
+        while todo or (last and self._under_way):
+            self._check()
+            if todo:
+                few = [todo.popleft() for _ in range(min(self.size, len(todo)))]
+                self._under_way.append(_Pass(few))
+            answered = self._go_on(wait=last and not todo)
+            if answered is None:
+                todo.extendleft(reversed(self._recalled()))
+            elif answered:
+                yield answered
+
+    def finished(self) -> Iterator[list[Answered]]:
+        """Wait for what is under way, and show nothing more."""
+        while self._under_way:
+            yield self._taken(self._oldest())
+
+    def _go_on(self, *, wait: bool) -> list[Answered] | None:
+        """Start the newest pass, and take the oldest if it is time to; None: do all of them again.
+
+        Parameters
+        ----------
+        wait : bool
+            It is time to, however few are under way.
+        """
+        newest = self._under_way[-1]
+        try:
+            if newest.finish is None:
+                newest.finish = start_looking(self._model, [seen for _, seen in newest.tiles])
+            if len(self._under_way) <= _ahead(self._model) and not wait:
+                return []
+            looks = self._oldest()
+        except ClipHeatmapError:
+            raise
+        except (RuntimeError, MemoryError) as error:
+            give_way = self._way_out_of(error)
+            if give_way is None:
+                raise
+        else:
+            finite = all(np.isfinite(look.embedding).all() for look in looks)
+            return self._taken(looks) if finite or not self._model.go_on_wider() else None
+        give_way()  # out here the error is gone, and with it the tensors that it held on to
+        return None
+
+    def _oldest(self) -> list[Look]:
+        finish = self._under_way[0].finish
+        return [] if finish is None else finish()
+
+    def _taken(self, looks: list[Look]) -> list[Answered]:
+        places = [place for place, _ in self._under_way.popleft().tiles]
+        return list(zip(places, looks, strict=True))
+
+    def _recalled(self) -> list[Tile]:
+        tiles = [tile for each in self._under_way for tile in each.tiles]
+        self._under_way.clear()
+        return tiles
+
+    def _way_out_of(self, error: Exception) -> Callable[[], None] | None:
+        from napari_clip_heatmap.clip.devices import failure_in_words, is_out_of_memory
+
+        largest = max(len(each.tiles) for each in self._under_way)
+        if is_out_of_memory(error) and largest > 1:
+            return partial(self._halve, largest)
+        if self._model.device.type != "cpu":
+            return partial(self._model.go_on_elsewhere, failure_in_words(error))
+        return None
+
+    def _halve(self, size: int) -> None:
+        from napari_clip_heatmap.clip.devices import release_memory
+
+        release_memory()
+        self._model.room = size // 2
+        self._model.notices.tell(
+            "room",
+            f"{self._model.device} has no memory for {size} tiles at once, so it is shown "
+            f"{size // 2} at a time.",
+        )
+
+
+def look_once(model: ClipModel, seen: NDArray[np.float32]) -> Look:
+    """Show one tile (tile_y, tile_x, 3), in 0..1, to the model, and wait for the answer."""
+    (((_, look),),) = Passes(model, 1).look([((0, 0), seen)], last=True)
+    return look
+
+
+def _suitable(model: ClipModel) -> int:
+    """Return how many tiles keep the device busy, and not longer than a large tile would."""
+    if model.device.type != "cpu":
+        return ACCELERATOR_BATCH
+    cells = [size // patch for size, patch in zip(model.image_size, model.patch_size, strict=True)]
+    return max(1, CPU_PATCHES // (cells[0] * cells[1]))
+
+
+def _ahead(model: ClipModel) -> int:
+    """Return how many passes may be under way while the next is got ready: CUDA works by itself."""
+    return 1 if model.device.type == "cuda" else 0

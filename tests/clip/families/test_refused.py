@@ -1,0 +1,101 @@
+"""What no family can decompose is refused, and what is missing is named."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from open_clip.model import _build_vision_tower
+from torch import nn
+
+from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.errors import UnsupportedModelError
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an MLP after the trunk": (
+        {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "", "timm_proj": "mlp"},
+        "timm_proj 'mlp'",
+    ),
+    "two-fold pooling": (
+        {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "avgmax", "timm_proj": "linear"},
+        "pooling of type 'avgmax'",
+    ),
+    "attention without projections": (
+        {"timm_model_name": "vit_dlittle_patch16_reg1_gap_256", "timm_proj": "linear"},
+        "attention of type DiffAttention",
+    ),
+    "shifted windows": (
+        {"timm_model_name": "swin_tiny_patch4_window7_224", "timm_proj": "linear"},
+        r"type SwinTransformer\. Supported families: .*convnext.*native",
+    ),
+    "ConvNeXt's MLP": (
+        {"timm_model_name": "convnext_atto", "timm_pool": "", "timm_proj": "mlp"},
+        "ConvNeXt.*timm_proj 'mlp'",
+    ),
+    "CoCa with two poolers": ({"attentional_pool": "cascade"}, "two attentional poolings"),
+    "CoCa's mean": (
+        {"attentional_pool": True, "pool_type": "avg"},
+        "pooling of type 'avg' after the attentional one",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_missing_is_named(name: str) -> None:
+    vision, message = REFUSED[name]
+    with torch.device("meta"):
+        visual = _build_vision_tower(64, {"layers": 2, "width": 64, "image_size": 224, **vision})
+    with pytest.raises(UnsupportedModelError, match=message):
+        adapt(visual)
+
+
+class RootMeanSquare(nn.Module):
+    """A norm that the algebra does not know."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+def break_norm(visual: Any) -> None:
+    visual.trunk.blocks[1].norm2 = RootMeanSquare()
+
+
+def break_inner_norm(visual: Any) -> None:
+    visual.trunk.blocks[0].attn.norm = RootMeanSquare()
+
+
+def break_gate(visual: Any) -> None:
+    visual.trunk.blocks[0].attn.gate = nn.Linear(1, 1)
+
+
+def break_queries(visual: Any) -> None:
+    visual.trunk.attn_pool.latent = nn.Parameter(torch.zeros(1, 2, 192))
+
+
+def break_head(visual: Any) -> None:
+    visual.trunk.fc_norm = nn.LayerNorm(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("BiomedCLIP", break_norm, "RootMeanSquare .norm2"),
+        ("EVA02-B", break_inner_norm, "RootMeanSquare .norm"),
+        ("EVA02-E", break_gate, "gate"),
+        ("PE-Core-T", break_queries, "2 latent queries"),
+        ("BiomedCLIP", break_head, "both before and after pooling"),
+    ],
+)
+def test_a_changed_part_is_named(
+    name: str,
+    change: Callable[[Any], None],
+    message: str,
+    image_tower: Callable[..., Any],
+) -> None:
+    visual = copy.deepcopy(image_tower(name))
+    change(visual)
+    with pytest.raises(UnsupportedModelError, match=message):
+        adapt(visual)
