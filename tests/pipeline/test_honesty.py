@@ -115,13 +115,21 @@ def test_correlations_are_those_of_maps(encoding):
     np.testing.assert_allclose(found, np.corrcoef(maps), atol=1e-5)
 
 
-@pytest.mark.parametrize("score", ["relative", "softmax"])
-def test_two_prompts_mirror_one_another_and_say_so(encoding, score):
-    assert any("mirror" in note for note in assess(encoding, ["red", "blue"], score).notes)
-    assert not any(
-        "mirror" in note for note in assess(encoding, ["red", "blue", "wug"], score).notes
-    )
-    assert not any("mirror" in note for note in assess(encoding, ["red", "blue"], "absolute").notes)
+@pytest.mark.parametrize(
+    ("prompts", "score", "mirrored"),
+    [
+        (["red", "blue"], "relative", True),
+        (["red", "blue"], "softmax", True),
+        (["red", "blue", "nuclei - debris"], "relative", True),
+        (["red", "blue", "wug"], "relative", False),
+        (["red", "nuclei - debris"], "relative", False),
+        (["red", "blue"], "absolute", False),
+    ],
+)
+def test_maps_that_mirror_one_another_are_named(encoding, prompts, score, mirrored):
+    notes = assess(encoding, prompts, score).notes
+    assert any("'red' and 'blue' are mirrors" in note for note in notes) == mirrored
+    assert sum("mirror" in note for note in notes) == mirrored
 
 
 def test_resolution_is_told_in_the_users_unit(encoding):
