@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import open_clip
 import torch
 from open_clip.model import _build_vision_tower
-from open_clip.transformer import VisionTransformer
+from torch import nn
 
 __all__ = ["random_tower"]
 
 
-def random_tower(name: str) -> VisionTransformer:
-    """Return the image tower alone of an open_clip architecture."""
+def random_tower(name: str, n_layers: int | None = None) -> Any:
+    """Return the image tower alone of an open_clip architecture.
+
+    Parameters
+    ----------
+    name : str
+    n_layers : int, optional
+        Keep only so many blocks of a timm transformer, where the whole takes too much memory.
+    """
     config = open_clip.get_model_config(name)
     with torch.device("meta"):
         visual = _build_vision_tower(
             config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
         )
+        if n_layers is not None:
+            visual.trunk.blocks = visual.trunk.blocks[:n_layers]
     visual = visual.to_empty(device="cpu").eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for key, weight in visual.state_dict().items():
-            bound = (3 / weight.shape[-1]) ** 0.5 if weight.ndim > 1 else 0.1
-            weight.uniform_(-bound, bound, generator=generator)
-            if "ln_" in key and key.endswith("weight"):
-                weight += 1
+    _fill(visual)
     return visual
+
+
+@torch.no_grad()
+def _fill(visual: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for key, weight in visual.state_dict().items():
+        if not weight.is_floating_point():
+            weight.zero_()
+            continue
+        fan = weight[0].numel() if weight.ndim > 1 else 300
+        bound = (3 / fan) ** 0.5
+        weight.uniform_(-bound, bound, generator=generator)
+        if weight.ndim == 1 and key.endswith(("weight", "gamma", "gamma_1", "gamma_2", "var")):
+            weight += 1
+    for module in visual.modules():  # what is in no checkpoint, such as rotary positions
+        if hasattr(module, "init_non_persistent_buffers"):
+            module.init_non_persistent_buffers()

@@ -39,6 +39,7 @@ def load_model(
     device: str = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
+    outlier_factor: float | None = None,
     preprocess: str | Sequence[Sequence[float]] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
@@ -63,6 +64,9 @@ def load_model(
     image_size : int or (int, int), optional
         Height and width that the model looks at in one pass, in whole patches; by default as it was
         trained. Position embeddings are interpolated, and the result is proven exact too.
+    outlier_factor : float, optional
+        Leave register-like tokens out of the maps: those whose norm before the last layer is over
+        so many times the median of their image (3 is usual). Off by default.
     preprocess : str or (mean, std), optional
         What pixels are brought to, instead of what the model's own files say: "openai",
         "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
@@ -75,7 +79,7 @@ def load_model(
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
-        The parts of the probe's embedding do not sum to it.
+        The parts of the probe's embedding do not sum to it, or the outlier factor is none.
     SettingsError
         The image size is no number of whole patches, or the preprocessing is none that is known.
     DeviceError
@@ -90,6 +94,7 @@ def load_model(
         device=device,
         precision=precision,
         image_size=image_size,
+        outlier_factor=outlier_factor,
         preprocess=preprocess,
     )
 

@@ -114,6 +114,7 @@ def test_what_is_on_this_machine(
     assert here["demo"]
     assert not here[listed]
     (tmp_path / listed).mkdir(parents=True)
+    (tmp_path / listed / "open_clip_model.safetensors").touch()
     assert {entry.name for entry in list_models() if entry.here} == {"demo", listed}
 
 

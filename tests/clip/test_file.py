@@ -73,10 +73,12 @@ def test_weights_of_another_shape_or_name(
     make_clip: Callable[..., Any], listed: str, tmp_path: Path
 ) -> None:
     path = write(make_clip(width=64), tmp_path / "w.safetensors")
-    with pytest.raises(ModelLoadError, match=r"w\.safetensors do not fit[^\0]*size mismatch"):
+    with pytest.raises(
+        ModelLoadError, match=r"w\.safetensors do not fit.*\d+ of another shape \(visual"
+    ):
         load_model(f"{listed}@{path}")
     write(nn.Linear(2, 2), path)
-    with pytest.raises(ModelLoadError, match=r"w\.safetensors do not fit[^\0]*Missing key"):
+    with pytest.raises(ModelLoadError, match=r"do not fit.* missing .*2 unknown \(bias, weight\)"):
         load_model(f"{listed}@{path}")
 
 

@@ -17,70 +17,11 @@ from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.errors import ClipHeatmapError, ModelLoadError, UnsupportedModelError
 
-CONFIG = {
-    "model_type": "clip",
-    "architectures": ["CLIPModel"],
-    "projection_dim": 24,
-    "text_config": {
-        "hidden_size": 16,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 16,
-        "hidden_act": "gelu",
-    },
-    "vision_config": {
-        "hidden_size": 32,
-        "intermediate_size": 128,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "image_size": 32,
-        "patch_size": 8,
-        "hidden_act": "gelu",
-    },
-}
-PIXELS = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.1, 0.2, 0.3], "rescale_factor": 1 / 255}
-
-
-def their_weights(clip: Any) -> dict[str, Tensor]:
-    """The tensors of an open_clip model where transformers keeps them."""
-    ours = clip.state_dict()
-    theirs = {
-        "logit_scale": ours["logit_scale"],
-        "text_projection.weight": ours["text_projection"].T,
-        "visual_projection.weight": ours["visual.proj"].T,
-        "text_model.embeddings.token_embedding.weight": ours["token_embedding.weight"],
-        "text_model.embeddings.position_embedding.weight": ours["positional_embedding"],
-        "text_model.embeddings.position_ids": torch.arange(16)[None],
-        "vision_model.embeddings.class_embedding": ours["visual.class_embedding"],
-        "vision_model.embeddings.patch_embedding.weight": ours["visual.conv1.weight"],
-        "vision_model.embeddings.position_embedding.weight": ours["visual.positional_embedding"],
-    }
-    for kind in ("weight", "bias"):
-        theirs[f"text_model.final_layer_norm.{kind}"] = ours[f"ln_final.{kind}"]
-        theirs[f"vision_model.pre_layrnorm.{kind}"] = ours[f"visual.ln_pre.{kind}"]
-        theirs[f"vision_model.post_layernorm.{kind}"] = ours[f"visual.ln_post.{kind}"]
-        for tower, home, layers in (("text", "", 2), ("vision", "visual.", 3)):
-            for layer in range(layers):
-                new = f"{tower}_model.encoder.layers.{layer}"
-                old = f"{home}transformer.resblocks.{layer}"
-                parts = ours[f"{old}.attn.in_proj_{kind}"].chunk(3)
-                for letter, part in zip("qkv", parts, strict=True):
-                    theirs[f"{new}.self_attn.{letter}_proj.{kind}"] = part
-                theirs[f"{new}.self_attn.out_proj.{kind}"] = ours[f"{old}.attn.out_proj.{kind}"]
-                theirs[f"{new}.layer_norm1.{kind}"] = ours[f"{old}.ln_1.{kind}"]
-                theirs[f"{new}.layer_norm2.{kind}"] = ours[f"{old}.ln_2.{kind}"]
-                theirs[f"{new}.mlp.fc1.{kind}"] = ours[f"{old}.mlp.c_fc.{kind}"]
-                theirs[f"{new}.mlp.fc2.{kind}"] = ours[f"{old}.mlp.c_proj.{kind}"]
-    return {name: tensor.contiguous().clone() for name, tensor in theirs.items()}
-
 
 @pytest.fixture
-def folder(tiny_clip: Any, tmp_path: Path) -> Path:
-    save_file(their_weights(tiny_clip), tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(PIXELS))
-    return tmp_path
+def folder(transformers_folder: Path) -> Path:
+    """A folder of the test's own."""
+    return transformers_folder
 
 
 def load(folder: Path, **options: Any) -> ClipModel:
@@ -113,7 +54,8 @@ def test_the_activation_is_the_one_it_names(
     folder: Path, make_clip: Callable[..., Any], batch: Tensor
 ) -> None:
     for part in ("text_config", "vision_config"):  # the default, which transformers leaves out
-        entries = {key: each for key, each in CONFIG[part].items() if key != "hidden_act"}  # type: ignore[attr-defined]
+        entries = json.loads((folder / "config.json").read_text())[part]
+        del entries["hidden_act"]
         change(folder / "config.json", **{part: entries})
     with torch.no_grad():
         expected = make_clip(quick_gelu=True).encode_image(batch)

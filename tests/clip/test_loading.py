@@ -123,6 +123,16 @@ class TestFolder:
         model = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
         assert model.mean == model.std == (0.5, 0.5, 0.5)
 
+    def test_a_text_tower_of_another_library_says_what_it_needs(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["text_cfg"] = {"hf_model_name": "a/none", "proj": "mlp"}
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match="transformers"):
+            load(folder)
+
     def test_what_is_not_there_is_said(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
         (folder / WEIGHTS).unlink()
@@ -136,6 +146,16 @@ class TestFolder:
             load(folder)
         with pytest.raises(ModelLoadError, match="no model folder"):
             load(folder / "nowhere")
+
+    def test_a_size_that_is_only_claimed_takes_no_memory(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["text_cfg"]["vocab_size"] = 10**12
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match=r"token_embedding\.weight \(49408, 16\) instead"):
+            load(folder)
 
     def test_damaged_weights(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
@@ -257,12 +277,12 @@ class TestNames:
     ) -> None:
         asked: list[dict[str, Any]] = []
 
-        def build(model_cfg: dict[str, Any], *, origin: str) -> Any:
+        def build(model_cfg: dict[str, Any], *_: object, **options: object) -> Any:
             asked.append(model_cfg)
             return copy.deepcopy(tiny_clip)
 
         monkeypatch.setattr(registry, "obtain", lambda name, files: [tiny_folder / WEIGHTS])
-        monkeypatch.setattr(registry, "build_model", build)
+        monkeypatch.setattr(registry, "assemble", build)
         model = load_model("ViT-B-32/openai", device="cpu")
         assert model.mean == (0.48145466, 0.4578275, 0.40821073)
         theirs = get_pretrained_cfg("ViT-B-32", "openai")

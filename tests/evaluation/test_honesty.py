@@ -102,7 +102,7 @@ def test_the_report_names_what_went_wrong() -> None:
     assert [each.prompt for each in report.missed] == ["sdf"]
     assert [each.prompt for each in report.wronged] == ["nuclei"]
     assert "| keyboard | drawn scenes | 2 | 50.0% | 50.0% | 0.0% |" in str(report)
-    assert "'sdf' on 1 images" in str(report)
+    assert "'sdf' on 1 image," in str(report)
     picture = draw_distribution(judged)
     assert picture.shape[1:] == (1000, 3)
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 4

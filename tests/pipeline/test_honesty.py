@@ -13,6 +13,7 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.honesty import Verdict, assess, judge
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scores import plan_scoring
 from napari_clip_heatmap.pipeline.spread import token_covariance
 from napari_clip_heatmap.pipeline.yardstick import correlations, make_yardstick
@@ -114,13 +115,21 @@ def test_correlations_are_those_of_maps(encoding):
     np.testing.assert_allclose(found, np.corrcoef(maps), atol=1e-5)
 
 
-@pytest.mark.parametrize("score", ["relative", "softmax"])
-def test_two_prompts_mirror_one_another_and_say_so(encoding, score):
-    assert any("mirror" in note for note in assess(encoding, ["red", "blue"], score).notes)
-    assert not any(
-        "mirror" in note for note in assess(encoding, ["red", "blue", "wug"], score).notes
-    )
-    assert not any("mirror" in note for note in assess(encoding, ["red", "blue"], "absolute").notes)
+@pytest.mark.parametrize(
+    ("prompts", "score", "mirrored"),
+    [
+        (["red", "blue"], "relative", True),
+        (["red", "blue"], "softmax", True),
+        (["red", "blue", "nuclei - debris"], "relative", True),
+        (["red", "blue", "wug"], "relative", False),
+        (["red", "nuclei - debris"], "relative", False),
+        (["red", "blue"], "absolute", False),
+    ],
+)
+def test_maps_that_mirror_one_another_are_named(encoding, prompts, score, mirrored):
+    notes = assess(encoding, prompts, score).notes
+    assert any("'red' and 'blue' are mirrors" in note for note in notes) == mirrored
+    assert sum("mirror" in note for note in notes) == mirrored
 
 
 def test_resolution_is_told_in_the_users_unit(encoding):
@@ -130,6 +139,20 @@ def test_resolution_is_told_in_the_users_unit(encoding):
     )
     assert honesty.resolution.patch == (2.0, 2.0)
     assert any("one patch = 2 µm" in note for note in honesty.notes)
+
+
+def test_a_coarse_look_tells_its_own_resolution_until_tiles_are_done(model):
+    image = np.random.default_rng(3).integers(0, 256, (128, 96, 3), np.uint8)
+    found = [
+        (record.stage, assess(record.encoding, ["red"]))
+        for record in encode_progressively(model, image, downsample=1)
+    ]
+    patches = [honesty.resolution.patch for _, honesty in found]
+    # A tile of 32 px shows all of the 128 x 96 px, in 8 x 8 patches.
+    assert [stage for stage, _ in found[:2]] == ["start", "coarse"]
+    assert patches[1:] == [(16.0, 12.0)] * (len(found) - 2) + [(4.0, 4.0)]
+    told = [any("Not all tiles" in note for note in honesty.notes) for _, honesty in found]
+    assert told == [True] * (len(found) - 1) + [False]
 
 
 def test_another_model_is_told_where_limits_come_from(encoding):

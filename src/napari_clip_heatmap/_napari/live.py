@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "Live"]
 
-PATIENCE = 40
+PATIENCE = 30
 """Milliseconds after a keystroke before its maps are made: less than to the next one."""
 
 

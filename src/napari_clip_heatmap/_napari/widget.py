@@ -222,7 +222,9 @@ class HeatmapWidget(Container[Any]):
 
     def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
         """Say what holds for all maps together; what holds for one is in its row."""
-        notes = dict.fromkeys((*answered.answer.notes, *honesty.notes))
+        said = answered.answer.notes
+        mirrored = any("mirrors" in note for note in said)  # of two prompts the score says it
+        notes = [*said, *(n for n in honesty.notes if not (mirrored and "mirrors" in n))]
         self["notes"].value = "\n".join(notes)
 
     def _on_refusal(self, refusal: Refusal) -> None:

@@ -36,7 +36,7 @@ class Worth:
     ) -> None:
         self._found = found
         self._latest = Latest(lambda both: found(*both), refused, PATIENCE)
-        self._measure: tuple[Encoding, tuple[str, ...], Yardstick] | None = None
+        self._measure: tuple[tuple[Encoding, bool, tuple[str, ...]], Yardstick] | None = None
 
     def wish(self, answered: Answered) -> None:
         """Judge an answer, soon."""
@@ -52,12 +52,14 @@ class Worth:
         answer, image = answered.answer, answered.image
         encoding = answer.encodings[answer.planes[0]]
         scoring = answer.scoring
-        known = self._measure
-        if known is None or known[0] is not encoding or known[1] != scoring.templates:
-            known = encoding, scoring.templates, make_yardstick(encoding, scoring.templates)
-            self._measure = known
+        # The same encoding fills on: one that was not complete is another when it is.
+        named = encoding, encoding.complete, scoring.templates
+        if self._measure is None or self._measure[0] != named:
+            self._measure = named, make_yardstick(encoding, scoring.templates)
         y, x = (abs(float(length)) for length in image.scale[-2:])
-        honesty = judge(encoding, scoring, known[2], pixel_size=(y, x), unit=str(image.units[-1]))
+        honesty = judge(
+            encoding, scoring, self._measure[1], pixel_size=(y, x), unit=str(image.units[-1])
+        )
         return answered, honesty
 
 

@@ -23,10 +23,13 @@ from napari_clip_heatmap.clip.inference import OPENAI_EXTRAS
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["build_model", "fill_model", "refuse_unsupported"]
+__all__ = ["assemble", "build_model", "refuse_unsupported"]
 
 _NO_WEIGHTS = (*OPENAI_EXTRAS, "text.transformer.embeddings.position_ids")
 """What checkpoints hold beside weights."""
+
+_RENAMED = {"proj": "hf_proj_type", "pooler_type": "hf_pooler_type"}
+"""Settings of another library's text tower, in configurations written before open_clip 2.23."""
 
 
 def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
@@ -45,6 +48,12 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     except (TypeError, KeyError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise ModelLoadError(
             f"{origin} does not describe a model that this open_clip can build: {error!r}."
+        ) from error
+    except OSError as error:
+        part = cfg["text_cfg"].get("hf_model_name")
+        raise ModelLoadError(
+            f"The text tower of {origin} is {part!r} of the transformers library, but its "
+            f"config.json is not here: {error} `clip-heatmap download` brings it with the model."
         ) from error
     return model
 
@@ -72,14 +81,29 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     return adapt(visual)
 
 
-def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> None:
-    """Put a checkpoint's tensors into a model; all must fit.
+def assemble(
+    model_cfg: Mapping[str, Any], weights: dict[str, Tensor], *, origin: str, weights_origin: str
+) -> nn.Module:
+    """Return a model of that configuration with a checkpoint's tensors, which must all fit.
+
+    Names and shapes are compared before memory is taken: a configuration may claim any size.
 
     Raises
     ------
     ModelLoadError
-        Names or shapes differ.
+        Names or shapes differ, or the configuration is not one that this open_clip knows.
     """
+    with torch.device("meta"):
+        skeleton = build_model(model_cfg, origin=origin)
+    weights = _renamed(skeleton, weights)
+    _refuse_misfits(skeleton, weights, origin=weights_origin)
+    model = build_model(model_cfg, origin=origin)
+    model.load_state_dict(weights, strict=True)
+    return model.eval()
+
+
+def _renamed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors as the model names and shapes them."""
     if has_foreign_names(weights):
         weights = convert_weights(weights)
     weights = {name: value for name, value in weights.items() if name not in _NO_WEIGHTS}
@@ -90,19 +114,39 @@ def fill_model(model: nn.Module, weights: dict[str, Tensor], *, origin: str) -> 
     if "logit_bias" in expected and "logit_scale" in weights:  # a softmax loss trains none
         weights.setdefault("logit_bias", torch.zeros_like(weights["logit_scale"]))
     for name in ("logit_scale", "logit_bias"):  # a number, or one number in a list
-        if name in weights and name in expected:
+        if name in expected and name in weights and weights[name].numel() == 1:
             weights[name] = weights[name].reshape(expected[name].shape)
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ModelLoadError(
-            f"The weights in {origin} do not fit the configuration beside them: "
-            f"{_brief(str(error))}"
-        ) from error
+    return weights
+
+
+def _refuse_misfits(model: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected == found:
+        return
+    lists = {
+        "missing": sorted(expected.keys() - found.keys()),
+        "unknown": sorted(found.keys() - expected.keys()),
+        "of another shape": [
+            f"{name} {found[name]} instead of {shape}"
+            for name, shape in expected.items()
+            if found.get(name, shape) != shape
+        ],
+    }
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''})"
+        for what, names in lists.items()
+        if names
+    ]
+    raise ModelLoadError(f"The weights in {origin} do not fit the model: {'; '.join(told)}.")
 
 
 def _without_downloads(model_cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy that names things as today's open_clip does and asks for no weights."""
     cfg = deepcopy(dict(model_cfg))
+    text = cfg.get("text_cfg")
+    if isinstance(text, dict) and "hf_model_name" in text:
+        cfg["text_cfg"] = {_RENAMED.get(key, key): value for key, value in text.items()}
     for part, switch, named in (
         ("vision_cfg", "timm_model_pretrained", "timm_model_name"),
         ("text_cfg", "hf_model_pretrained", "hf_model_name"),
@@ -110,7 +154,3 @@ def _without_downloads(model_cfg: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(cfg.get(part), dict) and named in cfg[part]:
             cfg[part][switch] = False
     return cfg
-
-
-def _brief(message: str, limit: int = 400) -> str:
-    return message if len(message) <= limit else f"{message[:limit]} ..."

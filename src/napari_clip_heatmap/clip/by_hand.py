@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["folder_by_hand", "how_by_hand"]
+__all__ = ["brought_by_hand", "folder_by_hand", "how_by_hand"]
 
 MODELS_VARIABLE = "CLIP_HEATMAP_MODELS"
 """Environment variable that names another folder than ``~/.cache/clip-heatmap``."""
@@ -22,6 +22,12 @@ def folder_by_hand(name: str) -> Path:
     """
     root = os.environ.get(MODELS_VARIABLE) or Path.home() / ".cache" / "clip-heatmap"
     return Path(root).expanduser().joinpath(*name.replace(":", "/").split("/"))
+
+
+def brought_by_hand(name: str) -> bool:
+    """Whether there is any file in a model's folder."""
+    folder = folder_by_hand(name)
+    return folder.is_dir() and any(path.is_file() for path in folder.iterdir())
 
 
 def how_by_hand(name: str, addresses: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained
 
 from napari_clip_heatmap.clip.architectures import Architecture, architecture_of
-from napari_clip_heatmap.clip.by_hand import folder_by_hand
+from napari_clip_heatmap.clip.by_hand import brought_by_hand
 from napari_clip_heatmap.clip.hub import hub_folder
 from napari_clip_heatmap.clip.naming import DEMO
 from napari_clip_heatmap.clip.needed import tag_files
@@ -127,6 +127,6 @@ def _entry(
 
 def _is_here(arch: str, tag: str) -> bool:
     config = get_pretrained_cfg(arch, tag)
-    if folder_by_hand(f"{arch}/{tag}").is_dir():
+    if brought_by_hand(f"{arch}/{tag}"):
         return True
     return bool(config.get("hf_hub")) and tag_files(config, {})[0].here() is not None

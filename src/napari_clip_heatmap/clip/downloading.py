@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import constants, hf_hub_url
 
 from napari_clip_heatmap.clip.by_hand import how_by_hand
-from napari_clip_heatmap.clip.fetching import Remote, fetch, look_up
+from napari_clip_heatmap.clip.fetching import Remote, fetch, look_up, settle
 from napari_clip_heatmap.clip.needed import Needed
 from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
@@ -28,6 +28,7 @@ def bring(
     progress: Progress = lambda done, total: None,
     cancelled: Cancel = lambda: False,
     by_hand: Sequence[Needed] = (),
+    complete: bool = True,
 ) -> list[Path]:
     """Download what the hub has newer, or this machine has not.
 
@@ -41,6 +42,9 @@ def bring(
         Asked before every piece; what has come is kept, and the next call goes on from there.
     by_hand : sequence of Needed, optional
         What a person would have to bring to this machine, if not just the file that failed.
+    complete : bool
+        Whether these files are all there are; then their version is the one that is used from now
+        on, and until then the one before.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def bring(
             raise _failure(name, remote.repository, remote.name, by_hand, error) from error
         before += remote.size or 0
         progress(before, total)
+    if complete:
+        _settle(name, remotes, by_hand)
     return paths
 
 
@@ -82,6 +88,14 @@ def obtain(name: str, files: Sequence[Needed]) -> list[Path]:
     if all(path or not needed.required for path, needed in zip(here, files, strict=True)):
         return [path for path in here if path]
     return bring(name, files)
+
+
+def _settle(name: str, remotes: Sequence[Remote], by_hand: Sequence[Needed]) -> None:
+    for remote in remotes:
+        try:
+            settle(remote)
+        except OSError as error:
+            raise _failure(name, remote.repository, remote.name, by_hand, error) from error
 
 
 def _found(name: str, needed: Needed, by_hand: Sequence[Needed]) -> Remote | None:

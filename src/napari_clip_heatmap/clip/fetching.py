@@ -1,14 +1,16 @@
 """One file from the Hugging Face hub into its cache: with progress, cancel, resume and hash check.
 
 The hub's own client keeps nothing of a download that was cut, cannot be cancelled, and checks the
-size only. So it is asked for the address, its cache is where the file goes, its HTTP session (which
-honours HF_ENDPOINT, HF_HUB_OFFLINE and proxies) brings the bytes, and the rest is done here.
+size only. So it is asked for the address, its HTTP session (which honours HF_ENDPOINT,
+HF_HUB_OFFLINE and proxies) brings the bytes, and the rest is done here. Files lie in its cache as
+it lays them out itself: bytes in ``blobs``, links to them in ``snapshots``, versions in ``refs``.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -20,7 +22,6 @@ from typing import IO, TYPE_CHECKING
 from huggingface_hub import (
     constants,
     get_hf_file_metadata,
-    hf_hub_download,
     hf_hub_url,
     try_to_load_from_cache,
 )
@@ -38,7 +39,7 @@ from napari_clip_heatmap.errors import Cancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Remote", "WrongHashError", "cached", "fetch", "look_up"]
+__all__ = ["Remote", "WrongHashError", "cached", "fetch", "look_up", "settle"]
 
 TIMEOUT = 10.0
 """Seconds to wait for a server's first answer."""
@@ -63,6 +64,8 @@ class Remote:
     repository, name : str
     url : str
         Of this very version.
+    commit : str
+        The version of the repository.
     digest : str
         SHA-256 of the bytes (64 digits), or git's SHA-1 of a small file (40 digits).
     size : int or None
@@ -72,14 +75,25 @@ class Remote:
     repository: str
     name: str
     url: str
+    commit: str
     digest: str
     size: int | None
 
     @property
+    def folder(self) -> Path:
+        """What the hub's cache has of the repository."""
+        name = repo_folder_name(repo_id=self.repository, repo_type="model")
+        return Path(constants.HF_HUB_CACHE, name)
+
+    @property
     def blob(self) -> Path:
         """Where the hub's cache keeps the bytes."""
-        folder = repo_folder_name(repo_id=self.repository, repo_type="model")
-        return Path(constants.HF_HUB_CACHE, folder, "blobs", self.digest)
+        return self.folder / "blobs" / self.digest
+
+    @property
+    def path(self) -> Path:
+        """Where the hub's cache has this version of the file by its name."""
+        return self.folder.joinpath("snapshots", self.commit, *self.name.split("/"))
 
     @property
     def partial(self) -> Path:
@@ -114,7 +128,7 @@ def look_up(repository: str, name: str) -> Remote | None:
             "HF_ENDPOINT and the proxy"
         )
     url = hf_hub_url(repository, name, revision=found.commit_hash)
-    return Remote(repository, name, url, digest, found.size)
+    return Remote(repository, name, url, found.commit_hash, digest, found.size)
 
 
 def fetch(
@@ -124,6 +138,8 @@ def fetch(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Bring a file into the hub's cache, going on where an earlier download ended.
+
+    It is not found by its name there before `settle`.
 
     Parameters
     ----------
@@ -147,16 +163,32 @@ def fetch(
     OSError or an error of the HTTP library
         See `reasons`.
     """
-    here = cached(remote.repository, remote.name)
-    if not remote.blob.exists() and not (here and here.resolve().name == remote.digest):
-        _receive(remote, progress, cancelled)
-        _check(remote)
-        remote.partial.replace(remote.blob)
-    # Finds the blob there and enters it in the cache's lists of versions.
-    path = Path(hf_hub_download(remote.repository, remote.name))
-    if not path.is_symlink():  # a system without links: the client made a copy
-        remote.blob.unlink(missing_ok=True)
-    return path
+    if not remote.path.exists():
+        if not remote.blob.exists():
+            _receive(remote, progress, cancelled)
+            _check(remote)
+            remote.partial.replace(remote.blob)
+        _enter(remote)
+    return remote.path
+
+
+def settle(remote: Remote) -> None:
+    """Make a file's version the one that is found by name, once all its files are here."""
+    note = remote.folder / "refs" / constants.DEFAULT_REVISION
+    if not note.is_file() or note.read_text(encoding="utf-8") != remote.commit:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(remote.commit, encoding="utf-8")
+
+
+def _enter(remote: Remote) -> None:
+    """Give the bytes their name in this version of the repository."""
+    remote.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        remote.path.symlink_to(Path(os.path.relpath(remote.blob, remote.path.parent)))
+    except FileExistsError:  # another process was faster
+        return
+    except OSError:  # a system without links
+        remote.blob.replace(remote.path)
 
 
 def _receive(

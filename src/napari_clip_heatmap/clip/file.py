@@ -13,7 +13,7 @@ from pathlib import Path
 from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor
 
-from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
+from napari_clip_heatmap.clip.building import assemble, refuse_unsupported
 from napari_clip_heatmap.clip.checkpoint import read_weights
 from napari_clip_heatmap.clip.inference import infer_config, is_openai, matching_architectures
 from napari_clip_heatmap.clip.preprocessing import settle_normalisation
@@ -63,11 +63,10 @@ def load_file(
     else:
         raise ModelLoadError(_question(path, _candidates(weights)))
     refuse_unsupported(model_cfg, origin=like or str(path))
-    model = build_model(model_cfg, origin=like or str(path))
-    fill_model(model, weights, origin=str(path))
+    model = assemble(model_cfg, weights, origin=like or str(path), weights_origin=str(path))
     return Source(
         name=name,
-        module=model.eval(),
+        module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
         normalisation=settle_normalisation(normalisation, tag_cfg, origin=str(path)),
     )

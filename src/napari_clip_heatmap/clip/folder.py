@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
+from napari_clip_heatmap.clip.building import assemble, refuse_unsupported
 from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.clip.huggingface import (
     HF_CONFIG_NAME,
@@ -72,12 +72,12 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
     )
     refuse_unsupported(model_cfg, origin=str(found.origin))
     path = find_weights(folder)
-    weights = read_weights(path)
-    model = build_model(model_cfg, origin=str(found.origin))
-    fill_model(model, weights, origin=str(path))
+    model = assemble(
+        model_cfg, read_weights(path), origin=str(found.origin), weights_origin=str(path)
+    )
     return Source(
         name=name,
-        module=model.eval(),
+        module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
         normalisation=normalisation,
         vocabulary=_read_vocabulary(folder),

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
-
-from napari_clip_heatmap.clip.by_hand import folder_by_hand
+from napari_clip_heatmap.clip.by_hand import brought_by_hand, folder_by_hand
 from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring
 from napari_clip_heatmap.clip.folder import load_folder
 from napari_clip_heatmap.clip.huggingface import read_json
-from napari_clip_heatmap.clip.needed import configuration, rest_of_hub
+from napari_clip_heatmap.clip.needed import configuration, repository_of, rest_of_hub
 from napari_clip_heatmap.clip.source import Normalisation, Source
-from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["HUB", "bring_hub", "hub_folder", "load_hub"]
 
@@ -43,7 +39,7 @@ def load_hub(name: str, normalisation: Normalisation | None = None) -> Source:
 
 def hub_folder(name: str) -> Path | None:
     """Return the folder of a model that is on this machine, brought by hand or downloaded."""
-    if folder_by_hand(name).is_dir():
+    if brought_by_hand(name):
         return folder_by_hand(name)
     config = configuration(_repository(name)).here()
     if config is None:
@@ -70,19 +66,14 @@ def bring_hub(
     repository = _repository(name)
     described = configuration(repository)
     by_hand = (described, *rest_of_hub(repository, {})[:1])
-    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand)
+    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand, complete=False)
     rest = rest_of_hub(repository, _text_cfg(config))
     bring(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
     return config.parent
 
 
 def _repository(name: str) -> str:
-    repository = name.removeprefix(HUB).strip("/")
-    try:
-        validate_repo_id(repository)
-    except HFValidationError as error:
-        raise ModelLoadError(f"'{name}' is no name on the hub, like hf-hub:ORG/NAME.") from error
-    return repository
+    return repository_of(name.removeprefix(HUB).strip("/"))
 
 
 def _text_cfg(config: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def infer_config(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
                 "layers": _count(weights, "transformer.resblocks.", 2),
             },
         }
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, ValueError):  # a part is missing, or has other dimensions
         return None
 
 

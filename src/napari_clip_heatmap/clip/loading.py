@@ -19,6 +19,7 @@ from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
 from napari_clip_heatmap.clip.source import Normalisation, Source, normalisation_of
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
 from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.core.outliers import require_factor
 from napari_clip_heatmap.errors import UnsupportedModelError
 
 __all__ = ["DEMO", "load_model", "load_text"]
@@ -31,6 +32,7 @@ def load_model(
     device: str | torch.device = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
+    outlier_factor: float | None = None,
     preprocess: Preprocess = None,
 ) -> ClipModel:
     """Load a CLIP model and prove on a probe image that its decomposition is exact.
@@ -55,6 +57,10 @@ def load_model(
         Height and width of what the model looks at in one pass, in whole patches; by default as it
         was trained. Position embeddings are interpolated: a larger size gives more patches of
         context, a finer lattice for the same view.
+    outlier_factor : float, optional
+        Leave tokens out of the maps whose norm before the last layer is over so many times the
+        median of their image: large transformers keep something about the whole image there. Their
+        neighbours' mean takes the place. `decompose` still has them.
     preprocess : str or (mean, std), optional
         What pixels are brought to, instead of what the model's own files say: "openai",
         "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
@@ -74,6 +80,7 @@ def load_model(
     DeviceError
         The device or precision is not there, or the CPU, too, cannot run the model.
     """
+    require_factor(outlier_factor)
     dtype = choose_dtype(precision)
     ready = isinstance(model, nn.Module)
     place = None if ready and device == "auto" else choose_device(device)
@@ -97,6 +104,7 @@ def load_model(
         text,
         name=source.name,
         normalisation=source.normalisation,
+        outlier_factor=outlier_factor,
         # The same in every precision; what is not a copy is hashed when it is asked for.
         weights_sha256=None if placed.module is source.module else fingerprint(source.module),
         settle_again=lambda device, half: settle(read(), device, dtype, half=half),

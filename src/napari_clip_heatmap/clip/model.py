@@ -48,6 +48,8 @@ class ClipModel:
         Of the weights as they were given; by default of those placed.
     settle_again : callable(device, half) -> Placed
         How to go on elsewhere when the device fails.
+    outlier_factor : float, optional
+        Leaves register-like tokens out of the maps; see `load_model`.
 
     Attributes
     ----------
@@ -66,8 +68,10 @@ class ClipModel:
         normalisation: Normalisation,
         weights_sha256: str | None,
         settle_again: SettleAgain,
+        outlier_factor: float | None = None,
     ) -> None:
         tower = placed.tower
+        self.outlier_factor = outlier_factor
         self.text = text
         self.name = name
         self.notices = Notices()
@@ -97,7 +101,8 @@ class ClipModel:
 
     @property
     def _weight(self) -> Tensor:
-        return self._tower.blocks[0].out_weight
+        weight: Tensor = next(self._module.visual.parameters())
+        return weight
 
     @property
     def logit_scale(self) -> float:
@@ -193,7 +198,7 @@ class ClipModel:
         """
         with torch.no_grad():
             folded = self._fold(parse_convention(convention))
-            return token_map(self._tower, self._checked(batch), folded)
+            return self._map(batch, folded)
 
     def fold_prompts(
         self,
@@ -224,7 +229,7 @@ class ClipModel:
             ``tokens`` (b, grid_y, grid_x, prompt), cosine.
         """
         with torch.no_grad():
-            return token_map(self._tower, self._checked(batch), folded)
+            return self._map(batch, folded)
 
     def decompose(
         self,
@@ -277,11 +282,17 @@ class ClipModel:
             "patch_size": list(self.patch_size),
             "mean": list(self.mean),
             "std": list(self.std),
+            "outlier_factor": self.outlier_factor,
             "versions": {
                 name: version(name)
                 for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
             },
         }
+
+    def _map(self, batch: Tensor, folded: Fold) -> TokenMap:
+        return token_map(
+            self._tower, self._checked(batch), folded, outlier_factor=self.outlier_factor
+        )
 
     def _go_on_with(self, placed: Placed) -> None:
         """Run there from now on."""

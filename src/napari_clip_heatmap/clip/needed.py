@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
 from napari_clip_heatmap.clip.checkpoint import WEIGHT_NAMES
 from napari_clip_heatmap.clip.fetching import cached
 from napari_clip_heatmap.clip.folder import CONFIG_NAME, VOCABULARY_NAME
 from napari_clip_heatmap.clip.huggingface import HF_CONFIG_NAME, HF_PREPROCESSING_NAME
+from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["Needed", "configuration", "rest_of_hub", "tag_files", "tokenizer_files"]
+__all__ = [
+    "Needed",
+    "configuration",
+    "repository_of",
+    "rest_of_hub",
+    "tag_files",
+    "tokenizer_files",
+]
 
 _OPEN_CLIP_NAMES = tuple(name for name in WEIGHT_NAMES if name.startswith("open_clip"))
 _TOKENIZER_NAMES = (
@@ -75,7 +86,23 @@ def tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
     """Return what a text tower of the transformers library needs; CLIP's own needs nothing."""
     files = []
     if model := text_cfg.get("hf_model_name"):
-        files.append(Needed(model, (HF_CONFIG_NAME,)))
+        files.append(Needed(repository_of(model), (HF_CONFIG_NAME,)))
     if tokenizer := text_cfg.get("hf_tokenizer_name"):
-        files += [Needed(tokenizer, (name,), required=False) for name in _TOKENIZER_NAMES]
+        repository = repository_of(tokenizer)
+        files += [Needed(repository, (name,), required=False) for name in _TOKENIZER_NAMES]
     return tuple(files)
+
+
+def repository_of(name: object) -> str:
+    """Return the name of a repository, if it can be one.
+
+    Raises
+    ------
+    ModelLoadError
+        It cannot.
+    """
+    try:
+        validate_repo_id(name)  # type: ignore[arg-type]  # what it is there to find out
+    except HFValidationError as error:
+        raise ModelLoadError(f"{name!r} is no name on the hub, which are like ORG/NAME.") from error
+    return str(name)

@@ -13,8 +13,8 @@ from open_clip.pretrained import (
     list_pretrained_tags_by_model,
 )
 
-from napari_clip_heatmap.clip.building import build_model, fill_model, refuse_unsupported
-from napari_clip_heatmap.clip.by_hand import folder_by_hand, how_by_hand
+from napari_clip_heatmap.clip.building import assemble, refuse_unsupported
+from napari_clip_heatmap.clip.by_hand import brought_by_hand, folder_by_hand, how_by_hand
 from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring, obtain
 from napari_clip_heatmap.clip.needed import tag_files
@@ -49,11 +49,10 @@ def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
     model_cfg, tag_cfg = released(name)
     refuse_unsupported(model_cfg, origin=name)
     path = _weights(name, model_cfg, tag_cfg)
-    model = build_model(model_cfg, origin=name)
-    fill_model(model, read_weights(path), origin=str(path))
+    model = assemble(model_cfg, read_weights(path), origin=name, weights_origin=str(path))
     return Source(
         name=name,
-        module=model.eval(),
+        module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder_by_hand(name)),
         normalisation=settle_normalisation(normalisation, tag_cfg, origin=name),
     )
@@ -142,7 +141,7 @@ def tag_is_here(name: str) -> bool:
 
 def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:
     """Return the file of weights: brought by hand, in the cache, or downloaded now."""
-    if folder_by_hand(name).is_dir():
+    if brought_by_hand(name):
         return find_weights(folder_by_hand(name))
     if not tag_cfg.get("hf_hub"):
         return _from_address(name, tag_cfg["url"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import string
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,6 +75,10 @@ class TextEncoder:
         self._tokenizer: Tokenizer | None = None
         self._vocabulary = vocabulary
         self._directions: dict[str, Tensor] = {}
+        self._unread: dict[str, tuple[str, ...]] = {}
+        # While a user types, maps and verdicts are made in threads of their own; some tokenizers
+        # fail when two use them at once.
+        self._lock = threading.RLock()
         self.d_embed = d_embed
         self.rescue: Callable[[], Callable[[str], None] | None] = lambda: None
 
@@ -101,24 +106,20 @@ class TextEncoder:
             There is none, or one is blank or no text.
         """
         wanted = _checked(prompts)
-        new = [p for p in dict.fromkeys(wanted) if p not in self._directions]
-        for start in range(0, len(new), BATCH):
-            few = new[start : start + BATCH]
-            self._directions.update(zip(few, self._encode(few), strict=True))
+        with self._lock:
+            new = [p for p in dict.fromkeys(wanted) if p not in self._directions]
+            for start in range(0, len(new), BATCH):
+                few = new[start : start + BATCH]
+                self._directions.update(zip(few, self._encode(few), strict=True))
         return torch.stack([self._directions[prompt] for prompt in wanted])
 
     def unread_words(self, prompt: str) -> tuple[str, ...]:
         """Return the words at the end of a prompt that lie beyond the model's context length."""
-        words = _checked([prompt])[0].split()
-        whole = self._tokens([prompt])
-        first, last = 1, len(words)
-        while first < last:  # the fewest words that read the same as all of them
-            middle = (first + last) // 2
-            if torch.equal(self._tokens([" ".join(words[:middle])]), whole):
-                last = middle
-            else:
-                first = middle + 1
-        return tuple(words[first:])
+        (text,) = _checked([prompt])
+        with self._lock:
+            if text not in self._unread:
+                self._unread[text] = self._find_unread(text)
+            return self._unread[text]
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """Return the words that the model never met in training, where its vocabulary is known."""
@@ -133,6 +134,18 @@ class TextEncoder:
     def go_on_with(self, tower: nn.Module) -> None:
         """Use the same weights at another place from now on."""
         self._tower = tower
+
+    def _find_unread(self, prompt: str) -> tuple[str, ...]:
+        words = prompt.split()
+        whole = self._tokens([prompt])
+        first, last = 1, len(words)
+        while first < last:  # the fewest words that read the same as all of them
+            middle = (first + last) // 2
+            if torch.equal(self._tokens([" ".join(words[:middle])]), whole):
+                last = middle
+            else:
+                first = middle + 1
+        return tuple(words[first:])
 
     def _encode(self, prompts: list[str]) -> Tensor:
         tokens = self._tokens(prompts)

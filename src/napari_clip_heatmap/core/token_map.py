@@ -7,7 +7,7 @@ a model (arXiv 2310.05916, rearranged so that no per-head tensor is ever built).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from einops import rearrange
 from torch import Tensor
@@ -19,6 +19,7 @@ from napari_clip_heatmap.core.convention import (
     unattended,
     varying_shares,
 )
+from napari_clip_heatmap.core.outliers import filled, find_outliers, require_factor
 from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, steps
 from napari_clip_heatmap.errors import DecompositionError
 
@@ -111,7 +112,9 @@ def fold(
     return Fold(convention, layers, head)
 
 
-def token_map(tower: Tower, batch: Tensor, folded: Fold) -> TokenMap:
+def token_map(
+    tower: Tower, batch: Tensor, folded: Fold, *, outlier_factor: float | None = None
+) -> TokenMap:
     """Run the tower once and return every patch's share of the embedding; differentiable.
 
     Parameters
@@ -121,22 +124,38 @@ def token_map(tower: Tower, batch: Tensor, folded: Fold) -> TokenMap:
         Preprocessed images.
     folded : Fold
         Of this tower, from `fold`.
+    outlier_factor : float, optional
+        Patches whose norm before the last block is over so many times the median are left out of
+        the map: their shares go to ``rest``, and their neighbours' mean takes the place.
     """
+    require_factor(outlier_factor)
     stream = tower.embed(batch)
     tower = tower.settled(stream)
     sums = _Sums(folded, tower, stream)
     for block, matrix, step in zip(tower.blocks, folded.layers, steps(tower, stream), strict=True):
         sums.add(block, matrix, step)
-        stream = step.stream
+        before, stream = stream, step.stream
     reading = tower.head.read(tower.head.pool(stream))
     attended, direct = sums.settled(reading)
     rows, columns = tower.grid
     patches = attended[:, tower.n_prefix :]
-    return TokenMap(
+    answer = TokenMap(
         tokens=rearrange(patches, "batch (y x) out -> batch y x out", y=rows, x=columns),
         representation=reading.representation,
         rest=attended[:, : tower.n_prefix].sum(dim=1) + direct,
     )
+    if outlier_factor is None:
+        return answer
+    return _without_outliers(answer, before[:, tower.n_prefix :], outlier_factor)
+
+
+def _without_outliers(answer: TokenMap, patches: Tensor, factor: float) -> TokenMap:
+    """Return the map with the outliers' shares in the rest; the total stays."""
+    rows = answer.tokens.shape[1]
+    outliers = rearrange(find_outliers(patches, factor), "batch (y x) -> batch y x", y=rows)
+    tokens = filled(answer.tokens, outliers)
+    moved = (answer.tokens - tokens).sum(dim=(1, 2))
+    return replace(answer, tokens=tokens, rest=answer.rest + moved)
 
 
 class _Sums:

@@ -92,4 +92,5 @@ def _named(what: str, found: tuple[Judged, ...]) -> Iterator[str]:
     yield f"{what}: {len(found) or 'none'}."
     for prompt in dict.fromkeys(each.prompt for each in found):
         values = [each.dependence for each in found if each.prompt == prompt]
-        yield f"- '{prompt}' on {len(values)} images, dependence up to {max(values):.2f}"
+        images = "1 image" if len(values) == 1 else f"{len(values)} images"
+        yield f"- '{prompt}' on {images}, dependence up to {max(values):.2f}"

@@ -9,7 +9,7 @@ __all__ = ["CLEAR_FROM", "LIKE_NONSENSE", "PromptCheck", "Verdict", "advise", "c
 
 # Calibrated with the bundled model on drawn scenes and real images; docs/honesty.md has the
 # distributions, `clip-heatmap honesty` measures them anew.
-LIKE_NONSENSE = 1.25
+LIKE_NONSENSE = 1.2
 """Dependence below which a prompt hardly differs from nonsense."""
 CLEAR_FROM = 1.45
 """Dependence from which the text clearly shapes the map."""

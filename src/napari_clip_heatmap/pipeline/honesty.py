@@ -21,6 +21,8 @@ __all__ = ["Honesty", "PromptCheck", "Verdict", "assess", "judge"]
 
 _ALIKE = 0.95
 """Correlation from which two maps are told to be the same."""
+_MIRRORED = -1 + 1e-6
+"""Correlation up to which two maps are the negatives of one another but for rounding."""
 _CALIBRATED_ON = "demo"
 
 
@@ -88,12 +90,12 @@ def judge(
         Such as "micrometer".
     """
     grain = _true_resolution(encoding, pixel_size, unit)
-    alike = _alike(scoring, yardstick)
+    related = _related(scoring, yardstick)
     return Honesty(
         checks=_checks(scoring, yardstick),
-        alike=alike,
+        alike=tuple(pair for pair in related if pair[2] > _ALIKE),
         resolution=grain,
-        notes=tuple(_notes(encoding, scoring, alike, grain)),
+        notes=tuple(_notes(encoding, related, grain)),
     )
 
 
@@ -152,8 +154,11 @@ def _without_unmet_words(
     return dict(zip(changed, zip(dependence.tolist(), nearest.tolist(), strict=True), strict=True))
 
 
-def _alike(scoring: Scoring, yardstick: Yardstick) -> tuple[tuple[str, str, float], ...]:
-    """Return the pairs of prompts whose shown maps are the same but for brightness."""
+_Pairs = tuple[tuple[str, str, float], ...]
+
+
+def _related(scoring: Scoring, yardstick: Yardstick) -> _Pairs:
+    """Return every pair of prompts with the correlation of their maps as they are shown."""
     directions = scoring.directions.astype(np.float64)
     if scoring.score == "softmax":
         directions = directions - directions.mean(axis=0)  # it knows differences only
@@ -161,23 +166,22 @@ def _alike(scoring: Scoring, yardstick: Yardstick) -> tuple[tuple[str, str, floa
     related = correlations(yardstick.covariance, shown, shown)
     return tuple(
         (scoring.prompts[one], scoring.prompts[other], float(related[one, other]))
-        for one, other in np.argwhere(np.triu(related > _ALIKE, k=1))
+        for one, other in zip(*np.triu_indices(len(shown), k=1), strict=True)
     )
 
 
-def _notes(
-    encoding: Encoding,
-    scoring: Scoring,
-    alike: tuple[tuple[str, str, float], ...],
-    grain: Resolution,
-) -> Iterable[str]:
-    for one, other, related in alike:
-        yield f"The maps of '{one}' and '{other}' are nearly the same (correlation {related:.2f})."
-    if scoring.score in ("relative", "softmax") and len(scoring.directions) == 2:
-        yield (
-            "With two prompts these maps are mirrors of one another: they say which of the two "
-            "fits better, and not that either is there."
-        )
+def _notes(encoding: Encoding, related: _Pairs, grain: Resolution) -> Iterable[str]:
+    for one, other, correlation in related:
+        if correlation > _ALIKE:
+            yield (
+                f"The maps of '{one}' and '{other}' are nearly the same "
+                f"(correlation {correlation:.2f})."
+            )
+        if correlation < _MIRRORED:
+            yield (
+                f"The maps of '{one}' and '{other}' are mirrors of one another: they say which of "
+                "the two fits better, and not that either is there."
+            )
     yield f"True resolution: {grain}; anything finer is interpolated."
     if not encoding.complete:
         yield "Not all tiles are done: figures and resolution will change."

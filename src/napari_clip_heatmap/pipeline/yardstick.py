@@ -23,8 +23,8 @@ _APART = 0.9
 on one prompt that happens to be odd."""
 
 # The covariance of one image has few directions that matter, and in them gibberish may come to lie
-# apart from other gibberish by accident. Of the weights tried (0.3 to 10), those from 3 to 5 keep
-# it and the names of what is there apart on all images; see docs/honesty.md.
+# apart from other gibberish by accident. Up to a weight of 1, gibberish and the names of what is
+# there overlap; from 2 on they do not, and beyond 4 little is gained (docs/honesty.md).
 _ANY_IMAGE = 4.0
 """Weight of all directions alike beside that of the image's own covariance."""
 

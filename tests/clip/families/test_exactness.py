@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families import adapt
@@ -92,6 +92,26 @@ def test_the_patches_matter(
     tokens = token_map(tower, images_for(tower), fold(tower, Convention.CENTRED)).tokens
     varying = tokens - tokens.mean(dim=(1, 2), keepdim=True)
     assert varying.norm(dim=-1).sum(dim=(1, 2)).min() > 0.02
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["BiomedCLIP", "EVA02-B", "EVA02-E", "SigLIP-B"])
+def test_without_biases(
+    name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    visual = copy.deepcopy(image_tower(name, torch.float64))
+    for part in ("qkv", "q_proj", "k_proj", "v_proj", "kv", "proj"):
+        for module in visual.trunk.modules():
+            if isinstance(getattr(module, part, None), nn.Linear):
+                getattr(module, part).bias = None
+    tower = adapt(visual)
+    images = images_for(tower)
+    everything = select(None, None, n_layers=tower.n_layers, n_heads=tower.n_heads)
+    embedding = embed(visual, images)
+    for convention in Convention:
+        assert gap(tower, images, fold(tower, convention), embedding) <= 1e-10
+        parts = decompose(tower, images, everything, convention)
+        torch.testing.assert_close(parts.total, F.normalize(embedding, dim=-1))
 
 
 @torch.no_grad()

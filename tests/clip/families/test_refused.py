@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ import torch
 from open_clip.model import _build_vision_tower
 from torch import nn
 
+from napari_clip_heatmap.clip import families
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.errors import UnsupportedModelError
+
+ROOT = Path(__file__).parents[3]
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an MLP after the trunk": (
@@ -99,3 +103,9 @@ def test_a_changed_part_is_named(
     change(visual)
     with pytest.raises(UnsupportedModelError, match=message):
         adapt(visual)
+
+
+def test_the_page_that_errors_name_tells_of_every_family() -> None:
+    page = (ROOT / "docs" / "families.md").read_text(encoding="utf-8")
+    found = {path.stem for path in Path(families.__path__[0]).glob("[!_]*.py")}
+    assert found == {name for name in found if f"| `{name}` |" in page}

@@ -101,12 +101,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = cut is not None
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Stay quiet where a client that was cancelled hangs up."""
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     """A hub that everything goes to, and an empty cache."""
     fake = FakeHub()
     handler = type("Handler", (_Handler,), {"hub": fake})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     fake.url = f"http://127.0.0.1:{server.server_port}"

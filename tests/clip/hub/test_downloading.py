@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import close_session, constants
+from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_clip_heatmap.clip import fetching
@@ -51,6 +52,16 @@ def test_a_model_of_the_hub_is_downloaded_once(
     asked = len(hub.asked)
     assert torch.equal(load(NAME).token_map(batch).tokens, model.token_map(batch).tokens)
     assert len(hub.asked) == asked, "what is here needs no network"
+
+
+def test_a_model_of_transformers_is_downloaded_too(
+    hub: Any, transformers_folder: Path, tiny_model: ClipModel
+) -> None:
+    hub.add("lab/plip", transformers_folder)
+    model = load("hf-hub:lab/plip")
+    assert model.weights_sha256 == tiny_model.weights_sha256
+    assert model.mean == (0.4, 0.5, 0.6)
+    assert hub_folder("hf-hub:lab/plip") is not None
 
 
 def test_a_tag_is_downloaded_once(hub: Any, listed: str, tiny_model: ClipModel) -> None:
@@ -110,6 +121,23 @@ def test_a_newer_version_is_brought(
     assert [name for name, _ in hub.gets()].count(WEIGHTS) == 1, "the same weights are not"
 
 
+def test_half_a_newer_version_takes_nothing_away(
+    hub: Any, make_folder: Callable[[], Path], make_clip: Callable[..., Any]
+) -> None:
+    before = load(NAME).weights_sha256
+    folder = make_folder()
+    save_file(make_clip(seed=9).state_dict(), folder / WEIGHTS)
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config, indent=1))
+    hub.add("someone/tiny", folder)
+    hub.commit = "e" * 40
+    with pytest.raises(Cancelled):
+        bring_hub(NAME, cancelled=lambda: hub.gets()[-1][0] == WEIGHTS and len(hub.gets()) > 2)
+    assert load(NAME).weights_sha256 == before
+    bring_hub(NAME)
+    assert load(NAME).weights_sha256 != before
+
+
 def test_cancel_and_resume(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "PIECE", 1 << 16)
     seen: list[int] = []
@@ -150,11 +178,13 @@ def test_brought_by_hand_it_loads(
     hub.status = 503
     by_hand = tmp_path / "by-hand"
     (by_hand / listed).mkdir(parents=True)
+    with pytest.raises(ModelLoadError, match="HTTP 503"):
+        load(listed)
     (by_hand / listed / WEIGHTS).write_bytes((tiny_folder / WEIGHTS).read_bytes())
     (by_hand / "hf-hub" / "someone").mkdir(parents=True)
     (by_hand / "hf-hub" / "someone" / "tiny").symlink_to(tiny_folder)
     assert load(listed).weights_sha256 == load(NAME).weights_sha256 == tiny_model.weights_sha256
-    assert not hub.asked
+    assert len(hub.gets()) == 1, "an empty folder is none"
 
 
 def test_no_network(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +230,15 @@ def test_what_is_not_there(hub: Any, name: str, message: str) -> None:
     hub.files["someone/bare", CONFIG] = hub.files["someone/tiny", CONFIG]
     with pytest.raises(ModelLoadError, match=message):
         load(name)
+
+
+@pytest.mark.parametrize("odd", ["../../x", 5, ["a/b"]])
+def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
+    config = json.loads(hub.files["someone/tiny", CONFIG])
+    config["model_cfg"]["text_cfg"]["hf_model_name"] = odd
+    hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
+    with pytest.raises(ModelLoadError, match="no name on the hub"):
+        load(NAME)
 
 
 def test_another_hash(hub: Any, listed: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from napari_clip_heatmap.clip import fetching
-from napari_clip_heatmap.clip.fetching import Remote, WrongHashError, cached, fetch, look_up
+from napari_clip_heatmap.clip.fetching import Remote, WrongHashError, cached, fetch, look_up, settle
 from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
 from napari_clip_heatmap.errors import Cancelled
 
@@ -31,6 +31,8 @@ def test_a_whole_download(hub: Any, remote: Remote) -> None:
     seen: list[int] = []
     path = fetch(remote, progress=seen.append)
     assert path.read_bytes() == CONTENT
+    assert cached(REPOSITORY, NAME) is None, "not before all files of the version are here"
+    settle(remote)
     assert path == cached(REPOSITORY, NAME)
     assert seen == sorted(seen)
     assert seen[-1] == len(CONTENT)
@@ -47,7 +49,22 @@ def test_it_is_where_the_hub_s_own_client_looks(hub: Any, remote: Remote) -> Non
     from huggingface_hub import hf_hub_download
 
     path = fetch(remote)
+    settle(remote)
     assert hf_hub_download(REPOSITORY, NAME, local_files_only=True) == str(path)
+    assert hf_hub_download(REPOSITORY, NAME) == str(path)
+    assert len(hub.gets()) == 1
+
+
+def test_a_system_without_links(hub: Any, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError("A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    path = fetch(remote)
+    assert path.read_bytes() == CONTENT
+    assert not remote.blob.exists(), "the bytes are there once"
+    assert fetch(remote) == path
+    assert len(hub.gets()) == 1
 
 
 def test_a_cut_connection_goes_on(hub: Any, remote: Remote) -> None:

@@ -116,13 +116,14 @@ class Attention:
 
     def constant(self, attended: Attended) -> Tensor:
         """Return what no token brings to the pooled query, [d_model] or [batch, d_model]."""
-        bias: Tensor = self.out.weight.new_zeros(1) if self.out.bias is None else self.out.bias
+        weight, bias = self.out.weight, self.out.bias
+        bias = weight.new_zeros(len(weight)) if bias is None else bias
         if present(self.inner_norm) and self.inner_norm.bias is not None:
-            bias = bias + self.out.weight @ self.inner_norm.bias
+            bias = bias + weight @ self.inner_norm.bias
         if present(self.outer_norm):
             bias = gained(self.outer_norm, bias - bias.mean(), dim=0)
         rate = attended.rate if present(self.outer_norm) else attended.total
-        constant = bias if rate is None else rate[:, None] * bias
+        constant: Tensor = bias if rate is None else rate[:, None] * bias
         if present(self.outer_norm) and self.outer_norm.bias is not None:
             shift: Tensor = self.outer_norm.bias
             constant = constant + (
