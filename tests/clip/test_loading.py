@@ -113,15 +113,21 @@ class TestFolder:
         with pytest.raises(ModelLoadError, match=message):
             load(folder)
 
-    def test_preprocessing_is_asked_for_not_guessed(self, make_folder: Callable[[], Path]) -> None:
+    def test_preprocessing_is_open_clips_where_its_file_says_nothing_and_that_is_told(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
         folder = make_folder()
         config = json.loads((folder / CONFIG).read_text())
         del config["preprocess_cfg"]
         (folder / CONFIG).write_text(json.dumps(config))
-        with pytest.raises(ModelLoadError, match=r"does not say which mean.*--preprocess"):
-            load(folder)
-        model = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
-        assert model.mean == model.std == (0.5, 0.5, 0.5)
+        model = load(folder)
+        assert model.mean == (0.48145466, 0.4578275, 0.40821073)
+        (notice,) = model.notices
+        assert CONFIG in notice
+        assert "--preprocess" in notice
+        said = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
+        assert said.mean == said.std == (0.5, 0.5, 0.5)
+        assert not [*said.notices]
 
     def test_a_text_tower_of_another_library_says_what_it_needs(
         self, make_folder: Callable[[], Path]

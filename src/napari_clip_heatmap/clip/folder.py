@@ -20,8 +20,8 @@ from napari_clip_heatmap.clip.huggingface import (
     preprocess_config,
     read_json,
 )
-from napari_clip_heatmap.clip.preprocessing import settle_normalisation
-from napari_clip_heatmap.clip.source import Normalisation, Source
+from napari_clip_heatmap.clip.preprocessing import says_normalisation, settle_normalisation
+from napari_clip_heatmap.clip.source import OPENAI, Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
@@ -29,6 +29,11 @@ __all__ = ["CONFIG_NAME", "VOCABULARY_NAME", "load_folder"]
 
 CONFIG_NAME = "open_clip_config.json"
 VOCABULARY_NAME = "vocabulary.txt"
+
+_ASSUMED = (
+    "{} does not say which mean and deviation of the colours the model was trained with; OpenAI's "
+    "are used, as open_clip does. If they are others, say them: preprocess=, or --preprocess."
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
     """
     found = _describe(folder)
     model_cfg = found.model_cfg
+    silent = found.pixels.name == CONFIG_NAME and not says_normalisation(found.preprocess_cfg)
+    assumed = normalisation is None and silent
+    if assumed:
+        # By this file's own format nothing said is OpenAI's; elsewhere it would be a guess.
+        normalisation = OPENAI
     normalisation = settle_normalisation(
         normalisation, found.preprocess_cfg, origin=str(found.pixels)
     )
@@ -81,6 +91,7 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
         normalisation=normalisation,
         vocabulary=_read_vocabulary(folder),
+        notices=(_ASSUMED.format(found.pixels),) if assumed else (),
     )
 
 

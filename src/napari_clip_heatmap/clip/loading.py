@@ -109,6 +109,8 @@ def load_model(
         weights_sha256=None if placed.module is source.module else fingerprint(source.module),
         settle_again=lambda device, half: settle(read(), device, dtype, half=half),
     )
+    for notice in source.notices:
+        loaded.notices.tell("files", notice)
     unused = unused_card(place) if place is not None and device == "auto" else None
     if unused is not None:
         loaded.notices.tell("card", unused)

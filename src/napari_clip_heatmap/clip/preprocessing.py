@@ -9,7 +9,13 @@ from typing import Any
 from napari_clip_heatmap.clip.source import OPENAI, Normalisation, normalisation_of
 from napari_clip_heatmap.errors import ModelLoadError, SettingsError
 
-__all__ = ["PREPROCESSINGS", "Preprocess", "parse_preprocess", "settle_normalisation"]
+__all__ = [
+    "PREPROCESSINGS",
+    "Preprocess",
+    "parse_preprocess",
+    "says_normalisation",
+    "settle_normalisation",
+]
 
 Preprocess = str | Sequence[Sequence[float]] | None
 """A name of `PREPROCESSINGS`, or (mean, std) of the three colours, or None: as the files say."""
@@ -68,13 +74,18 @@ def settle_normalisation(
     """
     if asked is not None:
         return asked
-    if config.get("mean") is None or config.get("std") is None:
+    if not says_normalisation(config):
         raise ModelLoadError(
             f"{origin} does not say which mean and deviation of the colours the model was trained "
             f"with. Say it: load_model(..., preprocess=...), or --preprocess, takes "
             f"{', '.join(PREPROCESSINGS)} or 'r,g,b/r,g,b'. CLIP models are mostly 'openai'."
         )
     return normalisation_of(config)
+
+
+def says_normalisation(config: Mapping[str, Any]) -> bool:
+    """Tell whether a configuration has mean and deviation."""
+    return config.get("mean") is not None and config.get("std") is not None
 
 
 def _pair(asked: str | Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:

@@ -47,6 +47,8 @@ class Source:
         Words of the training captions, where known.
     owned : bool
         Whether the module may be moved and cast; one that the user holds may not.
+    notices : tuple of str
+        What the user should know of how it was read.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Source:
     normalisation: Normalisation
     vocabulary: frozenset[str] = frozenset()
     owned: bool = True
+    notices: tuple[str, ...] = ()
 
 
 def normalisation_of(config: Mapping[str, Any]) -> Normalisation:
