@@ -65,6 +65,7 @@ class ColourModel:
         self.text = ColourText()
         self.gate = threading.Event()  # closed, it holds batches of tiles back...
         self.gate.set()
+        self.asked = threading.Event()  # a batch has come as far as the gate
         self.hold_after = 0  # ...after this many
         self.batches = self.tiles = 0
 
@@ -72,6 +73,7 @@ class ColourModel:
         return torch.as_tensor(tiles).movedim(-1, 1)
 
     def token_map(self, batch):
+        self.asked.set()
         assert self.batches < self.hold_after or self.gate.wait(20)
         self.batches += 1
         self.tiles += len(batch)
@@ -97,7 +99,7 @@ def loads():
 
 @pytest.fixture
 def session(model, loads):
-    def load_model(name, *, device="auto"):
+    def load_model(name, *, device="auto", **options):
         loads.append(name)
         if name == "absent":
             raise ModelLoadError("there is no model 'absent'; accepted: demo")

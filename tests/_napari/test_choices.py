@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from napari_clip_heatmap._napari import parts
 from napari_clip_heatmap._napari.choices import EditableChoice
+from napari_clip_heatmap.clip.devices import PRECISIONS
+from napari_clip_heatmap.clip.preprocessing import PREPROCESSINGS
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -25,3 +28,8 @@ def test_typing_is_told():
     choice.native.setEditText(" demo2 ")
     assert choice.value == "demo2"
     assert told
+
+
+def test_the_names_of_preprocessings_are_the_librarys():
+    assert tuple(parts.PREPROCESSINGS) == tuple(PREPROCESSINGS)
+    assert {*parts.PRECISIONS} == {"auto", *PRECISIONS}

@@ -88,7 +88,10 @@ def test_encodes_again_what_was_painted_on_in_place(session, picture):
     assert answer.tiles > 0
 
 
-@pytest.mark.parametrize("setting", [{"model": "other"}, {"device": "cpu"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"model": "other"}, {"device": "cpu"}, {"precision": "fp32"}, {"preprocess": "half"}],
+)
 def test_loads_and_encodes_again_for_another_model_or_device(session, loads, picture, setting):
     session.cache.limit = 0  # the models of this test differ in their names alone
     ask(session, picture)

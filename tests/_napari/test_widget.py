@@ -175,6 +175,7 @@ def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
     model.gate.clear()
     widget["run"].native.click()
     qtbot.waitUntil(lambda: "Tile 0 of" in widget["status"].value, timeout=60_000)
+    qtbot.waitUntil(model.asked.is_set, timeout=60_000)
     assert not widget["run"].enabled
     assert widget["cancel"].enabled
     widget["cancel"].native.click()

@@ -51,6 +51,8 @@ MARGIN = 8
 TEXTS = ("status", "notes", "grain", "ranked")
 SHRINKING = (
     *FORM,
+    "precision",
+    "preprocess",
     "colormap",
     "scale",
     "words",

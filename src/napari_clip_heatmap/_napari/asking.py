@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.channels import channels_of
-from napari_clip_heatmap._napari.choices import VIEWPORT, WHOLE
+from napari_clip_heatmap._napari.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap._napari.origin import origin_of
 from napari_clip_heatmap._napari.outlines import image_shape, viewport
 from napari_clip_heatmap._napari.places import region_inside, region_of_rectangle
@@ -61,6 +61,10 @@ def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
         stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
         model=parts["model"].value,
         device=parts["device"].value,
+        precision=parts["precision"].value,
+        preprocess=""
+        if parts["preprocess"].value == AS_SAID
+        else parts["preprocess"].value.strip(),
         view=view_asked(parts),
         downsample=read_resolution(parts["resolution"].value, image.scale[-2:], image.units[-2:]),
         region=region,

@@ -21,6 +21,7 @@ VISIBLE_CHANNELS = 3
 """Rows of the list of channels that are seen without scrolling."""
 
 WHOLE, VIEWPORT = "whole image", "what the view shows"
+AS_SAID = "as its files say"
 
 
 class EditableChoice(ComboBox):

@@ -86,7 +86,7 @@ class Panel:
     def begin(self, question: Question) -> None:
         """Leave the layers to a run."""
         last = self._live.last
-        if last is not None and last.question.model != question.model:
+        if last is not None and last.question.loading != question.loading:
             self._live.last = None  # what it holds of the other model is to be freed
         self._stop_showing()
         self.rows.absent.clear()

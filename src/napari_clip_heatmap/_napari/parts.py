@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.choices import (
+    AS_SAID,
     ChannelChoice,
     EditableChoice,
     ImageChoice,
@@ -52,6 +53,11 @@ VIEWS = (
     ("raw", "raw"),
 )
 
+PRECISIONS = ("auto", "fp32", "fp64", "bf16", "fp16")
+
+PREPROCESSINGS = ("openai", "imagenet", "half", "none")
+"""Names that `api.load_model` knows; spelt out, as importing them would import torch."""
+
 SLICES = (("current", "current"), ("a range", "range"), ("all", "all"))
 
 RESOLUTIONS = ("auto", "1", "2", "4", "8")
@@ -85,6 +91,7 @@ def make_parts(known: Known) -> list[Widget]:
     """Return the controls, in the order in which Tab goes through them."""
     return [
         *_question(known),
+        *_loading(),
         *_view(known),
         *_where(known),
         *_look(),
@@ -152,6 +159,25 @@ def _question(known: Known) -> list[Widget]:
             choices=tuple(TEMPLATES),
             tooltip="Sentences around your words, averaged: plain is the words alone. Or type your "
             "own, such as: a photo of {}; a drawing of {}",
+        ),
+    ]
+
+
+def _loading() -> list[Widget]:
+    return [
+        ComboBox(
+            name="precision",
+            value="auto",
+            choices=PRECISIONS,
+            tooltip="auto: half precision for large models, where the device is fast in it and the "
+            "maps stay within 1 % of their range. fp32 is exact to 1e-5.",
+        ),
+        EditableChoice(
+            name="preprocess",
+            value=AS_SAID,
+            choices=(AS_SAID, *PREPROCESSINGS),
+            tooltip="Mean and deviation of the colours that the model was trained with, where its "
+            "files do not say them: a name, or three numbers each, such as .5,.5,.5/.2,.2,.2.",
         ),
     ]
 

@@ -61,8 +61,8 @@ class Question:
         Lengths of the layer's axes before the plane.
     stores : tuple of array-like
         The layers' whole arrays, of pyramids the finest level; only to know them again.
-    model, device : str
-        As `api.load_model` takes them.
+    model, device, precision, preprocess : str
+        As `api.load_model` takes them; `preprocess` empty: as the model's files say.
     score : {"relative", "absolute", "contrast", "softmax"}
     view : View
     downsample : float or "auto"
@@ -86,6 +86,8 @@ class Question:
     stores: tuple[Any, ...] = ()
     model: str = "demo"
     device: str = "auto"
+    precision: str = "auto"
+    preprocess: str = ""
     score: Score = "relative"
     baseline: tuple[str, ...] = ()
     templates: str | tuple[str, ...] = "plain"
@@ -96,6 +98,16 @@ class Question:
     channel_names: tuple[str, ...] = ()
     origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
+
+    @property
+    def loading(self) -> tuple[str, dict[str, str]]:
+        """The model's name, and the options that it is to be loaded with."""
+        options = {"device": self.device}
+        if self.precision != "auto":
+            options["precision"] = self.precision
+        if self.preprocess:
+            options["preprocess"] = self.preprocess
+        return self.model, options
 
     @property
     def view_record(self) -> dict[str, object]:

@@ -135,6 +135,8 @@ class Run:
         return (
             question.model,
             question.device,
+            question.precision,
+            question.preprocess,
             question.view,
             shown if question.view.mode == "shown" or len(shown) > 1 else None,
             question.downsample,

@@ -54,7 +54,7 @@ class Session:
         self._encode = partial(
             encode_cached, cache=self.cache, encode=encode or encode_progressively
         )
-        self._model: tuple[tuple[str, str], ClipModel] | None = None
+        self._model: tuple[tuple[str, dict[str, str]], ClipModel] | None = None
         self._kept = Kept()
         self._told: set[str] = set()
 
@@ -81,7 +81,7 @@ class Session:
         run: Run | None = None
         try:
             yield from self._bringing(question, cancelled)
-            model = self._loaded(question.model, question.device)
+            model = self._loaded(question)
             run = Run(question, model, self._kept, cancelled, self._encode)
             yield from run.steps()
         except Cancelled:
@@ -101,7 +101,7 @@ class Session:
         """Download the model's files where they are missing; and tell that it is loaded now."""
         loading = Step(f"Loading the model {question.model}")
         yield loading  # what is to be imported first takes seconds
-        if self._holds(question.model, question.device):
+        if self._holds(question):
             return
         last: Brought | None = None
         for last in self._bring(question.model, cancelled):
@@ -111,15 +111,16 @@ class Session:
         if last is not None:
             yield loading
 
-    def _holds(self, name: str, device: str) -> bool:
-        return self._model is not None and self._model[0] == (name, device)
+    def _holds(self, question: Question) -> bool:
+        return self._model is not None and self._model[0] == question.loading
 
-    def _loaded(self, name: str, device: str) -> ClipModel:
-        if self._model is None or not self._holds(name, device):
+    def _loaded(self, question: Question) -> ClipModel:
+        if self._model is None or not self._holds(question):
             if self._model is not None:
                 self._forget()
             load_model = self._load_model or _api().load_model
-            self._model = ((name, device), load_model(name, device=device))
+            name, options = question.loading
+            self._model = question.loading, load_model(name, **options)
         return self._model[1]
 
     def _forget(self) -> None:

@@ -49,10 +49,10 @@ __all__ = ["HeatmapWidget"]
 class HeatmapWidget(Container[Any]):
     """Ask an image layer a list of prompts; get a heatmap layer for each.
 
-    Its parts, by name: image, model, choose, device, prompts, score, baseline, templates; preview,
-    channels, view, invert, resolution, grain; where, slices, along, first, last; colormap, scale,
-    fade, colour_bar; words, ranked; run, cancel, progress, show_all, hide_all, remove_all, more,
-    status, notes.
+    Its parts, by name: image, model, choose, device, prompts, score, baseline, templates;
+    precision, preprocess; preview, channels, view, invert, resolution, grain; where, slices, along,
+    first, last; colormap, scale, fade, colour_bar; words, ranked; run, cancel, progress, show_all,
+    hide_all, remove_all, more, status, notes.
 
     Parameters
     ----------

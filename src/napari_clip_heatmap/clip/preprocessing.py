@@ -77,7 +77,8 @@ def settle_normalisation(
     if not says_normalisation(config):
         raise ModelLoadError(
             f"{origin} does not say which mean and deviation of the colours the model was trained "
-            f"with. Say it: load_model(..., preprocess=...), or --preprocess, takes "
+            f"with. Say it: load_model(..., preprocess=...), --preprocess, or Preprocess in the "
+            f"widget, under 'How the model is loaded', takes "
             f"{', '.join(PREPROCESSINGS)} or 'r,g,b/r,g,b'. CLIP models are mostly 'openai'."
         )
     return normalisation_of(config)
