@@ -154,6 +154,21 @@ def test_boxes_and_layers_agree(viewer, widget, image):
     assert shown(widget) == [False] * 3
 
 
+def test_boxes_are_ticked_while_a_run_goes_on(viewer, progressive_session, picture, model, qtbot):
+    widget = HeatmapWidget(viewer, progressive_session)
+    viewer.window.add_dock_widget(widget)
+    widget["prompts"].value = PROMPTS
+    viewer.add_image(picture, name="cells")
+    model.hold_after = 1  # the coarse look
+    model.gate.clear()
+    widget.start()
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: shown(widget) == [True, False, False], timeout=60_000)
+    model.gate.set()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    assert shown(widget) == [True, False, False]
+
+
 def test_solo_shows_one_alone_and_gives_back_what_was_shown(viewer, widget, image):
     layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
     layers[1].visible = True
@@ -302,3 +317,28 @@ def test_closing_lets_go_of_the_viewer(viewer, widget, image, qtbot):
     viewer.cursor.position = (48, 20)
     layer = own_heatmaps(viewer)[0]
     layer.visible = not layer.visible
+
+
+def test_layers_of_another_image_are_left_alone(viewer, widget, image, picture, qtbot):
+    first = own_heatmaps(viewer)
+    other = viewer.add_image(picture[::-1].copy(), name="others")
+    widget["image"].value = other
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    first[1].visible = True
+    second = own_heatmaps(viewer, other)
+    assert len(second) == 3
+    widget["prompts"].model.solo.emit(key(widget, 2))
+    assert [layer.visible for layer in second] == [False, False, True]
+    assert first[1].visible
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
+    assert names(viewer).count("red") == 1
+    assert first[0].metadata[MARK]["prompt"] == "red"
+
+
+def test_a_set_is_saved_with_the_templates_in_use(viewer, widget, image, tmp_path):
+    widget["templates"].value = "my {}; a {}"
+    widget["prompts"].save(tmp_path / "mine.yaml")
+    widget["templates"].value = "plain"
+    widget["prompts"].load(tmp_path / "mine.yaml")
+    assert widget["templates"].value == "my {}; a {}"

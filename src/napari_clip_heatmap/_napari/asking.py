@@ -30,6 +30,7 @@ __all__ = [
     "layers_asked",
     "question_of",
     "reworded",
+    "templates_of",
     "view_asked",
 ]
 
@@ -91,15 +92,20 @@ def _words(parts: Container[Any]) -> dict[str, Any]:
     rows = parts["prompts"].rows
     if not rows:
         raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
-    score, templates = parts["score"].value, parts["templates"].value.strip()
+    score = parts["score"].value
     return {
         "prompts": tuple(row.prompt for row in rows),
         "keys": tuple(row.key for row in rows),
         "score": score,
         "baseline": tuple(parts["baseline"].value) if score in WITH_BASELINE else (),
-        # Sentences of one's own are told apart by semicolons.
-        "templates": tuple(templates.split(";")) if "{}" in templates else templates,
+        "templates": templates_of(parts),
     }
+
+
+def templates_of(parts: Container[Any]) -> str | tuple[str, ...]:
+    """Return the name of a set, or the sentences that were typed, told apart by semicolons."""
+    told = parts["templates"].value.strip()
+    return tuple(each.strip() for each in told.split(";")) if "{}" in told else told
 
 
 def layers_asked(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Image, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARK",
     "is_heatmap",
+    "is_made_from",
     "own_heatmaps",
     "place",
     "remove_all",
@@ -53,6 +54,14 @@ Mark = dict[str, Any]
 def is_heatmap(layer: Layer) -> bool:
     """Tell whether a layer is, or was duplicated from, one of our heatmaps."""
     return MARK in layer.metadata
+
+
+def is_made_from(layer: Layer, source: Layer) -> bool:
+    """Tell whether a layer is one of ours, made from a source."""
+    mark = _mark(layer)
+    return mark.get("layer_id") == str(layer.unique_id) and mark.get("source_id") == str(
+        source.unique_id
+    )
 
 
 def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_clip_heatmap._napari import layers
-from napari_clip_heatmap._napari.asking import reworded
+from napari_clip_heatmap._napari.asking import reworded, templates_of
 from napari_clip_heatmap._napari.latest import Latest
 from napari_clip_heatmap._napari.live import Answered, Live
 from napari_clip_heatmap._napari.look import Look
@@ -77,14 +77,17 @@ class Panel:
         self._live = Live(self._asked, self._on_found, self._on_refused)
         self._worth = Worth(self._on_judged, say)
         self._rank = Latest(self._on_ranked, say, patience=0)
-        self.rows = RowLayers(viewer, self._model, self._live.wish)
+        self._linked = False
+        self._source: Image | None = None
+        self.rows = RowLayers(viewer, self._model, self._image, self._live.wish)
         self._pointer = Pointer(viewer, self._model, self._answered)
-        self._watch = on_click(self._on_click, lambda: self._live.last and self._live.last.image)
+        self._watch = on_click(self._on_click, self._image)
         viewer.mouse_drag_callbacks.append(self._watch)
         self._connect()
 
-    def begin(self, question: Question) -> None:
-        """Leave the layers to a run."""
+    def begin(self, image: Image, question: Question) -> None:
+        """Leave an image's layers to a run."""
+        self._source = image
         last = self._live.last
         if last is not None and last.question.loading != question.loading:
             self._live.last = None  # what it holds of the other model is to be freed
@@ -104,7 +107,7 @@ class Panel:
 
     def show(self, answered: Answered) -> None:
         """Show an answer that no run gave; the prompts are answered from it from now on."""
-        self._live.last = answered
+        self._live.last, self._source = answered, answered.image
         self._on_found(answered)
 
     def close(self) -> None:
@@ -124,6 +127,8 @@ class Panel:
         for name in ("colormap", "scale", "fade", "colour_bar"):
             parts[name].changed.connect(self._on_look)
         parts["prompts"].loaded.connect(self._on_loaded)
+        parts["templates"].changed.connect(self._on_templates)
+        self._on_templates()
         self._model.coloured.connect(lambda _key: self._on_look())
 
     def _asked(self, last: Answered) -> Question | None:
@@ -198,7 +203,8 @@ class Panel:
         look, last, ours = look_of(self._parts), self._live.last, self.rows.layers()
         if not ours:
             return
-        self._viewer.layers.unlink_layers(ours.values(), LINKED)
+        if self._linked:
+            self._viewer.layers.unlink_layers(ours.values(), LINKED)
         if last is not None:
             limits = look.limits(last.answer.limits, last.answer.keys)
             for key, each in zip(last.answer.keys, limits, strict=True):
@@ -208,12 +214,19 @@ class Panel:
             if restyle:
                 layer.colormap = look.colormap(key)
             layers.set_colour_bar(layer, visible=self._parts["colour_bar"].value)
-        if look.scale == "shared" and len(ours) > 1:
+        self._linked = look.scale == "shared" and len(ours) > 1
+        if self._linked:
             self._viewer.layers.link_layers(ours.values(), LINKED)
 
     def _on_loaded(self, chosen: PromptSet) -> None:
         told = chosen.templates
         self._parts["templates"].value = told if isinstance(told, str) else "; ".join(told)
+
+    def _on_templates(self) -> None:
+        self._parts["prompts"].templates = templates_of(self._parts)
+
+    def _image(self) -> Image | None:
+        return self._source
 
     def _answered(self) -> tuple[Image, Answer] | None:
         last = self._live.last

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.layers import own_heatmaps, row_of
+from napari_clip_heatmap._napari.layers import is_made_from, own_heatmaps, row_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,12 +26,22 @@ class RowLayers:
     ----------
     viewer : ViewerModel
     model : PromptModel
+    source : callable
+        Returns the image whose layers the rows stand for, or None; those of another image, which
+        was asked the same prompts before, are left alone.
     wanted : callable
         Called when a row is to be shown whose layer the user had removed.
     """
 
-    def __init__(self, viewer: ViewerModel, model: PromptModel, wanted: Callable[[], None]) -> None:
-        self._viewer, self._model, self._wanted = viewer, model, wanted
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        model: PromptModel,
+        source: Callable[[], Image | None],
+        wanted: Callable[[], None],
+    ) -> None:
+        self._viewer, self._model = viewer, model
+        self._source, self._wanted = source, wanted
         self.absent: set[str] = set()
         self._soloed = ""
         self._before: dict[str, bool] = {}
@@ -59,7 +69,9 @@ class RowLayers:
 
     def layers(self) -> dict[str, Image]:
         """Return our layers, by the key of their row."""
-        return {row_of(layer): layer for layer in own_heatmaps(self._viewer)}
+        source = self._source()
+        ours = [] if source is None else own_heatmaps(self._viewer, source)
+        return {row_of(layer): layer for layer in ours}
 
     def refresh(self) -> None:
         """Show in the table what is visible."""
@@ -114,22 +126,28 @@ class RowLayers:
         self._busy = False
 
     def _on_visible(self, event: Any) -> None:
-        if not self._busy and row_of(event.source):
+        if not self._busy and self._is_of_source(event.source):
             self._soloed = ""  # shown or hidden by hand: what was before is no longer wanted
             self.refresh()
 
     def _on_inserted(self, event: Any) -> None:
         event.value.events.visible.connect(self._on_visible)
-        self.absent.discard(row_of(event.value))
+        if self._is_of_source(event.value):
+            self.absent.discard(row_of(event.value))
+            self.refresh()
 
     def _on_removed(self, event: Any) -> None:
         event.value.events.visible.disconnect(self._on_visible)
-        key = row_of(event.value)
-        if key:
+        if self._is_of_source(event.value):
+            key = row_of(event.value)
             if key in {row.key for row in self._model.rows}:  # else the row went first
                 self.absent.add(key)
             self._soloed = "" if key == self._soloed else self._soloed
             self.refresh()
+
+    def _is_of_source(self, layer: Image) -> bool:
+        source = self._source()
+        return source is not None and is_made_from(layer, source)
 
     def _bind(self, key: str, slot: Callable[[Any], None]) -> None:
         try:

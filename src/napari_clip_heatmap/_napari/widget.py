@@ -124,7 +124,7 @@ class HeatmapWidget(Container[Any]):
         self._say("Starting")
         self._lost = ""
         if self._panel is not None:
-            self._panel.begin(question)
+            self._panel.begin(asked[0], question)
         shown = partial(self._on_shown, asked[0], question)
         self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
         self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
