@@ -20,6 +20,7 @@ BESIDE = {"model": "choose"}
 """A small button to the right of a part of the form."""
 
 SECTIONS = {
+    "How the model is loaded": ("precision", "preprocess"),
     "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
     "Where, and which slices": ("where", "slices", "along", "first", "last"),
     "How maps are shown": ("colormap", "scale", "fade", "colour_bar"),
