@@ -199,5 +199,6 @@ def _question(path: Path, architectures: tuple[str, ...]) -> str:
     seen = f", of {' or '.join(architectures)} by their shapes" if architectures else ""
     return (
         f"{path} holds weights{seen}, but not which activation and preprocessing belong to them. "
-        "Select the released model that they were trained from, or like, and press Use."
+        "Select the released model that they were trained from, or like, and press Use. If there "
+        f"is none, type ARCH@{path} as the model, and choose its preprocessing in the widget."
     )
