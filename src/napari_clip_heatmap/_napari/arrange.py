@@ -155,7 +155,8 @@ def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -
     tell(unfolded=False)
     section.toggled.connect(lambda unfolded: tell(unfolded=unfolded))
     section.toggleButton().setStyleSheet(HEADLINE)
-    section.setContentsMargins(0, 0, 0, 0)
+    section.layout().setContentsMargins(0, 0, 0, 0)  # folded, as high as its headline
+    section.layout().setSpacing(2)
     section.setDuration(0)  # an animation would repaint the window all along
     inside = QWidget()
     inside.setLayout(_form(names, natives))

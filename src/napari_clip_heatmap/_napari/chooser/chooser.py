@@ -64,6 +64,7 @@ class Chooser:
         """
         self._current = current
         self.view.show_search()
+        self._select(current)
         if not self._download.running:
             self.view.status.setText("Listing\N{HORIZONTAL ELLIPSIS}")
         self._list()
