@@ -92,7 +92,7 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ("--score", "contrast", "--baseline", "glass", "--downsample", "2", "--device", "cpu")
-    asked += ("--precision", "bf16", "--preprocess", "half")
+    asked += ("--precision", "bf16", "--preprocess", "half", "--image-size", "40")
     result = cli("run", cells, *options("a", "b"), *asked, "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     record = record_in(out)
@@ -107,6 +107,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "baseline": ["glass"],
         "templates": ["{}"],
         "downsample": 2.0,
+        "image_size": 40,
         "preprocess": "half",
     }
     assert record["version"] == nch.__version__

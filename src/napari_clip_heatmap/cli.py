@@ -118,6 +118,14 @@ def run(
     downsample: Annotated[
         str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
     ] = "auto",
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Side in pixels of what the model looks at in one pass, in whole patches: larger "
+            "gives it more context, by interpolated positions. By default as it was trained.",
+        ),
+    ] = None,
     preprocess: Preprocess = None,
     overwrite: Overwrite = False,
     cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
@@ -137,6 +145,7 @@ def run(
         baseline=tuple(baseline or ()),
         templates=sentences,
         downsample=_downsample(downsample),
+        image_size=image_size,
         preprocess=preprocess,
     )
     for path in request.images:
@@ -301,6 +310,7 @@ def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[D
             device=request.device,
             precision=request.precision,
             preprocess=request.preprocess,
+            image_size=request.image_size,
         )
         yield from write_heatmaps(loaded, request, advance, cache)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
-from qtpy.QtWidgets import QApplication, QLineEdit
+from qtpy.QtWidgets import QApplication, QLineEdit, QMenu
 
 from napari_clip_heatmap._napari.cells import strip_of
 from napari_clip_heatmap._napari.look import COLORMAPS
@@ -219,7 +219,7 @@ def test_every_column_button_and_cell_tells_what_it_is_for(table):
     assert all(button.toolTip() and button.accessibleName() for button in buttons.values())
 
 
-def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot):
+def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot, monkeypatch):
     key = table.rows[0].key
     soloed, shown = [], []
     table.model.solo.connect(soloed.append)
@@ -227,6 +227,14 @@ def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot):
     cell = table.view.visualRect(table.model.index(0, Column.SOLO)).center()
     qtbot.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cell))
     assert soloed == [key]
+    table.view.setCurrentIndex(table.model.index(0, Column.SOLO))
+    qtbot.keyClick(table.view, Qt.Key.Key_Space)
+    assert soloed == [key, key]
+    offered = []
+    monkeypatch.setattr(QMenu, "exec", lambda menu, *_: offered.append(menu))
+    table.view.setCurrentIndex(table.model.index(0, Column.COLOUR))
+    qtbot.keyClick(table.view, Qt.Key.Key_Space)
+    assert len(offered) == 1
     table.view.setCurrentIndex(table.model.index(0, Column.SHOWN))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert shown == [(key, True)]

@@ -113,7 +113,7 @@ class Picture:
             for number, pixels in enumerate(self._pixels.values()):
                 one = slice(number, number + 1)
                 where: Any = (*index, rows, columns)
-                pixels[where] = maps.window(rows, columns, maps=one)[0]
+                maps.window(rows, columns, maps=one, out=pixels[where][np.newaxis])
 
     def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
         """Return all maps at a point of a plane, in image pixels; None where nothing is known.

@@ -38,7 +38,7 @@ class Column(IntEnum):
 HEADS: Mapping[Column, tuple[str, str]] = {
     Column.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
     Column.SOLO: ("", "Show this prompt's layer alone; once more shows the others again (Space)."),
-    Column.COLOUR: ("", "The layer's colours (Space or Enter for a choice)."),
+    Column.COLOUR: ("", "The layer's colours; click, or Space, for a choice."),
     Column.PROMPT: (
         "Prompt",
         (

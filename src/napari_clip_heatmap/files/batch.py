@@ -57,6 +57,8 @@ class Request:
         Sentences that names are put into.
     downsample : float or "auto"
         Image pixels per pixel that the model sees.
+    image_size : int, optional
+        Side of what the model looks at in one pass; by default as it was trained.
     preprocess : str or None
         What pixels are brought to, where the model's own files do not say.
     """
@@ -71,6 +73,7 @@ class Request:
     baseline: tuple[str, ...] = ()
     templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
+    image_size: int | None = None
     preprocess: str | None = None
 
     def settings(self) -> dict[str, Any]:

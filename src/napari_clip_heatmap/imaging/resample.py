@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,11 @@ def coarser(lattice: Lattice, factor: int) -> Lattice:
 
 
 def to_image_pixels(
-    values: NDArray[np.float32], lattice: Lattice, y: slice | None = None, x: slice | None = None
+    values: NDArray[np.float32],
+    lattice: Lattice,
+    y: slice | None = None,
+    x: slice | None = None,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Interpolate maps bilinearly from lattice cells to image pixels: ``B_y @ values @ B_x.T``.
 
@@ -54,6 +59,8 @@ def to_image_pixels(
     lattice : Lattice
     y, x : slice, optional
         Rows and columns of image pixels; by default all.
+    out : float32 (map, y, x), optional
+        Filled, and returned.
 
     Returns
     -------
@@ -61,7 +68,9 @@ def to_image_pixels(
         In the unit of `values`.
     """
     rows, columns = y or slice(0, lattice.y.image), x or slice(0, lattice.x.image)
-    out = np.empty((len(values), rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    if out is None:
+        shape = (len(values), rows.stop - rows.start, columns.stop - columns.start)
+        out = np.empty(shape, np.float32)
     for into_y, window_y, from_y in _tiling(rows, lattice.y.image):
         for into_x, window_x, from_x in _tiling(columns, lattice.x.image):
             window = _window(values, lattice, window_y, window_x)
@@ -85,7 +94,7 @@ def _window(
     values: NDArray[np.float32], lattice: Lattice, y: slice, x: slice
 ) -> NDArray[np.float32]:
     """Interpolate one window: always the same products, so always the same last digits."""
-    bands_y, bands_x = [*_bands(lattice.y, y)], [*_bands(lattice.x, x)]
+    bands_y, bands_x = _bands(lattice.y, y.start, y.stop), _bands(lattice.x, x.start, x.stop)
     first, last = bands_y[0][1].start, bands_y[-1][1].stop
     near = values[:, first:last]
     known = np.isfinite(near[..., bands_x[0][1].start : bands_x[-1][1].stop])
@@ -101,11 +110,11 @@ def _window(
     return interpolated
 
 
-_Band = tuple[slice, slice, NDArray[np.float32]]
+_Bands = tuple[tuple[slice, slice, NDArray[np.float32]], ...]
 
 
 def _product(
-    values: NDArray[np.float32], bands_y: list[_Band], bands_x: list[_Band], first: int
+    values: NDArray[np.float32], bands_y: _Bands, bands_x: _Bands, first: int
 ) -> NDArray[np.float32]:
     wide = np.empty((*values.shape[:2], bands_x[-1][0].stop), np.float32)
     for pixels, cells, weights in bands_x:
@@ -121,16 +130,20 @@ def _own_cells(axis: Axis, pixels: slice) -> NDArray[np.intp]:
     return np.floor(axis.cell_positions(pixels) + 0.5).astype(np.intp)
 
 
-def _bands(axis: Axis, window: slice) -> Iterator[_Band]:
-    """Yield the interpolation matrix in blocks: pixels, the few cells they see, (pixel, cell).
+@lru_cache(maxsize=128)
+def _bands(axis: Axis, start: int, stop: int) -> _Bands:
+    """Return the interpolation matrix in blocks: pixels, the few cells they see, (pixel, cell).
 
-    Pixels are counted from the window's first. The whole matrix holds two numbers per row; its
-    blocks make 5 maps of 2048 x 2048 four times faster than the whole does.
+    Kept, because while a user types the same windows are interpolated again and again. Pixels are
+    counted from the window's first. The whole matrix holds two numbers per row; its blocks make
+    5 maps of 2048 x 2048 four times faster than the whole does.
     """
-    positions = axis.cell_positions(window)
+    positions = axis.cell_positions(slice(start, stop))
     left = np.minimum(positions.astype(np.intp), max(axis.n_cells - 2, 0))
+    bands = []
     for first in range(0, len(positions), _BAND):
         pixels = slice(first, min(first + _BAND, len(positions)))
         cells = slice(int(left[pixels][0]), min(int(left[pixels][-1]) + 2, axis.n_cells))
         distance = np.abs(positions[pixels, np.newaxis] - np.arange(cells.start, cells.stop))
-        yield pixels, cells, np.maximum(1 - distance, 0).astype(np.float32)
+        bands.append((pixels, cells, np.maximum(1 - distance, 0).astype(np.float32)))
+    return tuple(bands)

@@ -69,6 +69,7 @@ class LazyHeatmaps:
         *,
         factor: int = 1,
         maps: slice = slice(None),
+        out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Return a rectangle of the maps, float32 (prompt, y, x).
 
@@ -80,11 +81,13 @@ class LazyHeatmaps:
             Of pixels this many image pixels wide, rows and columns counted in these.
         maps : slice
             Which prompts.
+        out : float32 (prompt, y, x), optional
+            Filled, and returned.
         """
         lattice = coarser(self.lattice, factor)
         height, width = lattice.image_shape
         rows, columns = y or slice(0, height), x or slice(0, width)
-        values = to_image_pixels(self.lattice_values[maps], lattice, rows, columns)
+        values = to_image_pixels(self.lattice_values[maps], lattice, rows, columns, out)
         at_y = (np.arange(rows.start, rows.stop) + 0.5) * (self.lattice.y.image / height)
         at_x = (np.arange(columns.start, columns.stop) + 0.5) * (self.lattice.x.image / width)
         for shown in (self.validity.read(at_y, at_x), self.region.inside(at_y, at_x)):
