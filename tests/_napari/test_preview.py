@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QPoint, QRect, QThreadPool
 
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -107,6 +109,28 @@ def test_rows_for_stacks_show_only_for_stacks(viewer, widget):
     widget["slices"].value = "range"
     assert widget["along"].value == "z"
     assert widget["first"].native.isVisible()
+
+
+def test_every_part_has_a_place_of_its_own(viewer, progressive_session, qtbot):
+    widget = HeatmapWidget(viewer, progressive_session)  # not docked: as high as it wants to be
+    viewer.add_image(np.ones((3, 9, 9)))
+    widget["slices"].value = "range"
+    widget["score"].value = "contrast"
+    for section in widget.sections.values():
+        section.expand()
+    widget.native.resize(400, 2000)
+    widget.native.show()
+    places = {}
+    for part in widget:
+        corner = part.native.mapTo(widget.native, QPoint(0, 0))
+        places[part.name] = QRect(corner, part.native.size())
+        assert part.native.isVisible()
+    overlapping = [
+        (one, other) for (one, a), (other, b) in combinations(places.items(), 2) if a.intersects(b)
+    ]
+    assert not overlapping
+    widget.native.close()
+    widget.native.deleteLater()
 
 
 def test_the_dock_can_be_narrow(widget):

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from napari_clip_heatmap.clip.file import architectures_alike
 from napari_clip_heatmap.clip.inference import infer_config, matching_architectures
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
@@ -52,6 +53,7 @@ def test_what_belongs_to_weights_is_asked_for_not_guessed(
     tiny_clip: nn.Module, listed: str, tmp_path: Path, prefix: str
 ) -> None:
     path = write(tiny_clip, tmp_path / "w.pt")
+    assert architectures_alike(path) == ("ViT-tiny",)
     with pytest.raises(ModelLoadError, match=rf"shapes they are of ViT-tiny\..*'{listed}@.*w\.pt'"):
         load_model(f"{prefix}{path}")
     with pytest.raises(ModelLoadError, match=rf"'{listed}@.*w\.pt'.*--preprocess"):
@@ -62,6 +64,7 @@ def test_what_belongs_to_weights_is_asked_for_not_guessed(
 
 def test_weights_of_no_known_shape(tmp_path: Path, make_clip: Callable[..., Any]) -> None:
     path = write(make_clip(width=64), tmp_path / "w.pt")
+    assert architectures_alike(path) == ()
     with pytest.raises(ModelLoadError, match=r"'ARCH/TAG@.*w\.pt'"):
         load_model(str(path))
     write(nn.Linear(2, 2), path)
@@ -120,6 +123,7 @@ def test_an_archive_of_openai_is_known(tmp_path: Path, batch: Tensor) -> None:
     with torch.no_grad():
         torch.jit.trace(_Archived(clip), batch[:1]).save(str(tmp_path / "ViT-tiny.pt"))
         expected = clip.encode_image(batch)
+    assert architectures_alike(tmp_path / "ViT-tiny.pt") is None
     model = load_model(str(tmp_path / "ViT-tiny.pt"), device="cpu")
     assert model.mean == OPENAI_MEAN
     torch.testing.assert_close(model.token_map(batch).representation, expected)

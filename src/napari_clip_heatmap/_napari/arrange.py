@@ -20,6 +20,7 @@ BESIDE = {"model": "choose"}
 """A small button to the right of a part of the form."""
 
 SECTIONS = {
+    "How the model is loaded": ("precision", "preprocess"),
     "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
     "Where, and which slices": ("where", "slices", "along", "first", "last"),
     "How maps are shown": ("colormap", "scale", "fade", "colour_bar"),
@@ -154,7 +155,8 @@ def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -
     tell(unfolded=False)
     section.toggled.connect(lambda unfolded: tell(unfolded=unfolded))
     section.toggleButton().setStyleSheet(HEADLINE)
-    section.setContentsMargins(0, 0, 0, 0)
+    section.layout().setContentsMargins(0, 0, 0, 0)  # folded, as high as its headline
+    section.layout().setSpacing(2)
     section.setDuration(0)  # an animation would repaint the window all along
     inside = QWidget()
     inside.setLayout(_form(names, natives))

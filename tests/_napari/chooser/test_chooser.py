@@ -62,7 +62,7 @@ def test_opens_on_the_model_that_is_chosen_ready_to_search(view, widget, hub):
     assert not view.isVisible()
     widget["model"].value = "ViT-L-14/web"
     widget["choose"].native.click()
-    assert view.table.currentIndex().data() == "demo"  # as it was left, until it is listed
+    assert view.table.currentIndex().data() == "ViT-L-14/web"
     assert widget["model"].value == "ViT-L-14/web"
 
 

@@ -64,6 +64,7 @@ class Chooser:
         """
         self._current = current
         self.view.show_search()
+        self._select(current)
         if not self._download.running:
             self.view.status.setText("Listing\N{HORIZONTAL ELLIPSIS}")
         self._list()
@@ -199,5 +200,6 @@ def _question(path: Path, architectures: tuple[str, ...]) -> str:
     seen = f", of {' or '.join(architectures)} by their shapes" if architectures else ""
     return (
         f"{path} holds weights{seen}, but not which activation and preprocessing belong to them. "
-        "Select the released model that they were trained from, or like, and press Use."
+        "Select the released model that they were trained from, or like, and press Use. If there "
+        f"is none, type ARCH@{path} as the model, and choose its preprocessing in the widget."
     )

@@ -31,10 +31,10 @@ WIDTHS = {
     Column.PIXELS: 60,
     Column.PATCH: 60,
     Column.HERE: 50,
-    Column.LICENCE: 260,
-    Column.DATA: 240,
+    Column.LICENCE: 280,
+    Column.DATA: 230,
 }
-SIZE = (1180, 640)
+SIZE = (1200, 640)
 LINES = 5
 """Room for what is said of a model, so that the table stays as it is from row to row."""
 
