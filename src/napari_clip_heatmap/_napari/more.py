@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from napari_clip_heatmap._napari.asking import question_of
 from napari_clip_heatmap._napari.latest import Latest
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.live import Answered
 from napari_clip_heatmap._napari.outlines import image_shape
+from napari_clip_heatmap._napari.prompts.live import Answered
 from napari_clip_heatmap._napari.scored import Scored
 from napari_clip_heatmap._napari.slices import index_shown
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError

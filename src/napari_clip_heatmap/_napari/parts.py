@@ -17,8 +17,8 @@ from napari_clip_heatmap._napari.choices import (
 )
 from napari_clip_heatmap._napari.look import COLORMAPS, Look
 from napari_clip_heatmap._napari.prompt_list import PromptList
-from napari_clip_heatmap._napari.prompt_table import PromptTable
-from napari_clip_heatmap._napari.ranking import LISTS, PROMPTS_ONLY
+from napari_clip_heatmap._napari.prompts.ranking import LISTS, PROMPTS_ONLY
+from napari_clip_heatmap._napari.prompts.table import PromptTable
 from napari_clip_heatmap._napari.slices import axis_choices
 from napari_clip_heatmap._napari.thumbnail import Thumbnail
 from napari_clip_heatmap.prompting.templates import TEMPLATES

@@ -21,9 +21,9 @@ from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.garbage import no_full_collection
 from napari_clip_heatmap._napari.importing import import_towers
 from napari_clip_heatmap._napari.more import More
-from napari_clip_heatmap._napari.panel import Panel, look_of
 from napari_clip_heatmap._napari.parts import Known, make_parts
 from napari_clip_heatmap._napari.preview import Preview
+from napari_clip_heatmap._napari.prompts.panel import Panel, look_of
 from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
 from napari_clip_heatmap._napari.runner import Listener, Runner
 from napari_clip_heatmap._napari.session import Session
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
-    from napari_clip_heatmap._napari.live import Answered
     from napari_clip_heatmap._napari.look import Look
+    from napari_clip_heatmap._napari.prompts.live import Answered
     from napari_clip_heatmap._napari.question import Question
     from napari_clip_heatmap.pipeline.honesty import Honesty
 

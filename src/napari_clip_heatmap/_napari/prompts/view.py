@@ -8,10 +8,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
-from napari_clip_heatmap._napari.cells import BarCell, ColourCell, PromptCell, SoloCell, strip_of
 from napari_clip_heatmap._napari.look import Look, named
-from napari_clip_heatmap._napari.prompt_model import Column, PromptModel
-from napari_clip_heatmap._napari.rows import lines_of
+from napari_clip_heatmap._napari.prompts.cells import (
+    BarCell,
+    ColourCell,
+    PromptCell,
+    SoloCell,
+    strip_of,
+)
+from napari_clip_heatmap._napari.prompts.model import Column, PromptModel
+from napari_clip_heatmap._napari.prompts.rows import lines_of
 
 __all__ = ["PromptView"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_clip_heatmap._napari.pointer import Place, place_on
+from napari_clip_heatmap._napari.prompts.pointer import Place, place_on
 from napari_clip_heatmap.pipeline.scores import plan_scoring
 from napari_clip_heatmap.prompting.prompt_set import shipped_set, shipped_sets
 

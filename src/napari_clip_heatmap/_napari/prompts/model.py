@@ -11,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
-from napari_clip_heatmap._napari.rows import Figures, Row, lines_of
+from napari_clip_heatmap._napari.prompts.rows import Figures, Row, lines_of
 from napari_clip_heatmap.pipeline.checks import Verdict
 
 __all__ = ["BAR", "Column", "PromptModel"]

@@ -11,13 +11,13 @@ from napari.layers import Image
 from napari_clip_heatmap._napari import layers
 from napari_clip_heatmap._napari.asking import reworded, templates_of
 from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.live import Answered, Live
 from napari_clip_heatmap._napari.look import Look
-from napari_clip_heatmap._napari.pointer import Place, Pointer
-from napari_clip_heatmap._napari.ranking import Ranked, on_click, ranked_at, words_in
-from napari_clip_heatmap._napari.row_layers import RowLayers
+from napari_clip_heatmap._napari.prompts.live import Answered, Live
+from napari_clip_heatmap._napari.prompts.pointer import Place, Pointer
+from napari_clip_heatmap._napari.prompts.ranking import Ranked, on_click, ranked_at, words_in
+from napari_clip_heatmap._napari.prompts.row_layers import RowLayers
+from napari_clip_heatmap._napari.prompts.worth import Worth, figures_of
 from napari_clip_heatmap._napari.showing import Showing
-from napari_clip_heatmap._napari.worth import Worth, figures_of
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container

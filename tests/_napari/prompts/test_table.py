@@ -6,11 +6,11 @@ from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu
 
-from napari_clip_heatmap._napari.cells import strip_of
 from napari_clip_heatmap._napari.look import COLORMAPS
-from napari_clip_heatmap._napari.prompt_model import BAR, Column
-from napari_clip_heatmap._napari.prompt_table import PromptTable
-from napari_clip_heatmap._napari.rows import Figures, rows_of
+from napari_clip_heatmap._napari.prompts.cells import strip_of
+from napari_clip_heatmap._napari.prompts.model import BAR, Column
+from napari_clip_heatmap._napari.prompts.rows import Figures, rows_of
+from napari_clip_heatmap._napari.prompts.table import PromptTable
 
 WORDS = ["nuclei", "actin filaments", "debris"]
 COPY = Qt.DropAction.CopyAction

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.prompt_model import PromptModel
+    from napari_clip_heatmap._napari.prompts.model import PromptModel
     from napari_clip_heatmap._napari.question import Answer
 
 __all__ = ["Place", "Pointer", "place_on"]

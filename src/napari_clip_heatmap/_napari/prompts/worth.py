@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.live import Answered
-from napari_clip_heatmap._napari.rows import Figures
+from napari_clip_heatmap._napari.prompts.live import Answered
+from napari_clip_heatmap._napari.prompts.rows import Figures
 from napari_clip_heatmap.pipeline.honesty import Honesty, judge
 from napari_clip_heatmap.pipeline.yardstick import Yardstick, make_yardstick
 
