@@ -221,6 +221,18 @@ def test_a_file_that_holds_no_weights_is_told(view, widget, hub, qtbot):
     assert widget["model"].value == "demo"
 
 
+def test_closed_it_asks_about_no_file_any_more(view, widget, hub, qtbot):
+    widget._chooser.open_file(Path("mine.pt"))
+    qtbot.waitUntil(view.asked.isVisible, timeout=20_000)
+    view.leave.click()
+    assert len(names(view)) == 4
+    hub.alike = None
+    widget._chooser.open_file(Path("openai.pt"))
+    assert no_thread_is_left()
+    qtbot.wait(50)
+    assert widget["model"].value == "demo"
+
+
 def test_every_control_says_what_it_is_for(view):
     own = [view.search, view.here, view.table, view.progress]
     buttons = [each for each in view.findChildren(QAbstractButton) if each.parent() is view]

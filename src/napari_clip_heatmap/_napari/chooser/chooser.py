@@ -92,7 +92,7 @@ class Chooser:
         view.forget.clicked.connect(lambda: self._ask(None))
         view.open_file.clicked.connect(self._choose_file)
         view.open_folder.clicked.connect(self._choose_folder)
-        view.finished.connect(lambda _: self._download.cancel())
+        view.finished.connect(lambda _: self._leave())
 
     def _list(self) -> None:
         self._listing.wish(lambda: self._catalogue.listed)
@@ -142,10 +142,14 @@ class Chooser:
             self._hand_over(entry.name if self._own is None else f"{entry.name}@{self._own[0]}")
 
     def _hand_over(self, name: str) -> None:
-        self._ask(None)
         self.view.accept()
         self._parent.activateWindow()  # where the keyboard goes on
         self._chosen(name)
+
+    def _leave(self) -> None:
+        """Stop what is at work; the dialog is closed."""
+        self._download.cancel()
+        self._ask(None)
 
     def _start(self) -> None:
         entry = self._entry()
@@ -183,6 +187,8 @@ class Chooser:
 
     def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
         path, architectures = found
+        if not self.view.isVisible():  # closed meanwhile
+            return
         self.view.status.setText("")
         if architectures is None:
             self._hand_over(str(path))
