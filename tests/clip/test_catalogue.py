@@ -58,6 +58,7 @@ def test_sizes() -> None:
     entry = ENTRIES["ViT-B-16/openai"]
     assert entry.parameters == 149_620_737
     assert entry.download_bytes == 4 * entry.parameters
+    assert ENTRIES["demo"].download_bytes == 0
     assert entry.image_size == (224, 224)
     assert entry.grid == (14, 14)
 

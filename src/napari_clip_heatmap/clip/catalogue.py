@@ -63,6 +63,8 @@ class CatalogueEntry:
     @property
     def download_bytes(self) -> int | None:
         """About how much there is to download, in single precision; None where unknown."""
+        if self.name == DEMO:
+            return 0
         return None if self.parameters is None else BYTES_PER_WEIGHT * self.parameters
 
     @property

@@ -98,6 +98,8 @@ def size_in_words(n_bytes: int | None) -> str:
     """Return a size in decimal units, as downloads are told."""
     if n_bytes is None:
         return "?"
+    if n_bytes == 0:
+        return "none"
     if n_bytes < 1e9:
         return f"{n_bytes / 1e6:.0f} MB"
     return f"{n_bytes / 1e9:.1f} GB"
