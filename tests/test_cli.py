@@ -135,7 +135,7 @@ def test_prompts_and_templates_of_a_set(model: str, cells: Path, tmp_path: Path)
     assert told[1]["recipe"] == {"texts": ["my red"], "minus": ["my blue"]}
     with tifffile.TiffFile(out / told[0]["heatmap"]) as tiff:
         assert tiff.shaped_metadata[0]["unit"] == "probability"
-    plain = ("--templates", "plain", "--templates", "a {}")
+    plain = ("--templates", "plain", "--templates", "no place")
     result = cli("run", cells, *asked, *plain, "--model", model, "--output", tmp_path / "b")
     assert "must have {} once" in result.stderr
     assert result.exit_code == 2

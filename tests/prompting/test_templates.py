@@ -24,6 +24,7 @@ def test_a_name_is_put_in_as_it_is(name):
 def test_sentences_of_ones_own():
     assert parse_templates("my {} here") == ("my {} here",)
     assert parse_templates(["a {}", "a {} ", "{}"]) == ("a {}", "{}")
+    assert parse_templates(["my {}", "photo"]) == ("my {}", *TEMPLATES["photo"])
 
 
 @pytest.mark.parametrize("bad", ["", "holography", [], ["no place"], ["{} and {}"], ["{0}"]])

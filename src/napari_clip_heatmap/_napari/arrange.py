@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon, QKeySequence, QShortcut
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 if TYPE_CHECKING:
@@ -46,6 +54,12 @@ HEADLINE = "text-align: left; border: none; background: transparent; padding: 2p
 FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
 ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all", "more"))
+LEAST, NOTES = 220, 84
+"""Height in pixels of the controls at least, and of the notes."""
+
+SCROLL_BAR = 14
+"""Pixels that it takes from the table where there is one."""
+
 MARGIN = 8
 """Pixels to the left and right of the text of a small button."""
 
@@ -89,21 +103,42 @@ def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
     table = natives["prompts"]
     margins = column.contentsMargins()
     container.native.setMinimumWidth(
-        table.minimumSizeHint().width() + margins.left() + margins.right()
+        table.minimumSizeHint().width() + margins.left() + margins.right() + SCROLL_BAR
     )
-    column.addLayout(_form(FORM, natives))
-    column.addWidget(natives["baseline"])
     sections = {title: _section(title, names, natives) for title, names in SECTIONS.items()}
+    inside = QVBoxLayout()
+    inside.addLayout(_form(FORM, natives))
+    inside.addWidget(natives["baseline"])
     for section in sections.values():
-        column.addWidget(section)
+        inside.addWidget(section)
+    # Below it, Run and what it says are always seen.
+    column.addWidget(_scrolling(inside, LEAST), stretch=1)
     for row in ROWS:
         line = QHBoxLayout()
         for name in row:
             line.addWidget(natives[name])
         column.addLayout(line)
-    for name in ("status", "notes"):
-        column.addWidget(natives[name])
+    column.addWidget(natives["status"])
+    notes = QVBoxLayout()
+    notes.addWidget(natives["notes"])
+    area = _scrolling(notes, NOTES)
+    area.setMaximumHeight(NOTES)
+    column.addWidget(area)
     return sections
+
+
+def _scrolling(layout: QVBoxLayout, height: int) -> QScrollArea:
+    """Return a place that asks the window for little height, and scrolls what needs more."""
+    layout.setContentsMargins(0, 0, 0, 0)
+    inside = QWidget()
+    inside.setLayout(layout)
+    area = QScrollArea()
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidgetResizable(True)
+    area.setWidget(inside)
+    area.setMinimumHeight(height)
+    return area
 
 
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:

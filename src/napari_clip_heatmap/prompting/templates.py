@@ -6,6 +6,7 @@ The practice is CLIP's own (Radford et al., 2021, section 3.1.4); the sentences 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from napari_clip_heatmap.errors import PromptError
 
@@ -63,8 +64,8 @@ def parse_templates(templates: str | Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     templates : str or iterable of str
-        The name of a set, or sentences of one's own with ``{}`` where the name goes; one string
-        with ``{}`` is one sentence.
+        The name of a set, or sentences of one's own with ``{}`` where the name goes, among which
+        names of sets stand for theirs; one string with ``{}`` is one sentence.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def parse_templates(templates: str | Iterable[str]) -> tuple[str, ...]:
             )
         return TEMPLATES[templates]
     given = (templates,) if isinstance(templates, str) else templates
-    own = tuple(dict.fromkeys(str(each).strip() for each in given))
+    sentences = (TEMPLATES.get(str(each).strip(), (str(each).strip(),)) for each in given)
+    own = tuple(dict.fromkeys(chain.from_iterable(sentences)))
     if not own:
         raise PromptError("there is no template; use 'plain' for the words as they are")
     for sentence in own:

@@ -20,7 +20,9 @@ COPY = Qt.DropAction.CopyAction
 def table(qtbot):
     table = PromptTable(name="prompts", value=WORDS)
     qtbot.addWidget(table.native)
-    table.native.show()
+    with qtbot.waitActive(table.native):
+        table.native.show()
+        table.native.activateWindow()
     return table
 
 
@@ -31,14 +33,13 @@ def told(table):
     return told
 
 
-def type_into(qtbot, table, place, words, end=Qt.Key.Key_Escape):
+def type_into(qtbot, table, place, words, end=Qt.Key.Key_Return):
     table.view.open(place)
     editor = table.view.findChild(QLineEdit)
     editor.selectAll()
     qtbot.keyClicks(editor, words)
-    if end is not None:
-        qtbot.keyClick(editor, end)
-    return editor
+    qtbot.keyClick(editor, end)
+    qtbot.waitUntil(lambda: table.view.state() != table.view.State.EditingState)
 
 
 def test_its_value_is_the_words_of_its_rows(table, told):
@@ -80,7 +81,8 @@ def test_rows_are_added_left_blank_removed_and_moved_by_keys(table, qtbot):
     editor = view.findChild(QLineEdit)
     qtbot.keyClicks(editor, "spindles")
     assert table.value == ["nuclei", "spindles", "actin filaments", "debris"]
-    qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: view.currentIndex().row() == 2)
     view.add()
     assert len(table.model.rows) == 5
     qtbot.keyClick(view.findChildren(QLineEdit)[-1], Qt.Key.Key_Escape)
@@ -96,6 +98,38 @@ def test_rows_are_added_left_blank_removed_and_moved_by_keys(table, qtbot):
     for _ in range(9):
         table.model.stack.undo()
     assert table.value == WORDS
+
+
+def test_a_list_is_typed_with_enter_alone(table, qtbot):
+    table.value = []
+    table.view.setFocus()
+    qtbot.keyClick(table.view, Qt.Key.Key_Return)
+    for number, words in enumerate(("red", "white", "blue"), start=1):
+        qtbot.waitUntil(lambda n=number: len(table.model.rows) == n)
+        qtbot.wait(50)  # what Qt has still to do for the last editor
+        editor = QApplication.focusWidget()
+        assert isinstance(editor, QLineEdit)
+        qtbot.keyClicks(editor, words)
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(table.model.rows) == 4)
+    qtbot.wait(50)
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)  # blank: the list has ended
+    qtbot.waitUntil(lambda: len(table.model.rows) == 3)
+    assert table.value == ["red", "white", "blue"]
+    assert QApplication.focusWidget() is table.view
+
+
+def test_escape_brings_the_words_back(table, told, qtbot):
+    type_into(qtbot, table, 0, "other", Qt.Key.Key_Escape)
+    assert "other" in [value[0] for value in told]
+    assert table.value == WORDS
+
+
+def test_a_key_pressed_by_mistake_changes_nothing(table, qtbot):
+    table.view.setCurrentIndex(table.model.index(0, Column.PROMPT))
+    qtbot.keyClick(table.view, Qt.Key.Key_S)
+    assert table.value == WORDS
+    assert table.view.state() != table.view.State.EditingState
 
 
 def test_many_lines_are_pasted_and_copied(table, qtbot):

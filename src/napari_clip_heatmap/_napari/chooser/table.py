@@ -53,7 +53,7 @@ HEADS: Mapping[Column, _Head] = {
         "Download",
         "About how much there is to download, in single precision.",
         lambda entry: size_in_words(entry.download_bytes),
-        lambda entry: entry.download_bytes or float("inf"),
+        lambda entry: float("inf") if entry.download_bytes is None else entry.download_bytes,
     ),
     Column.PIXELS: _Head(
         "Pixels",

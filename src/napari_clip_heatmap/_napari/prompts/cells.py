@@ -13,23 +13,27 @@ from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionV
 
 from napari_clip_heatmap._napari.prompts.model import BAR
 
-__all__ = ["BarCell", "ColourCell", "PromptCell", "SoloCell"]
+__all__ = ["BEFORE", "KEY", "BarCell", "ColourCell", "PromptCell", "SoloCell", "strip_of"]
 
 MARGIN = 3
+
+KEY, BEFORE = "clip_heatmap_row", "clip_heatmap_before"
+"""What an editor remembers: its row, and the words that Escape brings back."""
 
 
 class BarCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
     """A number with a bar behind it."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().paint(painter, option, index)
         length = index.data(BAR)
         if length is not None:
-            colour = QColor(option.palette.color(QPalette.ColorRole.Highlight))
-            colour.setAlpha(150)
+            # Over the cell, so that it is seen on a selected row too; the number shows through.
+            colour = QColor(option.palette.color(QPalette.ColorRole.Text))
+            colour.setAlpha(60)
             box = option.rect.adjusted(1, MARGIN, -1, -MARGIN)
             width = max(1, round(box.width() * min(max(length, 0.0), 1.0)))
             painter.fillRect(QRect(box.left(), box.top(), width, box.height()), colour)
-        super().paint(painter, option, index)
 
 
 class SoloCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
@@ -74,6 +78,8 @@ class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no typ
         editor.setFrame(False)
         editor.setPlaceholderText("such as: nuclei | cell nuclei")
         place = index.row()
+        editor.setProperty(KEY, index.model().rows[place].key)
+        editor.setProperty(BEFORE, index.data())
         editor.textEdited.connect(lambda text: self.written.emit(place, text.strip()))
         return editor
 

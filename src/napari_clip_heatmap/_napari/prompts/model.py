@@ -43,8 +43,9 @@ HEADS: Mapping[Column, tuple[str, str]] = {
         "Prompt",
         (
             "What to look for. Names of one thing: nuclei | cell nuclei. A contrast: "
-            "nuclei - background.\nF2 edits, Enter adds the next, Delete removes, Ctrl+Up and "
-            "Ctrl+Down move, Ctrl+V pastes many, Ctrl+Z undoes; rows can be dragged."
+            "nuclei - background.\nF2 edits, Escape takes back, Enter adds the next, Delete "
+            "removes, Ctrl+Up and Ctrl+Down move, Ctrl+V pastes many, Ctrl+Z undoes; rows can be "
+            "dragged."
         ),
     ),
     Column.SIMILARITY: (
@@ -211,7 +212,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         if role == Qt.ItemDataRole.ToolTipRole:
             figures = self._figures.get(row.key)
             told = figures.advice if figures and column == Column.WORTH else ""
-            return told or HEADS[column][1]
+            words = f"{row.prompt}\n\n" if column == Column.PROMPT else ""
+            return told or words + HEADS[column][1]
         if role == Qt.ItemDataRole.ForegroundRole and column == Column.WORTH:
             verdict = self._figures.get(row.key, Figures()).verdict
             return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
 from napari_clip_heatmap._napari.look import Look, named
 from napari_clip_heatmap._napari.prompts.cells import (
+    BEFORE,
+    KEY,
     BarCell,
     ColourCell,
     PromptCell,
@@ -61,9 +63,8 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         self._set_columns(look)
         self.setSelectionBehavior(self.SelectionBehavior.SelectRows)
         self.setEditTriggers(
-            self.EditTrigger.DoubleClicked
-            | self.EditTrigger.EditKeyPressed
-            | self.EditTrigger.AnyKeyPressed
+            # Not any key: one pressed by mistake would type over a prompt.
+            self.EditTrigger.DoubleClicked | self.EditTrigger.EditKeyPressed
         )
         self.setDragDropMode(self.DragDropMode.DragDrop)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
@@ -114,7 +115,9 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         QApplication.clipboard().setText("\n".join(self._model.rows[n].prompt for n in places))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        action = self._action(event)
+        editing = self.state() == self.State.EditingState
+        # A line edit passes Enter on to the table, where it would mean the next row.
+        action = None if editing else self._action(event)
         if action is None:
             super().keyPressEvent(event)
         else:
@@ -122,12 +125,17 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
             event.accept()
 
     def closeEditor(self, editor: QWidget, hint: object) -> None:  # noqa: N802
-        place = self.currentIndex().row()
+        # By its own row: the current one may be another by now.
+        key, before = editor.property(KEY), editor.property(BEFORE)
         super().closeEditor(editor, hint)
-        if not 0 <= place < len(self._model.rows):
+        place = self._place(key)
+        if place is None:
             return
+        if hint == PromptCell.EndEditHint.RevertModelCache:
+            self._model.rewrite(place, before)
         if not self._model.rows[place].prompt:
             self._model.remove([place])  # begun, and left blank
+            self.setFocus()
         elif hint == PromptCell.EndEditHint.SubmitModelCache:
             self._on_entered(place)
 
@@ -174,6 +182,12 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
             self.add()
         else:
             self._go_to(place + 1)
+            self.setFocus()
+
+    def _place(self, key: str) -> int | None:
+        """Return which row has a key now."""
+        keys = [row.key for row in self._model.rows]
+        return keys.index(key) if key in keys else None
 
     def _go_to(self, place: int) -> None:
         self.setCurrentIndex(self._model.index(place, Column.PROMPT))
