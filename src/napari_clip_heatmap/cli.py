@@ -153,7 +153,13 @@ def run(
             raise typer.BadParameter(f"there is no image file '{path}'")
     claim_folder(request, overwrite=overwrite)  # before the seconds that a model costs
     for done in _execute(request, _cache() if cache else None):
-        typer.echo(f"{done.source} -> {len(done.names)} heatmaps in {output}")
+        n_maps = len(done.names)
+        typer.echo(f"{done.source} -> {n_maps} heatmap{'s' if n_maps > 1 else ''} in {output}")
+        for note in done.heatmaps.notes:
+            typer.echo(f"  {note}")
+        for check in done.worth.checks:
+            if check.verdict != "clear":
+                typer.echo(f"  '{check.prompt}': {check.verdict}. {check.advice}")
 
 
 @app.command()

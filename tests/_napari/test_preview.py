@@ -120,6 +120,7 @@ def test_every_part_has_a_place_of_its_own(viewer, progressive_session, qtbot):
         section.expand()
     widget.native.resize(400, 2000)
     widget.native.show()
+    qtbot.wait(50)  # a scrolled part is laid out when Qt has seen to all else
     places = {}
     for part in widget:
         corner = part.native.mapTo(widget.native, QPoint(0, 0))

@@ -299,6 +299,9 @@ class HeatmapWidget(Container[Any]):
     def _remove_all(self) -> None:
         if self._viewer is not None:
             layers.remove_all(self._viewer)
+            self["prompts"].model.set_figures({})
+            self["prompts"].model.set_here({})
+            self._say("")
 
     def _say(self, status: str, notes: tuple[str, ...] = ()) -> None:
         self["status"].value = status

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+    from napari_clip_heatmap.pipeline.honesty import Honesty
     from napari_clip_heatmap.pipeline.scores import Score
     from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
@@ -105,12 +106,15 @@ class Done:
         The values as computed.
     overlays : list of uint8 arrays (y, x, 3)
         Per prompt the heatmap over the image, RGB.
+    worth : Honesty
+        What the maps are worth.
     """
 
     source: Path
     names: list[str]
     heatmaps: Heatmaps
     overlays: list[NDArray[np.uint8]]
+    worth: Honesty
 
 
 def claim_folder(request: Request, *, overwrite: bool, extra: tuple[str, ...] = ()) -> None:
@@ -187,6 +191,7 @@ def write_heatmaps(
         If the disk refuses a file.
     """
     from napari_clip_heatmap.api import encode
+    from napari_clip_heatmap.pipeline.honesty import assess
     from napari_clip_heatmap.pipeline.scores import plan_scoring
 
     # A mistake in the words is told before the first image costs its time.
@@ -206,17 +211,24 @@ def write_heatmaps(
             baseline=request.baseline,
             templates=request.templates,
         )
+        worth = assess(
+            encoding,
+            request.prompts,
+            request.score,
+            baseline=request.baseline,
+            templates=request.templates,
+        )
         overlays = _overlays(image, maps)
         try:
             _write_images(request.output, names, maps, overlays)
-            record["images"].append(_entry(source, image, encoding, names, maps))
+            record["images"].append(_entry(source, image, encoding, names, maps, worth))
             write_record(request.output, record)
         except OSError as error:
             raise OutputError(
                 f"results cannot be written to '{request.output}' ({error.strerror or error}); "
                 "make room or choose another --output"
             ) from error
-        yield Done(source, names, maps, overlays)
+        yield Done(source, names, maps, overlays, worth)
 
 
 def _is_repeated(request: Request) -> bool:
@@ -266,7 +278,12 @@ def _write_images(
 
 
 def _entry(
-    source: Path, image: NDArray[Any], encoding: Encoding, names: list[str], maps: Heatmaps
+    source: Path,
+    image: NDArray[Any],
+    encoding: Encoding,
+    names: list[str],
+    maps: Heatmaps,
+    worth: Honesty,
 ) -> dict[str, Any]:
     """Record one image and its results."""
     seen = encoding.describe()
@@ -278,7 +295,7 @@ def _entry(
         "dtype": str(image.dtype),
         "encoding": seen,
         "baseline": list(maps.baseline),
-        "notes": list(maps.notes),
+        "notes": [*maps.notes, *worth.notes],
         "results": [
             {
                 "prompt": prompt,
@@ -286,10 +303,17 @@ def _entry(
                 "heatmap": _heatmap(name),
                 "overlay": _overlay(name),
                 "similarity": float(similarity),
+                "worth": asdict(check),
                 "range": [float(np.nanmin(values)), float(np.nanmax(values))],
             }
-            for name, prompt, recipe, similarity, values in zip(
-                names, maps.prompts, maps.recipes, maps.similarity, maps.values, strict=True
+            for name, prompt, recipe, similarity, values, check in zip(
+                names,
+                maps.prompts,
+                maps.recipes,
+                maps.similarity,
+                maps.values,
+                worth.checks,
+                strict=True,
             )
         ],
     }
