@@ -196,6 +196,9 @@ def _opened(path: Path, mode: Any) -> Iterator[Store]:
     from zarr.storage import LocalStore, ZipStore
 
     zipped = path.suffix == ".zip" if mode == "w" else path.is_file()
+    if zipped and mode == "r" and not zipfile.is_zipfile(path):
+        # Opened lazily by zarr, which would fail for another reason when it closes.
+        raise zipfile.BadZipFile("it is no zip file")
     store: Any = ZipStore(path, mode=mode) if zipped else LocalStore(path, read_only=mode == "r")
     try:
         yield store
