@@ -10,6 +10,8 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
+from timm import create_model
+from timm.models import _registry as timm_registry
 
 from napari_clip_heatmap.clip.building import build_model
 from napari_clip_heatmap.clip.loading import load_model
@@ -28,6 +30,12 @@ def timm(name: str, pool: str, proj: str, size: int) -> dict[str, Any]:
     }
 
 
+def narrow_eva02_e(**options: Any) -> Any:
+    return create_model(
+        "eva02_enormous_patch14_clip_224", embed_dim=64, depth=2, num_heads=4, **options
+    )
+
+
 FAMILIES: dict[str, dict[str, Any]] = {
     "native": {"vision_cfg": SMALL, "quick_gelu": True},
     "native, average": {"vision_cfg": {**SMALL, "pool_type": "avg", "no_ln_pre": True}},
@@ -38,6 +46,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "embed_dim": 512,
     },
     "eva": {"vision_cfg": timm("eva02_tiny_patch14_224", "token", "linear", 28)},
+    "eva_post_norm": {"vision_cfg": timm("eva02_e_small", "token", "linear", 28)},
     "coca": {
         "vision_cfg": {**SMALL, "attentional_pool": True, "attn_pooler_heads": 4},
         "multimodal_cfg": {**TEXT, "layers": 1},
@@ -57,6 +66,8 @@ def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> d
     tag |= {"mean": [0.5] * 3, "std": [0.25] * 3}
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "small", config)
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small", {"tag": tag})
+    # The one trunk with post-norms has 4 thousand million weights: narrower, and of two blocks.
+    monkeypatch.setitem(timm_registry._model_entrypoints, "eva02_e_small", narrow_eva02_e)
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it asked the network"))
     return {"name": request.param, **config}
 
