@@ -38,8 +38,11 @@ def begin_demo(viewer: napari.Viewer) -> HeatmapWidget:
     HeatmapWidget
         At work.
     """
+    from qtpy.QtCore import QTimer  # as above
+
     viewer.open_sample(PLUGIN, "drawn_scene")
     widget: HeatmapWidget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")[1]
     widget["prompts"].value = list(SAMPLE_PROMPTS)
     widget.start()
+    QTimer.singleShot(0, viewer.reset_view)  # the dock has taken its room from the canvas
     return widget

@@ -72,18 +72,21 @@ class Look:
         keys : sequence of str
             The rows' keys.
         """
-        all_of_them = min(low for low, _ in ranges), max(high for _, high in ranges)
-        limits = []
-        for key, own in zip(keys, ranges, strict=True):
-            low, high = all_of_them if self.scale == "shared" else own
-            if self._name(key) == SIGNED:
-                most = max(abs(low), abs(high))
-                low, high = -most, most
-            limits.append((low, high))
-        return limits
+        signed = [self._name(key) == SIGNED for key in keys]
+        if self.scale == "own":
+            each = zip(ranges, signed, strict=True)
+            return [_even(own) if both else own for own, both in each]
+        one = min(low for low, _ in ranges), max(high for _, high in ranges)
+        return [_even(one) if any(signed) else one] * len(keys)
 
     def _name(self, key: str) -> str:
         return self.own.get(key) or self.usual
+
+
+def _even(limits: Limits) -> Limits:
+    """Return limits as far to both sides of zero."""
+    most = max(map(abs, limits))
+    return -most, most
 
 
 def named(name: str) -> Any:

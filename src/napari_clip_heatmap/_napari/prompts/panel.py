@@ -78,6 +78,7 @@ class Panel:
         self._worth = Worth(self._on_judged, say)
         self._rank = Latest(self._on_ranked, say, patience=0)
         self._linked = False
+        self._clicked: Place | None = None
         self._source: Image | None = None
         self.rows = RowLayers(viewer, self._model, self._image, self._live.wish)
         self._pointer = Pointer(viewer, self._model, self._answered)
@@ -127,6 +128,7 @@ class Panel:
         for name in ("colormap", "scale", "fade", "colour_bar"):
             parts[name].changed.connect(self._on_look)
         parts["prompts"].loaded.connect(self._on_loaded)
+        parts["words"].changed.connect(self._on_list)
         parts["templates"].changed.connect(self._on_templates)
         self._on_templates()
         self._model.coloured.connect(lambda _key: self._on_look())
@@ -232,7 +234,12 @@ class Panel:
         last = self._live.last
         return None if last is None else (last.image, last.answer)
 
+    def _on_list(self) -> None:
+        if self._clicked is not None:
+            self._on_click(self._clicked)
+
     def _on_click(self, place: Place) -> None:
+        self._clicked = place
         last, words = self._live.last, words_in(self._parts["words"].value)
         if last is not None and not self._busy():
             work = partial(ranked_at, last.answer, place, words)
