@@ -258,6 +258,11 @@ def test_the_program_itself_answers_in_one_line() -> None:
     assert done.stderr == "clip-heatmap: Missing option '--output'.\n"
 
 
+def test_it_tells_its_version() -> None:
+    result = cli("--version")
+    assert (result.exit_code, result.stdout.strip()) == (0, nch.__version__)
+
+
 def test_without_arguments_the_help_is_shown() -> None:
     assert all(name in cli().stdout for name in ("run", "demo", "evaluate"))
 

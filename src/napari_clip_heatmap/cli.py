@@ -50,7 +50,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Ask images a question in words: one heatmap per prompt, from CLIP's exact decomposition.",
 )
 
 Model = Annotated[
@@ -73,6 +72,24 @@ Precision = Annotated[
     typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
 ]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("napari-clip-heatmap"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
+    """Ask images a question in words: one heatmap per prompt, from CLIP's exact decomposition."""
 
 
 def main() -> None:
