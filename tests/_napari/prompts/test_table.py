@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
-from qtpy.QtWidgets import QApplication, QLineEdit, QMenu
+from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.look import COLORMAPS
 from napari_clip_heatmap._napari.prompts.cells import strip_of
@@ -117,6 +117,18 @@ def test_a_list_is_typed_with_enter_alone(table, qtbot):
     qtbot.waitUntil(lambda: len(table.model.rows) == 3)
     assert table.value == ["red", "white", "blue"]
     assert QApplication.focusWidget() is table.view
+
+
+def test_a_blank_row_that_is_left_for_a_button_does_not_take_its_click(table, qtbot):
+    (button,) = (b for b in table.native.findChildren(QToolButton) if b.objectName() == "undo")
+    clicked = []
+    button.clicked.connect(clicked.append)
+    table.view.add()
+    qtbot.mousePress(button, Qt.MouseButton.LeftButton)
+    button.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.waitUntil(lambda: len(table.model.rows) == 3)
+    qtbot.mouseRelease(button, Qt.MouseButton.LeftButton)
+    assert clicked == [False]
 
 
 def test_escape_brings_the_words_back(table, told, qtbot):

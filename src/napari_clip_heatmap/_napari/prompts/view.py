@@ -135,7 +135,8 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
             self._model.rewrite(place, before)
         if not self._model.rows[place].prompt:
             self._model.remove([place])  # begun, and left blank
-            self.setFocus()
+            if hint != PromptCell.EndEditHint.NoHint:  # by a key, and not for another control
+                self.setFocus()
         elif hint == PromptCell.EndEditHint.SubmitModelCache:
             self._on_entered(place)
 
