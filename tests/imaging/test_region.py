@@ -72,7 +72,7 @@ def test_every_pixel_inside_lies_in_a_touched_cell_and_all_its_tiles_are_done(da
     ]
     y, x = np.nonzero(labels)
     assert touched[own[0][y], own[1][x]].all()
-    assert touched.sum() <= labels.sum()
+    assert touched.sum() <= 4 * labels.sum()  # a pixel may lie across the corner of four cells
     tiles = set(region.tiles(lattice))
     for row, column in lattice.tiles:
         cells = touched[lattice.y.cells(row)[0], lattice.x.cells(column)[0]]

@@ -6,7 +6,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import is_zipfile
+from zipfile import BadZipFile, is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -82,7 +82,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        if is_zipfile(path):
+        if _is_zip(path):
             refuse_inflating(path)
             if is_torchscript(path):
                 return _plain(read_torchscript(path), path)
@@ -135,3 +135,10 @@ def _is_plain(value: object) -> bool:
         return False
     stored = value.device.type == "cpu" and value.untyped_storage().nbytes()
     return stored is not False and value.numel() * value.element_size() <= stored
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return is_zipfile(path)
+    except BadZipFile:  # Python's own check stumbles over some damaged ends
+        return True
