@@ -82,7 +82,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        if _is_zip(path):
+        if is_zipfile(path):
             refuse_inflating(path)
             if is_torchscript(path):
                 return _plain(read_torchscript(path), path)
@@ -96,7 +96,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "save the tensors alone: safetensors.torch.save_file(model.state_dict(), PATH)."
         ) from error
     except (
-        *(OSError, EOFError, MemoryError, struct.error, AssertionError),
+        *(OSError, EOFError, MemoryError, struct.error, AssertionError, BadZipFile),
         *(ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     ) as error:
         if isinstance(error, ModelLoadError):
@@ -135,10 +135,3 @@ def _is_plain(value: object) -> bool:
         return False
     stored = value.device.type == "cpu" and value.untyped_storage().nbytes()
     return stored is not False and value.numel() * value.element_size() <= stored
-
-
-def _is_zip(path: Path) -> bool:
-    try:
-        return is_zipfile(path)
-    except BadZipFile:  # Python's own check stumbles over some damaged ends
-        return True
