@@ -101,6 +101,16 @@ def test_whatever_is_overwritten_it_is_read_or_refused(place: int, noise: bytes,
         assert all(isinstance(each, torch.Tensor) for each in read.values())
 
 
+def test_a_zip_that_claims_to_lie_on_several_disks_is_refused(tmp_path: Path) -> None:
+    content = bytearray(INTACT["bin"])
+    locator = content.rindex(b"PK\x06\x07")  # of the zip64 end record; Python's check stumbles
+    content[locator + 16] = 2
+    path = tmp_path / "w.bin"
+    path.write_bytes(content)
+    with pytest.raises(ModelLoadError, match=r"w\.bin"):
+        read_weights(path)
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -72,7 +72,12 @@ def test_every_pixel_inside_lies_in_a_touched_cell_and_all_its_tiles_are_done(da
     ]
     y, x = np.nonzero(labels)
     assert touched[own[0][y], own[1][x]].all()
-    assert touched.sum() <= 4 * labels.sum()  # a pixel may lie across the corner of four cells
+    for row, column in np.argwhere(touched):  # and no cell is touched that holds none of them
+        (top, bottom), (left, right) = (
+            axis.cell_edges()[cell : cell + 2]
+            for axis, cell in ((lattice.y, row), (lattice.x, column))
+        )
+        assert ((y < bottom) & (y + 1 > top) & (x < right) & (x + 1 > left)).any()
     tiles = set(region.tiles(lattice))
     for row, column in lattice.tiles:
         cells = touched[lattice.y.cells(row)[0], lattice.x.cells(column)[0]]
