@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.prompts.model import Column
+from napari_clip_heatmap._napari.prompts.columns import Column
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods import methods_text
 from napari_clip_heatmap.files.script import python_script

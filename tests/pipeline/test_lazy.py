@@ -59,6 +59,15 @@ def test_only_the_chunks_looked_at_are_computed(model, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("region", [Region(), Region(box=(100.5, 200, 1200, 900))])
+def test_a_pixel_is_what_its_window_is(model, region):
+    maps = encoding_of(model, region=region).lazy_heatmaps(PROMPTS)
+    window = maps.window()
+    places = np.random.default_rng(1).integers(0, (1300, 1100), (200, 2)).tolist()
+    for y, x in [(0, 0), (1299, 1099), (39, 1055), (45, 1055), (50, 1060), (100, 200), *places]:
+        np.testing.assert_allclose(maps.at(y, x), window[:, y, x], atol=1e-6)
+
+
 def test_a_stack_has_its_planes_where_they_belong(model):
     planes = [encoding_of(model, seed).lazy_heatmaps(PROMPTS) for seed in range(6)]
     array = stacked(planes, (2, 3))

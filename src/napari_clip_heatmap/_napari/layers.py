@@ -7,6 +7,7 @@ duplicate has an id of its own and belongs to the user.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARK",
     "is_heatmap",
-    "is_made_from",
+    "is_own",
     "own_heatmaps",
     "place",
     "remove_all",
@@ -56,22 +57,16 @@ def is_heatmap(layer: Layer) -> bool:
     return MARK in layer.metadata
 
 
-def is_made_from(layer: Layer, source: Layer) -> bool:
-    """Tell whether a layer is one of ours, made from a source."""
+def is_own(layer: Layer, source: Layer | None = None) -> bool:
+    """Tell whether a layer is one of ours, and made from `source`, if given."""
     mark = _mark(layer)
-    return mark.get("layer_id") == str(layer.unique_id) and mark.get("source_id") == str(
-        source.unique_id
-    )
+    ours = mark.get("layer_id") == str(layer.unique_id)
+    return ours and (source is None or mark.get("source_id") == str(source.unique_id))
 
 
 def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image]:
     """Return our layers, from the bottom up; only those made from `source`, if given."""
-    return [
-        layer
-        for layer in viewer.layers
-        if _mark(layer).get("layer_id") == str(layer.unique_id)
-        and (source is None or _mark(layer).get("source_id") == str(source.unique_id))
-    ]
+    return [layer for layer in viewer.layers if is_own(layer, source)]
 
 
 def show_heatmaps(
@@ -110,26 +105,37 @@ def show_heatmaps(
     (int, Image)
         Each layer, with the number of its prompt.
     """
-    before = _claimed(own_heatmaps(viewer, source), marks)
-    for layer in own_heatmaps(viewer, source):
-        if layer not in before.values():
-            _remove(viewer, layer)
+    before, gone = _claimed(own_heatmaps(viewer, source), marks)
+    for layer in gone:
+        _remove(viewer, layer)
     limits = look.limits(answer.limits, answer.keys)
     added = 0
     for number, mark in enumerate(marks):
         old = before.get(number)
+        picture = answer.picture
+        shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
         if old is not None and old in viewer.layers:
-            yield number, _renew(viewer, old, source, answer, number, mark, limits[number])
+            yield number, _renew(viewer, old, source, shown)
         elif mark["row"] not in absent:
-            layer = _layer(source, answer, number, mark, look.colormap(mark["row"]), limits[number])
+            layer = _layer(source, shown, look.colormap(mark["row"]))
             _add(viewer, layer, first=not added, old=before.values())
             set_mark(layer, mark)  # anew, as napari numbers a name that is taken
             added += 1
             yield number, layer
 
 
-def _claimed(ours: Iterable[Image], marks: Sequence[Mark]) -> dict[int, Image]:
-    """Return which prompt keeps which layer: its row's own, or else one of the same words."""
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """What a layer is given."""
+
+    data: Any
+    multiscale: bool
+    limits: tuple[float, float]
+    mark: Mark
+
+
+def _claimed(ours: Iterable[Image], marks: Sequence[Mark]) -> tuple[dict[int, Image], list[Image]]:
+    """Return which prompt keeps which layer, its row's or one of the same words; and the rest."""
     spare = list(ours)
     claimed: dict[int, Image] = {}
     for name in ("row", "prompt"):
@@ -138,7 +144,7 @@ def _claimed(ours: Iterable[Image], marks: Sequence[Mark]) -> dict[int, Image]:
             if fits and number not in claimed:
                 claimed[number] = fits[0]
                 spare.remove(fits[0])
-    return claimed
+    return claimed, spare
 
 
 def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) -> None:
@@ -210,53 +216,35 @@ def _mark(layer: Layer) -> Mark:
     return mark if isinstance(mark, dict) else {}
 
 
-def _layer(
-    source: Image,
-    answer: Answer,
-    number: int,
-    mark: Mark,
-    colormap: object,
-    limits: tuple[float, float],
-) -> Image:
+def _layer(source: Image, shown: _Map, colormap: object) -> Image:
     layer = Image(
-        answer.picture.layer_data(number),
-        name=mark["prompt"],
+        shown.data,
+        name=shown.mark["prompt"],
         colormap=colormap,
-        contrast_limits=limits,
+        contrast_limits=shown.limits,
         opacity=OPACITY,
         blending=BLENDING,
-        multiscale=answer.picture.multiscale,
+        multiscale=shown.multiscale,
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),
     )
-    set_mark(layer, mark)
+    set_mark(layer, shown.mark)
     return layer
 
 
-def _renew(
-    viewer: ViewerModel,
-    layer: Image,
-    source: Image,
-    answer: Answer,
-    number: int,
-    mark: Mark,
-    limits: tuple[float, float],
-) -> Image:
+def _renew(viewer: ViewerModel, layer: Image, source: Image, shown: _Map) -> Image:
     """Give a layer of ours a new picture."""
-    if (
-        layer.name == _mark(layer).get("layer_name")
-        and _mark(layer).get("prompt") != mark["prompt"]
-    ):
-        layer.name = mark["prompt"]  # the user gave it no name of its own
-    if layer.multiscale != answer.picture.multiscale or layer.ndim != source.ndim:
-        new = _layer(source, answer, number, mark, layer.colormap, limits)
-        return _replace(viewer, layer, new)
-    data = answer.picture.layer_data(number)
-    if layer.data is not data:  # else it was painted over where it lies
-        layer.data = data
+    before = _mark(layer)
+    named_by_us = layer.name == before.get("layer_name")
+    if named_by_us and before.get("prompt") != shown.mark["prompt"]:
+        layer.name = shown.mark["prompt"]
+    if layer.multiscale != shown.multiscale or layer.ndim != source.ndim:
+        return _replace(viewer, layer, _layer(source, shown, layer.colormap))
+    if layer.data is not shown.data:  # else it was painted over where it lies
+        layer.data = shown.data
     place(layer, source)  # it may have been moved, or its unit set, since
-    set_limits(layer, limits)
-    set_mark(layer, mark)
+    set_limits(layer, shown.limits)
+    set_mark(layer, shown.mark)
     return layer
 
 

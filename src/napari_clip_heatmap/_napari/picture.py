@@ -126,7 +126,7 @@ class Picture:
         height, width = self.lattice.image_shape
         if maps is None or not (0 <= y < height and 0 <= x < width):
             return None
-        values = maps.window(slice(int(y), int(y) + 1), slice(int(x), int(x) + 1))[:, 0, 0]
+        values = maps.at(int(y), int(x))
         return values if np.isfinite(values).all() else None
 
     def layer_data(self, prompt: int) -> Any:

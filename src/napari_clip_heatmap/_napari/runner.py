@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
-
 from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
-from napari_clip_heatmap._napari.worker import Stoppable
+from napari_clip_heatmap._napari.worker import start_stoppable
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.session import Session
@@ -72,21 +70,15 @@ class Runner:
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
         self._stop = threading.Event()
-        worker: Any = create_worker(
+        self._worker = start_stoppable(
             self._session.answer,
             question,
-            self._stop.is_set,
-            _start_thread=False,
-            _worker_class=Stoppable,
-            _ignore_errors=True,  # napari shows what we did not foresee; once is enough
+            stop=self._stop,
+            yielded=self._on_step,
+            returned=self._on_returned,
+            errored=self._on_errored,
+            finished=self._on_finished,
         )
-        worker.stop = self._stop
-        worker.yielded.connect(self._on_step)
-        worker.returned.connect(self._on_returned)
-        worker.errored.connect(self._on_errored)
-        worker.finished.connect(self._on_finished)
-        self._worker = worker
-        worker.start()
 
     def cancel(self) -> None:
         """Ask the run to stop; it does so within one tile, and hands over what it has."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Generator
+from typing import Any
 
-from napari.qt.threading import GeneratorWorker
+from napari.qt.threading import GeneratorWorker, create_worker
 
-__all__ = ["Stoppable"]
+__all__ = ["Stoppable", "start_stoppable"]
 
 
 class Stoppable(GeneratorWorker):  # type: ignore[misc] # napari ships no types
@@ -22,3 +24,37 @@ class Stoppable(GeneratorWorker):  # type: ignore[misc] # napari ships no types
     def quit(self) -> None:
         """Ask the generator to stop."""
         self.stop.set()
+
+
+def start_stoppable(
+    work: Callable[..., Generator[Any, None, Any]],
+    *args: Any,
+    stop: threading.Event,
+    **told: Callable[..., None],
+) -> Stoppable:
+    """Run a generator in a thread.
+
+    Parameters
+    ----------
+    work : callable
+        Makes the generator, from `args` and, last, a callable that tells whether to stop.
+    *args
+    stop : Event
+        Stops it when it is set.
+    **told : callable
+        By the names of the worker's signals: yielded, returned, errored, finished; on the GUI
+        thread. napari shows no error itself: whoever is told shows it, once.
+    """
+    worker: Stoppable = create_worker(
+        work,
+        *args,
+        stop.is_set,
+        _start_thread=False,
+        _worker_class=Stoppable,
+        _ignore_errors=True,
+    )
+    worker.stop = stop
+    for name, slot in told.items():
+        getattr(worker, name).connect(slot)
+    worker.start()
+    return worker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 
-__all__ = ["WINDOW", "coarser", "to_image_pixels", "windows"]
+__all__ = ["WINDOW", "at_pixel", "coarser", "to_image_pixels", "windows"]
 
 WINDOW = 1024
 """Side of the windows of image pixels in which maps are interpolated."""
@@ -73,9 +73,21 @@ def to_image_pixels(
         out = np.empty(shape, np.float32)
     for into_y, window_y, from_y in _tiling(rows, lattice.y.image):
         for into_x, window_x, from_x in _tiling(columns, lattice.x.image):
-            window = _window(values, lattice, window_y, window_x)
+            window = _window(values, lattice, window_y, window_x, _kept_bands)
             out[:, into_y, into_x] = window[:, from_y, from_x]
     return out
+
+
+def at_pixel(values: NDArray[np.float32], lattice: Lattice, y: int, x: int) -> NDArray[np.float32]:
+    """Interpolate maps at one image pixel, from the few cells that it sees.
+
+    Equal to `to_image_pixels` but for the last digits, and without its windows: for a cursor.
+
+    Returns
+    -------
+    float32 (map,)
+    """
+    return _window(values, lattice, slice(y, y + 1), slice(x, x + 1), _bands)[:, 0, 0]
 
 
 def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:
@@ -91,10 +103,14 @@ def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _window(
-    values: NDArray[np.float32], lattice: Lattice, y: slice, x: slice
+    values: NDArray[np.float32],
+    lattice: Lattice,
+    y: slice,
+    x: slice,
+    bands: Callable[[Axis, int, int], _Bands],
 ) -> NDArray[np.float32]:
     """Interpolate one window: always the same products, so always the same last digits."""
-    bands_y, bands_x = _bands(lattice.y, y.start, y.stop), _bands(lattice.x, x.start, x.stop)
+    bands_y, bands_x = bands(lattice.y, y.start, y.stop), bands(lattice.x, x.start, x.stop)
     first, last = bands_y[0][1].start, bands_y[-1][1].stop
     near = values[:, first:last]
     known = np.isfinite(near[..., bands_x[0][1].start : bands_x[-1][1].stop])
@@ -130,13 +146,11 @@ def _own_cells(axis: Axis, pixels: slice) -> NDArray[np.intp]:
     return np.floor(axis.cell_positions(pixels) + 0.5).astype(np.intp)
 
 
-@lru_cache(maxsize=128)
 def _bands(axis: Axis, start: int, stop: int) -> _Bands:
     """Return the interpolation matrix in blocks: pixels, the few cells they see, (pixel, cell).
 
-    Kept, because while a user types the same windows are interpolated again and again. Pixels are
-    counted from the window's first. The whole matrix holds two numbers per row; its blocks make
-    5 maps of 2048 x 2048 four times faster than the whole does.
+    Pixels are counted from the window's first. The whole matrix holds two numbers per row; its
+    blocks make 5 maps of 2048 x 2048 four times faster than the whole does.
     """
     positions = axis.cell_positions(slice(start, stop))
     left = np.minimum(positions.astype(np.intp), max(axis.n_cells - 2, 0))
@@ -147,3 +161,7 @@ def _bands(axis: Axis, start: int, stop: int) -> _Bands:
         distance = np.abs(positions[pixels, np.newaxis] - np.arange(cells.start, cells.stop))
         bands.append((pixels, cells, np.maximum(1 - distance, 0).astype(np.float32)))
     return tuple(bands)
+
+
+_kept_bands = lru_cache(maxsize=128)(_bands)
+"""While a user types, the same windows are interpolated again and again."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.resample import WINDOW, coarser, to_image_pixels
+from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.pipeline.scores import Score
 
@@ -93,6 +93,15 @@ class LazyHeatmaps:
         for shown in (self.validity.read(at_y, at_x), self.region.inside(at_y, at_x)):
             if shown is not None:
                 values[:, ~shown] = np.nan
+        return values
+
+    def at(self, y: int, x: int) -> NDArray[np.float32]:
+        """Return all maps at one image pixel, float32 (prompt,); NaN where nothing is known."""
+        values = at_pixel(self.lattice_values, self.lattice, y, x)
+        point = np.array([y + 0.5]), np.array([x + 0.5])
+        for shown in (self.validity.read(*point), self.region.inside(*point)):
+            if shown is not None and not shown.all():
+                values[:] = np.nan
         return values
 
     def dask(self, factor: int = 1) -> Array:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.layers import MARK, own_heatmaps, row_of
 from napari_clip_heatmap._napari.look import SIGNED
-from napari_clip_heatmap._napari.prompts.model import Column
+from napari_clip_heatmap._napari.prompts.columns import Column
 from napari_clip_heatmap._napari.prompts.ranking import PROMPTS_ONLY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 

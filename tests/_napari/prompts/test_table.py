@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.look import COLORMAPS
 from napari_clip_heatmap._napari.prompts.cells import strip_of
-from napari_clip_heatmap._napari.prompts.model import BAR, Column
+from napari_clip_heatmap._napari.prompts.columns import BAR, Column
 from napari_clip_heatmap._napari.prompts.rows import Figures, rows_of
 from napari_clip_heatmap._napari.prompts.table import PromptTable
 

@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
-
 from napari_clip_heatmap._napari.bringing import downloading
-from napari_clip_heatmap._napari.worker import Stoppable
+from napari_clip_heatmap._napari.worker import start_stoppable
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
 if TYPE_CHECKING:
@@ -52,22 +50,16 @@ class Download:
         if self.running or self._closed:
             return
         self._stop = threading.Event()
-        worker: Any = create_worker(
+        self._worker = start_stoppable(
             _told,
             self._bring,
             name,
-            self._stop.is_set,
-            _start_thread=False,
-            _worker_class=Stoppable,
-            _ignore_errors=True,  # told in the dialog; once is enough
+            stop=self._stop,
+            yielded=self._on_step,
+            returned=self._on_returned,
+            errored=self._on_errored,
+            finished=self._on_finished,
         )
-        worker.stop = self._stop
-        worker.yielded.connect(self._on_step)
-        worker.returned.connect(self._on_returned)
-        worker.errored.connect(self._on_errored)
-        worker.finished.connect(self._on_finished)
-        self._worker = worker
-        worker.start()
 
     def cancel(self) -> None:
         """Ask it to stop; it does so within one piece, and what has come is kept."""

@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap._napari.prompts.model import BAR
+from napari_clip_heatmap._napari.prompts.columns import BAR
 
 __all__ = ["BEFORE", "KEY", "BarCell", "ColourCell", "PromptCell", "SoloCell", "strip_of"]
 

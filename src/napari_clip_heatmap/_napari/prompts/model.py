@@ -4,75 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
+from napari_clip_heatmap._napari.prompts.columns import (
+    BAR,
+    HEADS,
+    SOLO_SIGN,
+    WORDS,
+    Column,
+)
 from napari_clip_heatmap._napari.prompts.rows import Figures, Row, lines_of
-from napari_clip_heatmap.pipeline.checks import Verdict
 
-__all__ = ["BAR", "Column", "PromptModel"]
+__all__ = ["PromptModel"]
 
 MOVED = "application/x-clip-heatmap-row"
 """What a row is while it is dragged."""
-
-BAR = Qt.ItemDataRole.UserRole
-"""A length of 0..1 to be drawn behind a cell's text."""
-
-
-class Column(IntEnum):
-    """What a row shows, from left to right."""
-
-    SHOWN = 0
-    SOLO = 1
-    COLOUR = 2
-    PROMPT = 3
-    SIMILARITY = 4
-    HERE = 5
-    WORTH = 6
-
-
-HEADS: Mapping[Column, tuple[str, str]] = {
-    Column.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
-    Column.SOLO: ("", "Show this prompt's layer alone; once more shows the others again (Space)."),
-    Column.COLOUR: ("", "The layer's colours; click, or Space, for a choice."),
-    Column.PROMPT: (
-        "Prompt",
-        (
-            "What to look for. Names of one thing: nuclei | cell nuclei. A contrast: "
-            "nuclei - background.\nF2 edits, Escape takes back, Enter adds the next, Delete "
-            "removes, Ctrl+Up and Ctrl+Down move, Ctrl+V pastes many, Ctrl+Z undoes; rows can be "
-            "dragged."
-        ),
-    ),
-    Column.SIMILARITY: (
-        "Image",
-        (
-            "How similar the whole image is to the prompt: the mean cosine over tiles. The bar "
-            "runs from the least to the most similar prompt of the table."
-        ),
-    ),
-    Column.HERE: (
-        "Here",
-        (
-            "Where the value beneath the cursor lies between the map's least and its most; the "
-            "values themselves are in the status bar."
-        ),
-    ),
-    Column.WORTH: ("Worth", "Whether the map depends on the words; hover for the figures."),
-}
-
-SOLO_SIGN = "S"
-
-WORDS = {
-    Verdict.CLEAR: ("clear", "#3fa34d"),
-    Verdict.WEAK: ("weak", "#c98a1b"),
-    Verdict.HARDLY: ("hardly", "#d9534f"),
-}
-"""A verdict in a word, and in a colour that is read on dark and on light."""
 
 
 class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
@@ -122,11 +72,13 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 
     def become(self, rows: tuple[Row, ...]) -> None:
         """Be these rows, and tell those who ask and those who paint."""
-        old, self.rows = self.rows, rows
+        old = self.rows
         if [row.key for row in old] == [row.key for row in rows]:
+            self.rows = rows
             self._repaint(*Column)
         else:
             self.beginResetModel()
+            self.rows = rows
             self.endResetModel()
         if [(r.key, r.prompt) for r in old] != [(r.key, r.prompt) for r in rows]:
             self.asked.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.layers import is_made_from, own_heatmaps, row_of
+from napari_clip_heatmap._napari.layers import is_own, own_heatmaps, row_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -147,7 +147,7 @@ class RowLayers:
 
     def _is_of_source(self, layer: Image) -> bool:
         source = self._source()
-        return source is not None and is_made_from(layer, source)
+        return source is not None and is_own(layer, source)
 
     def _bind(self, key: str, slot: Callable[[Any], None]) -> None:
         try:

@@ -18,7 +18,8 @@ from napari_clip_heatmap._napari.prompts.cells import (
     SoloCell,
     strip_of,
 )
-from napari_clip_heatmap._napari.prompts.model import Column, PromptModel
+from napari_clip_heatmap._napari.prompts.columns import Column
+from napari_clip_heatmap._napari.prompts.model import PromptModel
 from napari_clip_heatmap._napari.prompts.rows import lines_of
 
 __all__ = ["PromptView"]
