@@ -15,6 +15,7 @@ from napari.utils.notifications import notification_manager
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.display import why_no_display
 from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.errors import ModelLoadError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 
@@ -110,6 +111,20 @@ def session(model, loads):
         return encode_progressively(*args, **settings)
 
     return Session(load_model, encode_tile_by_tile)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def widget(viewer, session):
+    """The dock widget, asking for red, green and blue."""
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = [*COLOURS]
+    return widget
 
 
 @pytest.fixture

@@ -13,11 +13,6 @@ from napari_clip_heatmap._napari.session import Session
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
 def open_widget(viewer, session):
     widget = HeatmapWidget(viewer, session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")

@@ -94,11 +94,6 @@ KINDS = {
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
 def ask(viewer, progressive_session, qtbot, messages):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")

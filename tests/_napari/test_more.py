@@ -22,11 +22,6 @@ PROMPTS = ["nuclei", "filaments", "qwerty asdf zxcv"]
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
 def widget(viewer):
     """With the library and the bundled model behind it."""
     widget = HeatmapWidget(viewer)

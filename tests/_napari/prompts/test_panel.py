@@ -17,19 +17,6 @@ PROMPTS = ["red", "green", "blue"]
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def widget(viewer, session):
-    widget = HeatmapWidget(viewer, session)
-    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
-    widget["prompts"].value = PROMPTS
-    return widget
-
-
-@pytest.fixture
 def image(viewer, widget, picture, qtbot):
     """The picture, answered."""
     image = viewer.add_image(picture, name="cells")
