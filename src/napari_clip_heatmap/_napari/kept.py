@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["Kept", "Key"]
+__all__ = ["LIMIT", "Kept", "Key"]
 
 LIMIT = 2 * 2**30
 """Bytes of encodings; beyond it those that were not used for longest go."""

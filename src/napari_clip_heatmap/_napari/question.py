@@ -141,7 +141,7 @@ class Answer:
     tiling : mapping
         As `Encoding.describe` tells it.
     encodings : mapping of tuple of int to Encoding
-        By plane, those that hold something: enough to answer other prompts.
+        By plane, as many as memory holds, the one that is seen first.
     tiles : int
         Passed through the model in this run; 0: all was encoded before.
     seconds : float

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_clip_heatmap._napari.kept import LIMIT
 from napari_clip_heatmap._napari.picture import Picture
 from napari_clip_heatmap._napari.question import Answer, Question
+from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
 from napari_clip_heatmap.pipeline.scores import plan_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_clip_heatmap.clip.text import TextEncoder
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
@@ -50,6 +54,8 @@ class Scored:
         self.picture: Picture | None = None
         self._maps: dict[Index, LazyHeatmaps] = {}
         self._encodings: dict[Index, Encoding] = {}
+        self._embeddings: dict[Index, NDArray[np.float32]] = {}
+        self._tiling: dict[str, object] = {}
 
     def paint(self, index: Index, encoding: Encoding, cells: Cells | None = None) -> None:
         """Show what is known of a plane.
@@ -79,7 +85,9 @@ class Scored:
             leading = self._question.leading
             self.picture = Picture(self.keys, encoding.lattice, leading, self._over)
         self.picture.paint(index, maps, cells)
-        self._encodings[index] = encoding
+        self._embeddings[index] = encoding.embedding
+        self._tiling = encoding.describe()
+        self._hold(index, encoding)
 
     def answer(self, reason: str | None, tiles: int = 0) -> Answer:
         """Return what there is.
@@ -97,21 +105,28 @@ class Scored:
             self.picture.widen_limits()
         else:
             self.picture.settle_limits()
-        embeddings = [each.embedding for each in self._encodings.values()]
-        *_, last = self._encodings.values()
         return Answer(
             picture=self.picture,
             limits=self.picture.limits,
             scoring=self.scoring,
             keys=self.keys,
-            similarity=self.scoring.text @ np.mean(embeddings, axis=0),
-            tiling=last.describe(),
+            similarity=self.scoring.text @ np.mean([*self._embeddings.values()], axis=0),
+            tiling=self._tiling,
             encodings=dict(self._encodings),
             tiles=tiles,
             seconds=time.monotonic() - self._started,
             complete=reason == "",
             reason=reason or "",
         )
+
+    def _hold(self, index: Index, encoding: Encoding) -> None:
+        """Keep an encoding for later prompts as long as memory allows, the first ones first."""
+        others = (each for where, each in self._encodings.items() if where != index)
+        taken = sum(each.token_map.nbytes for each in others)
+        if not taken or taken + encoding.token_map.nbytes <= LIMIT:
+            self._encodings[index] = encoding
+        else:
+            self._encodings.pop(index, None)
 
 
 def rescored(answer: Answer, question: Question) -> Answer:
@@ -128,7 +143,14 @@ def rescored(answer: Answer, question: Question) -> Answer:
     ------
     PromptError
         The prompts cannot be scored.
+    ImageError
+        Not all that was encoded is in memory.
     """
+    if {*answer.encodings} != {*answer.planes}:
+        raise ImageError(
+            f"of {len(answer.planes)} slices {len(answer.encodings)} are still in memory, which "
+            f"holds {LIMIT / 2**30:.0f} GB of them: press Run for these prompts"
+        )
     encodings: Mapping[Index, Encoding] = answer.encodings
     text = next(iter(encodings.values())).text
     scored = Scored(question, text, answer.picture)
