@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.evaluating import evaluating
+from napari_clip_heatmap.clip.families._block import Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms
-from napari_clip_heatmap.core.tower import Block, Tower
+from napari_clip_heatmap.core.tower import Tower
 
 __all__ = [
-    "Embedding",
     "missing_after",
     "missing_in_end",
-    "pooling_of",
     "projection_of",
     "tower_of",
     "trunk_of",
@@ -33,7 +32,7 @@ def trunk_of(visual: Any, kind: type[nn.Module]) -> Any:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class _Embedding:
     """The trunk's own patches and positions: the residual stream before the first block."""
 
     trunk: Any
@@ -48,20 +47,27 @@ class Embedding:
         return normed(trunk.norm_pre, stream)
 
 
-def tower_of(
-    visual: Any, family: str, blocks: tuple[Block, ...], pooling: Pooling | None, n_heads: int
-) -> Tower:
-    """Return the tower of a trunk that pools its tokens without attention."""
-    trunk = visual.trunk
+def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
+    """Return the tower of a trunk that pools its tokens without attention.
+
+    Parameters
+    ----------
+    visual : nn.Module
+        open_clip's wrapper.
+    family : str
+    read : callable
+        Finds the parts of one of the trunk's blocks.
+    """
+    trunk, pooling = visual.trunk, _pooling_of(visual.trunk)
     norm = trunk.norm if present(trunk.norm) else trunk.fc_norm
     one_by_one = pooling is not None and present(trunk.norm)
     grid, size = trunk.patch_embed.grid_size, trunk.patch_embed.img_size
     return Tower(
         family=family,
-        embed=Embedding(trunk),
-        blocks=blocks,
+        embed=_Embedding(trunk),
+        blocks=tuple(ResidualBlock(block, read, pooling) for block in trunk.blocks),
         head=LinearHead(norm, lambda: projection_of(visual), pooling),
-        n_heads=n_heads,
+        n_heads=trunk.blocks[0].attn.num_heads,
         d_model=trunk.embed_dim,
         d_embed=projection_of(visual).weight.shape[1],
         image_size=(size[0], size[1]),
@@ -71,7 +77,7 @@ def tower_of(
     )
 
 
-def pooling_of(trunk: Any) -> Pooling | None:
+def _pooling_of(trunk: Any) -> Pooling | None:
     """Return how the tokens are pooled."""
     if trunk.global_pool == "token":
         return None
