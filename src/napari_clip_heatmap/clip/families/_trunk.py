@@ -20,6 +20,7 @@ __all__ = [
     "missing_after",
     "missing_in_end",
     "projection_of",
+    "sizes_of",
     "tower_of",
     "trunk_of",
 ]
@@ -61,7 +62,7 @@ def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
     trunk, pooling = visual.trunk, _pooling_of(visual.trunk)
     norm = trunk.norm if present(trunk.norm) else trunk.fc_norm
     one_by_one = pooling is not None and present(trunk.norm)
-    grid, size = trunk.patch_embed.grid_size, trunk.patch_embed.img_size
+    image_size, patch_size = sizes_of(trunk)
     return Tower(
         family=family,
         embed=_Embedding(trunk),
@@ -70,8 +71,8 @@ def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
         n_heads=trunk.blocks[0].attn.num_heads,
         d_model=trunk.embed_dim,
         d_embed=projection_of(visual).weight.shape[1],
-        image_size=(size[0], size[1]),
-        patch_size=(size[0] // grid[0], size[1] // grid[1]),
+        image_size=image_size,
+        patch_size=patch_size,
         n_prefix=trunk.num_prefix_tokens,
         settle=normalised_mean if one_by_one else None,
     )
@@ -83,6 +84,12 @@ def _pooling_of(trunk: Any) -> Pooling | None:
         return None
     with_prefix = getattr(trunk, "pool_include_prefix", False)
     return Mean(n_skipped=0 if with_prefix else trunk.num_prefix_tokens)
+
+
+def sizes_of(trunk: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width of the image and of a patch, pixels."""
+    (height, width), (rows, columns) = trunk.patch_embed.img_size, trunk.patch_embed.grid_size
+    return (height, width), (height // rows, width // columns)
 
 
 def projection_of(visual: Any) -> Projection:
