@@ -178,6 +178,7 @@ def test_brought_by_hand_it_loads(
     hub.status = 503
     by_hand = tmp_path / "by-hand"
     (by_hand / listed).mkdir(parents=True)
+    assert needs_download(listed)
     with pytest.raises(ModelLoadError, match="HTTP 503"):
         load(listed)
     (by_hand / listed / WEIGHTS).write_bytes((tiny_folder / WEIGHTS).read_bytes())
