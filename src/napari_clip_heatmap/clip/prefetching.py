@@ -27,7 +27,7 @@ def download_model(
     ModelLoadError
         Its files are the user's own or bundled, there is no such model, or a file cannot be had.
     UnsupportedModelError
-        The image tower of an "ARCH/TAG" cannot be decomposed.
+        Its image tower cannot be decomposed.
     Cancelled
         `cancelled` said so.
     """

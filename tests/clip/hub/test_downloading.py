@@ -18,7 +18,7 @@ from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.prefetching import needs_download
 from napari_clip_heatmap.clip.registry import bring_tag
-from napari_clip_heatmap.errors import Cancelled, ModelLoadError
+from napari_clip_heatmap.errors import Cancelled, ModelLoadError, UnsupportedModelError
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 NAME = "hf-hub:someone/tiny"
@@ -240,6 +240,15 @@ def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
     hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
     with pytest.raises(ModelLoadError, match="no name on the hub"):
         load(NAME)
+
+
+def test_what_cannot_be_decomposed_is_told_before_weights_are_fetched(hub: Any) -> None:
+    config = json.loads(hub.files["someone/tiny", CONFIG])
+    config["model_cfg"]["vision_cfg"]["attentional_pool"] = "cascade"
+    hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
+    with pytest.raises(UnsupportedModelError, match="two attentional poolings"):
+        bring_hub(NAME)
+    assert [name for name, _ in hub.gets()] == [CONFIG]
 
 
 def test_another_hash(hub: Any, listed: str) -> None:
