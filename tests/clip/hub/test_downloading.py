@@ -29,12 +29,6 @@ def _served(hub: Any, tiny_folder: Path) -> None:
     hub.add("someone/tiny", tiny_folder)
 
 
-def point_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-
 def load(name: str, **options: Any) -> ClipModel:
     return load_model(name, device="cpu", **options)
 
@@ -188,8 +182,8 @@ def test_brought_by_hand_it_loads(
     assert len(hub.gets()) == 1, "an empty folder is none"
 
 
-def test_no_network(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    point_to("http://127.0.0.1:1", monkeypatch)
+def test_no_network(hub: Any, listed: str, point_to: Callable[[str], None]) -> None:
+    point_to("http://127.0.0.1:1")
     for name in (NAME, listed):
         with pytest.raises(ModelLoadError, match=r"no connection \(Connect.*HTTPS_PROXY"):
             load(name)
@@ -206,12 +200,16 @@ def test_offline_mode(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_asks_for_a_password(
-    hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch, scheme: str
+    hub: Any,
+    listed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    point_to: Callable[[str], None],
+    scheme: str,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", hub.url)
     monkeypatch.setenv("HTTPS_PROXY", hub.url)
     monkeypatch.setenv("NO_PROXY", "")
-    point_to(f"{scheme}://hub.invalid", monkeypatch)
+    point_to(f"{scheme}://hub.invalid")
     close_session()
     for name in (NAME, listed):
         with pytest.raises(ModelLoadError, match=r"proxy asks for a password \(HTTP 407\)"):
