@@ -27,7 +27,9 @@ __all__ = ["eva_tower", "read_attention"]
 def eva_tower(
     visual: Any, family: str, block: str, read: Callable[[Any, Any], Parts]
 ) -> Tower | None:
-    """Return the tower, or None where `visual` is no EVA transformer without attention pooling.
+    """Return the tower of an EVA transformer, or None where `visual` is none with such blocks.
+
+    Those that pool by attention are another family's.
 
     Parameters
     ----------
