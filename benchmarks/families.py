@@ -175,18 +175,12 @@ def listing() -> tuple[str, str]:
     for name in sorted(open_clip.list_models(), key=str.casefold):
         config = open_clip.get_model_config(name)
         try:
-            refuse_unsupported(config, origin=name)
+            tower = refuse_unsupported(config, origin=name)
         except UnsupportedModelError as error:
             reasons[_reason(str(error))].append(name)
         else:
-            families[_family(config)].append(name)
+            families[tower.family].append(name)
     return _lines(families, "`{}`"), _lines(reasons, "{}")
-
-
-def _family(config: dict[str, Any]) -> str:
-    with torch.device("meta"):
-        visual = open_clip.model._build_vision_tower(config["embed_dim"], config["vision_cfg"])
-    return adapt(visual).family
 
 
 def _reason(message: str) -> str:

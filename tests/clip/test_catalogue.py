@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 from importlib.resources import files
 from pathlib import Path
 
+import open_clip
 import pytest
 from open_clip.pretrained import list_pretrained
 
@@ -45,6 +46,15 @@ def test_the_table_is_what_building_yields(name: str) -> None:
     """If not, run docs/make_architectures.py."""
     text = (files("napari_clip_heatmap.clip") / TABLE_NAME).read_text(encoding="utf-8")
     assert json.loads(json.dumps(written(measure(name)))) == json.loads(text)[name]
+
+
+def test_a_tag_of_what_this_open_clip_cannot_build_is_not_offered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(open_clip.factory._MODEL_CONFIGS, "ViT-B-32")
+    names = {entry.name for entry in list_models()}
+    assert not any(name.startswith("ViT-B-32/") for name in names)
+    assert "ViT-B-16/openai" in names
 
 
 def test_an_architecture_that_the_table_lacks_is_built(listed: str) -> None:

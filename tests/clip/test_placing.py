@@ -185,18 +185,17 @@ class TestPrecision:
         assert load_model(tiny_clip, device="cuda").dtype == torch.float32
         assert card.tried == [None]
 
-    def test_a_small_model_is_left_as_it_is(
-        self, card: Card, named: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.undo()
-        model = load_model(named, device="cpu")
-        assert model.dtype == load_model("demo", device="cpu").dtype == torch.float32
-
     def test_a_cpu_with_native_bf16_uses_it(
         self, named: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(placing, "fast_types", lambda device: (torch.bfloat16,))
         assert load_model(named, device="cpu").dtype == torch.bfloat16
+
+
+def test_a_small_model_is_left_as_it_is(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "fast_types", lambda device: (torch.bfloat16,))
+    model = load_model(named, device="cpu")
+    assert model.dtype == load_model("demo", device="cpu").dtype == torch.float32
 
 
 @pytest.fixture

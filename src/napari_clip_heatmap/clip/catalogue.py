@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained
+import open_clip
+from open_clip.pretrained import list_pretrained
 
 from napari_clip_heatmap.clip.architectures import Architecture, architecture_of
-from napari_clip_heatmap.clip.by_hand import brought_by_hand
 from napari_clip_heatmap.clip.hub import hub_folder
 from napari_clip_heatmap.clip.naming import DEMO
-from napari_clip_heatmap.clip.needed import tag_files
 from napari_clip_heatmap.clip.provenance import BSD, HUB_MODELS, Provenance, provenance
+from napari_clip_heatmap.clip.registry import tag_is_here
 
 __all__ = ["CatalogueEntry", "list_models"]
 
@@ -102,11 +102,12 @@ def _entries() -> Iterator[CatalogueEntry]:
         if found:
             here = hub_folder(model.name) is not None
             yield _entry(model.name, found, model.provenance, here=here)
-    for arch, tag in list_pretrained():
-        found = None if arch.endswith(_QUICK) else architecture_of(arch)
+    built = {arch for arch in open_clip.list_models() if not arch.endswith(_QUICK)}
+    for arch, tag in list_pretrained():  # an older open_clip has tags of what it cannot build
+        found = architecture_of(arch) if arch in built else None
         if found:
             name = f"{arch}/{tag}"
-            yield _entry(name, found, provenance(name), here=_is_here(arch, tag))
+            yield _entry(name, found, provenance(name), here=tag_is_here(name))
 
 
 def _entry(
@@ -125,10 +126,3 @@ def _entry(
         needs=architecture.needs,
         here=here,
     )
-
-
-def _is_here(arch: str, tag: str) -> bool:
-    config = get_pretrained_cfg(arch, tag)
-    if brought_by_hand(f"{arch}/{tag}"):
-        return True
-    return bool(config.get("hf_hub")) and tag_files(config, {})[0].here() is not None

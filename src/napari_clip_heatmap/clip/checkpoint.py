@@ -95,12 +95,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "nothing in it was executed. Ask its author for a safetensors file; if it is yours, "
             "save the tensors alone: safetensors.torch.save_file(model.state_dict(), PATH)."
         ) from error
+    except ModelLoadError:  # it says more, and is a RuntimeError
+        raise
     except (
         *(OSError, EOFError, MemoryError, struct.error, AssertionError, BadZipFile),
         *(ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     ) as error:
-        if isinstance(error, ModelLoadError):
-            raise
         raise ModelLoadError(f"{path} cannot be read as a checkpoint: {error!r}") from error
     return _plain(_unwrapped(content, path), path)
 

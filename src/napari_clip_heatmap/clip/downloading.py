@@ -9,7 +9,7 @@ from huggingface_hub import constants, hf_hub_url
 
 from napari_clip_heatmap.clip.by_hand import how_by_hand
 from napari_clip_heatmap.clip.fetching import Remote, fetch, look_up, settle
-from napari_clip_heatmap.clip.needed import Needed
+from napari_clip_heatmap.clip.needed import Needed, all_here
 from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
@@ -84,9 +84,8 @@ def bring(
 
 def obtain(name: str, files: Sequence[Needed]) -> list[Path]:
     """Return files as they are on this machine; only where one is missing, `bring` them."""
-    here = [needed.here() for needed in files]
-    if all(path or not needed.required for path, needed in zip(here, files, strict=True)):
-        return [path for path in here if path]
+    if all_here(files):
+        return [path for needed in files if (path := needed.here())]
     return bring(name, files)
 
 

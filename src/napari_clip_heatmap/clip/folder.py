@@ -25,7 +25,7 @@ from napari_clip_heatmap.clip.source import OPENAI, Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["CONFIG_NAME", "VOCABULARY_NAME", "load_folder"]
+__all__ = ["CONFIG_NAME", "VOCABULARY_NAME", "load_folder", "refuse_folder"]
 
 CONFIG_NAME = "open_clip_config.json"
 VOCABULARY_NAME = "vocabulary.txt"
@@ -93,6 +93,20 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
         vocabulary=_read_vocabulary(folder),
         notices=(_ASSUMED.format(found.pixels),) if assumed else (),
     )
+
+
+def refuse_folder(folder: Path) -> None:
+    """Refuse a folder by its configuration alone; no weights need be in it yet.
+
+    Raises
+    ------
+    ModelLoadError
+        The configuration is damaged, or not one that this open_clip knows.
+    UnsupportedModelError
+        The image tower cannot be decomposed.
+    """
+    found = _describe(folder)
+    refuse_unsupported(found.model_cfg, origin=str(found.origin))
 
 
 def _describe(folder: Path) -> _Description:

@@ -7,9 +7,9 @@ from typing import Any
 
 from napari_clip_heatmap.clip.by_hand import brought_by_hand, folder_by_hand
 from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring
-from napari_clip_heatmap.clip.folder import load_folder
+from napari_clip_heatmap.clip.folder import load_folder, refuse_folder
 from napari_clip_heatmap.clip.huggingface import read_json
-from napari_clip_heatmap.clip.needed import configuration, repository_of, rest_of_hub
+from napari_clip_heatmap.clip.needed import all_here, configuration, repository_of, rest_of_hub
 from napari_clip_heatmap.clip.source import Normalisation, Source
 
 __all__ = ["HUB", "bring_hub", "hub_folder", "load_hub"]
@@ -45,7 +45,7 @@ def hub_folder(name: str) -> Path | None:
     if config is None:
         return None
     files = rest_of_hub(_repository(name), _text_cfg(config))
-    return config.parent if all(each.here() for each in files if each.required) else None
+    return config.parent if all_here(files) else None
 
 
 def bring_hub(
@@ -59,7 +59,9 @@ def bring_hub(
     Raises
     ------
     ModelLoadError
-        A file cannot be had.
+        A file cannot be had, or the model's configuration is none.
+    UnsupportedModelError
+        The image tower cannot be decomposed; told before weights are fetched.
     Cancelled
         `cancelled` said so.
     """
@@ -67,6 +69,7 @@ def bring_hub(
     described = configuration(repository)
     by_hand = (described, *rest_of_hub(repository, {})[:1])
     (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand, complete=False)
+    refuse_folder(config.parent)
     rest = rest_of_hub(repository, _text_cfg(config))
     bring(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
     return config.parent

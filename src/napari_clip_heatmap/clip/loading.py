@@ -13,7 +13,7 @@ from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused
 from napari_clip_heatmap.clip.families import resized
 from napari_clip_heatmap.clip.fingerprint import fingerprint
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.naming import DEMO, named_source
+from napari_clip_heatmap.clip.naming import named_source
 from napari_clip_heatmap.clip.placing import settle
 from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
 from napari_clip_heatmap.clip.source import Normalisation, Source, normalisation_of
@@ -22,7 +22,7 @@ from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
 from napari_clip_heatmap.core.outliers import require_factor
 from napari_clip_heatmap.errors import UnsupportedModelError
 
-__all__ = ["DEMO", "load_model", "load_text"]
+__all__ = ["load_model", "load_text"]
 
 
 def load_model(
@@ -69,14 +69,12 @@ def load_model(
     ------
     ModelLoadError
         The weights cannot be found or read, or it is not said what belongs to them.
-    SettingsError
-        The preprocessing is none that is known.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
         The parts of the probe's embedding do not sum to it.
     SettingsError
-        The image size is no number of whole patches.
+        The image size is no number of whole patches, or the preprocessing is none that is known.
     DeviceError
         The device or precision is not there, or the CPU, too, cannot run the model.
     """

@@ -8,14 +8,17 @@ from pathlib import Path
 from napari_clip_heatmap.clip.checkpoint import WEIGHT_SUFFIXES
 from napari_clip_heatmap.clip.file import load_file
 from napari_clip_heatmap.clip.folder import load_folder
-from napari_clip_heatmap.clip.hub import load_hub
+from napari_clip_heatmap.clip.hub import HUB, load_hub
 from napari_clip_heatmap.clip.registry import load_tag
 from napari_clip_heatmap.clip.source import Normalisation, Source
 
-__all__ = ["DEMO", "named_source"]
+__all__ = ["DEMO", "LOCAL", "named_source"]
 
 DEMO = "demo"
 """Name of the bundled model."""
+
+LOCAL = "local-dir:"
+"""What begins the name of a model in a folder, or a file, of the user's."""
 
 
 def named_source(name: str, normalisation: Normalisation | None = None) -> Source:
@@ -38,10 +41,10 @@ def named_source(name: str, normalisation: Normalisation | None = None) -> Sourc
     """
     if name == DEMO:
         return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO, normalisation)
-    if name.startswith("hf-hub:"):
+    if name.startswith(HUB):
         return load_hub(name, normalisation)
-    if name.startswith("local-dir:"):
-        path = Path(name.removeprefix("local-dir:")).expanduser()
+    if name.startswith(LOCAL):
+        path = Path(name.removeprefix(LOCAL)).expanduser()
         return (load_file if path.is_file() else load_folder)(path, name, normalisation)
     path = Path(name).expanduser()
     like, at, rest = ("", "", "") if path.is_file() else name.partition("@")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = [
     "Needed",
+    "all_here",
     "configuration",
     "repository_of",
     "rest_of_hub",
     "tag_files",
-    "tokenizer_files",
 ]
 
 _OPEN_CLIP_NAMES = tuple(name for name in WEIGHT_NAMES if name.startswith("open_clip"))
@@ -60,11 +60,16 @@ class Needed:
         return next((path for name in self.names if (path := cached(self.repository, name))), None)
 
 
+def all_here(files: Iterable[Needed]) -> bool:
+    """Whether all that a model cannot be loaded without is on this machine."""
+    return all(each.here() for each in files if each.required)
+
+
 def tag_files(tag_cfg: Mapping[str, Any], text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
     """Return what a tag of open_clip's list needs, the weights first."""
     repository, _, file = str(tag_cfg["hf_hub"]).rpartition("/")
     names = (f"{Path(file).stem}.safetensors", file) if file else _OPEN_CLIP_NAMES
-    return (Needed(repository, tuple(dict.fromkeys(names))), *tokenizer_files(text_cfg))
+    return (Needed(repository, tuple(dict.fromkeys(names))), *_tokenizer_files(text_cfg))
 
 
 def configuration(repository: str) -> Needed:
@@ -78,11 +83,11 @@ def rest_of_hub(repository: str, text_cfg: Mapping[str, Any]) -> tuple[Needed, .
     return (
         Needed(repository, WEIGHT_NAMES),
         *(Needed(repository, (name,), required=False) for name in extras),
-        *tokenizer_files(text_cfg),
+        *_tokenizer_files(text_cfg),
     )
 
 
-def tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
+def _tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
     """Return what a text tower of the transformers library needs; CLIP's own needs nothing."""
     files = []
     if model := text_cfg.get("hf_model_name"):

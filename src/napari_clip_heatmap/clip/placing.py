@@ -112,7 +112,7 @@ def settle(
     *others, last = _places(source, home, dtype, half=half)
     if not others:
         return _tried(source, last)[0]
-    _, expected = _tried(source, Place(CPU))
+    plain, expected = _tried(source, Place(CPU))
     refused: dict[torch.device, str] = {}
     for place in others:
         try:
@@ -120,7 +120,7 @@ def settle(
         except (DeviceError, DecompositionError) as error:
             refused[place.device] = str(error)
         release_memory()  # out here, where the error and all that it holds are gone
-    placed, _ = _tried(source, last)
+    placed = plain if last == Place(CPU) else _tried(source, last)[0]
     if home.type != "cpu":
         return replace(placed, notice=f"{home} is not used, but the CPU: {refused[home]}")
     return placed

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_clip_heatmap.clip.checkpoint import WEIGHT_SUFFIXES
 from napari_clip_heatmap.clip.downloading import Cancel, Progress
 from napari_clip_heatmap.clip.hub import HUB, bring_hub, hub_folder
-from napari_clip_heatmap.clip.naming import DEMO
+from napari_clip_heatmap.clip.naming import DEMO, LOCAL
 from napari_clip_heatmap.clip.registry import bring_tag, tag_is_here
 from napari_clip_heatmap.errors import ModelLoadError
 
@@ -20,34 +20,16 @@ def download_model(
     progress: Progress = lambda done, total: None,
     cancelled: Cancel = lambda: False,
 ) -> Path:
-    """Bring a model's files to this machine, tokenizer included, so that it loads offline.
-
-    Files that are here and still the newest are not fetched again; a download that was cut or
-    cancelled goes on where it ended; every file is checked against the hash on record.
-
-    Parameters
-    ----------
-    name : str
-        "ARCH/TAG" of open_clip, or "hf-hub:ORG/NAME".
-    progress : callable(bytes_here, bytes_in_all), optional
-        Called at every piece.
-    cancelled : callable() -> bool, optional
-        Asked at every piece.
-
-    Returns
-    -------
-    Path
-        The file of weights, or the folder of a model of the hub, in the hub's cache.
+    """Do what `napari_clip_heatmap.download_model` says, with the hub and open_clip imported.
 
     Raises
     ------
     ModelLoadError
-        There is no such model, or a file cannot be had: which, from where, why, and where to put
-        it by hand.
+        Its files are the user's own or bundled, there is no such model, or a file cannot be had.
     UnsupportedModelError
-        Its image tower cannot be decomposed; told before anything is fetched.
+        Its image tower cannot be decomposed.
     Cancelled
-        `cancelled` said so; what has come is kept.
+        `cancelled` said so.
     """
     if _is_local(name):
         raise ModelLoadError(f"'{name}' is on this machine; there is nothing to download.")
@@ -80,5 +62,5 @@ def _is_local(name: str) -> bool:
     """Whether a name is that of the bundled model, or of files of the user's."""
     if name.startswith(HUB):
         return False
-    local = name == DEMO or name.startswith("local-dir:") or "@" in name
+    local = name == DEMO or name.startswith(LOCAL) or "@" in name
     return local or Path(name).suffix in WEIGHT_SUFFIXES

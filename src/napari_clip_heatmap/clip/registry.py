@@ -17,7 +17,7 @@ from napari_clip_heatmap.clip.building import assemble, refuse_unsupported
 from napari_clip_heatmap.clip.by_hand import brought_by_hand, folder_by_hand, how_by_hand
 from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring, obtain
-from napari_clip_heatmap.clip.needed import tag_files
+from napari_clip_heatmap.clip.needed import all_here, tag_files
 from napari_clip_heatmap.clip.preprocessing import settle_normalisation
 from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
 from napari_clip_heatmap.clip.source import Normalisation, Source
@@ -131,12 +131,12 @@ def tag_is_here(name: str) -> bool:
         Architecture or tag is unknown.
     """
     model_cfg, tag_cfg = released(name)
-    if folder_by_hand(name).is_dir():
+    if brought_by_hand(name):
         return True
     if not tag_cfg.get("hf_hub"):
         return False  # open_clip itself looks whether it has it
     files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
-    return all(each.here() for each in files if each.required)
+    return all_here(files)
 
 
 def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:

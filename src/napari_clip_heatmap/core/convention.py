@@ -107,18 +107,16 @@ def readout(head: Head, convention: Convention) -> Readout:
 
 def varying_shares(block: Block, step: Step, convention: Convention) -> Tensor:
     """Return the shares that stay with their token, [batch, token, head, d_head]."""
-    bias = block.value_bias
-    if convention is Convention.REFERENCE or bias is None:
-        return step.shares
-    return step.shares - step.weights[..., None] * bias.to(step.shares.dtype)
+    bias = _constant_bias(block, step, convention)
+    return step.shares if bias is None else step.shares - step.weights[..., None] * bias
 
 
 def unattended(block: Block, step: Step, convention: Convention) -> Tensor:
     """Return what no token brought, [d_model] or [batch, d_model]."""
-    constant, bias = step.constant.to(step.shares.dtype), block.value_bias
-    if convention is Convention.REFERENCE or bias is None:
+    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    if bias is None:
         return constant
-    brought = step.weights.sum(dim=1)[..., None] * bias.to(constant)  # [batch, head, d_head]
+    brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
     return constant + brought.flatten(1) @ block.out_weight.to(constant).mT
 
 
@@ -127,11 +125,16 @@ def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads
 
     The constant is shared evenly among heads; a head's value bias stays with that head.
     """
-    wide, bias = step.shares.dtype, block.value_bias
-    constant = step.constant.to(wide).reshape(-1, 1, step.constant.shape[-1])
-    shared = constant.expand(-1, n_heads, -1) / n_heads
-    if convention is Convention.REFERENCE or bias is None:
+    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    shared = constant.reshape(-1, 1, constant.shape[-1]).expand(-1, n_heads, -1) / n_heads
+    if bias is None:
         return shared
-    out = rearrange(block.out_weight.to(wide), "d_model (head d) -> head d d_model", head=n_heads)
-    brought = step.weights.sum(dim=1)[..., None] * bias.to(wide)  # [batch, head, d_head]
+    out = rearrange(block.out_weight.to(bias), "d_model (head d) -> head d d_model", head=n_heads)
+    brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
     return shared + einsum(brought, out, "batch head d, head d d_model -> batch head d_model")
+
+
+def _constant_bias(block: Block, step: Step, convention: Convention) -> Tensor | None:
+    """Return the value bias that goes into the constant, [head, d_head]; None if it stays."""
+    bias = block.value_bias
+    return None if convention is Convention.REFERENCE or bias is None else bias.to(step.shares)

@@ -18,7 +18,7 @@ from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.prefetching import needs_download
 from napari_clip_heatmap.clip.registry import bring_tag
-from napari_clip_heatmap.errors import Cancelled, ModelLoadError
+from napari_clip_heatmap.errors import Cancelled, ModelLoadError, UnsupportedModelError
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 NAME = "hf-hub:someone/tiny"
@@ -27,12 +27,6 @@ NAME = "hf-hub:someone/tiny"
 @pytest.fixture(autouse=True)
 def _served(hub: Any, tiny_folder: Path) -> None:
     hub.add("someone/tiny", tiny_folder)
-
-
-def point_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 def load(name: str, **options: Any) -> ClipModel:
@@ -178,6 +172,7 @@ def test_brought_by_hand_it_loads(
     hub.status = 503
     by_hand = tmp_path / "by-hand"
     (by_hand / listed).mkdir(parents=True)
+    assert needs_download(listed)
     with pytest.raises(ModelLoadError, match="HTTP 503"):
         load(listed)
     (by_hand / listed / WEIGHTS).write_bytes((tiny_folder / WEIGHTS).read_bytes())
@@ -187,8 +182,8 @@ def test_brought_by_hand_it_loads(
     assert len(hub.gets()) == 1, "an empty folder is none"
 
 
-def test_no_network(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    point_to("http://127.0.0.1:1", monkeypatch)
+def test_no_network(hub: Any, listed: str, point_to: Callable[[str], None]) -> None:
+    point_to("http://127.0.0.1:1")
     for name in (NAME, listed):
         with pytest.raises(ModelLoadError, match=r"no connection \(Connect.*HTTPS_PROXY"):
             load(name)
@@ -205,12 +200,16 @@ def test_offline_mode(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_asks_for_a_password(
-    hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch, scheme: str
+    hub: Any,
+    listed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    point_to: Callable[[str], None],
+    scheme: str,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", hub.url)
     monkeypatch.setenv("HTTPS_PROXY", hub.url)
     monkeypatch.setenv("NO_PROXY", "")
-    point_to(f"{scheme}://hub.invalid", monkeypatch)
+    point_to(f"{scheme}://hub.invalid")
     close_session()
     for name in (NAME, listed):
         with pytest.raises(ModelLoadError, match=r"proxy asks for a password \(HTTP 407\)"):
@@ -239,6 +238,15 @@ def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
     hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
     with pytest.raises(ModelLoadError, match="no name on the hub"):
         load(NAME)
+
+
+def test_what_cannot_be_decomposed_is_told_before_weights_are_fetched(hub: Any) -> None:
+    config = json.loads(hub.files["someone/tiny", CONFIG])
+    config["model_cfg"]["vision_cfg"]["attentional_pool"] = "cascade"
+    hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
+    with pytest.raises(UnsupportedModelError, match="two attentional poolings"):
+        bring_hub(NAME)
+    assert [name for name, _ in hub.gets()] == [CONFIG]
 
 
 def test_another_hash(hub: Any, listed: str) -> None:

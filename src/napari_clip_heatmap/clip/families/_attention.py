@@ -133,11 +133,9 @@ class Attention:
 
     def output(self, mixed: Tensor) -> Tensor:
         """Return what attention adds to the stream, from [batch, query, head, d_head]."""
-        added = (
-            normed(self.outer_norm, self._projected(mixed))
-            if present(self.outer_norm)
-            else self._projected(mixed)
-        )
+        added = self._projected(mixed)
+        if present(self.outer_norm):
+            added = normed(self.outer_norm, added)
         return added if self.layer_scale is None else added * self.layer_scale
 
     def attend(self, inputs: Tensor, pooling: Tensor | None) -> Attended:
@@ -172,8 +170,9 @@ class Attention:
 
         Keys serve one query only, so they are computed just where a norm or a rotation follows.
         """
-        inputs, scale = inputs.to(self.dtype), (len(self._projection(0)[0]) // self.n_heads) ** -0.5
+        inputs = inputs.to(self.dtype)
         query = self._query_normed(self._part(inputs[:, :1], 0))
+        scale = query.shape[-1] ** -0.5
         if present(self.key_norm) or self.rotate is not None:
             weights = pooled_weights(query, self._key_turned(self._part(inputs, 1)), scale)
         else:
@@ -201,12 +200,10 @@ class Attention:
         return inner, outer
 
     def _projected(self, mixed: Tensor) -> Tensor:
-        inner = (
-            normed(self.inner_norm, mixed.flatten(2))
-            if present(self.inner_norm)
-            else mixed.flatten(2)
-        )
-        projected: Tensor = self.out(inner.to(self.out.weight.dtype))
+        mixed = mixed.flatten(2)
+        if present(self.inner_norm):
+            mixed = normed(self.inner_norm, mixed)
+        projected: Tensor = self.out(mixed.to(self.out.weight.dtype))
         return projected
 
     def _projection(self, part: int) -> tuple[Tensor, Tensor | None]:

@@ -81,10 +81,10 @@ class LinearHead:
         if self.divided:
             mean, one = pooled.mean(dim=-1), pooled.new_ones(len(pooled))
             return Reading(mean, one, (pooled - mean[:, None]) @ self.weight + self.offset)
-        if not present(self.norm):
-            mean, one = pooled.new_zeros(len(pooled)), pooled.new_ones(len(pooled))
-            return Reading(mean, one, pooled @ self.weight + self.offset)
-        mean, sigma = statistics(pooled, self.norm.eps)
+        if present(self.norm):
+            mean, sigma = statistics(pooled, self.norm.eps)
+        else:
+            mean, sigma = pooled.new_zeros(len(pooled)), pooled.new_ones(len(pooled))
         projection = self.project()
         embedding = normed(self.norm, pooled) @ wide(projection.weight)
         if projection.bias is not None:

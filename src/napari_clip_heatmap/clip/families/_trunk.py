@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.evaluating import evaluating
+from napari_clip_heatmap.clip.families._block import Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms
-from napari_clip_heatmap.core.tower import Block, Tower
+from napari_clip_heatmap.core.tower import Tower
 
 __all__ = [
-    "Embedding",
     "missing_after",
     "missing_in_end",
-    "pooling_of",
     "projection_of",
+    "sizes_of",
     "tower_of",
     "trunk_of",
 ]
@@ -33,7 +33,7 @@ def trunk_of(visual: Any, kind: type[nn.Module]) -> Any:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class _Embedding:
     """The trunk's own patches and positions: the residual stream before the first block."""
 
     trunk: Any
@@ -48,35 +48,48 @@ class Embedding:
         return normed(trunk.norm_pre, stream)
 
 
-def tower_of(
-    visual: Any, family: str, blocks: tuple[Block, ...], pooling: Pooling | None, n_heads: int
-) -> Tower:
-    """Return the tower of a trunk that pools its tokens without attention."""
-    trunk = visual.trunk
+def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
+    """Return the tower of a trunk that pools its tokens without attention.
+
+    Parameters
+    ----------
+    visual : nn.Module
+        open_clip's wrapper.
+    family : str
+    read : callable
+        Finds the parts of one of the trunk's blocks.
+    """
+    trunk, pooling = visual.trunk, _pooling_of(visual.trunk)
     norm = trunk.norm if present(trunk.norm) else trunk.fc_norm
     one_by_one = pooling is not None and present(trunk.norm)
-    grid, size = trunk.patch_embed.grid_size, trunk.patch_embed.img_size
+    image_size, patch_size = sizes_of(trunk)
     return Tower(
         family=family,
-        embed=Embedding(trunk),
-        blocks=blocks,
+        embed=_Embedding(trunk),
+        blocks=tuple(ResidualBlock(block, read, pooling) for block in trunk.blocks),
         head=LinearHead(norm, lambda: projection_of(visual), pooling),
-        n_heads=n_heads,
+        n_heads=trunk.blocks[0].attn.num_heads,
         d_model=trunk.embed_dim,
         d_embed=projection_of(visual).weight.shape[1],
-        image_size=(size[0], size[1]),
-        patch_size=(size[0] // grid[0], size[1] // grid[1]),
+        image_size=image_size,
+        patch_size=patch_size,
         n_prefix=trunk.num_prefix_tokens,
         settle=normalised_mean if one_by_one else None,
     )
 
 
-def pooling_of(trunk: Any) -> Pooling | None:
+def _pooling_of(trunk: Any) -> Pooling | None:
     """Return how the tokens are pooled."""
     if trunk.global_pool == "token":
         return None
     with_prefix = getattr(trunk, "pool_include_prefix", False)
     return Mean(n_skipped=0 if with_prefix else trunk.num_prefix_tokens)
+
+
+def sizes_of(trunk: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width of the image and of a patch, pixels."""
+    (height, width), (rows, columns) = trunk.patch_embed.img_size, trunk.patch_embed.grid_size
+    return (height, width), (height // rows, width // columns)
 
 
 def projection_of(visual: Any) -> Projection:

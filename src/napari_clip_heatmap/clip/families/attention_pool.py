@@ -20,7 +20,12 @@ from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linea
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
-from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
+from napari_clip_heatmap.clip.families._trunk import (
+    missing_after,
+    projection_of,
+    sizes_of,
+    trunk_of,
+)
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -36,7 +41,7 @@ def adapt(visual: Any) -> Tower | None:
         return None
     refuse("attention-pooling tower", [*_missing_in(trunk, pool), *missing_after(visual)])
     d_model = pool.out_features
-    grid, size = trunk.patch_embed.grid_size, trunk.patch_embed.img_size
+    image_size, patch_size = sizes_of(trunk)
     return Tower(
         family="attention_pool",
         embed=_LastTokens(trunk),
@@ -45,8 +50,8 @@ def adapt(visual: Any) -> Tower | None:
         n_heads=pool.num_heads,
         d_model=d_model,
         d_embed=projection_of(visual).weight.shape[1],
-        image_size=(size[0], size[1]),
-        patch_size=(size[0] // grid[0], size[1] // grid[1]),
+        image_size=image_size,
+        patch_size=patch_size,
         n_prefix=trunk.num_prefix_tokens if _pools_prefix(trunk) else 0,
         start=nothing(d_model),
     )

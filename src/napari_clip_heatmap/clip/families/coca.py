@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
@@ -68,10 +69,8 @@ def _read(pooler: Any) -> Latent:
     )
     biases = (None,) * 3 if attn.in_proj_bias is None else attn.in_proj_bias.chunk(3)
     first = normed(pooler.ln_q, pooler.query[:1]).to(weights[0].dtype)
-    asked = first @ weights[0].mT
-    (query,) = split_heads(
-        (asked if biases[0] is None else asked + biases[0])[None], attn.num_heads
-    )
+    asked = F.linear(first, weights[0], biases[0])
+    (query,) = split_heads(asked[None], attn.num_heads)
     return Latent(
         query=query,
         key=Linear(weights[1], biases[1]),

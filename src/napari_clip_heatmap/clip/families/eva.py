@@ -6,14 +6,11 @@ linear, as the last norm is: its gain goes into the projection, its rate into th
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from napari_clip_heatmap.clip.families._block import Mlp, Parts, ResidualBlock
-from napari_clip_heatmap.clip.families._refusal import refuse
+from napari_clip_heatmap.clip.families._block import Mlp, Parts
+from napari_clip_heatmap.clip.families._eva import eva_tower, read_attention
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
-from napari_clip_heatmap.clip.families._rotary import eva_trunk, missing_in_blocks, read_attention
-from napari_clip_heatmap.clip.families._trunk import missing_in_end, pooling_of, tower_of
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -23,13 +20,7 @@ resize = resize_trunk
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no such EVA transformer."""
-    trunk = eva_trunk(visual, "EvaBlock")
-    if trunk is None:
-        return None
-    refuse("EVA transformer", [*missing_in_end(visual), *missing_in_blocks(trunk)])
-    pooling, read = pooling_of(trunk), partial(_read, trunk)
-    blocks = tuple(ResidualBlock(block, read, pooling) for block in trunk.blocks)
-    return tower_of(visual, "eva", blocks, pooling, trunk.blocks[0].attn.num_heads)
+    return eva_tower(visual, "eva", "EvaBlock", _read)
 
 
 def _read(trunk: Any, block: Any) -> Parts:

@@ -25,14 +25,14 @@ from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import resampled, sharing
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["Embedding", "adapt", "is_native", "missing_in_trunk", "pair", "read_block", "resize"]
+__all__ = ["Embedding", "adapt", "is_native", "pair", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no such vision transformer."""
     if not is_native(visual) or getattr(visual, "attn_pool", None) is not None:
         return None
-    refuse("vision transformer", [*_missing_in_head(visual), *missing_in_trunk(visual)])
+    refuse("vision transformer", [*_missing_in_head(visual), *_missing_in_trunk(visual)])
     blocks = visual.transformer.resblocks
     d_model, d_embed = visual.proj.shape
     mean = getattr(visual, "pool_type", "tok") == "avg"
@@ -41,7 +41,7 @@ def adapt(visual: Any) -> Tower | None:
     return Tower(
         family="native",
         embed=Embedding(visual),
-        blocks=tuple(ResidualBlock(block, read_block, pooling) for block in blocks),
+        blocks=tuple(ResidualBlock(block, _read, pooling) for block in blocks),
         head=LinearHead(visual.ln_post, lambda: Projection(visual.proj), pooling),
         n_heads=blocks[0].attn.num_heads,
         d_model=d_model,
@@ -87,8 +87,7 @@ class Embedding:
         return normed(visual.ln_pre, stream)
 
 
-def read_block(block: Any) -> Parts:
-    """Return the parts of a block."""
+def _read(block: Any) -> Parts:
     attn = block.attn
     return Parts(
         norm_1=block.ln_1,
@@ -109,10 +108,7 @@ def read_block(block: Any) -> Parts:
     )
 
 
-def missing_in_trunk(visual: Any) -> Iterator[str]:
-    """Name what stands in the way between the pixels and the last block."""
-    if getattr(visual, "input_patchnorm", False):
-        yield "a norm of the patches (input_patchnorm)"
+def _missing_in_trunk(visual: Any) -> Iterator[str]:
     yield from other_norms(visual, ["ln_pre", "ln_post"])
     for block in visual.transformer.resblocks:
         yield from _missing_in(block)

@@ -12,10 +12,10 @@ from typing import Any
 from timm.models.vision_transformer import VisionTransformer
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._block import Mlp, Parts, ResidualBlock
+from napari_clip_heatmap.clip.families._block import Mlp, Parts
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
-from napari_clip_heatmap.clip.families._trunk import missing_in_end, pooling_of, tower_of, trunk_of
+from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -33,9 +33,7 @@ def adapt(visual: Any) -> Tower | None:
         return None
     missing = [lack for block in trunk.blocks for lack in _missing_in(block)]
     refuse("timm vision transformer", [*missing_in_end(visual), *missing])
-    pooling = pooling_of(trunk)
-    blocks = tuple(ResidualBlock(block, _read, pooling) for block in trunk.blocks)
-    return tower_of(visual, "timm_vit", blocks, pooling, trunk.blocks[0].attn.num_heads)
+    return tower_of(visual, "timm_vit", _read)
 
 
 def _read(block: Any) -> Parts:

@@ -1,12 +1,13 @@
-"""timm's EVA transformers: what blocks with norms before and with norms after have in common.
+"""timm's EVA transformers: what those with norms before and with norms after have in common.
 
 Rotary positions turn queries and keys; they change how much is attended to, not what is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,18 +16,36 @@ from timm.models.eva import Eva
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._refusal import other_norms
-from napari_clip_heatmap.clip.families._trunk import trunk_of
+from napari_clip_heatmap.clip.families._block import Parts
+from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
+from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["eva_trunk", "missing_in_blocks", "read_attention"]
+__all__ = ["eva_tower", "read_attention"]
 
 
-def eva_trunk(visual: Any, block: str) -> Any:
-    """Return the EVA trunk with blocks of that class and no attention pooling, else None."""
+def eva_tower(
+    visual: Any, family: str, block: str, read: Callable[[Any, Any], Parts]
+) -> Tower | None:
+    """Return the tower of an EVA transformer, or None where `visual` is none with such blocks.
+
+    Those that pool by attention are another family's.
+
+    Parameters
+    ----------
+    visual : nn.Module
+    family : str
+    block : str
+        Name of the class of its blocks.
+    read : callable(trunk, block) -> Parts
+    """
     trunk = trunk_of(visual, Eva)
     if trunk is None or trunk.attn_pool is not None:
         return None
-    return trunk if type(trunk.blocks[0]).__name__ == block else None
+    if type(trunk.blocks[0]).__name__ != block:
+        return None
+    refuse("EVA transformer", [*missing_in_end(visual), *_missing_in_blocks(trunk)])
+    return tower_of(visual, family, partial(read, trunk))
 
 
 def read_attention(trunk: Any, attn: Any, *, outer_norm: Any, layer_scale: Any) -> Attention:
@@ -64,8 +83,7 @@ class _Rotation:
         return torch.cat([heads[:, :, :first], turned], dim=2).to(heads)
 
 
-def missing_in_blocks(trunk: Any) -> Iterator[str]:
-    """Name what stands in the way in the blocks."""
+def _missing_in_blocks(trunk: Any) -> Iterator[str]:
     if trunk.rope is not None and not hasattr(trunk.rope, "feat_shape"):
         yield f"rotary positions of type {type(trunk.rope).__name__}"
     if getattr(trunk, "rope_mixed", False):
