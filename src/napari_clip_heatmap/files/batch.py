@@ -270,7 +270,7 @@ def _write_images(
     ):
         tifffile.imwrite(
             folder / _heatmap(name),
-            np.asarray(values, np.float32),
+            values,
             photometric="minisblack",
             metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": maps.unit},
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from napari_clip_heatmap.pipeline.scores import Score
 if TYPE_CHECKING:
     from dask.array import Array
 
-__all__ = ["LazyHeatmaps", "stacked"]
+__all__ = ["LazyHeatmaps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,25 +128,6 @@ class LazyHeatmaps:
         while max(levels[-1].shape[1:]) > smallest:
             levels.append(self.dask(2 ** len(levels)))
         return levels
-
-
-def stacked(planes: Sequence[LazyHeatmaps], leading: tuple[int, ...], factor: int = 1) -> Array:
-    """Return the maps of a stack's planes as one dask array (prompt, *leading, y, x).
-
-    Parameters
-    ----------
-    planes : sequence of LazyHeatmaps
-        Of the same prompts and image shape, the last leading axis running fastest.
-    leading : tuple of int
-        Shape of the leading axes.
-    factor : int
-        As `LazyHeatmaps.dask` takes it.
-    """
-    import dask.array as da
-
-    flat = da.stack([plane.dask(factor) for plane in planes], axis=1)  # type: ignore[no-untyped-call]
-    stacked: Array = flat.reshape(flat.shape[0], *leading, *flat.shape[2:])
-    return stacked
 
 
 _EMPTY = np.empty((0, 0, 0), np.float32)
