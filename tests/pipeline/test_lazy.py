@@ -5,7 +5,6 @@ import pytest
 
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.lazy import stacked
 
 PROMPTS = ["red", "green", "nuclei"]
 
@@ -66,13 +65,3 @@ def test_a_pixel_is_what_its_window_is(model, region):
     places = np.random.default_rng(1).integers(0, (1300, 1100), (200, 2)).tolist()
     for y, x in [(0, 0), (1299, 1099), (39, 1055), (45, 1055), (50, 1060), (100, 200), *places]:
         np.testing.assert_allclose(maps.at(y, x), window[:, y, x], atol=1e-6)
-
-
-def test_a_stack_has_its_planes_where_they_belong(model):
-    planes = [encoding_of(model, seed).lazy_heatmaps(PROMPTS) for seed in range(6)]
-    array = stacked(planes, (2, 3))
-    assert array.shape == (3, 2, 3, 1300, 1100)
-    np.testing.assert_array_equal(
-        array[1, 1, 2, 500:520, 600:620].compute(),
-        planes[5].window(slice(500, 520), slice(600, 620))[1],
-    )

@@ -12,7 +12,6 @@ from napari_clip_heatmap._napari.kept import LIMIT
 from napari_clip_heatmap._napari.picture import Picture
 from napari_clip_heatmap._napari.question import Answer, Question
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
 from napari_clip_heatmap.pipeline.scores import plan_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap.clip.text import TextEncoder
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
 
 __all__ = ["Scored", "rescored"]
 
@@ -70,15 +70,7 @@ class Scored:
         scoring, maps = self.scoring, self._maps.get(index)
         if maps is None or cells is None:
             cells = None
-            maps = self._maps[index] = LazyHeatmaps(
-                prompts=scoring.prompts,
-                score=scoring.score,
-                lattice_values=encoding.scored(scoring),
-                similarity=scoring.text @ encoding.embedding,
-                lattice=encoding.lattice,
-                region=encoding.region,
-                validity=encoding.validity,
-            )
+            maps = self._maps[index] = encoding.maps(scoring)
         else:
             maps.lattice_values[(slice(None), *cells)] = encoding.scored(scoring, cells)
         if self.picture is None:

@@ -191,11 +191,14 @@ def write_heatmaps(
         If the disk refuses a file.
     """
     from napari_clip_heatmap.api import encode
-    from napari_clip_heatmap.pipeline.honesty import assess
+    from napari_clip_heatmap.pipeline.honesty import judge
     from napari_clip_heatmap.pipeline.scores import plan_scoring
+    from napari_clip_heatmap.pipeline.yardstick import make_yardstick
 
     # A mistake in the words is told before the first image costs its time.
-    plan_scoring(model.text, request.prompts, request.score, request.baseline, request.templates)
+    scoring = plan_scoring(
+        model.text, request.prompts, request.score, request.baseline, request.templates
+    )
     record = new_record(request.settings(), model.describe())
     for source, names in request.names().items():
         image = read_image(source)
@@ -205,19 +208,8 @@ def write_heatmaps(
             )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
-        maps = encoding.heatmaps(
-            list(request.prompts),
-            score=request.score,
-            baseline=request.baseline,
-            templates=request.templates,
-        )
-        worth = assess(
-            encoding,
-            request.prompts,
-            request.score,
-            baseline=request.baseline,
-            templates=request.templates,
-        )
+        maps = encoding.maps(scoring).eager()
+        worth = judge(encoding, scoring, make_yardstick(encoding, scoring.templates))
         overlays = _overlays(image, maps)
         try:
             _write_images(request.output, names, maps, overlays)
@@ -270,7 +262,7 @@ def _write_images(
     ):
         tifffile.imwrite(
             folder / _heatmap(name),
-            np.asarray(values, np.float32),
+            values,
             photometric="minisblack",
             metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": maps.unit},
         )

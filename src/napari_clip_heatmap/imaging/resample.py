@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 
-__all__ = ["WINDOW", "at_pixel", "coarser", "to_image_pixels", "windows"]
+__all__ = ["WINDOW", "at_pixel", "coarser", "to_image_pixels"]
 
 WINDOW = 1024
 """Side of the windows of image pixels in which maps are interpolated."""
@@ -20,17 +20,6 @@ _BAND = 16
 """Image pixels per matrix product: they touch few cells, and BLAS does so small a product in the
 thread that asks. A larger one it splits, and while a model has all cores the window then waits for
 a second thread to do its part, up to a third of a second."""
-
-
-def windows(lattice: Lattice) -> Iterator[tuple[slice, slice]]:
-    """Yield the windows (y, x) that make up an image, row by row."""
-    height, width = lattice.image_shape
-    for top in range(0, height, WINDOW):
-        for left in range(0, width, WINDOW):
-            yield (
-                slice(top, min(top + WINDOW, height)),
-                slice(left, min(left + WINDOW, width)),
-            )
 
 
 def coarser(lattice: Lattice, factor: int) -> Lattice:

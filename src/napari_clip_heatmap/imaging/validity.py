@@ -82,11 +82,6 @@ class Validity:
         with self._lock:
             return tuple(self._holes.values())
 
-    @property
-    def all_valid(self) -> bool:
-        """Whether no invalid pixel was met."""
-        return not self._holes
-
     def read(
         self, y: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]]
     ) -> NDArray[np.bool_] | None:

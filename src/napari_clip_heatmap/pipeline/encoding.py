@@ -221,18 +221,7 @@ class Encoding:
             There is no prompt, one cannot be read, the score or the templates are unknown, or the
             baseline does not belong to the score.
         """
-        answer = self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates)
-        return Heatmaps(
-            prompts=answer.prompts,
-            score=answer.score,
-            values=answer.window(),
-            lattice_values=answer.lattice_values,
-            similarity=answer.similarity,
-            baseline=answer.baseline,
-            notes=answer.notes,
-            unit=answer.unit,
-            recipes=answer.recipes,
-        )
+        return self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates).eager()
 
     def lazy_heatmaps(
         self,
@@ -258,19 +247,17 @@ class Encoding:
         PromptError
             As `heatmaps` does.
         """
-        scoring = plan_scoring(self.text, prompts, score, baseline, templates)
+        return self.maps(plan_scoring(self.text, prompts, score, baseline, templates))
+
+    def maps(self, scoring: Scoring) -> LazyHeatmaps:
+        """Answer prompts that `plan_scoring` has turned into directions, for many images once."""
         return LazyHeatmaps(
-            prompts=scoring.prompts,
-            score=scoring.score,
+            scoring=scoring,
             lattice_values=self.scored(scoring),
             similarity=scoring.text @ self.embedding,
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,
-            baseline=scoring.baseline,
-            notes=scoring.notes,
-            unit=scoring.unit,
-            recipes=scoring.recipes,
         )
 
     def save(self, path: str | Path, *, compact: bool = False, overwrite: bool = False) -> Path:

@@ -8,50 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging import colours
-from napari_clip_heatmap.pipeline.scores import Score
+from napari_clip_heatmap.pipeline.maps import Maps
 
 __all__ = ["Heatmaps"]
 
 
-@dataclass(frozen=True, eq=False)
-class Heatmaps:
-    """One map per prompt.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Heatmaps(Maps):
+    """One map per prompt, as `Encoding.heatmaps` returns them.
+
+    Beside `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
+    ``baseline``, ``unit``, ``notes`` and ``recipes``.
 
     Parameters
     ----------
-    prompts : tuple of str
-        Each prompt once, in the order asked.
-    score : {"relative", "absolute", "contrast", "softmax"}
-        What was made of each map; see `Encoding.heatmaps`.
+    scoring, lattice_values, similarity
+        As `Maps` takes them.
     values : float32 (prompt, y, x)
         Share of the cosine similarity that the patch under each image pixel carries (for "softmax"
         its probability), interpolated bilinearly between patch centres; NaN where the image is
-        invalid.
-    lattice_values : float32 (prompt, grid_y, grid_x)
-        The same, once per patch, not interpolated: the true resolution.
-    similarity : float32 (prompt,)
-        Cosine similarity of the whole image to each prompt (the mean over its tiles); nothing
-        taken off, whatever the score.
-    baseline : tuple of str
-        The prompts whose mean was taken off, or that competed: the baseline given, the neutral set
-        where "relative" or "softmax" had one prompt, else empty.
-    notes : tuple of str
-        Plain sentences on how the maps are to be read; often empty.
-    unit : {"cosine", "probability"}
-        Of the values.
-    recipes : tuple of dict
-        Per prompt the texts whose directions were averaged, and those of its own contrast.
+        invalid, and outside the region.
     """
 
-    prompts: tuple[str, ...]
-    score: Score
     values: NDArray[np.float32]
-    lattice_values: NDArray[np.float32]
-    similarity: NDArray[np.float32]
-    baseline: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unit: str = "cosine"
-    recipes: tuple[dict[str, list[str]], ...] = ()
 
     def normalized(self) -> NDArray[np.float32]:
         """Return each map scaled to 0..1 by its own range, float32 (prompt, y, x); NaN stays NaN.

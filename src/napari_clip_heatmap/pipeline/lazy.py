@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,24 +14,23 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.pipeline.scores import Score
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+from napari_clip_heatmap.pipeline.maps import Maps
 
 if TYPE_CHECKING:
     from dask.array import Array
 
-__all__ = ["LazyHeatmaps", "stacked"]
+__all__ = ["LazyHeatmaps"]
 
 
-@dataclass(frozen=True, eq=False)
-class LazyHeatmaps:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LazyHeatmaps(Maps):
     """One map per prompt: its lattice values, and the way from there to image pixels.
 
     Parameters
     ----------
-    prompts, score, similarity, baseline, notes, unit, recipes
-        As in `Heatmaps`.
-    lattice_values : float32 (prompt, grid_y, grid_x)
-        Once per patch; NaN where nothing is known.
+    scoring, lattice_values, similarity
+        As `Maps` takes them.
     lattice : Lattice
     region : Region
         Outside of it, maps are NaN.
@@ -40,17 +38,9 @@ class LazyHeatmaps:
         Where the image is invalid, maps are NaN.
     """
 
-    prompts: tuple[str, ...]
-    score: Score
-    lattice_values: NDArray[np.float32]
-    similarity: NDArray[np.float32]
     lattice: Lattice
     region: Region
     validity: Validity
-    baseline: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unit: str = "cosine"
-    recipes: tuple[dict[str, list[str]], ...] = ()
 
     @property
     def limits(self) -> NDArray[np.float32]:
@@ -104,6 +94,15 @@ class LazyHeatmaps:
                 values[:] = np.nan
         return values
 
+    def eager(self) -> Heatmaps:
+        """Return the maps with all their pixels."""
+        return Heatmaps(
+            scoring=self.scoring,
+            lattice_values=self.lattice_values,
+            similarity=self.similarity,
+            values=self.window(),
+        )
+
     def dask(self, factor: int = 1) -> Array:
         """Return the maps as a dask array (prompt, y, x), computed in chunks on demand.
 
@@ -129,25 +128,6 @@ class LazyHeatmaps:
         while max(levels[-1].shape[1:]) > smallest:
             levels.append(self.dask(2 ** len(levels)))
         return levels
-
-
-def stacked(planes: Sequence[LazyHeatmaps], leading: tuple[int, ...], factor: int = 1) -> Array:
-    """Return the maps of a stack's planes as one dask array (prompt, *leading, y, x).
-
-    Parameters
-    ----------
-    planes : sequence of LazyHeatmaps
-        Of the same prompts and image shape, the last leading axis running fastest.
-    leading : tuple of int
-        Shape of the leading axes.
-    factor : int
-        As `LazyHeatmaps.dask` takes it.
-    """
-    import dask.array as da
-
-    flat = da.stack([plane.dask(factor) for plane in planes], axis=1)  # type: ignore[no-untyped-call]
-    stacked: Array = flat.reshape(flat.shape[0], *leading, *flat.shape[2:])
-    return stacked
 
 
 _EMPTY = np.empty((0, 0, 0), np.float32)

@@ -175,9 +175,7 @@ def _shipped() -> Any:
 
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_context=False)[0]
-    *outer, last = (*fault["loc"], "") if not fault["loc"] else fault["loc"]
-    numbered = [f"{each + 1}" if isinstance(each, int) else str(each) for each in (*outer, last)]
-    where = " ".join(each for each in numbered if each)
+    where = " ".join(str(each + 1) if isinstance(each, int) else each for each in fault["loc"])
     return f"{where}: {fault['msg']}" if where else fault["msg"]
 
 

@@ -102,7 +102,7 @@ class EncodingCache:
     def clear(self) -> int:
         """Remove all entries, and return their bytes."""
         freed = sum(size for path, size, _ in self._entries() if _remove(path))
-        self._sweep(_ABANDONED)
+        self._sweep()
         return freed
 
     @property
@@ -159,18 +159,18 @@ class EncodingCache:
             yield path, about.st_size, about.st_mtime_ns
 
     def _make_room(self, limit: int) -> None:
-        self._sweep(_ABANDONED)
+        self._sweep()
         entries = sorted(self._entries(), key=lambda entry: entry[2])
         total = sum(size for _, size, _ in entries)
         for path, size, _ in entries:
             if total > limit and _remove(path):
                 total -= size
 
-    def _sweep(self, age: float) -> None:
+    def _sweep(self) -> None:
         """Remove what programs that died have left half written."""
         for path in self.folder.glob(f".*{PART}*"):
             try:
-                abandoned = path.stat().st_mtime < time.time() - age
+                abandoned = path.stat().st_mtime < time.time() - _ABANDONED
             except FileNotFoundError:  # it is finished, and has its name
                 continue
             if abandoned:

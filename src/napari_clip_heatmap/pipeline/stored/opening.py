@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ __all__ = ["encoding_of", "open_encoding"]
 def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
     """Open an encoding as `api.open_encoding` says."""
     record, arrays = read_arrays(Path(path))
-    told, text = record["model"], None
+    told = record["model"]
     if model is None or isinstance(model, str):
         text = LateText(model or told["name"], told, arrays["embeddings"].shape[-1])
         return encoding_of(record, arrays, text)
@@ -53,16 +52,15 @@ def encoding_of(
     if record["exponent"] is not None:
         known["tokens"] = restored(known["tokens"], record["exponent"])
     lattice = parts.restore_lattice(record["lattice"])
-    encoding = Encoding(
+    return Encoding(
         board=parts.restore_board(lattice, record["board"], known),
         validity=parts.restore_validity(record["validity"], known),
         region=parts.restore_region(record["region"], known),
         view=View(**record["view"]),
         downsample=record["downsample"],
         overlap=record["overlap"],
-        model=record["model"],
+        model=record["model"] if model is None else model,
         text=text,
         coarse=parts.restore_coarse(record["coarse"], known),
         notices=tuple(record["notices"]),
     )
-    return encoding if model is None else replace(encoding, model=model)
