@@ -41,7 +41,7 @@ def sizes_of(name: str) -> Sizes | None:
     if name == "demo":
         return _read(files("napari_clip_heatmap").joinpath("demo", CONFIG))
     if name.startswith("local-dir:"):
-        return _read(Path(name.removeprefix("local-dir:")) / CONFIG)
+        return _read(Path(name.removeprefix("local-dir:")).expanduser() / CONFIG)
     if ":" in name:
         return None
     import open_clip
