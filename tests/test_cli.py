@@ -227,6 +227,7 @@ def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: 
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),
         (("evaluate", "--data", "no-such-folder"), "no-such-folder"),
+        (("honesty", "--data", "CELLS"), "cells.png"),
         (("dance",), "dance"),
     ],
 )

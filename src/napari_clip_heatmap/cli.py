@@ -71,6 +71,15 @@ Precision = Annotated[
     str,
     typer.Option(help="auto, fp32, fp64, bf16, fp16; auto: half where that is fast and harmless."),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Folder of labelled real images, beside the drawn scenes.",
+    ),
+]
+Scenes = Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace another run's results in the folder.")]
 
 
@@ -207,19 +216,15 @@ def evaluate(
     model: Model = "demo",
     device: Device = "auto",
     precision: Precision = "auto",
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
-    ] = None,
+    data: Data = None,
     output: Annotated[Path, typer.Option(help="Folder for the report and its pictures.")] = Path(
         "clip-heatmap-evaluation"
     ),
-    scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 200,
+    scenes: Scenes = 200,
     seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
     preprocess: Preprocess = None,
 ) -> None:
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
-    if data is not None and not data.is_dir():
-        raise typer.BadParameter(f"there is no folder '{data}'")
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate as measure
 
@@ -284,19 +289,15 @@ def manage_cache(
 def honesty(
     model: Model = "demo",
     device: Device = "auto",
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled real images, beside the drawn scenes.")
-    ] = None,
+    data: Data = None,
     output: Annotated[Path, typer.Option(help="Folder for the report and its picture.")] = Path(
         "clip-heatmap-honesty"
     ),
-    scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes, never trained on.")] = 60,
+    scenes: Scenes = 60,
     seed: Annotated[int, typer.Option(help="Which scenes and gibberish are drawn.")] = 9_000_000,
     gibberish: Annotated[int, typer.Option(min=1, help="Prompts of each kind of gibberish.")] = 60,
 ) -> None:
     """Measure whether gibberish is flagged, and words for what is there are not."""
-    if data is not None and not data.is_dir():
-        raise typer.BadParameter(f"there is no folder '{data}'")
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation.honesty import measure_honesty
     from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution

@@ -84,10 +84,8 @@ def test_a_lazy_store_is_known_again_and_a_sampled_chunk_counts(tmp_path, pixels
             return np.load(tmp_path / "a.npy", mmap_mode="r")
         if kind == "dask":
             return da.from_array(values, chunks=(100, 100))
-        array = zarr.create_array(
-            tmp_path / "a.zarr", data=values, chunks=(100, 100), overwrite=True
-        )
-        return zarr.open_array(tmp_path / "a.zarr", mode="r") if array is not None else None
+        zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(100, 100), overwrite=True)
+        return zarr.open_array(tmp_path / "a.zarr", mode="r")
 
     first = stored(large)
     before = content(first)

@@ -25,9 +25,7 @@ def encoding(model):
 
 
 @MANY
-@given(
-    prompts=prompt_lists, seed=st.integers(0, 99), score=st.sampled_from(["relative", "absolute"])
-)
+@given(prompts=prompt_lists, seed=st.integers(0, 99), score=scores)
 def test_order_and_repetition_of_prompts_change_no_map(encoding, prompts, seed, score):
     shuffled = list(np.random.default_rng(seed).permutation([*prompts, *prompts[:2]]))
     one, other = encoding.heatmaps(prompts, score), encoding.heatmaps(shuffled, score)

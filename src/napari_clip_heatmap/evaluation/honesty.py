@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import imageio.v3 as iio
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
+from napari_clip_heatmap.files.reading import read_image
 from napari_clip_heatmap.pipeline.honesty import Verdict, judge
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.scores import plan_scoring
@@ -145,7 +145,7 @@ def _judge(
     image: Path | NDArray[Any],
     groups: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Judged]:
-    encoding = encode(model, iio.imread(image) if isinstance(image, Path) else image)
+    encoding = encode(model, read_image(image) if isinstance(image, Path) else image)
     group_of = {prompt: group for group, prompts in groups.items() for prompt in prompts}
     scoring = plan_scoring(encoding.text, group_of, "absolute")
     for check in judge(encoding, scoring, make_yardstick(encoding)).checks:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.api import encode
+from napari_clip_heatmap.files.pictures import write_picture
 from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes import CLASSES, draw
 
@@ -37,7 +37,7 @@ def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
             if scene.masks.get(name, np.zeros(1)).sum() > _SIDE:
                 heat = encode(model, scene.image).heatmaps(CLASSES).jet()[CLASSES.index(name)]
                 columns.append(_column(scene.image, heat, scene.masks[name]))
-        iio.imwrite(folder / f"example_{name.replace(' ', '_')}.png", np.hstack(columns))
+        write_picture(folder / f"example_{name.replace(' ', '_')}.png", np.hstack(columns))
 
 
 def _column(

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.scores import Scores
+from napari_clip_heatmap.files.reading import read_image
 from napari_clip_heatmap.scenes import CLASSES
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def evaluate_nuclei(model: ClipModel, folder: Path, progress: Callable[[], None]
     found: dict[str, list[float]] = {}
     for image, labels in label_pairs(folder):
         kind = image.name.split("_")[0]
-        inside = iio.imread(labels) > 0
-        values = encode(model, iio.imread(image)).heatmaps(CLASSES).values
+        inside = read_image(labels) > 0
+        values = encode(model, read_image(image)).heatmaps(CLASSES).values
         nuclei = values[CLASSES.index("nuclei")]
         found.setdefault(kind, []).append(auroc(nuclei[inside], nuclei[~inside]))
         progress()
@@ -86,7 +86,7 @@ def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None])
     """Return the AUROC of each blood class, pixels in its boxes against the rest."""
     found: dict[str, list[float]] = {name: [] for name in BLOOD_NAMES.values()}
     for file, boxes in _boxes(folder).items():
-        image = iio.imread(folder / file)
+        image = read_image(folder / file)
         values = encode(model, image).heatmaps(CLASSES).values
         for name, inside in _masks(boxes, image.shape[:2]):
             own = values[CLASSES.index(name)]

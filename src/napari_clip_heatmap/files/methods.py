@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.files.layer_record import Record, require
 
 __all__ = ["REFERENCES", "methods_text"]
-
-Record = Mapping[str, Any]
 
 REFERENCES = (
     (
@@ -49,12 +46,7 @@ def methods_text(record: Record) -> str:
     SettingsError
         It is none, or of another version.
     """
-    missing = [name for name in ("prompts", "score", "model", "tiling") if not record.get(name)]
-    if missing:
-        raise SettingsError(
-            f"this layer's record has no {', '.join(missing)}; it was made by another version: "
-            "run again, and copy then"
-        )
+    require(record, ("prompts", "score", "model", "tiling"))
     sentences = (_made(record), _seen(record), _tiled(record), _scored(record))
     references = [f"{number}. {text}" for number, text in enumerate(REFERENCES, start=1)]
     return "\n".join([" ".join(sentences), "", *references, ""])

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.files.layer_record import Record, require
 from napari_clip_heatmap.files.naming import slug
 from napari_clip_heatmap.files.reading import TIFF_ENDINGS
 from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
-
-Record = Mapping[str, Any]
 
 _NEEDED = ("prompt", "prompts", "score", "model", "tiling", "origins", "slices")
 
@@ -80,12 +79,7 @@ def python_script(record: Record) -> str:
         The record does not hold what it takes: it is of another version, or of a model that was
         handed over ready made.
     """
-    missing = [name for name in _NEEDED if not record.get(name)]
-    if missing:
-        raise SettingsError(
-            f"this layer's record has no {', '.join(missing)}; it was made by another version, or "
-            "is not done yet: run again, and copy then"
-        )
+    require(record, _NEEDED)
     model = record["model"]
     if model["name"] == "custom":
         raise SettingsError(

@@ -90,6 +90,11 @@ class Axis:
         working = np.arange(self.n_cells + 1) * self.patch - self.lead
         return np.clip(working * (self.image / self.working), 0, self.image)
 
+    def cell_centres(self, cells: slice) -> NDArray[np.float64]:
+        """Return the middle of some cells, as far as they lie within the image, in image pixels."""
+        edges = self.cell_edges()[cells.start : cells.stop + 1]
+        return (edges[:-1] + edges[1:]) / 2
+
     def cell_positions(self, pixels: slice | None = None) -> NDArray[np.float64]:
         """Return the centres of image pixels, by default all, in cells from the centre of cell 0.
 

@@ -33,7 +33,6 @@ class Resolution:
 def resolution(
     patch: tuple[int, int],
     tile: tuple[int, int],
-    downsample: float,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "pixel",
 ) -> Resolution:
@@ -43,19 +42,14 @@ def resolution(
     ----------
     patch, tile : (y, x)
         In working pixels: ``model.patch_size`` and ``model.image_size``.
-    downsample : float
-        Image pixels per working pixel.
     pixel_size : (y, x)
-        Of an image pixel, in `unit`.
+        Of a working pixel, in `unit`.
     unit : str
         Such as "micrometer" or "µm".
     """
 
     def measured(pixels: tuple[int, int]) -> tuple[float, float]:
-        return (
-            pixels[0] * downsample * abs(pixel_size[0]),
-            pixels[1] * downsample * abs(pixel_size[1]),
-        )
+        return pixels[0] * abs(pixel_size[0]), pixels[1] * abs(pixel_size[1])
 
     return Resolution(measured(patch), measured(tile), _SYMBOLS.get(unit, unit))
 

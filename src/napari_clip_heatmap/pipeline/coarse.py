@@ -90,8 +90,7 @@ def look_coarsely(
 
 def _shares(axis: Axis, cells: slice, small: Axis, low: float, high: float) -> NDArray[np.float32]:
     """Interpolate between coarse cells at the centres of some cells, (cell, coarse cell)."""
-    edges = axis.cell_edges()[cells.start : cells.stop + 1]
-    centres = ((edges[:-1] + edges[1:]) / 2 - low) * small.working / (high - low)
+    centres = (axis.cell_centres(cells) - low) * small.working / (high - low)
     positions = np.clip((centres + small.lead) / small.patch - 0.5, 0, small.n_cells - 1)
     distance = np.abs(positions[:, np.newaxis] - np.arange(small.n_cells))
     shares: NDArray[np.float32] = np.maximum(1 - distance, 0).astype(np.float32)

@@ -81,7 +81,6 @@ def encode(
     Cancelled
         The caller asked for it.
     """
-    encoding = None
     steps: Callable[..., Iterator[Progress]]
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
     for record in steps(
@@ -95,9 +94,6 @@ def encode(
         coarse=False,
         cancelled=cancelled,
     ):
-        encoding = record.encoding
         if progress is not None:
             progress(record.done, record.total)
-    if encoding is None:  # pragma: no cover - there is always a first record
-        raise RuntimeError("nothing was encoded")
-    return encoding
+    return record.encoding

@@ -203,7 +203,6 @@ def _true_resolution(encoding: Encoding, pixel_size: tuple[float, float], unit: 
     return resolution(
         (y.patch, x.patch),
         (y.tile, x.tile),
-        1.0,
         (
             y.image / y.working * pixel_size[0] * coarser[0],
             x.image / x.working * pixel_size[1] * coarser[1],

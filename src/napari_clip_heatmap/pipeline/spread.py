@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging.lattice import Axis
 from napari_clip_heatmap.pipeline.encoding import Encoding
 
 __all__ = ["token_covariance"]
@@ -54,15 +53,10 @@ def _tokens(
     values = encoding.lattice_values(basis, cells)
     known = np.isfinite(values).all(axis=0)
     y, x = (
-        _centres(axis, each)
+        axis.cell_centres(each)
         for axis, each in zip((encoding.lattice.y, encoding.lattice.x), cells, strict=True)
     )
     valid = encoding.validity.read(y, x)
     if valid is not None:
         known &= valid
     return values[:, known].T
-
-
-def _centres(axis: Axis, cells: slice) -> NDArray[np.float64]:
-    edges = axis.cell_edges()[cells.start : cells.stop + 1]
-    return (edges[:-1] + edges[1:]) / 2

@@ -21,6 +21,7 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
+from napari_clip_heatmap.pipeline.stored import cache as stored_cache
 from napari_clip_heatmap.pipeline.stored.cache import LIMIT, EncodingCache
 from napari_clip_heatmap.pipeline.stored.cached import encode_cached
 
@@ -228,6 +229,29 @@ def test_a_damaged_entry_is_noticed_removed_and_made_anew(tiles, pixels, cache_f
         assert tiles(pixels) > 0
     assert "removed, and made anew" in caplog.text
     assert str(path) in caplog.text
+    assert tiles(pixels) == 0
+
+
+def test_an_entry_that_is_replaced_while_it_is_read_stays(
+    tiles, pixels, cache, monkeypatch, caplog
+):
+    tiles(pixels)
+    (path,) = cache.folder.glob("*.zip")
+    os.utime(path, (0, 0))  # a clock that is sure to have ticked
+    content, read = path.read_bytes(), stored_cache.read_arrays
+
+    def removed_and_written_anew_meanwhile(path):
+        path.unlink()
+        try:
+            return read(path)
+        finally:
+            path.write_bytes(content)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(stored_cache, "read_arrays", removed_and_written_anew_meanwhile)
+        meanwhile.setattr(EncodingCache, "put", lambda *_: None)
+        assert tiles(pixels) > 0
+    assert "removed" not in caplog.text
     assert tiles(pixels) == 0
 
 

@@ -195,7 +195,7 @@ def _write(
 def _opened(path: Path, mode: Any) -> Iterator[Store]:
     from zarr.storage import LocalStore, ZipStore
 
-    zipped = path.suffix == ".zip" if mode == "w" else path.is_file()
+    zipped = path.suffix == ".zip" if mode == "w" else not path.is_dir()
     if zipped and mode == "r" and not zipfile.is_zipfile(path):
         # Opened lazily by zarr, which would fail for another reason when it closes.
         raise zipfile.BadZipFile("it is no zip file")

@@ -65,14 +65,15 @@ class EncodingCache:
         model : ClipModel
         """
         path = self._path(key)
-        if not path.exists():
+        found = _stamp(path)
+        if found is None:
             return None
         try:
             record, arrays = read_arrays(path)
             if record.get("key") != key:
                 raise EncodingFileError(f"'{path}' holds another encoding than its name says")
         except EncodingFileError as error:
-            if path.exists():  # else another program has removed it meanwhile
+            if _stamp(path) == found:  # else another program has removed or replaced it meanwhile
                 log.warning("A kept encoding is removed, and made anew: %s", error)
                 _remove(path)
             return None
@@ -175,6 +176,15 @@ class EncodingCache:
                 continue
             if abandoned:
                 _remove(path)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells a file from another of its name; None where there is none."""
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _remove(path: Path) -> bool:
