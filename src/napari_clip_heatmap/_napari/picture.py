@@ -73,6 +73,8 @@ class Picture:
             self._pixels = {
                 key: fit[key] if key in fit else np.full(shape, np.nan, np.float32) for key in keys
             }
+        # Made here, in the thread that works: they cost the window tens of milliseconds each.
+        self._lazies = [] if self._pixels is not None else [*map(self._levels, range(len(keys)))]
 
     @property
     def multiscale(self) -> bool:
@@ -133,7 +135,7 @@ class Picture:
         """Return what napari is given: an array (*leading, y, x), or a list of lazy ones."""
         if self._pixels is not None:
             return self._pixels[self.keys[prompt]]
-        levels = [self._lazy(prompt, factor) for factor in self._factors()]
+        levels = self._lazies[prompt]
         return levels if self.multiscale else levels[0]
 
     def widen_limits(self) -> None:
@@ -164,6 +166,9 @@ class Picture:
         while self.multiscale and max(self.lattice.image_shape) / factors[-1] > SMALLEST_LEVEL:
             factors.append(2 * factors[-1])
         return factors
+
+    def _levels(self, prompt: int) -> list[da.Array]:
+        return [self._lazy(prompt, factor) for factor in self._factors()]
 
     def _lazy(self, prompt: int, factor: int) -> da.Array:
         """Return a map with pixels `factor` times as wide."""
