@@ -52,6 +52,8 @@ class Runner:
         self._listener: Listener | None = None
         self._outcome: str | None = None
         self._stop = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
 
     @property
     def cache(self) -> EncodingCache:
@@ -70,19 +72,29 @@ class Runner:
         self._listener = listener
         self._outcome = "Cancelled"  # until something else comes
         self._stop = threading.Event()
+        self._going.set()
         self._worker = start_stoppable(
             self._session.answer,
             question,
             stop=self._stop,
+            going=self._going,
             yielded=self._on_step,
             returned=self._on_returned,
             errored=self._on_errored,
             finished=self._on_finished,
         )
 
+    def hold(self, held: bool) -> None:
+        """Let the thread wait before its next batch of tiles, or go on."""
+        if held and not self._stop.is_set():
+            self._going.clear()
+        else:
+            self._going.set()
+
     def cancel(self) -> None:
         """Ask the run to stop; it does so within one tile, and hands over what it has."""
         self._stop.set()
+        self._going.set()
 
     def detach(self) -> None:
         """Stop the run and tell nobody: the widget is going away."""

@@ -38,6 +38,9 @@ class Showing:
         Returns the colours and the scale, as they are to be now.
     absent : collection of str
         Rows that get no layer: the user removed it.
+    hold : callable(bool), optional
+        Told when layers are about to be made, and when they are: a thread that computes meanwhile
+        would make the window wait for Python twice as long.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Showing:
         finished: Callable[[Answer], None],
         look: Callable[[], Look],
         absent: Collection[str] = (),
+        hold: Callable[[bool], None] = lambda _held: None,
     ) -> None:
         self._viewer, self._source, self._question = viewer, source, question
         self._finished, self._look, self._absent = finished, look, absent
+        self._hold = hold
         self._answer: Answer | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -118,11 +123,15 @@ class Showing:
         if self._source not in self._viewer.layers:
             return  # removed before there was anything to see; the reason comes with the answer
         self._layers = {}
-        for number, layer in layers.show_heatmaps(
-            self._viewer, self._source, answer, self._marks(answer), self._look(), self._absent
-        ):
-            self._layers[number] = layer
-            yield number
+        self._hold(True)
+        try:
+            for number, layer in layers.show_heatmaps(
+                self._viewer, self._source, answer, self._marks(answer), self._look(), self._absent
+            ):
+                self._layers[number] = layer
+                yield number
+        finally:
+            self._hold(False)
 
     def _marks(self, answer: Answer) -> list[layers.Mark]:
         return records(

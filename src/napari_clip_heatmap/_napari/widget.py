@@ -126,7 +126,9 @@ class HeatmapWidget(Container[Any]):
         if self._panel is not None:
             self._panel.begin(asked[0], question)
         shown = partial(self._on_shown, asked[0], question)
-        self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
+        self._showing = Showing(
+            self._viewer, asked[0], question, shown, self._look, hold=self._runner.hold
+        )
         self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
         listener = Listener(self._on_step, self._on_answer, self._on_refusal, self._on_end)
         self._runner.start(question, listener)

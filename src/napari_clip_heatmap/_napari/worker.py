@@ -11,6 +11,10 @@ from napari.qt.threading import GeneratorWorker, create_worker
 __all__ = ["Stoppable", "start_stoppable"]
 
 
+PATIENCE = 5.0
+"""Seconds after which a thread that waits for the window goes on all the same."""
+
+
 class Stoppable(GeneratorWorker):  # type: ignore[misc] # napari ships no types
     """napari's worker, but one that always runs its generator to the end.
 
@@ -30,6 +34,7 @@ def start_stoppable(
     work: Callable[..., Generator[Any, None, Any]],
     *args: Any,
     stop: threading.Event,
+    going: threading.Event | None = None,
     **told: Callable[..., None],
 ) -> Stoppable:
     """Run a generator in a thread.
@@ -41,14 +46,22 @@ def start_stoppable(
     *args
     stop : Event
         Stops it when it is set.
+    going : Event, optional
+        While it is not set, the work waits where it asks whether to stop; no longer than `PATIENCE`.
     **told : callable
         By the names of the worker's signals: yielded, returned, errored, finished; on the GUI
         thread. napari shows no error itself: whoever is told shows it, once.
     """
+
+    def stopped() -> bool:
+        if going is not None:
+            going.wait(PATIENCE)
+        return stop.is_set()
+
     worker: Stoppable = create_worker(
         work,
         *args,
-        stop.is_set,
+        stopped,
         _start_thread=False,
         _worker_class=Stoppable,
         _ignore_errors=True,
