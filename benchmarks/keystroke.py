@@ -19,7 +19,7 @@ import numpy as np
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
-from napari_clip_heatmap._napari.layers import MARK
+from napari_clip_heatmap._napari.controllers.layers import MARK
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.scenes import sample_scene
 

@@ -23,9 +23,9 @@ import torch
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.pipeline.passes import look_once
+from napari_clip_heatmap.pipeline.batches import look_once
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
-from napari_clip_heatmap.pipeline.scores import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import plan_scoring
 
 PROMPTS = ["nuclei", "filaments", "mitochondria", "membranes", "background"]
 CHUNK = 1024

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogueEntry
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.decomposition import Decomposition
     from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -114,7 +114,7 @@ def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
         (pixels), ``parameters``, ``data``, ``licence`` and what it ``forbids``, ``note``, ``needs``
         (a package), and whether it is ``here``, on this machine. No network is used.
     """
-    from napari_clip_heatmap.clip.catalogue import list_models as listed
+    from napari_clip_heatmap.clip.catalog import list_models as listed
 
     return listed(search)
 
@@ -188,7 +188,7 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
         The model has other weights than the one that encoded, or cannot be found; where it was not
         given as a `ClipModel`, at the first prompt only.
     """
-    from napari_clip_heatmap.pipeline.stored.opening import open_encoding as open_saved
+    from napari_clip_heatmap.pipeline.storage.opening import open_encoding as open_saved
 
     return open_saved(path, model=model)
 

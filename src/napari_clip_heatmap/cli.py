@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.batch import Done, Request
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
@@ -318,7 +318,7 @@ def honesty(
 
 
 def _cache() -> EncodingCache:
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
     return EncodingCache()
 

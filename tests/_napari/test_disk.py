@@ -8,12 +8,12 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.question import CANCELLED, PlaneAsked, Question
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.job.request import CANCELLED, PlaneAsked, Question
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 PROMPTS = ("red", "green", "blue")
 

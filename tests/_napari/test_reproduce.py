@@ -16,12 +16,12 @@ from napari.layers._source import layer_source
 from napari.utils import Colormap
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap._napari.channels import channels_of
-from napari_clip_heatmap._napari.origin import origin_of
-from napari_clip_heatmap._napari.question import PlaneAsked, Question
-from napari_clip_heatmap._napari.record import records
+from napari_clip_heatmap._napari.inputs.layer_planes import channels_of
+from napari_clip_heatmap._napari.inputs.layer_source import origin_of
+from napari_clip_heatmap._napari.job.request import PlaneAsked, Question
+from napari_clip_heatmap._napari.controllers.layer_metadata import records
 from napari_clip_heatmap._napari.sample_data import drawn_scene
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.masks import Labelled
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.clip.notices import Notices
 

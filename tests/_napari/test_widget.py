@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import widget as module
-from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]

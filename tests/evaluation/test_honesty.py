@@ -25,7 +25,7 @@ from napari_clip_heatmap.evaluation.honesty import (
 from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
 from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
 from napari_clip_heatmap.pipeline.checks import LIKE_NONSENSE, Verdict
-from napari_clip_heatmap.pipeline.honesty import assess
+from napari_clip_heatmap.pipeline.verdicts import assess
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+from napari_clip_heatmap.clip.catalog import CatalogueEntry
 from napari_clip_heatmap.files.listing import print_models
 
 ENTRY = CatalogueEntry(

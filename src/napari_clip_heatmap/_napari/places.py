@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Shapes
 
-from napari_clip_heatmap._napari.outlines import Rectangle, polygons, to_image
+from napari_clip_heatmap._napari.inputs.layer_regions import Rectangle, polygons, to_image
 from napari_clip_heatmap._napari.slices import index_shown
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.masks import Labelled, Outlines

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.question import Answer, Question, Refusal, Step
-from napari_clip_heatmap._napari.worker import start_stoppable
+from napari_clip_heatmap._napari.job.request import Answer, Question, Refusal, Step
+from napari_clip_heatmap._napari.controllers.background import start_stoppable
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.session import Session
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap._napari.job.session import Session
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["Listener", "Runner"]
 

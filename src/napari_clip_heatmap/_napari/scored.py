@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_clip_heatmap._napari.kept import LIMIT
-from napari_clip_heatmap._napari.picture import Picture
-from napari_clip_heatmap._napari.question import Answer, Question
+from napari_clip_heatmap._napari.job.encoding_cache import LIMIT
+from napari_clip_heatmap._napari.job.heatmap_stack import Picture
+from napari_clip_heatmap._napari.job.request import Answer, Question
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.pipeline.scores import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import plan_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:

@@ -12,25 +12,25 @@ from magicgui.widgets import Container
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 
-from napari_clip_heatmap._napari import layers
+from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.activity import Activity
-from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
-from napari_clip_heatmap._napari.asking import WITH_BASELINE, layers_asked, question_of
-from napari_clip_heatmap._napari.chooser.chooser import Chooser
+from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, arrange, show_row
+from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE, layers_asked, question_of
+from napari_clip_heatmap._napari.controllers.model_chooser import Chooser
 from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
 from napari_clip_heatmap._napari.garbage import no_full_collection
-from napari_clip_heatmap._napari.importing import import_towers
-from napari_clip_heatmap._napari.more import More
-from napari_clip_heatmap._napari.parts import Known, make_parts
-from napari_clip_heatmap._napari.preview import Preview
-from napari_clip_heatmap._napari.prompts.panel import Panel, look_of
-from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
+from napari_clip_heatmap._napari.startup import import_towers
+from napari_clip_heatmap._napari.controllers.export import More
+from napari_clip_heatmap._napari.views.controls import Known, make_parts
+from napari_clip_heatmap._napari.controllers.preview import Preview
+from napari_clip_heatmap._napari.controllers.prompts import Panel, look_of
+from napari_clip_heatmap._napari.job.request import CANCELLED, Answer, Refusal, Step
 from napari_clip_heatmap._napari.runner import Listener, Runner
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
-from napari_clip_heatmap._napari.showing import Showing
+from napari_clip_heatmap._napari.controllers.layer_sync import Showing
 from napari_clip_heatmap._napari.slices import axis_choices
-from napari_clip_heatmap._napari.summary import summary, time_left
+from napari_clip_heatmap._napari.controllers.status import summary, time_left
 from napari_clip_heatmap._napari.watch import Watch
 from napari_clip_heatmap.errors import ClipHeatmapError
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
-    from napari_clip_heatmap._napari.look import Look
-    from napari_clip_heatmap._napari.prompts.live import Answered
-    from napari_clip_heatmap._napari.question import Question
-    from napari_clip_heatmap.pipeline.honesty import Honesty
+    from napari_clip_heatmap._napari.colormaps import Look
+    from napari_clip_heatmap._napari.controllers.live_update import Answered
+    from napari_clip_heatmap._napari.job.request import Question
+    from napari_clip_heatmap.pipeline.verdicts import Honesty
 
 __all__ = ["HeatmapWidget"]
 

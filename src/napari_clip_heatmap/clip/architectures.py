@@ -16,7 +16,7 @@ from typing import Any
 import open_clip
 import torch
 
-from napari_clip_heatmap.clip.building import build_model, refuse_unsupported
+from napari_clip_heatmap.clip.sources.build import build_model, refuse_unsupported
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
 
 __all__ = ["TABLE_NAME", "Architecture", "architecture_of", "measure", "written"]

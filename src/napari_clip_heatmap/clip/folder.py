@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_clip_heatmap.clip.building import assemble, refuse_unsupported
-from napari_clip_heatmap.clip.checkpoint import find_weights, read_weights
-from napari_clip_heatmap.clip.huggingface import (
+from napari_clip_heatmap.clip.sources.build import assemble, refuse_unsupported
+from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_CONFIG_NAME,
     HF_PREPROCESSING_NAME,
     has_own_vocabulary,
@@ -21,7 +21,7 @@ from napari_clip_heatmap.clip.huggingface import (
     read_json,
 )
 from napari_clip_heatmap.clip.preprocessing import says_normalisation, settle_normalisation
-from napari_clip_heatmap.clip.source import OPENAI, Normalisation, Source
+from napari_clip_heatmap.clip.sources.normalization import OPENAI, Normalisation, Source
 from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_clip_heatmap.clip.by_hand import brought_by_hand, folder_by_hand
-from napari_clip_heatmap.clip.downloading import Cancel, Progress, bring
+from napari_clip_heatmap.clip.hub.offline import brought_by_hand, folder_by_hand
+from napari_clip_heatmap.clip.hub.model_files import Cancel, Progress, bring
 from napari_clip_heatmap.clip.folder import load_folder, refuse_folder
-from napari_clip_heatmap.clip.huggingface import read_json
+from napari_clip_heatmap.clip.sources.transformers_format import read_json
 from napari_clip_heatmap.clip.needed import all_here, configuration, repository_of, rest_of_hub
-from napari_clip_heatmap.clip.source import Normalisation, Source
+from napari_clip_heatmap.clip.sources.normalization import Normalisation, Source
 
 __all__ = ["HUB", "bring_hub", "hub_folder", "load_hub"]
 

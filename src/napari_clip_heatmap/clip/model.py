@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_clip_heatmap.clip.devices import release_memory
-from napari_clip_heatmap.clip.fingerprint import fingerprint
+from napari_clip_heatmap.clip.weights import fingerprint
 from napari_clip_heatmap.clip.notices import Notices
-from napari_clip_heatmap.clip.placing import Placed
-from napari_clip_heatmap.clip.source import Normalisation
+from napari_clip_heatmap.clip.placement import Placed
+from napari_clip_heatmap.clip.sources.normalization import Normalisation
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
 from napari_clip_heatmap.clip.transfer import send
 from napari_clip_heatmap.core.convention import Convention, parse_convention

@@ -10,10 +10,10 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from napari_clip_heatmap.clip.checkpoint import WEIGHT_NAMES
-from napari_clip_heatmap.clip.fetching import cached
+from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_NAMES
+from napari_clip_heatmap.clip.hub.download import cached
 from napari_clip_heatmap.clip.folder import CONFIG_NAME, VOCABULARY_NAME
-from napari_clip_heatmap.clip.huggingface import HF_CONFIG_NAME, HF_PREPROCESSING_NAME
+from napari_clip_heatmap.clip.sources.transformers_format import HF_CONFIG_NAME, HF_PREPROCESSING_NAME
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = [

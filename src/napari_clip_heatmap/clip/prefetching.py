@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_clip_heatmap.clip.checkpoint import WEIGHT_SUFFIXES
-from napari_clip_heatmap.clip.downloading import Cancel, Progress
+from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_SUFFIXES
+from napari_clip_heatmap.clip.hub.model_files import Cancel, Progress
 from napari_clip_heatmap.clip.hub import HUB, bring_hub, hub_folder
-from napari_clip_heatmap.clip.naming import DEMO, LOCAL
-from napari_clip_heatmap.clip.registry import bring_tag, tag_is_here
+from napari_clip_heatmap.clip.sources.resolve import DEMO, LOCAL
+from napari_clip_heatmap.clip.sources.open_clip_registry import bring_tag, tag_is_here
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["download_model", "needs_download"]

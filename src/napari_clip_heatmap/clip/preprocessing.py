@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from napari_clip_heatmap.clip.source import OPENAI, Normalisation, normalisation_of
+from napari_clip_heatmap.clip.sources.normalization import OPENAI, Normalisation, normalisation_of
 from napari_clip_heatmap.errors import ModelLoadError, SettingsError
 
 __all__ = [

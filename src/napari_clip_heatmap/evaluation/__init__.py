@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from napari_clip_heatmap.evaluation.report import Report
-from napari_clip_heatmap.evaluation.run import evaluate
+from napari_clip_heatmap.evaluation.evaluate import evaluate
 
 __all__ = ["Report", "evaluate"]

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.honesty import Honesty
-    from napari_clip_heatmap.pipeline.scores import Score
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.verdicts import Honesty
+    from napari_clip_heatmap.pipeline.scoring import Score
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -191,9 +191,9 @@ def write_heatmaps(
         If the disk refuses a file.
     """
     from napari_clip_heatmap.api import encode
-    from napari_clip_heatmap.pipeline.honesty import judge
-    from napari_clip_heatmap.pipeline.scores import plan_scoring
-    from napari_clip_heatmap.pipeline.yardstick import make_yardstick
+    from napari_clip_heatmap.pipeline.verdicts import judge
+    from napari_clip_heatmap.pipeline.scoring import plan_scoring
+    from napari_clip_heatmap.pipeline.null_reference import make_yardstick
 
     # A mistake in the words is told before the first image costs its time.
     scoring = plan_scoring(

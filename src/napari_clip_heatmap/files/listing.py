@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogueEntry
 
 __all__ = ["pixels_in_words", "print_models", "size_in_words"]
 

@@ -14,7 +14,7 @@ from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
 from napari_clip_heatmap.imaging.sketch import sketch
 from napari_clip_heatmap.imaging.tiles import reflect
 from napari_clip_heatmap.imaging.view import Appearance
-from napari_clip_heatmap.pipeline.passes import look_once
+from napari_clip_heatmap.pipeline.batches import look_once
 from napari_clip_heatmap.pipeline.readahead import read_now
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging import colours
+from napari_clip_heatmap.imaging import colors as colours
 from napari_clip_heatmap.pipeline.maps import Maps
 
 __all__ = ["Heatmaps"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.scores import Score, Scoring
+from napari_clip_heatmap.pipeline.scoring import Score, Scoring
 
 __all__ = ["Maps"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_clip_heatmap.files.listing import pixels_in_words, size_in_words
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogueEntry
 
 __all__ = ["WARNING", "about", "licence_in_words"]
 

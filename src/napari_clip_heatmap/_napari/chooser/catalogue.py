@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap._napari.bringing import Bring, Brought, bring
-from napari_clip_heatmap._napari.importing import import_towers
+from napari_clip_heatmap._napari.job.model_download import Bring, Brought, bring
+from napari_clip_heatmap._napari.startup import import_towers
 from napari_clip_heatmap.clip.torch_import import explained
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogueEntry
 
 __all__ = ["Catalogue"]
 
@@ -28,7 +28,7 @@ def _listed() -> tuple[CatalogueEntry, ...]:
 def _alike(path: Path) -> tuple[str, ...] | None:
     with explained():
         import_towers()
-        from napari_clip_heatmap.clip.file import architectures_alike
+        from napari_clip_heatmap.clip.sources.local import architectures_alike
     return architectures_alike(path)
 
 

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.bringing import downloading
-from napari_clip_heatmap._napari.worker import start_stoppable
+from napari_clip_heatmap._napari.job.model_download import downloading
+from napari_clip_heatmap._napari.controllers.background import start_stoppable
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.bringing import Bring
-    from napari_clip_heatmap._napari.question import Step
+    from napari_clip_heatmap._napari.job.model_download import Bring
+    from napari_clip_heatmap._napari.job.request import Step
 
 __all__ = ["Download"]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_clip_heatmap._napari.prompts.pointer import Place, place_on
-from napari_clip_heatmap.pipeline.scores import plan_scoring
+from napari_clip_heatmap._napari.controllers.cursor import Place, place_on
+from napari_clip_heatmap.pipeline.scoring import plan_scoring
 from napari_clip_heatmap.prompting.prompt_set import shipped_set, shipped_sets
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.question import Answer
+    from napari_clip_heatmap._napari.job.request import Answer
 
 __all__ = ["LISTS", "PROMPTS_ONLY", "Ranked", "on_click", "ranked_at", "words_in"]
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.prompts.live import Answered
+from napari_clip_heatmap._napari.controllers.live_update import Answered
 from napari_clip_heatmap._napari.prompts.rows import Figures
-from napari_clip_heatmap.pipeline.honesty import Honesty, judge
-from napari_clip_heatmap.pipeline.yardstick import Yardstick, make_yardstick
+from napari_clip_heatmap.pipeline.verdicts import Honesty, judge
+from napari_clip_heatmap.pipeline.null_reference import Yardstick, make_yardstick
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding

@@ -12,8 +12,8 @@ from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.stored.arrays import digest
-from napari_clip_heatmap.pipeline.stored.parts import lattice_record
+from napari_clip_heatmap.pipeline.storage.zarr_file import digest
+from napari_clip_heatmap.pipeline.storage.records import lattice_record
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.stored import parts
-from napari_clip_heatmap.pipeline.stored.arrays import read_arrays
-from napari_clip_heatmap.pipeline.stored.half import restored
-from napari_clip_heatmap.pipeline.stored.text import LateText, require_same
+from napari_clip_heatmap.pipeline.storage import parts
+from napari_clip_heatmap.pipeline.storage.zarr_file import read_arrays
+from napari_clip_heatmap.pipeline.storage.half import restored
+from napari_clip_heatmap.pipeline.storage.text import LateText, require_same
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import OutputError
-from napari_clip_heatmap.pipeline.stored import parts
-from napari_clip_heatmap.pipeline.stored.arrays import write_arrays
-from napari_clip_heatmap.pipeline.stored.half import halved
+from napari_clip_heatmap.pipeline.storage import parts
+from napari_clip_heatmap.pipeline.storage.zarr_file import write_arrays
+from napari_clip_heatmap.pipeline.storage.half import halved
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding

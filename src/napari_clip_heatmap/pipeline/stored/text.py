@@ -40,7 +40,7 @@ class LateText:
     @cached_property
     def _loaded(self) -> TextEncoder:
         from napari_clip_heatmap.clip.loading import load_text
-        from napari_clip_heatmap.clip.source import normalisation_of
+        from napari_clip_heatmap.clip.sources.normalization import normalisation_of
 
         if self._name == "custom":
             raise ModelLoadError(

@@ -1,0 +1,111 @@
+"""The values of all maps beneath the cursor, in the table and in the status bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_clip_heatmap._napari.views.prompt_model import PromptModel
+    from napari_clip_heatmap._napari.job.request import Answer
+
+__all__ = ["Place", "Pointer", "place_on"]
+
+PAUSE = 30
+"""Milliseconds from a move of the mouse to the table: the eye sees no more pictures a second."""
+
+IN_STATUS_BAR = 5
+
+Place = tuple[tuple[int, ...], float, float]
+"""A plane, and y and x in image pixels."""
+
+
+class Pointer:
+    """Follows the cursor over the image that was answered for.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    model : PromptModel
+    answered : callable
+        Returns the image and its answer, or None while there is none.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        model: PromptModel,
+        answered: Callable[[], tuple[Image, Answer] | None],
+    ) -> None:
+        self._viewer, self._model, self._answered = viewer, model, answered
+        self._told = ""
+        self._status: Any = ""  # napari's own, without what is told here
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PAUSE)
+        self._timer.timeout.connect(self.tell)
+        viewer.cursor.events.position.connect(self._on_moved)
+        # Last: what napari itself makes of a status must not come after what is added to it.
+        viewer.events.status.connect(self._on_status, position="last")
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        if isalive(self._timer):  # when Python ends, Qt may have gone before
+            self._timer.stop()
+        self._viewer.cursor.events.position.disconnect(self._on_moved)
+        self._viewer.events.status.disconnect(self._on_status)
+
+    def tell(self) -> None:
+        """Show the values beneath the cursor."""
+        answered = self._answered()
+        values = None
+        if answered is not None and answered[0] in self._viewer.layers:
+            image, answer = answered
+            values = answer.picture.values_at(*place_on(image, self._viewer.cursor.position))
+        if answered is None or values is None:
+            self._model.set_here({})
+            self._say("")
+            return
+        ranges = zip(answer.keys, values.tolist(), answer.limits, strict=True)
+        self._model.set_here(
+            {key: (value - low) / (high - low) for key, value, (low, high) in ranges}
+        )
+        named = sorted(zip(values.tolist(), answer.scoring.prompts, strict=True), reverse=True)
+        more = f" and {len(named) - IN_STATUS_BAR} more" if len(named) > IN_STATUS_BAR else ""
+        told = ", ".join(f"{prompt} {value:.2g}" for value, prompt in named[:IN_STATUS_BAR])
+        self._say(told + more)
+
+    def _say(self, told: str) -> None:
+        """Add to what napari says in its status bar."""
+        if told != self._told:
+            self._told = told
+            self._viewer.status = self._status
+            self._on_status()
+
+    def _on_status(self, _event: Any = None) -> None:
+        status = self._viewer.status
+        if status != self._with_told(self._status):
+            self._status = status
+        if self._told and status != self._with_told(self._status):
+            self._viewer.status = self._with_told(self._status)
+
+    def _with_told(self, status: Any) -> Any:
+        if isinstance(status, str):
+            return f"{status}  {self._told}" if self._told else status
+        return {**status, "coordinates": f"{status['coordinates']}  {self._told}".rstrip()}
+
+    def _on_moved(self, _event: Any) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+
+def place_on(image: Image, position: Sequence[float]) -> Place:
+    """Return where a point of the viewer's world lies on an image."""
+    *leading, y, x = image.world_to_data(position)[: image.ndim]
+    return tuple(round(each) for each in leading), y + 0.5, x + 0.5

@@ -1,0 +1,250 @@
+"""The prompt table at work: maps that follow the words, the layers' look, cursor and click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.read_controls import reworded, templates_of
+from napari_clip_heatmap._napari.latest import Latest
+from napari_clip_heatmap._napari.colormaps import Look
+from napari_clip_heatmap._napari.controllers.live_update import Answered, Live
+from napari_clip_heatmap._napari.controllers.cursor import Place, Pointer
+from napari_clip_heatmap._napari.prompts.ranking import Ranked, on_click, ranked_at, words_in
+from napari_clip_heatmap._napari.controllers.visibility import RowLayers
+from napari_clip_heatmap._napari.prompts.worth import Worth, figures_of
+from napari_clip_heatmap._napari.controllers.layer_sync import Showing
+
+if TYPE_CHECKING:
+    from magicgui.widgets import Container
+    from napari.components import ViewerModel
+
+    from napari_clip_heatmap._napari.job.request import Answer, Question
+    from napari_clip_heatmap.pipeline.verdicts import Honesty
+    from napari_clip_heatmap.prompting.prompt_set import PromptSet
+
+__all__ = ["Panel", "look_of"]
+
+LINKED = ("contrast_limits",)
+"""What maps on one scale share, also when the user changes it."""
+
+
+def look_of(parts: Container[Any]) -> Look:
+    """Return how the controls want maps to become colours."""
+    return Look(
+        usual=parts["colormap"].value,
+        own={row.key: row.colormap for row in parts["prompts"].model.rows if row.colormap},
+        scale=parts["scale"].value,
+        fade=parts["fade"].value,
+    )
+
+
+class Panel:
+    """What goes on between the controls and the layers outside of runs.
+
+    Parameters
+    ----------
+    parts : Container
+        The dock widget's.
+    viewer : ViewerModel
+    busy : callable
+        Tells whether a run is at work; then the layers are its own.
+    shown : callable(Answered)
+        Told when a new answer is on screen.
+    judged : callable(Answered, Honesty)
+        Told what its maps are worth.
+    say : callable(str)
+        Tells the user.
+    """
+
+    def __init__(
+        self,
+        parts: Container[Any],
+        viewer: ViewerModel,
+        busy: Callable[[], bool],
+        shown: Callable[[Answered], None],
+        judged: Callable[[Answered, Honesty], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._parts, self._viewer, self._busy = parts, viewer, busy
+        self._shown, self._judged, self._say = shown, judged, say
+        self._model = parts["prompts"].model
+        self._showing: Showing | None = None
+        self._live = Live(self._asked, self._on_found, self._on_refused)
+        self._worth = Worth(self._on_judged, say)
+        self._rank = Latest(self._on_ranked, say, patience=0)
+        self._linked = False
+        self._clicked: Place | None = None
+        self._source: Image | None = None
+        self.rows = RowLayers(viewer, self._model, self._image, self._live.wish)
+        self._pointer = Pointer(viewer, self._model, self._answered)
+        self._watch = on_click(self._on_click, self._image)
+        viewer.mouse_drag_callbacks.append(self._watch)
+        self._connect()
+
+    def begin(self, image: Image, question: Question) -> None:
+        """Leave an image's layers to a run."""
+        self._source = image
+        last = self._live.last
+        if last is not None and last.question.loading != question.loading:
+            self._live.last = None  # what it holds of the other model is to be freed
+        self._stop_showing()
+        self.rows.absent.clear()
+
+    def keep(self, image: Image, question: Question, answer: Answer) -> None:
+        """Take a run's answer for what the prompts are answered from, from now on."""
+        self._live.last = answered = Answered(image, question, answer)
+        self._tell(answered)
+        if self._asked(answered) is not None:  # edited meanwhile
+            self._live.wish()
+
+    def last(self) -> Answered | None:
+        """Return what was answered last."""
+        return self._live.last
+
+    def show(self, answered: Answered) -> None:
+        """Show an answer that no run gave; the prompts are answered from it from now on."""
+        self._live.last, self._source = answered, answered.image
+        self._on_found(answered)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._stop_showing()
+        self._live.close()
+        self._rank.close()
+        self._worth.close()
+        self.rows.close()
+        self._pointer.close()
+        self._viewer.mouse_drag_callbacks.remove(self._watch)
+
+    def _connect(self) -> None:
+        parts = self._parts
+        for name in ("prompts", "score", "baseline", "templates"):
+            parts[name].changed.connect(self._on_words)
+        for name in ("colormap", "scale", "fade", "colour_bar"):
+            parts[name].changed.connect(self._on_look)
+        parts["prompts"].loaded.connect(self._on_loaded)
+        parts["words"].changed.connect(self._on_list)
+        parts["templates"].changed.connect(self._on_templates)
+        self._on_templates()
+        self._model.coloured.connect(lambda _key: self._on_look())
+
+    def _asked(self, last: Answered) -> Question | None:
+        """Return the question as it is now, if it is another and may be answered."""
+        if self._busy() or last.image not in self._viewer.layers:
+            return None
+        question = reworded(self._parts, last.question)
+        same = all(
+            getattr(question, name) == getattr(last.question, name)
+            for name in ("prompts", "keys", "score", "baseline", "templates")
+        )
+        return None if same and not self._missing(last) else question
+
+    def _missing(self, last: Answered) -> bool:
+        """Tell whether a row has no layer, and is to have one."""
+        return any(
+            key not in self.rows.absent and key not in self.rows.layers()
+            for key in last.answer.keys
+        )
+
+    def _on_words(self) -> None:
+        last = self._live.last
+        if last is not None and not self._parts["prompts"].rows and not self._busy():
+            self._stop_showing()
+            layers.remove_all(self._viewer, last.image)
+        else:
+            self._live.wish()
+
+    def _on_found(self, answered: Answered) -> None:
+        if self._busy():
+            return
+        self._stop_showing()
+        self._showing = Showing(
+            self._viewer,
+            answered.image,
+            answered.question,
+            partial(self._on_shown, answered),
+            partial(look_of, self._parts),
+            self.rows.absent,
+        )
+        self._showing.update(answered.answer)
+
+    def _stop_showing(self) -> None:
+        if self._showing is not None:
+            self._showing.close()
+            self._showing = None
+
+    def _on_shown(self, answered: Answered, _answer: Answer) -> None:
+        self._showing = None
+        self._tell(answered)
+        self._shown(answered)
+
+    def _on_refused(self, reason: str) -> None:
+        if self._parts["prompts"].rows:
+            self._say(f"Not answered yet: {reason}")
+
+    def _tell(self, answered: Answered) -> None:
+        """Show in the table what is known of the maps."""
+        self._on_look(restyle=False)
+        self.rows.refresh()
+        self._model.set_figures(figures_of(answered))
+        self._worth.wish(answered)
+
+    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+        if answered is self._live.last:
+            self._model.set_figures(figures_of(answered, honesty))
+            self._judged(answered, honesty)
+
+    def _on_look(self, *_: object, restyle: bool = True) -> None:
+        """Give the layers the colours and the scale that the controls say."""
+        self._parts["prompts"].view.viewport().update()
+        look, last, ours = look_of(self._parts), self._live.last, self.rows.layers()
+        if not ours:
+            return
+        if self._linked:
+            self._viewer.layers.unlink_layers(ours.values(), LINKED)
+        if last is not None:
+            limits = look.limits(last.answer.limits, last.answer.keys)
+            for key, each in zip(last.answer.keys, limits, strict=True):
+                if key in ours:
+                    layers.set_limits(ours[key], each)
+        for key, layer in ours.items():
+            if restyle:
+                layer.colormap = look.colormap(key)
+            layers.set_colour_bar(layer, visible=self._parts["colour_bar"].value)
+        self._linked = look.scale == "shared" and len(ours) > 1
+        if self._linked:
+            self._viewer.layers.link_layers(ours.values(), LINKED)
+
+    def _on_loaded(self, chosen: PromptSet) -> None:
+        told = chosen.templates
+        self._parts["templates"].value = told if isinstance(told, str) else "; ".join(told)
+
+    def _on_templates(self) -> None:
+        self._parts["prompts"].templates = templates_of(self._parts)
+
+    def _image(self) -> Image | None:
+        return self._source
+
+    def _answered(self) -> tuple[Image, Answer] | None:
+        last = self._live.last
+        return None if last is None else (last.image, last.answer)
+
+    def _on_list(self) -> None:
+        if self._clicked is not None:
+            self._on_click(self._clicked)
+
+    def _on_click(self, place: Place) -> None:
+        self._clicked = place
+        last, words = self._live.last, words_in(self._parts["words"].value)
+        if last is not None and not self._busy():
+            work = partial(ranked_at, last.answer, place, words)
+            self._rank.wish(lambda: work)
+
+    def _on_ranked(self, ranked: Ranked | None) -> None:
+        if ranked is not None:
+            self._parts["ranked"].value = ranked.told()

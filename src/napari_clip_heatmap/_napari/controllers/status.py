@@ -1,0 +1,77 @@
+"""One line on what a run did, and one on how fine a map will be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_clip_heatmap._napari.inputs.pixel_size import in_words
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.job.request import Answer
+    from napari_clip_heatmap._napari.sizes import Sizes
+
+__all__ = ["grain", "summary", "time_left"]
+
+
+def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str:
+    """Say how much was done, how long it took, and how fine the map really is.
+
+    Parameters
+    ----------
+    answer : Answer
+    scale : (y, x)
+        Size of an image pixel, in `units`.
+    units : (y, x) of pint units
+        As layers have them; "pixel" where the image has none.
+
+    Returns
+    -------
+    str
+        Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px".
+    """
+    axis = answer.picture.lattice.x
+    patch = in_words(axis.patch, axis.image / axis.working, scale[-1], units[-1])
+    parts = [
+        _count(len(answer.keys), "prompt"),
+        *([_count(len(answer.planes), "slice")] if len(answer.planes) > 1 else []),
+        _count(answer.tiles, "tile") if answer.tiles else "encoded before",
+        f"{answer.seconds:.2g} s",
+    ]
+    return f"{', '.join(parts)}; one patch = {patch}"
+
+
+def grain(sizes: Sizes, factor: float, scale: Sequence[float], units: Sequence[Any]) -> str:
+    """Say how fine the map will be, and how far the model sees.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    factor : float
+        Image pixels per pixel that the model looks at.
+    scale, units : (y, x)
+        Of an image pixel.
+
+    Returns
+    -------
+    str
+        Such as "one patch = 3.2 µm, a tile = 45 µm".
+    """
+    patch, tile = (
+        in_words(size[1], factor, scale[-1], units[-1]) for size in (sizes.patch, sizes.tile)
+    )
+    return f"one patch = {patch}, a tile = {tile}"
+
+
+def time_left(seconds: float | None) -> str:
+    """Say how long it will still take, as finely as an estimate deserves."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f", {max(1, round(seconds))} s left"
+    minutes = round(seconds / 60)
+    return f", {minutes} min left" if minutes < 90 else f", {seconds / 3600:.1f} h left"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,205 @@
+"""One run: plane after plane encoded and painted, told step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_clip_heatmap._napari.fingerprint import fingerprint
+from napari_clip_heatmap._napari.job.encoding_cache import Key
+from napari_clip_heatmap._napari.job.request import Answer, PlaneAsked, Question, Step
+from napari_clip_heatmap._napari.scored import Scored
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.job.encoding_cache import Kept
+    from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.progressive import Progress
+
+__all__ = ["Run"]
+
+REPAINT = 0.25
+"""Seconds between pictures: the eye follows, and the window has time for the user."""
+
+Cells = tuple[slice, slice]
+
+
+class Run:
+    """Encodes what is not kept, and paints.
+
+    Parameters
+    ----------
+    question : Question
+    model : ClipModel
+    kept : Kept
+        What was encoded before; filled on.
+    cancelled : callable() -> bool
+    encode : callable, optional
+        Stands in for `encode_progressively`, such as `encode_cached` with a cache.
+
+    Raises
+    ------
+    PromptError
+        The prompts cannot be scored.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        model: ClipModel,
+        kept: Kept,
+        cancelled: Callable[[], bool],
+        encode: Callable[..., Iterator[Progress]] | None = None,
+    ) -> None:
+        self._question, self._model, self._kept = question, model, kept
+        self._cancelled = cancelled
+        self._encode = encode or encode_progressively
+        self._started = self._painted = time.monotonic()
+        self._scored = Scored(question, model.text)
+        self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
+        self._current: tuple[tuple[int, ...], Encoding] | None = None
+        self._tiles = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to show."""
+        current = self._current
+        return self._scored.picture is not None or (
+            current is not None and bool(current[1].board.done.any())
+        )
+
+    def steps(self) -> Iterator[Step]:
+        """Do all planes; yields what is being done, and answers as far as they are."""
+        for number, plane in enumerate(self._question.planes):
+            yield from self._plane(number, plane)
+            if number == 0:
+                self._paint_others()
+
+    def answer(self, reason: str | None = None) -> Answer:
+        """Return what there is.
+
+        Parameters
+        ----------
+        reason : str, optional
+            Why it will not become complete; empty: it is. None: it goes on.
+        """
+        if reason is not None and self._current is not None:
+            self._note(*self._current, None)  # with tiles done since the last record
+        self._flush()
+        return self._scored.answer(reason, self._tiles)
+
+    def _plane(self, number: int, plane: PlaneAsked) -> Iterator[Step]:
+        yield Step("Looking at the image")
+        question, key = self._question, self._key(plane)
+        resume = self._kept.get(key)
+        before: int | None = None
+        for record in self._encode(
+            self._model,
+            plane.channels,
+            view=question.view,
+            region=question.region,
+            downsample=question.downsample,
+            focus=question.focus,
+            resume=resume,
+            cancelled=self._cancelled,
+        ):
+            self._kept.put(key, record.encoding, question.stores)
+            self._current = (plane.index, record.encoding)
+            self._tiles += record.done - (record.done if before is None else before)
+            before = record.done
+            last = record.done == record.total
+            if not record.done and record.encoding.coarse is None:
+                yield self._step(number, record)
+                continue
+            whole = record.stage != "fine" or last
+            self._note(plane.index, record.encoding, None if whole else record.changed)
+            if whole or time.monotonic() - self._painted > REPAINT:
+                yield replace(self._step(number, record), answer=self.answer())
+                self._painted = time.monotonic()
+
+    def _key(self, plane: PlaneAsked) -> Key:
+        question = self._question
+        content = tuple(fingerprint(store, plane.index) for store in question.stores)
+        return Key(self._settings(), plane.index, content)
+
+    def _settings(self) -> Hashable:
+        question = self._question
+        shown = tuple(
+            (each.limits, each.gamma, None if each.lut is None else each.lut.tobytes())
+            for each in question.planes[0].channels
+        )
+        return (
+            question.model,
+            question.device,
+            question.precision,
+            question.preprocess,
+            question.view,
+            shown if question.view.mode == "shown" or len(shown) > 1 else None,
+            question.downsample,
+            tuple(id(store) for store in question.stores) if question.leading else None,
+        )
+
+    def _note(self, index: tuple[int, ...], encoding: Encoding, cells: Cells | None) -> None:
+        """Remember what is to be painted; of one plane at a time, so another is painted first."""
+        if self._pending is not None:
+            if self._pending[0] != index:
+                self._flush()
+            elif cells is not None and self._pending[2] is not None:
+                cells = _union(cells, self._pending[2])
+            else:
+                cells = None
+        self._pending = (index, encoding, cells)
+
+    def _flush(self) -> None:
+        if self._pending is not None:
+            self._paint(*self._pending)
+            self._pending = None
+
+    def _paint(self, index: tuple[int, ...], encoding: Encoding, cells: Cells | None) -> None:
+        self._scored.paint(index, encoding, cells)
+        picture = self._scored.picture
+        blank = picture is not None and picture.blank
+        if blank and encoding.complete and not self._question.leading:
+            self._scored.picture = self._current = None
+            raise ImageError(
+                "the image has no valid pixel where it was asked: all are NaN, infinite or masked; "
+                "choose another image, channel or region"
+            )
+
+    def _paint_others(self) -> None:
+        """Answer for the planes of the stack that were encoded before, if they are as they were."""
+        for key in self._kept.others(self._settings()) if self._question.leading else ():
+            asked = {plane.index for plane in self._question.planes}
+            stores = self._question.stores
+            now = tuple(fingerprint(store, key.index) for store in stores)
+            encoding = self._kept.get(key)
+            if key.index not in asked and key.content == now and encoding is not None:
+                self._flush()
+                self._paint(key.index, encoding, None)
+
+    def _step(self, number: int, record: Progress) -> Step:
+        n_planes = len(self._question.planes)
+        slices = f"Slice {number + 1} of {n_planes}, " if n_planes > 1 else ""
+        tiles = f"Tile {record.done} of {record.total}"
+        left: float | None = None
+        if record.left is not None:
+            per_plane = (time.monotonic() - self._started + record.left) / (number + 1)
+            left = record.left + per_plane * (n_planes - number - 1)
+        return Step(
+            f"{slices}{tiles.lower() if slices else tiles}",
+            number * record.total + record.done,
+            n_planes * record.total,
+            left,
+        )
+
+
+def _union(first: Cells, second: Cells) -> Cells:
+    y, x = (
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(first, second, strict=True)
+    )
+    return y, x

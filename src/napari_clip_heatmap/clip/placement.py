@@ -1,0 +1,187 @@
+"""A model on a device and in a precision that have been seen to give the CPU's answers."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_clip_heatmap.clip.devices import (
+    HALVES,
+    failure_in_words,
+    fast_types,
+    release_memory,
+)
+from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.probe import (
+    AGREEMENT,
+    ON_DEMAND,
+    Probed,
+    probe,
+    require_agreement,
+)
+from napari_clip_heatmap.clip.sources.normalization import Source
+from napari_clip_heatmap.core.tower import Tower
+from napari_clip_heatmap.errors import ClipHeatmapError, DecompositionError, DeviceError
+
+__all__ = ["LARGE", "Place", "Placed", "settle"]
+
+LARGE = 30_000_000
+"""Parameters of an image tower, from which on "auto" tries half precision. A smaller one, such as
+the bundled model's with 2.3 million, is quick in any, and gives the same numbers on all machines.
+"""
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model may run, and how.
+
+    Parameters
+    ----------
+    device : torch.device
+    dtype : torch.dtype, optional
+        Of the image tower; None: as the weights are. The text tower keeps its own: it runs once a
+        prompt, and prompts that differ little would lose what they differ in.
+    """
+
+    device: torch.device
+    dtype: torch.dtype | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A model that was proven where it is.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The source's own, or a copy where that had to be moved or cast.
+    tower : Tower
+        Its image tower, adapted.
+    narrowed : bool
+        Whether half precision was chosen for it, not asked for.
+    notice : str
+        Why it is not on the device that was asked for; empty where it is.
+    """
+
+    module: Any
+    tower: Tower
+    narrowed: bool = False
+    notice: str = ""
+
+
+def settle(
+    source: Source,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    *,
+    half: bool = True,
+) -> Placed:
+    """Put a model on a device if it gives the CPU's answers there, else on the CPU.
+
+    Parameters
+    ----------
+    source : Source
+        Its module is read, never changed; a copy is moved.
+    device : torch.device, optional
+        By default where the weights lie.
+    dtype : torch.dtype, optional
+        By default half precision where the model is large, the device fast in it, and a probe's
+        maps stay as they are; else, and always for a model that the user holds, as the weights are.
+    half : bool
+        Whether half precision may be chosen by default.
+
+    Raises
+    ------
+    UnsupportedModelError
+        No exact decomposition is known for the model's image tower.
+    DecompositionError
+        The parts of the probe's embedding do not sum to it.
+    DeviceError
+        There is no memory for the model, or the CPU cannot compute in that precision.
+    """
+    module: Any = source.module
+    adapt(module.visual)  # refused before anything is moved
+    home = next(module.visual.parameters()).device if device is None else device
+    *others, last = _places(source, home, dtype, half=half)
+    if not others:
+        return _tried(source, last)[0]
+    plain, expected = _tried(source, Place(CPU))
+    refused: dict[torch.device, str] = {}
+    for place in others:
+        try:
+            return _trusted(source, place, expected, chosen=place.dtype != dtype)
+        except (DeviceError, DecompositionError) as error:
+            refused[place.device] = str(error)
+        release_memory()  # out here, where the error and all that it holds are gone
+    placed = plain if last == Place(CPU) else _tried(source, last)[0]
+    if home.type != "cpu":
+        return replace(placed, notice=f"{home} is not used, but the CPU: {refused[home]}")
+    return placed
+
+
+def _places(
+    source: Source, home: torch.device, dtype: torch.dtype | None, *, half: bool
+) -> list[Place]:
+    """Return where to try, in order; the last one is the model as it is, on the CPU."""
+    places = []
+    if dtype is None and half and source.owned and _n_weights(source.module) >= LARGE:
+        places += [Place(home, fast) for fast in fast_types(home)]
+    places.append(Place(home, dtype))
+    if home.type != "cpu":
+        places.append(Place(CPU, dtype))
+    return places
+
+
+def _trusted(source: Source, place: Place, expected: Probed, *, chosen: bool) -> Placed:
+    placed, found = _tried(source, place)
+    coarse = found.dtype in HALVES and not chosen
+    require_agreement(found, expected, ON_DEMAND if coarse else AGREEMENT)
+    return replace(placed, narrowed=chosen)
+
+
+def _tried(source: Source, place: Place) -> tuple[Placed, Probed]:
+    try:
+        module = _placed(source, place)
+        tower = adapt(module.visual)
+        return Placed(module, tower), probe(module, tower)
+    except ClipHeatmapError:
+        raise
+    except (RuntimeError, TypeError) as error:  # TypeError: no such type on that device
+        raise DeviceError(
+            f"the model cannot run on {place.device} as {place.dtype or 'it is'}: "
+            f"it {failure_in_words(error)}"
+        ) from error
+
+
+def _placed(source: Source, place: Place) -> Any:
+    """Return the module there: itself if it is, else a copy, made without one in between."""
+    module: Any = source.module
+    weight = next(module.visual.parameters())
+    if _same(place.device, weight.device) and place.dtype in (None, weight.dtype):
+        return module
+    moved: dict[int, torch.Tensor] = {}
+    for name, tensor in chain(module.named_parameters(), module.named_buffers()):
+        cast = name.startswith("visual.") and tensor.is_floating_point()
+        copied = tensor.detach().to(
+            place.device, place.dtype if cast else None, copy=not source.owned
+        )
+        is_weight = isinstance(tensor, nn.Parameter)
+        moved[id(tensor)] = (
+            nn.Parameter(copied, requires_grad=tensor.requires_grad) if is_weight else copied
+        )
+    return copy.deepcopy(module, moved)
+
+
+def _same(asked: torch.device, there: torch.device) -> bool:
+    return asked.type == there.type and (asked.index or 0) == (there.index or 0)
+
+
+def _n_weights(module: Any) -> int:
+    return sum(weight.numel() for weight in module.visual.parameters())
