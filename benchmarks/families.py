@@ -20,8 +20,8 @@ from interleaved import time_in_turns
 from random_towers import random_tower
 from torch import Tensor
 
-from napari_clip_heatmap.clip.sources.build import refuse_unsupported
 from napari_clip_heatmap.clip.families import adapt, resized
+from napari_clip_heatmap.clip.sources.build import refuse_unsupported
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.exactness import gap
 from napari_clip_heatmap.core.token_map import fold, token_map

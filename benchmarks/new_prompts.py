@@ -20,8 +20,8 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.token_grid import Board
 from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.token_grid import Board
 
 PROMPTS = ("nuclei", "filaments", "mitochondria", "vesicles", "debris")
 

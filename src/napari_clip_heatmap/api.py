@@ -154,7 +154,7 @@ def download_model(
     Cancelled
         `cancelled` said so; what has come is kept.
     """
-    from napari_clip_heatmap.clip.prefetching import download_model as bring
+    from napari_clip_heatmap.clip.sources.resolve import download_model as bring
 
     return bring(
         name,
@@ -188,7 +188,7 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
         The model has other weights than the one that encoded, or cannot be found; where it was not
         given as a `ClipModel`, at the first prompt only.
     """
-    from napari_clip_heatmap.pipeline.storage.opening import open_encoding as open_saved
+    from napari_clip_heatmap.pipeline.storage.records import open_encoding as open_saved
 
     return open_saved(path, model=model)
 

@@ -16,14 +16,14 @@ from napari.layers._source import layer_source
 from napari.utils import Colormap
 
 import napari_clip_heatmap as nch
+from napari_clip_heatmap._napari.controllers.layer_metadata import records
 from napari_clip_heatmap._napari.inputs.layer_planes import channels_of
 from napari_clip_heatmap._napari.inputs.layer_source import origin_of
 from napari_clip_heatmap._napari.job.request import PlaneAsked, Question
-from napari_clip_heatmap._napari.controllers.layer_metadata import records
-from napari_clip_heatmap._napari.sample_data import drawn_scene
 from napari_clip_heatmap._napari.job.session import Session
+from napari_clip_heatmap._napari.sample_data import drawn_scene
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.masks import Labelled
+from napari_clip_heatmap.imaging.region import Labelled
 
 RUNNER = """
 import os, runpy, sys

@@ -12,7 +12,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.weights import Notices
 
 PROMPTS = ["red", "green", "blue"]
 WHOLE, WIDE = 15 * 15, 15 * 47  # tiles of `big`, and of three of it side by side

@@ -11,8 +11,13 @@ from open_clip.pretrained import list_pretrained
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip import catalog as catalogue
-from napari_clip_heatmap.clip.architectures import TABLE_NAME, architecture_of, measure, written
-from napari_clip_heatmap.clip.catalog import list_models
+from napari_clip_heatmap.clip.catalog import (
+    TABLE_NAME,
+    architecture_of,
+    list_models,
+    measure,
+    written,
+)
 from napari_clip_heatmap.clip.provenance import HUB_MODELS, UNKNOWN, provenance
 
 ENTRIES = {entry.name: entry for entry in list_models()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from napari_clip_heatmap.clip.evaluating import evaluating
+from napari_clip_heatmap.clip.weights import evaluating
 
 
 def test_every_part_gets_its_own_mode_back_even_after_a_failure() -> None:

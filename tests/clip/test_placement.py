@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip import loading, notices
+from napari_clip_heatmap.clip import loading
 from napari_clip_heatmap.clip import placement as placing
+from napari_clip_heatmap.clip import weights as notices
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.placement import Place

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
 from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
 WORDS = st.sampled_from(["nuclei", "actin", "a", "cell,", "Mitochondria", "x-ray", "🔬", "ß"])

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_clip_heatmap.core.attention import layer_norm, statistics
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.decomposition import decompose
-from napari_clip_heatmap.core.norm import layer_norm, statistics
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.core.tower import Reading, Step, Tower, accumulator, steps

@@ -24,9 +24,8 @@ from napari_clip_heatmap.evaluation.honesty import (
 )
 from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
 from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
-from napari_clip_heatmap.pipeline.checks import LIKE_NONSENSE, Verdict
-from napari_clip_heatmap.pipeline.verdicts import assess
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import NONSENSE
+from napari_clip_heatmap.pipeline.verdicts import LIKE_NONSENSE, Verdict, assess
 from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
 
 if TYPE_CHECKING:

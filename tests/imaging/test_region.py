@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.masks import Labelled, Outlines
-from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.region import Labelled, Outlines, Region
 
 CENTRES = np.arange(40) + 0.5
 coordinate = st.floats(-10, 50).map(lambda value: round(value, 3))

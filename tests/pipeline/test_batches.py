@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from napari_clip_heatmap.clip import devices
-from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
-from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.batches import Passes
+from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 
 CPU, CARD, MPS = torch.device("cpu"), torch.device("cuda:0"), torch.device("mps")

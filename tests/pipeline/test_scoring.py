@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
-from napari_clip_heatmap.pipeline.scoring import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, plan_scoring
 from napari_clip_heatmap.prompting.templates import fill, parse_templates
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat"]

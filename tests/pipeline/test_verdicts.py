@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.verdicts import Verdict, assess, judge
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import (
+    NONSENSE,
+    correlations,
+    make_yardstick,
+    token_covariance,
+)
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import plan_scoring
-from napari_clip_heatmap.pipeline.spread import token_covariance
-from napari_clip_heatmap.pipeline.null_reference import correlations, make_yardstick
+from napari_clip_heatmap.pipeline.verdicts import Verdict, assess, judge
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat", "wug", "xylem"]
 MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,33 +13,38 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.activity import Activity
-from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, arrange, show_row
-from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE, layers_asked, question_of
-from napari_clip_heatmap._napari.controllers.model_chooser import Chooser
-from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
-from napari_clip_heatmap._napari.garbage import no_full_collection
-from napari_clip_heatmap._napari.startup import import_towers
+from napari_clip_heatmap._napari.controllers.background import Listener, Runner
 from napari_clip_heatmap._napari.controllers.export import More
-from napari_clip_heatmap._napari.views.controls import Known, make_parts
+from napari_clip_heatmap._napari.controllers.layer_sync import Showing, Watch
+from napari_clip_heatmap._napari.controllers.model_chooser import Chooser
 from napari_clip_heatmap._napari.controllers.preview import Preview
 from napari_clip_heatmap._napari.controllers.prompts import Panel, look_of
+from napari_clip_heatmap._napari.controllers.read_controls import (
+    WITH_BASELINE,
+    layers_asked,
+    question_of,
+)
+from napari_clip_heatmap._napari.controllers.status import Activity, summary, time_left
+from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.job.request import CANCELLED, Answer, Refusal, Step
-from napari_clip_heatmap._napari.runner import Listener, Runner
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
-from napari_clip_heatmap._napari.controllers.layer_sync import Showing
-from napari_clip_heatmap._napari.slices import axis_choices
-from napari_clip_heatmap._napari.controllers.status import summary, time_left
-from napari_clip_heatmap._napari.watch import Watch
+from napari_clip_heatmap._napari.startup import (
+    ALWAYS,
+    available_devices,
+    import_towers,
+    no_full_collection,
+)
+from napari_clip_heatmap._napari.views.controls import Known, make_parts
+from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, arrange, show_row
 from napari_clip_heatmap.errors import ClipHeatmapError
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
     from napari_clip_heatmap._napari.colormaps import Look
     from napari_clip_heatmap._napari.controllers.live_update import Answered
+    from napari_clip_heatmap._napari.job.model_download import Catalogue
     from napari_clip_heatmap._napari.job.request import Question
     from napari_clip_heatmap.pipeline.verdicts import Honesty
 

@@ -11,14 +11,18 @@ from torch import nn
 
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_card
 from napari_clip_heatmap.clip.families import resized
-from napari_clip_heatmap.clip.weights import fingerprint
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.sources.resolve import named_source
 from napari_clip_heatmap.clip.placement import settle
-from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
-from napari_clip_heatmap.clip.sources.normalization import Normalisation, Source, normalisation_of
-from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.clip.sources.normalization import (
+    Normalisation,
+    Preprocess,
+    Source,
+    normalisation_of,
+    parse_preprocess,
+)
+from napari_clip_heatmap.clip.sources.resolve import named_source
+from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
+from napari_clip_heatmap.clip.weights import fingerprint
 from napari_clip_heatmap.core.outliers import require_factor
 from napari_clip_heatmap.errors import UnsupportedModelError
 

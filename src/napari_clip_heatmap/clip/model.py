@@ -13,13 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_clip_heatmap.clip.devices import release_memory
-from napari_clip_heatmap.clip.weights import fingerprint
-from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.devices import release_memory, send
 from napari_clip_heatmap.clip.placement import Placed
 from napari_clip_heatmap.clip.sources.normalization import Normalisation
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.transfer import send
+from napari_clip_heatmap.clip.weights import Notices, fingerprint
 from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select

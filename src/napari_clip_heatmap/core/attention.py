@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_clip_heatmap.core.tower import accumulator
 
-__all__ = ["pooled_weights", "pooled_weights_from_inputs", "token_shares"]
+__all__ = [
+    "layer_norm",
+    "pooled_weights",
+    "pooled_weights_from_inputs",
+    "statistics",
+    "token_shares",
+]
 
 
 def pooled_weights(query: Tensor, keys: Tensor, scale: float) -> Tensor:
@@ -70,3 +78,21 @@ def token_shares(weights: Tensor, values: Tensor) -> Tensor:
     values : Tensor [batch, token, head, d_head]
     """
     return values * weights[..., None]  # in this order, heads end up side by side in memory
+
+
+def layer_norm(stream: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Normalise the last axis, in single precision or wider whatever the weights' type."""
+    wide = accumulator(stream.dtype)
+    return F.layer_norm(
+        stream.to(wide),
+        (stream.shape[-1],),
+        None if weight is None else weight.to(wide),
+        None if bias is None else bias.to(wide),
+        eps,
+    )
+
+
+def statistics(pooled: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of the last axis as LayerNorm takes them, each [batch]."""
+    variance, mean = torch.var_mean(pooled.to(accumulator(pooled.dtype)), dim=-1, correction=0)
+    return mean, (variance + eps).sqrt()

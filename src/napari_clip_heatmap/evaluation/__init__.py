@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_clip_heatmap.evaluation.report import Report
 from napari_clip_heatmap.evaluation.evaluate import evaluate
+from napari_clip_heatmap.evaluation.report import Report
 
 __all__ = ["Report", "evaluate"]

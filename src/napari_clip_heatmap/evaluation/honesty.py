@@ -13,10 +13,9 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
 from napari_clip_heatmap.files.reading import read_image
-from napari_clip_heatmap.pipeline.verdicts import Verdict, judge
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import NONSENSE, make_yardstick
 from napari_clip_heatmap.pipeline.scoring import plan_scoring
-from napari_clip_heatmap.pipeline.null_reference import make_yardstick
+from napari_clip_heatmap.pipeline.verdicts import Verdict, judge
 from napari_clip_heatmap.scenes import CLASSES, SAMPLE_CLASSES, draw, sample_scene
 from napari_clip_heatmap.scenes.vocabulary import NAMES
 

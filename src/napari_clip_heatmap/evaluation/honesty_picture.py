@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, Judged
-from napari_clip_heatmap.pipeline.checks import CLEAR_FROM, LIKE_NONSENSE
+from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE
 
 __all__ = ["draw_distribution"]
 

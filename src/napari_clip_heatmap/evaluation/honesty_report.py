@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, Judged
-from napari_clip_heatmap.pipeline.checks import CLEAR_FROM, LIKE_NONSENSE, Verdict
+from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE, Verdict
 
 __all__ = ["HonestyReport"]
 

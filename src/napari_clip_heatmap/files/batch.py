@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.verdicts import Honesty
     from napari_clip_heatmap.pipeline.scoring import Score
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.verdicts import Honesty
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -191,9 +191,9 @@ def write_heatmaps(
         If the disk refuses a file.
     """
     from napari_clip_heatmap.api import encode
-    from napari_clip_heatmap.pipeline.verdicts import judge
-    from napari_clip_heatmap.pipeline.scoring import plan_scoring
     from napari_clip_heatmap.pipeline.null_reference import make_yardstick
+    from napari_clip_heatmap.pipeline.scoring import plan_scoring
+    from napari_clip_heatmap.pipeline.verdicts import judge
 
     # A mistake in the words is told before the first image costs its time.
     scoring = plan_scoring(
@@ -242,7 +242,7 @@ def _overlay(name: str) -> str:
 
 def _overlays(image: NDArray[Any], maps: Heatmaps) -> list[NDArray[np.uint8]]:
     """Blend each prompt's JET picture onto the image."""
-    from napari_clip_heatmap.imaging.pixels import as_rgb
+    from napari_clip_heatmap.imaging.source import as_rgb
 
     rgb = as_rgb(image).rgb
     return [

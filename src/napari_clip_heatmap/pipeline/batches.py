@@ -7,21 +7,64 @@ the device fails, the CPU goes on. No tile is lost on the way, and none is laid 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ClipHeatmapError
-from napari_clip_heatmap.pipeline.look import Look, start_looking
+from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["Passes", "Tile", "look_once"]
+__all__ = ["Look", "Passes", "Tile", "look_once", "read_ahead", "read_now", "start_looking"]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the model says of one tile.
+
+    Parameters
+    ----------
+    tokens : float32 (cells_y, cells_x, d_embed)
+        Each patch's share of the tile's unit embedding.
+    embedding : float32 (d_embed,)
+        Of length 1.
+    """
+
+    tokens: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
+def start_looking(
+    model: ClipModel, tiles: Sequence[NDArray[np.float32]]
+) -> Callable[[], list[Look]]:
+    """Show tiles (tile_y, tile_x, 3), in 0..1, to the model in one pass.
+
+    Returns
+    -------
+    callable() -> list of Look
+        Waits for the answer. A CPU has given it by now; CUDA is given the work and goes on by
+        itself, so that others can be read and sent meanwhile.
+    """
+    from napari_clip_heatmap.clip.devices import fetch
+
+    answer = model.token_map(model.preprocess(np.stack(tiles)))
+    fetched = fetch(answer.tokens.float(), answer.representation)
+
+    def finish() -> list[Look]:
+        tokens, whole = fetched()
+        whole = whole.astype(np.float64)  # [tile, d_embed]
+        with np.errstate(invalid="ignore"):  # half precision may overflow; the caller will see
+            unit = (whole / np.linalg.norm(whole, axis=1, keepdims=True)).astype(np.float32)
+        return [Look(*each) for each in zip(tokens, unit, strict=True)]
+
+    return finish
+
 
 CPU_PATCHES = 196
 """Patches per pass on a CPU, or one tile: more are hardly faster, and take longer to cancel."""
@@ -34,7 +77,6 @@ Place = tuple[int, int]
 
 Tile = tuple[Place, NDArray[np.float32]]
 """Where a tile lies, and what is seen there: (tile_y, tile_x, 3), in 0..1."""
-
 
 Answered = tuple[Place, Look]
 """Where a tile lies, and what the model says of it."""
@@ -189,3 +231,52 @@ def _suitable(model: ClipModel) -> int:
 def _ahead(model: ClipModel) -> int:
     """Return how many passes may be under way while the next is got ready: CUDA works by itself."""
     return 1 if model.device.type == "cuda" else 0
+
+
+Item = TypeVar("Item")
+
+Result = TypeVar("Result")
+
+
+def read_ahead(
+    read: Callable[[Item], Result], items: Iterable[Item], depth: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with what was read of it, in order, up to `depth` of them ahead.
+
+    One thread reads. It ends with the iterator, however that ends, after what it is reading.
+
+    Raises
+    ------
+    ImageError
+        Reading failed, with whatever error; those of this package are raised as they are.
+    """
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="clip-heatmap-reader") as reader:
+        try:
+            for item in items:
+                waiting.append((item, reader.submit(read, item)))
+                if len(waiting) > depth:
+                    yield _finished(*waiting.popleft())
+            while waiting:
+                yield _finished(*waiting.popleft())
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def read_now(read: Callable[[Item], Result], item: Item) -> Result:
+    """Read one thing, and wait for it; errors are told as `read_ahead` does."""
+    ((_, result),) = read_ahead(read, [item], 1)
+    return result
+
+
+def _finished(item: Item, future: Future[Result]) -> tuple[Item, Result]:
+    error = future.exception()
+    if isinstance(error, ClipHeatmapError) or not isinstance(error, Exception | None):
+        raise error
+    if error is not None:
+        raise ImageError(
+            f"a part of the image could not be read ({type(error).__name__}: {error}); "
+            "see that the file or its drive is still there, and run again to go on from here"
+        ) from error
+    return item, future.result()

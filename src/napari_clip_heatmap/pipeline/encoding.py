@@ -15,14 +15,13 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.token_grid import Board, read_only
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from napari_clip_heatmap.pipeline.scoring import Score, Scoring, plan_scoring
+from napari_clip_heatmap.pipeline.token_grid import Board, read_only
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
-    from napari_clip_heatmap.pipeline.coarse import Coarse
+    from napari_clip_heatmap.pipeline.token_grid import Coarse
 
 __all__ = ["Encoding"]
 
@@ -286,7 +285,7 @@ class Encoding:
         OutputError
             The name is taken, or the disk refuses; what was there still is.
         """
-        from napari_clip_heatmap.pipeline.storage.saving import save_encoding
+        from napari_clip_heatmap.pipeline.storage.records import save_encoding
 
         return save_encoding(self, path, compact=compact, overwrite=overwrite)
 

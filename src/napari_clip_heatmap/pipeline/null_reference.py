@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.directions import Wording
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
-from napari_clip_heatmap.pipeline.spread import token_covariance
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, Wording
 from napari_clip_heatmap.prompting.templates import PLAIN
 
-__all__ = ["Yardstick", "correlations", "make_yardstick"]
+__all__ = [
+    "MADE_UP",
+    "NONSENSE",
+    "STAND_IN",
+    "Yardstick",
+    "correlations",
+    "make_yardstick",
+    "token_covariance",
+]
+
 
 _Directions = NDArray[np.float64]
 
@@ -166,3 +173,103 @@ def _distances(
     squared = own[:, np.newaxis] + others - 2 * one @ metric @ other.T
     distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
     return distances
+
+
+STAND_IN = "wug"
+"""Stands for every word that a model never met."""
+
+MADE_UP = (
+    "wug", "xv", "florb", "qxz", "kwijibo", "dax mimsy", "uiop vlk", "zorp blick mave",
+    "tove gimble wabe brillig", "snark frabjous vorpal tulgey", "zzxqw kjvbn pwrtl",
+    "hgfd mnbv lkjh poiu", "a photo of a slithe", "a picture of plim", "an image of a quonk",
+    "there are raths here", "yellow borogove flumph", "outgrabe yellow snib drell trop",
+)  # fmt: skip
+"""Words that no language has: alone, together, and in sentences."""
+
+# Chosen by `evaluation.choice.choose_nonsense` with the bundled model, so that no senseless order
+# of words that name nothing is far from all of them. Nothing in them is particular to that model.
+_SENSELESS = (
+    "under an an an", "there a a an there", "with of of of there of", "are are are are of the",
+    "under under under under", "are an under wug of of", "of there the there a of",
+    "a wug there an", "are under wug under", "the", "are the the an are", "of are wug an",
+    "here a here an the an", "there wug are a are under", "the under of of an of",
+    "here there and the and", "a a there a", "an there wug", "a the under of wug there",
+    "are are wug a", "a a under an", "under a are wug a", "an here an wug there there",
+    "the are wug the of there", "of there an are are the", "with an an an a an",
+    "there here under there the the", "an under wug a there are", "wug there there there here",
+    "an are are wug", "wug the wug of the of", "are there the under an there", "an an wug an",
+    "under wug there an an", "of under wug", "wug under of under wug under", "wug wug are are",
+    "a there there wug there", "under with under are are are", "the here under are are are",
+    "the an of", "a a an are an", "microscope micrograph microscope",
+    "there an micrograph labelled a micrograph",
+    "microscope microscopy image an there microscope",
+    "image microscopy are wug micrograph under",
+    "micrograph there microscopy the micrograph under", "an are wug are photo microscope",
+    "microscope image wug", "micrograph image an", "microscope picture a picture image",
+    "of microscope wug microscopy microscopy an",
+    "there micrograph here microscopy microscopy an", "microscope are of wug microscope",
+    "there of micrograph image image", "micrograph an photo under under",
+    "micrograph a a there a microscope", "microscope wug image",
+    "image there labeled labeled an image", "photo the the wug", "of a wug are microscope",
+    "of microscope an picture an", "there labeled wug micrograph of an",
+    "an wug there photo image", "are wug labeled microscope are there",
+    "labeled labeled microscope labelled", "of an wug a micrograph", "a an picture micrograph",
+    "image microscope an photo", "of wug an image", "wug micrograph micrograph an",
+    "microscopy image wug a an picture", "microscope are", "wug under are a labeled an",
+    "labeled an picture wug labeled under", "labelled wug wug the micrograph",
+    "are under picture microscopy picture micrograph", "are there wug under microscope a",
+)  # fmt: skip
+
+NONSENSE = MADE_UP + _SENSELESS
+"""Made-up words, and known words that name nothing in senseless order."""
+
+
+_WINDOWS, _SIDE = 8, 8
+"""Windows per axis and cells per window: of any lattice, at most 4096 cells are looked at."""
+
+
+def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
+    """Return the covariance over patches of their tokens, (d_embed, d_embed).
+
+    For directions ``s`` and ``t`` the covariance of their maps is ``s @ C @ t``. Of a large
+    lattice, windows on a regular grid are looked at: every prompt at the cost of a few.
+
+    Zero where the region holds no two patches that are known and valid.
+    """
+    basis = np.eye(encoding.token_map.shape[-1], dtype=np.float32)
+    tokens = np.concatenate([_tokens(encoding, basis, cells) for cells in _windows(encoding)])
+    if len(tokens) < 2:
+        return np.zeros((len(basis), len(basis)))
+    centred = tokens - tokens.mean(axis=0, dtype=np.float64)
+    covariance: NDArray[np.float64] = centred.T @ centred / len(tokens)
+    return covariance
+
+
+def _windows(encoding: Encoding) -> Iterator[tuple[slice, slice]]:
+    y, x = encoding.bounds
+    for rows in _spread(y):
+        for columns in _spread(x):
+            yield rows, columns
+
+
+def _spread(cells: slice) -> list[slice]:
+    if cells.stop - cells.start <= _WINDOWS * _SIDE:
+        return [cells]
+    starts = np.linspace(cells.start, cells.stop - _SIDE, _WINDOWS).astype(int)
+    return [slice(int(start), int(start) + _SIDE) for start in starts]
+
+
+def _tokens(
+    encoding: Encoding, basis: NDArray[np.float32], cells: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Return the tokens of the cells that are known and valid, (cell, d_embed)."""
+    values = encoding.lattice_values(basis, cells)
+    known = np.isfinite(values).all(axis=0)
+    y, x = (
+        axis.cell_centres(each)
+        for axis, each in zip((encoding.lattice.y, encoding.lattice.x), cells, strict=True)
+    )
+    valid = encoding.validity.read(y, x)
+    if valid is not None:
+        known &= valid
+    return values[:, known].T

@@ -13,18 +13,14 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import Lattice
+from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import Source
 from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.token_grid import Board
-from napari_clip_heatmap.pipeline.coarse import look_coarsely
+from napari_clip_heatmap.pipeline.batches import Look, Passes, Tile, look_once, read_ahead, read_now
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.look import Look
-from napari_clip_heatmap.pipeline.batches import Passes, Tile, look_once
-from napari_clip_heatmap.pipeline.plan import plan
-from napari_clip_heatmap.pipeline.readahead import read_ahead, read_now
+from napari_clip_heatmap.pipeline.token_grid import Board, look_coarsely
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
@@ -11,16 +11,90 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.pipeline.directions import Wording, words_of
-from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
-from napari_clip_heatmap.pipeline.notes import on_score, on_templates, on_words
 from napari_clip_heatmap.prompting.language import Phrase, Prompt, distinct, parse_phrase
-from napari_clip_heatmap.prompting.templates import parse_templates
+from napari_clip_heatmap.prompting.templates import PLAIN, fill, parse_templates
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
 
-__all__ = ["Score", "Scoring", "plan_scoring"]
+__all__ = [
+    "NEUTRAL_PROMPTS",
+    "Score",
+    "Scoring",
+    "Wording",
+    "on_score",
+    "on_templates",
+    "on_words",
+    "plan_scoring",
+    "words_of",
+]
+
+
+Direction = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How names become texts, and texts directions.
+
+    Parameters
+    ----------
+    encoder : TextEncoder
+    templates : tuple of str
+        Each with ``{}`` where a name goes.
+    """
+
+    encoder: TextEncoder
+    templates: tuple[str, ...] = PLAIN
+
+    def texts(self, phrase: Phrase) -> tuple[str, ...]:
+        """Return all that is encoded for names of one thing, each text once."""
+        filled = (fill(template, name) for name in phrase for template in self.templates)
+        return tuple(dict.fromkeys(filled))
+
+    def directions(self, phrases: Iterable[Phrase]) -> Direction:
+        """Return a unit direction for each thing, float64 (phrase, d_embed).
+
+        The mean over its names of the unit mean over templates, brought to length 1. Double
+        precision: directions may nearly cancel, and then their last digits are the map.
+        """
+        wanted = tuple(phrases)
+        texts = tuple(dict.fromkeys(chain.from_iterable(map(self.texts, wanted))))
+        encoded = self.encoder.encode(texts).double().numpy()
+        by_text = dict(zip(texts, encoded, strict=True))
+        return np.stack([self._direction(phrase, by_text) for phrase in wanted])
+
+    def _direction(self, phrase: Phrase, by_text: dict[str, Direction]) -> Direction:
+        names = [_unit_mean([by_text[text] for text in self.texts((name,))]) for name in phrase]
+        return _unit_mean(names)
+
+
+def words_of(prompts: Iterable[Prompt]) -> Iterator[str]:
+    """Return every name that the prompts have, those they are contrasted with included."""
+    for prompt in prompts:
+        yield from chain(prompt.names, *prompt.minus)
+
+
+def _unit_mean(directions: list[Direction]) -> Direction:
+    if len(directions) == 1:
+        return directions[0]  # to the last digit what the encoder gives
+    # Sorted, so that the order of synonyms cannot change even the last digit.
+    mean: Direction = np.sort(np.stack(directions), axis=0).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return np.divide(mean, length) if length > 0 else mean
+
+
+NEUTRAL_PROMPTS = (
+    "an image",
+    "a photo",
+    "a picture",
+    "a microscopy image",
+    "background",
+    "an empty field",
+    "nothing",
+)
+"""Prompts that name no object: kinds of pictures, and the absence of things."""
+
 
 Score = Literal["relative", "absolute", "contrast", "softmax"]
 """relative: minus the mean over the prompts; absolute: as it is; contrast: minus a baseline;
@@ -200,3 +274,59 @@ def _less_own(
 def _recipe(wording: Wording, prompt: Prompt) -> dict[str, list[str]]:
     minus = [text for phrase in prompt.minus for text in wording.texts(phrase)]
     return {"texts": list(wording.texts(prompt.names)), "minus": minus}
+
+
+def on_score(
+    asked: Sequence[Prompt], score: str, against: Sequence[Phrase], *, neutral: bool
+) -> Iterator[str]:
+    """Say what the score makes of these very prompts."""
+    if score == "relative" and neutral:
+        yield (
+            "One prompt alone has no others to be relative to; "
+            f"the mean over {len(against)} neutral prompts was taken off instead."
+        )
+    if score == "softmax" and neutral:
+        yield (
+            "One prompt alone is certain of itself; "
+            f"the softmax was taken against {len(against)} neutral prompts."
+        )
+    if score == "relative" and sum(not prompt.minus for prompt in asked) == 2:
+        yield (
+            "With two prompts the relative maps are exact mirrors of one another; "
+            "add a third prompt, or use the absolute or contrast score."
+        )
+    for prompt in asked:
+        if (score == "contrast" and not prompt.minus and tuple(against) == (prompt.names,)) or (
+            prompt.minus == (prompt.names,)
+        ):
+            yield f"{_short(prompt.text)} is contrasted with itself, so its map is zero."
+
+
+def on_words(encoder: TextEncoder, named: Iterable[str]) -> Iterator[str]:
+    """Say which of the user's words the model did not see, or never learnt."""
+    for prompt in dict.fromkeys(named):
+        if unread := encoder.unread_words(prompt):
+            yield (
+                f"{_short(prompt)} is longer than the model reads; "
+                f"it did not see: {_short(' '.join(unread))}."
+            )
+        if unknown := encoder.unknown_words(prompt):
+            yield f"In {_short(prompt)} the model was never trained on: {_quoted(unknown)}."
+
+
+def on_templates(encoder: TextEncoder, templates: Iterable[str]) -> Iterator[str]:
+    """Say which words of the templates the model never learnt."""
+    words = (encoder.unknown_words(each.replace("{}", " ")) for each in templates if each != "{}")
+    if unknown := dict.fromkeys(word for each in words for word in each):
+        yield (
+            f"The templates have words that the model was never trained on: {_quoted(unknown)}; "
+            "use plain, or others."
+        )
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return f"'{text}'" if len(text) <= limit else f"'{text[:limit]}…'"

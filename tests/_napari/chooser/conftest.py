@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_clip_heatmap._napari.job.model_download import bring
-from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
+from napari_clip_heatmap._napari.job.model_download import Catalogue, bring
 from napari_clip_heatmap.clip.catalog import CatalogueEntry
 from napari_clip_heatmap.errors import Cancelled
 

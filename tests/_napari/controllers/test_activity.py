@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from napari.utils.progress import progress
 
-from napari_clip_heatmap._napari.activity import Activity
+from napari_clip_heatmap._napari.controllers.status import Activity
 
 
 def test_shows_a_bar_that_counts_and_goes(capsys):

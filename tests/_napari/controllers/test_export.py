@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.prompts.columns import Column
+from napari_clip_heatmap._napari.views.prompt_cells import Column
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods import methods_text
 from napari_clip_heatmap.files.script import python_script
@@ -61,7 +61,7 @@ def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
 
 def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
-    module = "napari_clip_heatmap._napari.prompts.worth.make_yardstick"
+    module = "napari_clip_heatmap._napari.controllers.live_update.make_yardstick"
     monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
     widget["prompts"].model.rewrite(2, "vesicles")
     qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "hardly"), timeout=60_000)

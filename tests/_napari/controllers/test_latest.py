@@ -5,7 +5,7 @@ import threading
 import pytest
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.latest import Latest
+from napari_clip_heatmap._napari.controllers.background import Latest
 from napari_clip_heatmap.errors import ImageError
 
 

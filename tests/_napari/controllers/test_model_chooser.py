@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
-from napari_clip_heatmap._napari.views.model_table import Column
 from napari_clip_heatmap._napari.controllers.layers import MARK
+from napari_clip_heatmap._napari.views.model_table import Column
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.errors import ModelLoadError
 

@@ -7,10 +7,10 @@ import pytest
 from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtWidgets import QLineEdit
 
-from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps, row_of
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.prompts.columns import Column
-from napari_clip_heatmap._napari.prompts.ranking import PROMPTS_ONLY
+from napari_clip_heatmap._napari.controllers.cursor import PROMPTS_ONLY
+from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps, row_of
+from napari_clip_heatmap._napari.views.prompt_cells import Column
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]

@@ -4,8 +4,8 @@ import threading
 
 from qtpy.QtCore import QThreadPool
 
+from napari_clip_heatmap._napari.controllers.background import Listener, Runner
 from napari_clip_heatmap._napari.job.request import Step
-from napari_clip_heatmap._napari.runner import Listener, Runner
 
 
 class Endless:

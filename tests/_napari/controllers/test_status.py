@@ -7,9 +7,9 @@ import numpy as np
 import pint
 import pytest
 
-from napari_clip_heatmap._napari.job.request import Answer
-from napari_clip_heatmap._napari.sizes import Sizes
 from napari_clip_heatmap._napari.controllers.status import grain, summary, time_left
+from napari_clip_heatmap._napari.inputs.pixel_size import Sizes
+from napari_clip_heatmap._napari.job.request import Answer
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 
 UNITS = pint.get_application_registry()

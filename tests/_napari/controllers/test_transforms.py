@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.transforms import placement
+from napari_clip_heatmap._napari.controllers.layers import placement
 
 SHEARED = np.array([[1.1, 0.3, 5], [-0.2, 0.9, 7], [0, 0, 1]])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_clip_heatmap._napari.watch import Watch
+from napari_clip_heatmap._napari.controllers.layer_sync import Watch
 
 
 @pytest.fixture

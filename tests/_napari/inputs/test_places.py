@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes
 
-from napari_clip_heatmap._napari.places import region_inside, region_of_rectangle
+from napari_clip_heatmap._napari.inputs.layer_regions import region_inside, region_of_rectangle
 
 PIXELS = np.arange(50) + 0.5, np.arange(60) + 0.5
 BOX = np.array([[9.5, 19.5], [9.5, 39.5], [29.5, 39.5], [29.5, 19.5]])

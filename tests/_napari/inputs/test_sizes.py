@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_clip_heatmap._napari.sizes import Sizes, sizes_of
+from napari_clip_heatmap._napari.inputs.pixel_size import Sizes, sizes_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.slices import (
+from napari_clip_heatmap._napari.inputs.layer_planes import (
     EVERY_AXIS,
     Slide,
     axis_choices,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.source import check_layer
+from napari_clip_heatmap._napari.inputs.layer_planes import check_layer
 from napari_clip_heatmap.errors import ImageError
 
 

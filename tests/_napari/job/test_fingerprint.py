@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.fingerprint import fingerprint
+from napari_clip_heatmap._napari.job.encoding_cache import fingerprint
 
 DATA = np.random.default_rng(0).integers(0, 255, (3, 40, 50, 3), np.uint8)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari import scored as module
+from napari_clip_heatmap._napari.job import run as module
 from napari_clip_heatmap._napari.job.request import Question
-from napari_clip_heatmap._napari.scored import Scored, rescored
+from napari_clip_heatmap._napari.job.run import Scored, rescored
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encode import encode
 

@@ -15,7 +15,7 @@ from napari_clip_heatmap._napari.job.request import (
 )
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.clip import devices
-from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import ModelLoadError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_clip_heatmap._napari.chooser.about import about, licence_in_words
+from napari_clip_heatmap._napari.views.model_table import about, licence_in_words
 
 
 def test_what_a_licence_forbids_comes_first(hub):

@@ -5,7 +5,7 @@ import pytest
 from napari_clip_heatmap._napari.views import controls as parts
 from napari_clip_heatmap._napari.views.choices import EditableChoice
 from napari_clip_heatmap.clip.devices import PRECISIONS
-from napari_clip_heatmap.clip.preprocessing import PREPROCESSINGS
+from napari_clip_heatmap.clip.sources.normalization import PREPROCESSINGS
 
 pytestmark = pytest.mark.usefixtures("qapp")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QApplication
 
-from napari_clip_heatmap._napari.prompt_list import PromptList
+from napari_clip_heatmap._napari.views.choices import PromptList
 
 pytestmark = pytest.mark.usefixtures("qapp")
 

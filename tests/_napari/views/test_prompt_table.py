@@ -7,9 +7,8 @@ from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
-from napari_clip_heatmap._napari.views.prompt_cells import strip_of
-from napari_clip_heatmap._napari.prompts.columns import BAR, Column
-from napari_clip_heatmap._napari.prompts.rows import Figures, rows_of
+from napari_clip_heatmap._napari.views.prompt_cells import BAR, Column, strip_of
+from napari_clip_heatmap._napari.views.prompt_model import Figures, rows_of
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 
 WORDS = ["nuclei", "actin filaments", "debris"]

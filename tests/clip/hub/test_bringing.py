@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from napari_clip_heatmap._napari.job.model_download import bring_missing
-from napari_clip_heatmap.clip.prefetching import needs_download
+from napari_clip_heatmap.clip.sources.resolve import needs_download
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
 NAME = "hf-hub:someone/tiny"

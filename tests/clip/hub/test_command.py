@@ -13,9 +13,9 @@ from huggingface_hub import close_session, constants
 from typer.testing import CliRunner
 
 from napari_clip_heatmap import cli
-from napari_clip_heatmap.clip import prefetching
 from napari_clip_heatmap.clip.loading import load_model
-from napari_clip_heatmap.clip.prefetching import download_model
+from napari_clip_heatmap.clip.sources import resolve as prefetching
+from napari_clip_heatmap.clip.sources.resolve import download_model
 from napari_clip_heatmap.errors import ModelLoadError
 
 NAME = "hf-hub:someone/tiny"

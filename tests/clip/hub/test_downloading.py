@@ -13,11 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_clip_heatmap.clip.hub import download as fetching
-from napari_clip_heatmap.clip.hub import bring_hub, hub_folder
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.prefetching import needs_download
 from napari_clip_heatmap.clip.sources.open_clip_registry import bring_tag
+from napari_clip_heatmap.clip.sources.resolve import bring_hub, hub_folder, needs_download
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError, UnsupportedModelError
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from napari_clip_heatmap.clip.hub import download as fetching
-from napari_clip_heatmap.clip.hub.download import Remote, WrongHashError, cached, fetch, look_up, settle
-from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
+from napari_clip_heatmap.clip.hub.download import (
+    Remote,
+    WrongHashError,
+    cached,
+    fetch,
+    look_up,
+    settle,
+)
+from napari_clip_heatmap.clip.hub.offline import FETCH_ERRORS, reason
 from napari_clip_heatmap.errors import Cancelled
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB

@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_clip_heatmap.clip.archive import read_torchscript
-from napari_clip_heatmap.clip.sources.checkpoint import read_weights
+from napari_clip_heatmap.clip.sources.checkpoint import read_torchscript, read_weights
 from napari_clip_heatmap.errors import ModelLoadError
 
 

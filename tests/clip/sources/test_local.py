@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.sources.local import architectures_alike
-from napari_clip_heatmap.clip.inference import infer_config, matching_architectures
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
+from napari_clip_heatmap.clip.sources.build import infer_config, matching_architectures
+from napari_clip_heatmap.clip.sources.local import architectures_alike
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_clip_heatmap.clip.preprocessing import (
+from napari_clip_heatmap.clip.sources.normalization import (
     PREPROCESSINGS,
+    Normalisation,
     parse_preprocess,
     settle_normalisation,
 )
-from napari_clip_heatmap.clip.sources.normalization import Normalisation
 from napari_clip_heatmap.errors import ModelLoadError, SettingsError
 
 triples = st.tuples(*[st.floats(0.01, 1.0)] * 3)

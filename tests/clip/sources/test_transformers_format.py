@@ -135,6 +135,6 @@ def test_another_vocabulary_is_not_read_as_clip_s(
         asked.append(name)
         return lambda texts: torch.zeros(len(texts), 16, dtype=torch.long)
 
-    monkeypatch.setattr("napari_clip_heatmap.clip.tokenizers.HFTokenizer", tokenizer)
+    monkeypatch.setattr("napari_clip_heatmap.clip.text.HFTokenizer", tokenizer)
     load(folder).encode_text(["cell"])
     assert asked == [str(folder)]

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.errors import EncodingFileError, ModelLoadError, OutputError
-from napari_clip_heatmap.imaging.masks import Labelled, Outlines
-from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.region import Labelled, Outlines, Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.storage.half import LOSS, halved, restored
+from napari_clip_heatmap.pipeline.storage.zarr_file import LOSS, halved, restored
 
 PROMPTS = ["nuclei", "actin filaments", "debris"]
 FORMS = pytest.mark.parametrize("name", ["scan.zarr", "scan.zarr.zip"])

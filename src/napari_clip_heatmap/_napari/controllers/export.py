@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
-from napari_clip_heatmap._napari.controllers.read_controls import question_of
-from napari_clip_heatmap._napari.latest import Latest
+from napari_clip_heatmap._napari.controllers.background import Latest
 from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
 from napari_clip_heatmap._napari.controllers.live_update import Answered
-from napari_clip_heatmap._napari.scored import Scored
-from napari_clip_heatmap._napari.slices import index_shown
+from napari_clip_heatmap._napari.controllers.read_controls import question_of
+from napari_clip_heatmap._napari.inputs.layer_planes import index_shown
+from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
+from napari_clip_heatmap._napari.job.run import Scored
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 from napari_clip_heatmap.files.methods import methods_text
 from napari_clip_heatmap.files.script import python_script

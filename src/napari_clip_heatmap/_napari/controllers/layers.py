@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.garbage import collection_paused
-from napari_clip_heatmap._napari.transforms import placement
+from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -29,6 +28,7 @@ __all__ = [
     "is_own",
     "own_heatmaps",
     "place",
+    "placement",
     "remove_all",
     "repaint",
     "row_of",
@@ -39,11 +39,13 @@ __all__ = [
     "show_heatmaps",
 ]
 
+
 MARK = "clip_heatmap"
 
 # Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
 # "additive" turns jet's blue floor into a haze and two maps into white.
 OPACITY = 0.55
+
 BLENDING = "translucent"
 
 KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
@@ -268,3 +270,30 @@ def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]
     else:
         layer.visible = False  # only now: a layer that is added hidden has no thumbnail
         viewer.layers.selection.active = active
+
+
+def placement(layer: Image) -> dict[str, Any]:
+    """Return the settings that place a layer of the same shape where another lies.
+
+    Every part of the transform is copied as it is, so nothing is lost by taking a matrix apart.
+
+    Parameters
+    ----------
+    layer : Image
+        The source.
+
+    Returns
+    -------
+    dict
+        scale, translate, rotate, shear, affine, units, axis_labels: arguments of
+        ``napari.layers.Image`` and attributes of a layer.
+    """
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine.affine_matrix,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }

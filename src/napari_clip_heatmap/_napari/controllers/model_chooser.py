@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_clip_heatmap._napari.chooser.about import about
-from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
-from napari_clip_heatmap._napari.views.model_dialog import ChooserView
-from napari_clip_heatmap._napari.chooser.download import Download
-from napari_clip_heatmap._napari.views.model_table import Column, Filtered, ModelTable
-from napari_clip_heatmap._napari.latest import Latest
+from napari_clip_heatmap._napari.controllers.background import Download, Latest
 from napari_clip_heatmap._napari.controllers.status import time_left
+from napari_clip_heatmap._napari.job.model_download import Catalogue
+from napari_clip_heatmap._napari.views.model_dialog import ChooserView
+from napari_clip_heatmap._napari.views.model_table import Column, Filtered, ModelTable, about
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import Step

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_clip_heatmap._napari.controllers.background import Latest
 from napari_clip_heatmap._napari.controllers.read_controls import layers_asked, view_asked
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of
-from napari_clip_heatmap._napari.latest import Latest
-from napari_clip_heatmap._napari.inputs.layer_regions import Rectangle, camera_of, image_shape, viewport
-from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
-from napari_clip_heatmap._napari.sizes import Sizes, sizes_of
-from napari_clip_heatmap._napari.slices import index_shown
 from napari_clip_heatmap._napari.controllers.status import grain
-from napari_clip_heatmap._napari.thumbnail import HEIGHT
+from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, index_shown
+from napari_clip_heatmap._napari.inputs.layer_regions import (
+    Rectangle,
+    camera_of,
+    image_shape,
+    viewport,
+)
+from napari_clip_heatmap._napari.inputs.pixel_size import Sizes, read_resolution, sizes_of
+from napari_clip_heatmap._napari.views.choices import HEIGHT
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.lattice import choose_downsample
 from napari_clip_heatmap.imaging.sketch import sketch
-from napari_clip_heatmap.pipeline.plan import choose_downsample
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container

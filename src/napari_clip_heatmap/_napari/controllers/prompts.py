@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.read_controls import reworded, templates_of
-from napari_clip_heatmap._napari.latest import Latest
 from napari_clip_heatmap._napari.colormaps import Look
-from napari_clip_heatmap._napari.controllers.live_update import Answered, Live
-from napari_clip_heatmap._napari.controllers.cursor import Place, Pointer
-from napari_clip_heatmap._napari.prompts.ranking import Ranked, on_click, ranked_at, words_in
-from napari_clip_heatmap._napari.controllers.visibility import RowLayers
-from napari_clip_heatmap._napari.prompts.worth import Worth, figures_of
+from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.background import Latest
+from napari_clip_heatmap._napari.controllers.cursor import (
+    Place,
+    Pointer,
+    Ranked,
+    on_click,
+    ranked_at,
+    words_in,
+)
 from napari_clip_heatmap._napari.controllers.layer_sync import Showing
+from napari_clip_heatmap._napari.controllers.live_update import Answered, Live, Worth, figures_of
+from napari_clip_heatmap._napari.controllers.read_controls import reworded, templates_of
+from napari_clip_heatmap._napari.controllers.visibility import RowLayers
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container

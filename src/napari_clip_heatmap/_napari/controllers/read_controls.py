@@ -5,15 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of
-from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
+from napari_clip_heatmap._napari.inputs.layer_planes import (
+    Slide,
+    channels_of,
+    check_layer,
+    index_shown,
+    leading_shape,
+    no_image,
+    planes_asked,
+)
+from napari_clip_heatmap._napari.inputs.layer_regions import (
+    image_shape,
+    region_inside,
+    region_of_rectangle,
+    viewport,
+)
 from napari_clip_heatmap._napari.inputs.layer_source import origin_of
-from napari_clip_heatmap._napari.inputs.layer_regions import image_shape, viewport
-from napari_clip_heatmap._napari.places import region_inside, region_of_rectangle
-from napari_clip_heatmap._napari.job.request import PlaneAsked, Question
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
-from napari_clip_heatmap._napari.slices import Slide, index_shown, leading_shape, planes_asked
-from napari_clip_heatmap._napari.source import check_layer, no_image
+from napari_clip_heatmap._napari.job.request import PlaneAsked, Question
+from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
 

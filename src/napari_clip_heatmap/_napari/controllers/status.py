@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from napari.utils import cancelable_progress
 
 from napari_clip_heatmap._napari.inputs.pixel_size import in_words
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.inputs.pixel_size import Sizes
     from napari_clip_heatmap._napari.job.request import Answer
-    from napari_clip_heatmap._napari.sizes import Sizes
 
-__all__ = ["grain", "summary", "time_left"]
+__all__ = ["Activity", "grain", "summary", "time_left"]
 
 
 def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str:
@@ -75,3 +77,62 @@ def time_left(seconds: float | None) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+class Activity:
+    """One bar in the activity dock, from the first step of a run to its end.
+
+    Parameters
+    ----------
+    cancel : callable
+        Called when its Cancel button is pressed.
+    """
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        self._cancel = cancel
+        self._bar: _Bar | None = None
+
+    def show(self, text: str, done: int, total: int) -> None:
+        """Show what is being done; with `total` 0, only that something is."""
+        if self._bar is None:
+            self._bar = _Bar(self._cancel, text, total)
+        bar = self._bar
+        if bar.total != total:
+            bar.reset(total=total)
+            bar.total = total
+        if bar.desc != f"{text}: ":
+            bar.set_description(text)
+        if done > bar.n:
+            bar.update(done - bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class _Bar(cancelable_progress):  # type: ignore[misc] # napari ships no types
+    """A bar whose Cancel button works at once; napari's works only in a loop over the bar."""
+
+    def __init__(self, cancel: Callable[[], None], text: str, total: int) -> None:
+        self._on_cancel = cancel
+        # leave: without it tqdm would clear a line of the terminal at the end
+        super().__init__(total=total, desc=text, cancel_callback=cancel, **_SILENT)
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._on_cancel()
+
+
+class _Nowhere:
+    """What tqdm would print in the terminal goes here; napari shows the rest."""
+
+    def write(self, _: str) -> int:
+        return 0
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+_SILENT: dict[str, Any] = {"file": _Nowhere()}

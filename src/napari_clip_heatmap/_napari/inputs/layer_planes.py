@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import product
+from math import dist
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.plane import Plane
+from napari_clip_heatmap.imaging.channel import Channel, Plane
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-__all__ = ["channels_of", "fits"]
+__all__ = [
+    "EVERY_AXIS",
+    "Slide",
+    "SlideOver",
+    "axis_choices",
+    "channels_of",
+    "check_layer",
+    "fits",
+    "index_shown",
+    "no_image",
+    "planes_asked",
+]
+
 
 LUT_STEPS = 1024
 """As finely as napari's own colormap texture, so a model sees the same colours."""
@@ -103,3 +117,149 @@ def _lut(layer: Image) -> NDArray[np.float32] | None:
 def _shape(layer: Image) -> tuple[int, ...]:
     data = layer.data[0] if layer.multiscale else layer.data
     return tuple(int(n) for n in data.shape)[: layer.ndim]
+
+
+SlideOver = Literal["current", "range", "all"]
+
+CHANNEL_LABELS = {"c", "ch", "channel", "channels"}
+"""An axis so labelled holds channels: different things, so it is not slid over unless named."""
+
+EVERY_AXIS = "every axis"
+
+
+@dataclass(frozen=True)
+class Slide:
+    """Which planes of a stack to ask about.
+
+    Parameters
+    ----------
+    over : {"current", "range", "all"}
+        Only the plane that the viewer shows; steps `first` to `last` along an axis; or all along
+        it.
+    along : str
+        Label of the axis, or `EVERY_AXIS`: all but channels.
+    first, last : int
+        Data steps, both included; for "range".
+    """
+
+    over: SlideOver = "current"
+    along: str = ""
+    first: int = 0
+    last: int = 0
+
+
+def axis_choices(layer: Image | None) -> tuple[str, ...]:
+    """Return the axes that a layer can be slid over, the likeliest first.
+
+    That is the last one before the plane (z of t, z, y, x); channels come at the end.
+    """
+    labels = _leading(layer)
+    slid = [label for label in reversed(labels) if not _is_channel(label)]
+    every = [EVERY_AXIS] if len(slid) > 1 else []
+    return (*slid, *every, *(label for label in labels if _is_channel(label)))
+
+
+def index_shown(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
+    """Return the plane that the viewer shows, on the layer's leading axes, in data steps.
+
+    Parameters
+    ----------
+    layer : Image
+    point : sequence of float
+        Where the viewer's sliders stand, in world units (``viewer.dims.point``).
+    """
+    leading = layer.ndim - 2
+    position = layer.world_to_data(tuple(point)[-layer.ndim :])
+    steps = np.rint(np.asarray(position[:leading], dtype=float))
+    return tuple(int(i) for i in np.clip(steps, 0, np.asarray(leading_shape(layer)) - 1))
+
+
+def leading_shape(layer: Image) -> tuple[int, ...]:
+    """Return the lengths of a layer's axes before its last two, at full resolution."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(n) for n in data.shape[: layer.ndim - 2])
+
+
+def planes_asked(layer: Image, shown: tuple[int, ...], slide: Slide) -> tuple[tuple[int, ...], ...]:
+    """Return the planes to ask about, the one that is shown first, then its nearest.
+
+    Raises
+    ------
+    ImageError
+        The layer has no such axis, or the range holds none of its steps.
+    """
+    if slide.over not in get_args(SlideOver):
+        raise ImageError(f"slices is {slide.over!r}; accepted: {', '.join(get_args(SlideOver))}")
+    if slide.over == "current" or not shown:
+        return (shown,)
+    steps = [
+        _steps(slide, length) if axis in _axes(layer, slide.along) else (shown[axis],)
+        for axis, length in enumerate(leading_shape(layer))
+    ]
+    return tuple(sorted(product(*steps), key=lambda index: (dist(index, shown), index)))
+
+
+def _steps(slide: Slide, length: int) -> Sequence[int]:
+    steps = range(length)
+    if slide.over == "all":
+        return steps
+    first, last = sorted((slide.first, slide.last))
+    chosen = [step for step in steps if first <= step <= last]
+    if not chosen:
+        raise ImageError(
+            f"slices {first} to {last} are asked, but there are only 0 to {length - 1} "
+            f"along {slide.along}"
+        )
+    return chosen
+
+
+def _axes(layer: Image, along: str) -> set[int]:
+    labels = _leading(layer)
+    if along == EVERY_AXIS:
+        return {axis for axis, label in enumerate(labels) if not _is_channel(label)}
+    if along not in labels:
+        raise ImageError(
+            f"the layer '{layer.name}' has no axis '{along}' to slide over; it has "
+            f"{', '.join(axis_choices(layer)) or 'none'}"
+        )
+    return {labels.index(along)}
+
+
+def _leading(layer: Image | None) -> tuple[str, ...]:
+    return () if layer is None else tuple(layer.axis_labels[: layer.ndim - 2])
+
+
+def _is_channel(label: str) -> bool:
+    return label.strip().lower() in CHANNEL_LABELS
+
+
+MAX_CHANNELS = 8
+"""A last axis this short, behind two much longer ones, is not an image's width."""
+
+
+def no_image(active: Layer | None) -> ImageError:
+    """Return the error of there being no image, naming the active layer if there is another."""
+    found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
+    return ImageError(
+        f"there is no image layer to ask{found}. Open an image (File > Open, or Open Sample)"
+    )
+
+
+def check_layer(layer: Image) -> None:
+    """Refuse a layer whose last two axes are no picture.
+
+    Raises
+    ------
+    ImageError
+        The layer has no pixel, or its last axis holds channels.
+    """
+    shape = tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
+    axes = shape[:-1] if layer.rgb else shape
+    if not all(shape):
+        raise ImageError(f"the layer '{layer.name}' has shape {shape}, so no pixel; choose another")
+    if len(axes) > 2 and axes[-1] <= MAX_CHANNELS and min(axes[-3:-1]) >= 4 * axes[-1]:
+        raise ImageError(
+            f"the layer '{layer.name}' has shape {shape}: its last axis, of {axes[-1]}, looks like "
+            "channels, but napari takes it for the width. Open it with "
+            "viewer.add_image(data, channel_axis=-1), and choose one channel"
+        )

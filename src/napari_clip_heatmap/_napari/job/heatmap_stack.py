@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_clip_heatmap.imaging.lattice import Axis, Lattice
-    from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
+    from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 
 __all__ = ["EAGER_BYTES", "Picture", "limits_of"]
 

@@ -7,14 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.startup import import_towers
 from napari_clip_heatmap._napari.job.request import Step
+from napari_clip_heatmap._napari.startup import import_towers
 from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.errors import Cancelled
 
-__all__ = ["Bring", "Brought", "bring", "bring_missing", "downloading"]
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.catalog import CatalogueEntry
+
+__all__ = ["Bring", "Brought", "Catalogue", "bring", "bring_missing", "downloading"]
+
 
 EVERY = 0.1
 """Seconds between two looks at how much has come."""
@@ -91,7 +96,7 @@ def bring_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]
     """
     with explained():
         import_towers()
-        from napari_clip_heatmap.clip.prefetching import needs_download
+        from napari_clip_heatmap.clip.sources.resolve import needs_download
     if needs_download(name):
         yield from bring(name, cancelled)
 
@@ -140,3 +145,40 @@ def _download() -> Any:
     from napari_clip_heatmap import api
 
     return api.download_model
+
+
+def _listed() -> tuple[CatalogueEntry, ...]:
+    with explained():
+        import_towers()
+    from napari_clip_heatmap.api import list_models
+
+    return list_models()
+
+
+def _alike(path: Path) -> tuple[str, ...] | None:
+    with explained():
+        import_towers()
+        from napari_clip_heatmap.clip.sources.local import architectures_alike
+    return architectures_alike(path)
+
+
+def _bring(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]:
+    return bring(name, cancelled)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What there is to choose from; all of it takes its time, so it is called in threads.
+
+    Parameters
+    ----------
+    listed : callable() -> tuple of CatalogueEntry
+    bring : callable
+        Downloads a model; see `bringing.bring`.
+    alike : callable(Path) -> tuple of str or None
+        What the weights in a file are like; see `clip.file.architectures_alike`.
+    """
+
+    listed: Callable[[], tuple[CatalogueEntry, ...]] = _listed
+    bring: Bring = _bring
+    alike: Callable[[Path], tuple[str, ...] | None] = _alike

@@ -12,8 +12,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.job.model_download import Bring, Brought, bring_missing, downloading
 from napari_clip_heatmap._napari.job.encoding_cache import Kept
+from napari_clip_heatmap._napari.job.model_download import (
+    Bring,
+    Brought,
+    bring_missing,
+    downloading,
+)
 from napari_clip_heatmap._napari.job.request import CANCELLED, Answer, Question, Refusal, Step
 from napari_clip_heatmap._napari.job.run import Run
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError

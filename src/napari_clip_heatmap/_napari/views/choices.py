@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Select
+import numpy as np
+from magicgui.widgets import ComboBox, Label, Select, TextEdit
 from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
 
-from napari_clip_heatmap._napari.inputs.layer_planes import fits
 from napari_clip_heatmap._napari.controllers.layers import is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import fits
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+    from numpy.typing import NDArray
 
-__all__ = ["ChannelChoice", "EditableChoice", "ImageChoice", "WhereChoice"]
+__all__ = [
+    "HEIGHT",
+    "ChannelChoice",
+    "EditableChoice",
+    "ImageChoice",
+    "PromptList",
+    "Thumbnail",
+    "WhereChoice",
+]
+
 
 VISIBLE_CHANNELS = 3
 """Rows of the list of channels that are seen without scrolling."""
 
 WHOLE, VIEWPORT = "whole image", "what the view shows"
+
 AS_SAID = "as its files say"
 
 
@@ -155,3 +169,78 @@ def _own(viewer: ViewerModel | None, *kinds: type[Layer]) -> Iterable[Any]:
     for layer in () if viewer is None else viewer.layers:
         if isinstance(layer, kinds) and not is_heatmap(layer):
             yield layer
+
+
+class PromptList(TextEdit):
+    """A text box whose value is its lines, a list of str; blank lines count for nothing.
+
+    Parameters
+    ----------
+    placeholder : str
+        Shown while it is empty.
+    lines : int
+        Smallest height, in lines of text.
+    grows : bool
+        Whether it takes the room that others leave.
+    **options
+        As magicgui's widgets take them.
+    """
+
+    def __init__(
+        self, *, placeholder: str = "", lines: int = 5, grows: bool = True, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        box = self.native
+        box.setAcceptRichText(False)  # a page pasted from a browser is its words only
+        box.setTabChangesFocus(True)  # Tab leaves the box: the keyboard is not trapped in it
+        box.setPlaceholderText(placeholder)
+        margins = 2 * (box.frameWidth() + int(box.document().documentMargin()))
+        box.setMinimumHeight(lines * box.fontMetrics().lineSpacing() + margins)
+        if not grows:
+            box.setMaximumHeight(box.minimumHeight())
+
+    def get_value(self) -> list[str]:  # type: ignore[override]
+        """Return the lines that have text, without the spaces around them."""
+        lines = self.native.toPlainText().splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    def set_value(self, value: str | Iterable[str]) -> None:
+        """Take a list of prompts, or text with one a line."""
+        # Not setText: it would read a prompt such as "<b>" as markup.
+        self.native.setPlainText(value if isinstance(value, str) else "\n".join(value))
+
+    def _on_value_change(self, value: Any = None) -> None:
+        self.changed.emit(self.get_value())
+
+
+HEIGHT = 128
+"""Of the picture, in screen pixels; its width is what the dock leaves, or what its shape gives."""
+
+WIDTH = 260
+
+
+class Thumbnail(Label):
+    """A label that shows a picture, or a word on why there is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(value="", **options)
+        self.pixels: NDArray[np.uint8] | None = None
+        self.native.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.native.setMinimumHeight(HEIGHT)
+
+    def show_picture(self, rgb: NDArray[np.float32]) -> None:
+        """Show colours in 0..1, float32 (y, x, 3), as large as there is room, unsmoothed.
+
+        Unsmoothed, so that the pixels are seen at which the model looks.
+        """
+        self.pixels = np.ascontiguousarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
+        height, width = self.pixels.shape[:2]
+        image = QImage(self.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        self.native.setPixmap(
+            QPixmap.fromImage(image).scaled(WIDTH, HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
+        )
+
+    def show_words(self, words: str) -> None:
+        """Show words in its place."""
+        self.pixels = None
+        self.value = words

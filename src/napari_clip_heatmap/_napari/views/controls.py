@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
+from napari_clip_heatmap._napari.colormaps import COLORMAPS, Look
+from napari_clip_heatmap._napari.controllers.cursor import LISTS, PROMPTS_ONLY
+from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.views.choices import (
     AS_SAID,
     ChannelChoice,
     EditableChoice,
     ImageChoice,
+    PromptList,
+    Thumbnail,
     WhereChoice,
 )
-from napari_clip_heatmap._napari.colormaps import COLORMAPS, Look
-from napari_clip_heatmap._napari.prompt_list import PromptList
-from napari_clip_heatmap._napari.prompts.ranking import LISTS, PROMPTS_ONLY
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
-from napari_clip_heatmap._napari.slices import axis_choices
-from napari_clip_heatmap._napari.thumbnail import Thumbnail
 from napari_clip_heatmap.prompting.templates import TEMPLATES
 
 if TYPE_CHECKING:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
-from napari_clip_heatmap._napari.prompts.columns import (
+from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
     SOLO_SIGN,
     WORDS,
     Column,
 )
-from napari_clip_heatmap._napari.prompts.rows import Figures, Row, lines_of
+from napari_clip_heatmap.pipeline.verdicts import Verdict
 
-__all__ = ["PromptModel"]
+__all__ = ["Figures", "PromptModel", "Row", "lines_of", "rows_of"]
+
 
 MOVED = "application/x-clip-heatmap-row"
 """What a row is while it is dragged."""
@@ -284,3 +286,55 @@ class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
 
     def undo(self) -> None:
         self._model.become(self._before)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prompt.
+
+    Parameters
+    ----------
+    prompt : str
+        As written; blank in a row that is only just begun.
+    colormap : str
+        Of its layer; empty: the usual one.
+    key : str
+        What its layer knows it by, whatever becomes of the words.
+    """
+
+    prompt: str
+    colormap: str = ""
+    key: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of a prompt's map.
+
+    Parameters
+    ----------
+    similarity : float, optional
+        Cosine of the whole of what was looked at.
+    share : float
+        Where that lies between the lowest and the highest in the table, 0..1.
+    verdict : Verdict, optional
+        What the map is worth.
+    advice : str
+        The same in sentences, with figures.
+    """
+
+    similarity: float | None = None
+    share: float = 0.0
+    verdict: Verdict | None = None
+    advice: str = ""
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines that have words, without the spaces around them."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def rows_of(prompts: Iterable[str], old: Sequence[Row] = ()) -> tuple[Row, ...]:
+    """Return rows for prompts; one that has its row already keeps it."""
+    spare = {row.prompt: row for row in reversed(old)}
+    return tuple(spare.pop(p) if p in spare else Row(p) for p in prompts)

@@ -15,8 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, Look
-from napari_clip_heatmap._napari.views.prompt_model import PromptModel
-from napari_clip_heatmap._napari.prompts.rows import Row, lines_of, rows_of
+from napari_clip_heatmap._napari.views.prompt_model import PromptModel, Row, lines_of, rows_of
 from napari_clip_heatmap._napari.views.prompt_view import PromptView
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.prompting.prompt_set import (

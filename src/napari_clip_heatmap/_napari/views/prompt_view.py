@@ -14,13 +14,12 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
     KEY,
     BarCell,
     ColourCell,
+    Column,
     PromptCell,
     SoloCell,
     strip_of,
 )
-from napari_clip_heatmap._napari.prompts.columns import Column
-from napari_clip_heatmap._napari.views.prompt_model import PromptModel
-from napari_clip_heatmap._napari.prompts.rows import lines_of
+from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of
 
 __all__ = ["PromptView"]
 

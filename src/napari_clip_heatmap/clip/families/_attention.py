@@ -20,9 +20,9 @@ from napari_clip_heatmap.clip.families._norms import gained, normed, present, wi
 from napari_clip_heatmap.core.attention import (
     pooled_weights,
     pooled_weights_from_inputs,
+    statistics,
     token_shares,
 )
-from napari_clip_heatmap.core.norm import statistics
 
 __all__ = ["Attended", "Attention", "split_heads"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.families._norms import normed, present, wide
 from napari_clip_heatmap.clip.families._pooling import Pooling, pool
-from napari_clip_heatmap.core.norm import statistics
+from napari_clip_heatmap.core.attention import statistics
 from napari_clip_heatmap.core.tower import Reading
 
 __all__ = ["LinearHead", "Projection", "identity"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_clip_heatmap.core.norm import layer_norm
+from napari_clip_heatmap.core.attention import layer_norm
 from napari_clip_heatmap.core.tower import accumulator
 
 __all__ = ["gained", "is_plain", "normed", "present", "wide"]

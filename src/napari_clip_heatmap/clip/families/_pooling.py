@@ -13,7 +13,7 @@ from typing import Any
 from einops import einsum
 from torch import Tensor
 
-from napari_clip_heatmap.core.norm import statistics
+from napari_clip_heatmap.core.attention import statistics
 from napari_clip_heatmap.core.tower import Tower, accumulator, steps
 
 __all__ = ["Mean", "Pooling", "normalised_mean", "pool"]

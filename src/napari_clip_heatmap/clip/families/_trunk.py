@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._block import Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms
+from napari_clip_heatmap.clip.weights import evaluating
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = [

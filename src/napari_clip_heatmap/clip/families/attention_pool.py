@@ -13,7 +13,6 @@ from typing import Any
 from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
@@ -26,6 +25,7 @@ from napari_clip_heatmap.clip.families._trunk import (
     sizes_of,
     trunk_of,
 )
+from napari_clip_heatmap.clip.weights import evaluating
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]

@@ -13,13 +13,13 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
 from napari_clip_heatmap.clip.families._norms import normed
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families.native import Embedding, is_native, pair, resize
+from napari_clip_heatmap.clip.weights import evaluating
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]

@@ -13,7 +13,6 @@ from einops import rearrange
 from timm.models.convnext import ConvNeXt
 from torch import Tensor
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
 from napari_clip_heatmap.clip.families._norms import present, wide
@@ -21,6 +20,7 @@ from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import sharing
 from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
 from napari_clip_heatmap.clip.families.native import pair
+from napari_clip_heatmap.clip.weights import evaluating
 from napari_clip_heatmap.core.tower import Step, Tower
 
 __all__ = ["adapt", "resize"]

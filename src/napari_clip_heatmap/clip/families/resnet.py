@@ -16,7 +16,6 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
@@ -24,6 +23,7 @@ from napari_clip_heatmap.clip.families._norms import wide
 from napari_clip_heatmap.clip.families._refusal import refuse
 from napari_clip_heatmap.clip.families._resizing import resampled, sharing
 from napari_clip_heatmap.clip.families.native import pair
+from napari_clip_heatmap.clip.weights import evaluating
 from napari_clip_heatmap.core.attention import pooled_weights_from_inputs, token_shares
 from napari_clip_heatmap.core.tower import Step, Tower
 

@@ -8,21 +8,49 @@ a released model.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor
 
-from napari_clip_heatmap.clip.sources.build import assemble, refuse_unsupported
-from napari_clip_heatmap.clip.sources.checkpoint import read_weights
-from napari_clip_heatmap.clip.inference import infer_config, is_openai, matching_architectures
-from napari_clip_heatmap.clip.preprocessing import settle_normalisation
+from napari_clip_heatmap.clip.sources.build import (
+    assemble,
+    infer_config,
+    is_openai,
+    matching_architectures,
+    refuse_unsupported,
+)
+from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.sources.normalization import (
+    OPENAI,
+    Normalisation,
+    Source,
+    says_normalisation,
+    settle_normalisation,
+)
 from napari_clip_heatmap.clip.sources.open_clip_registry import architecture, released
-from napari_clip_heatmap.clip.sources.normalization import OPENAI, Normalisation, Source
-from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
+from napari_clip_heatmap.clip.sources.transformers_format import (
+    HF_CONFIG_NAME,
+    HF_PREPROCESSING_NAME,
+    has_own_vocabulary,
+    is_huggingface,
+    open_clip_config,
+    preprocess_config,
+    read_json,
+)
+from napari_clip_heatmap.clip.text import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["architectures_alike", "load_file"]
+__all__ = [
+    "CONFIG_NAME",
+    "VOCABULARY_NAME",
+    "architectures_alike",
+    "load_file",
+    "load_folder",
+    "refuse_folder",
+]
 
 
 def load_file(
@@ -114,3 +142,120 @@ def _question(path: Path, archs: list[str]) -> str:
         f"architecture alone, '{arch}@{path}', and the preprocessing: "
         "load_model(..., preprocess=...) or --preprocess."
     )
+
+
+CONFIG_NAME = "open_clip_config.json"
+
+VOCABULARY_NAME = "vocabulary.txt"
+
+_ASSUMED = (
+    "{} does not say which mean and deviation of the colours the model was trained with; OpenAI's "
+    "are used, as open_clip does. If they are others, say them: preprocess=, or --preprocess."
+)
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What the files beside the weights say, in open_clip's words."""
+
+    model_cfg: dict[str, Any]
+    preprocess_cfg: dict[str, Any]
+    origin: Path
+    """The file that describes the model."""
+    pixels: Path
+    """The file that describes, or should describe, mean and deviation."""
+
+
+def load_folder(folder: Path, name: str, normalisation: Normalisation | None = None) -> Source:
+    """Load a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``open_clip_config.json`` (``model_cfg`` and ``preprocess_cfg``), or the
+        ``config.json`` and ``preprocessor_config.json`` of a transformers CLIP; a file of weights;
+        the tokenizer's files where it is not CLIP's own; and optionally ``vocabulary.txt``: the
+        words of the training captions, one lower-case word a line.
+    name : str
+        As the user asked for it.
+    normalisation : Normalisation, optional
+        Instead of what the files say.
+
+    Raises
+    ------
+    ModelLoadError
+        Something is missing, damaged, or does not fit; nothing in it was executed.
+    UnsupportedModelError
+        The image tower cannot be decomposed.
+    """
+    found = _describe(folder)
+    model_cfg = found.model_cfg
+    silent = found.pixels.name == CONFIG_NAME and not says_normalisation(found.preprocess_cfg)
+    assumed = normalisation is None and silent
+    if assumed:
+        # By this file's own format nothing said is OpenAI's; elsewhere it would be a guess.
+        normalisation = OPENAI
+    normalisation = settle_normalisation(
+        normalisation, found.preprocess_cfg, origin=str(found.pixels)
+    )
+    refuse_unsupported(model_cfg, origin=str(found.origin))
+    path = find_weights(folder)
+    model = assemble(
+        model_cfg, read_weights(path), origin=str(found.origin), weights_origin=str(path)
+    )
+    return Source(
+        name=name,
+        module=model,
+        tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
+        normalisation=normalisation,
+        vocabulary=_read_vocabulary(folder),
+        notices=(_ASSUMED.format(found.pixels),) if assumed else (),
+    )
+
+
+def refuse_folder(folder: Path) -> None:
+    """Refuse a folder by its configuration alone; no weights need be in it yet.
+
+    Raises
+    ------
+    ModelLoadError
+        The configuration is damaged, or not one that this open_clip knows.
+    UnsupportedModelError
+        The image tower cannot be decomposed.
+    """
+    found = _describe(folder)
+    refuse_unsupported(found.model_cfg, origin=str(found.origin))
+
+
+def _describe(folder: Path) -> _Description:
+    if not folder.is_dir():
+        raise ModelLoadError(f"There is no model folder {folder}.")
+    path = folder / CONFIG_NAME
+    if not path.is_file() and is_huggingface(folder):
+        return _describe_huggingface(folder)
+    if not path.is_file():
+        raise ModelLoadError(
+            f"{folder} is no model folder: it has no {CONFIG_NAME}. A model folder holds that file "
+            "and open_clip_model.safetensors, as `open_clip.push_to_hf_hub` writes them, or the "
+            f"{HF_CONFIG_NAME} and model.safetensors of a transformers CLIP."
+        )
+    config = read_json(path)
+    if not isinstance(config.get("model_cfg"), dict):
+        raise ModelLoadError(f"{path} has no 'model_cfg'; it is no open_clip configuration.")
+    return _Description(config["model_cfg"], config.get("preprocess_cfg") or {}, path, path)
+
+
+def _describe_huggingface(folder: Path) -> _Description:
+    path = folder / HF_CONFIG_NAME
+    model_cfg = open_clip_config(read_json(path), origin=str(path))
+    if has_own_vocabulary(folder):
+        model_cfg["text_cfg"]["hf_tokenizer_name"] = str(folder)
+    pixels = folder / HF_PREPROCESSING_NAME
+    return _Description(model_cfg, preprocess_config(folder), path, pixels)
+
+
+def _read_vocabulary(folder: Path) -> frozenset[str]:
+    path = folder / VOCABULARY_NAME
+    if not path.is_file():
+        return frozenset()
+    return frozenset(path.read_text(encoding="utf-8").lower().split())

@@ -13,15 +13,29 @@ from open_clip.pretrained import (
     list_pretrained_tags_by_model,
 )
 
+from napari_clip_heatmap.clip.hub.model_files import (
+    Cancel,
+    Progress,
+    all_here,
+    bring,
+    obtain,
+    tag_files,
+)
+from napari_clip_heatmap.clip.hub.offline import (
+    FETCH_ERRORS,
+    brought_by_hand,
+    folder_by_hand,
+    how_by_hand,
+    reason,
+)
 from napari_clip_heatmap.clip.sources.build import assemble, refuse_unsupported
-from napari_clip_heatmap.clip.hub.offline import brought_by_hand, folder_by_hand, how_by_hand
 from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
-from napari_clip_heatmap.clip.hub.model_files import Cancel, Progress, bring, obtain
-from napari_clip_heatmap.clip.needed import all_here, tag_files
-from napari_clip_heatmap.clip.preprocessing import settle_normalisation
-from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
-from napari_clip_heatmap.clip.sources.normalization import Normalisation, Source
-from napari_clip_heatmap.clip.tokenizers import configured_tokenizer
+from napari_clip_heatmap.clip.sources.normalization import (
+    Normalisation,
+    Source,
+    settle_normalisation,
+)
+from napari_clip_heatmap.clip.text import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = ["architecture", "bring_tag", "load_tag", "released", "tag_is_here"]

@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from napari_clip_heatmap.errors import EncodingFileError, OutputError, SettingsError
+from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.content import content_of
+from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.pipeline.storage.zarr_file import PART, read_arrays, write_arrays
-from napari_clip_heatmap.pipeline.storage.opening import encoding_of
-from napari_clip_heatmap.pipeline.storage.saving import contents
+from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.storage.records import contents, encoding_of, lattice_record
+from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["LIMIT", "VARIABLE", "EncodingCache"]
+__all__ = ["LIMIT", "VARIABLE", "EncodingCache", "Pixels", "key_of", "pixels_of"]
+
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,7 @@ VARIABLE = "CLIP_HEATMAP_CACHE"
 """Environment variable that names another folder than the user's cache folder."""
 
 _ENDING = ".zarr.zip"
+
 _LIMIT_FILE = "limit"
 
 _ABANDONED = 24 * 3600
@@ -212,3 +219,59 @@ def _users_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-clip-heatmap", appauthor=False) / "encodings"
+
+
+METHOD = 1
+"""Raised when the same image, view, model and lattice come to give other numbers."""
+
+Pixels = list[list[dict[str, object]]]
+"""What names the pixels of each channel."""
+
+
+def pixels_of(channels: Sequence[Channel]) -> Pixels | None:
+    """Read what names the pixels of an image; None where nothing does.
+
+    Raises
+    ------
+    Exception
+        Whatever reading the pixels raises.
+    """
+    contents = []
+    for channel in channels:
+        content = content_of(channel)
+        if content is None:
+            return None
+        contents.append(content)
+    return contents
+
+
+def key_of(
+    pixels: Pixels, model: ClipModel, channels: Sequence[Channel], view: View, lattice: Lattice
+) -> str:
+    """Return a name that another encoding has another of.
+
+    It holds the pixels, how they are shown, the resolution and tiling, and all that the model says
+    of itself: its weights, preprocessing, precision, device and the versions it runs in.
+
+    A region is no part of it: tiles are the same for all regions.
+    """
+    several = len(channels) > 1
+    return digest(
+        {
+            "method": METHOD,
+            "pixels": pixels,
+            "shown": [_shown(channel, view, several=several) for channel in channels],
+            "view": asdict(view),
+            "lattice": lattice_record(lattice),
+            "model": model.describe(),
+        }
+    )
+
+
+def _shown(channel: Channel, view: View, *, several: bool) -> list[Any]:
+    """Return what of a channel's own look counts in a view."""
+    lut = None if channel.lut is None else np.asarray(channel.lut, np.float32).tolist()
+    if view.mode != "shown":
+        return [lut if several else None]
+    limits = channel.limits and [float(limit) for limit in channel.limits]
+    return [limits, float(channel.gamma), lut]

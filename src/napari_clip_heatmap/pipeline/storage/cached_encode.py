@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
+from napari_clip_heatmap.imaging.lattice import plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.plan import plan
+from napari_clip_heatmap.pipeline.batches import read_now
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
-from napari_clip_heatmap.pipeline.readahead import read_now
-from napari_clip_heatmap.pipeline.storage.key import Pixels, key_of, pixels_of
+from napari_clip_heatmap.pipeline.storage.cache import Pixels, key_of, pixels_of
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.errors import ModelLoadError, OutputError
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
-from napari_clip_heatmap.imaging.masks import Labelled, Mask, Outlines
-from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.region import Labelled, Mask, Outlines, Region
 from napari_clip_heatmap.imaging.validity import Hole, Validity
-from napari_clip_heatmap.pipeline.token_grid import Board
-from napari_clip_heatmap.pipeline.coarse import Coarse
+from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.storage.zarr_file import (
+    halved,
+    read_arrays,
+    restored,
+    write_arrays,
+)
+from napari_clip_heatmap.pipeline.token_grid import Board, Coarse
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.clip.text import TextEncoder
 
 __all__ = [
+    "LateText",
     "board_arrays",
     "coarse_arrays",
+    "contents",
+    "encoding_of",
     "lattice_record",
+    "open_encoding",
     "region_arrays",
+    "require_same",
     "restore_board",
     "restore_coarse",
     "restore_lattice",
     "restore_region",
     "restore_validity",
+    "save_encoding",
     "validity_arrays",
 ]
 
+
 Record = dict[str, Any]
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -146,3 +170,158 @@ def _slices(corners: list[list[int]]) -> tuple[slice, slice]:
 
 def _pair(numbers: list[int]) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
+
+
+def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
+    """Open an encoding as `api.open_encoding` says."""
+    record, arrays = read_arrays(Path(path))
+    told = record["model"]
+    if model is None or isinstance(model, str):
+        text = LateText(model or told["name"], told, arrays["embeddings"].shape[-1])
+        return encoding_of(record, arrays, text)
+    require_same(told, model.name, model.weights_sha256)
+    return encoding_of(record, arrays, model.text)
+
+
+def encoding_of(
+    record: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    text: Any,
+    model: Mapping[str, object] | None = None,
+) -> Encoding:
+    """Return the encoding of a record and arrays, as `saving.contents` makes them.
+
+    Parameters
+    ----------
+    record, arrays : mapping
+    text : TextEncoder
+        Of the model that encoded.
+    model : mapping, optional
+        Its description, by default as recorded.
+    """
+    known = dict(arrays)
+    if record["exponent"] is not None:
+        known["tokens"] = restored(known["tokens"], record["exponent"])
+    lattice = restore_lattice(record["lattice"])
+    return Encoding(
+        board=restore_board(lattice, record["board"], known),
+        validity=restore_validity(record["validity"], known),
+        region=restore_region(record["region"], known),
+        view=View(**record["view"]),
+        downsample=record["downsample"],
+        overlap=record["overlap"],
+        model=record["model"] if model is None else model,
+        text=text,
+        coarse=restore_coarse(record["coarse"], known),
+        notices=tuple(record["notices"]),
+    )
+
+
+def save_encoding(
+    encoding: Encoding, path: str | Path, *, compact: bool = False, overwrite: bool = False
+) -> Path:
+    """Write an encoding as `Encoding.save` says."""
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise OutputError(f"'{target}' exists; choose another name, or pass overwrite=True")
+    record, arrays = contents(encoding)
+    if compact and "tokens" in arrays and (half := halved(arrays["tokens"])) is not None:
+        arrays["tokens"], record["exponent"] = half
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(target, record, arrays)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"the encoding cannot be saved as '{target}' ({error.strerror or error}); make room or "
+            "choose another place"
+        ) from error
+    return target
+
+
+def contents(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return all of an encoding but its text tower: a record, and arrays."""
+    board, of_board = board_arrays(encoding.board)
+    validity, of_validity = validity_arrays(encoding.validity)
+    region, of_region = region_arrays(encoding.region)
+    coarse, of_coarse = coarse_arrays(encoding.coarse)
+    record = {
+        "program": "napari-clip-heatmap",
+        "version": version("napari-clip-heatmap"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": dict(encoding.model),
+        "notices": list(encoding.notices),
+        "lattice": lattice_record(encoding.lattice),
+        "board": board,
+        "validity": validity,
+        "region": region,
+        "coarse": coarse,
+        "view": asdict(encoding.view),
+        "downsample": float(encoding.downsample),
+        "overlap": float(encoding.overlap),
+        "complete": encoding.complete,
+        "exponent": None,
+    }
+    return record, {**of_board, **of_validity, **of_region, **of_coarse}
+
+
+class LateText:
+    """Stands for a `TextEncoder` until something is asked of it.
+
+    Parameters
+    ----------
+    name : str
+        As `api.load_model` takes it.
+    encoded : mapping
+        What the model that encoded said of itself.
+    d_embed : int
+        Size of the joint space.
+    """
+
+    def __init__(self, name: str, encoded: Mapping[str, Any], d_embed: int) -> None:
+        self._name, self._encoded = name, encoded
+        self.d_embed = d_embed
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up what is public at the text encoder itself; Python's own protocols are ours."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._loaded, name)
+
+    @cached_property
+    def _loaded(self) -> TextEncoder:
+        from napari_clip_heatmap.clip.loading import load_text
+        from napari_clip_heatmap.clip.sources.normalization import normalisation_of
+
+        if self._name == "custom":
+            raise ModelLoadError(
+                "this encoding was made by a ready model, which has no name to load it by; give "
+                "the model: open_encoding(path, model=load_model(...))"
+            )
+        height, width = self._encoded["image_size"]
+        text, weights = load_text(
+            self._name,
+            image_size=(height, width),
+            normalisation=normalisation_of(self._encoded),
+            d_embed=self.d_embed,
+        )
+        require_same(self._encoded, self._name, weights)
+        return text
+
+
+def require_same(encoded: Mapping[str, Any], name: str, weights: str) -> None:
+    """Raise unless these are the weights that encoded.
+
+    Raises
+    ------
+    ModelLoadError
+        They are others: their text directions mean something else.
+    """
+    if encoded["weights_sha256"] != weights:
+        raise ModelLoadError(
+            f"the encoding was made by the model '{encoded['name']}' with weights "
+            f"{encoded['weights_sha256'][:12]}..., and '{name}' has {weights[:12]}...: another "
+            "model's words mean nothing to it. Give the one that encoded, as "
+            "open_encoding(path, model=...), or encode the image anew"
+        )
