@@ -14,7 +14,6 @@ from huggingface_hub.utils import validate_repo_id
 from napari_clip_heatmap.clip.hub.download import Remote, cached, fetch, look_up, settle
 from napari_clip_heatmap.clip.hub.offline import FETCH_ERRORS, how_by_hand, reason
 from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_NAMES
-from napari_clip_heatmap.clip.sources.local import CONFIG_NAME, VOCABULARY_NAME
 from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_CONFIG_NAME,
     HF_PREPROCESSING_NAME,
@@ -22,6 +21,8 @@ from napari_clip_heatmap.clip.sources.transformers_format import (
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
 __all__ = [
+    "CONFIG_NAME",
+    "VOCABULARY_NAME",
     "Cancel",
     "Needed",
     "Progress",
@@ -34,6 +35,8 @@ __all__ = [
     "tag_files",
 ]
 
+CONFIG_NAME, VOCABULARY_NAME = "open_clip_config.json", "vocabulary.txt"
+"""Files of an open_clip model folder that are not weights."""
 
 Progress = Callable[[int, int], None]
 """Bytes that are here, and bytes in all."""

@@ -15,6 +15,7 @@ from typing import Any
 from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor
 
+from napari_clip_heatmap.clip.hub.model_files import CONFIG_NAME, VOCABULARY_NAME
 from napari_clip_heatmap.clip.sources.build import (
     assemble,
     infer_config,
@@ -44,8 +45,6 @@ from napari_clip_heatmap.clip.text import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = [
-    "CONFIG_NAME",
-    "VOCABULARY_NAME",
     "architectures_alike",
     "load_file",
     "load_folder",
@@ -143,10 +142,6 @@ def _question(path: Path, archs: list[str]) -> str:
         "load_model(..., preprocess=...) or --preprocess."
     )
 
-
-CONFIG_NAME = "open_clip_config.json"
-
-VOCABULARY_NAME = "vocabulary.txt"
 
 _ASSUMED = (
     "{} does not say which mean and deviation of the colours the model was trained with; OpenAI's "
