@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.job.request import CANCELLED, PlaneAsked, Question
+from napari_clip_heatmap._napari.job.request import CANCELLED, HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
@@ -20,11 +20,11 @@ PROMPTS = ("red", "green", "blue")
 
 def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
     """Run a session to its end; return its steps and its answer."""
-    planes = tuple(PlaneAsked(i, as_channels(pixels[i])) for i in np.ndindex(leading))
+    planes = tuple(PlaneRequest(i, as_channels(pixels[i])) for i in np.ndindex(leading))
     settings = {"prompts": PROMPTS, **settings}
     settings["keys"] = settings["prompts"]
     asking = session.answer(
-        Question(planes, leading=leading, stores=(pixels,), **settings), cancelled
+        HeatmapRequest(planes, leading=leading, stores=(pixels,), **settings), cancelled
     )
     steps = []
     while True:

@@ -14,17 +14,17 @@ from napari_clip_heatmap.clip import catalog as catalogue
 from napari_clip_heatmap.clip.catalog import (
     TABLE_NAME,
     architecture_of,
-    list_models,
-    measure,
-    written,
+    format_table,
+    list_catalog,
+    read_architecture,
 )
 from napari_clip_heatmap.clip.provenance import HUB_MODELS, UNKNOWN, provenance
 
-ENTRIES = {entry.name: entry for entry in list_models()}
+ENTRIES = {entry.name: entry for entry in list_catalog()}
 
 
 def test_every_name_is_once_and_can_be_loaded_by() -> None:
-    names = [entry.name for entry in list_models()]
+    names = [entry.name for entry in list_catalog()]
     assert len(names) == len(set(names)) > 60
     listed = {f"{arch}/{tag}" for arch, tag in list_pretrained()}
     hub = {model.name for model in HUB_MODELS}
@@ -50,14 +50,14 @@ def test_nothing_that_is_refused_is_offered() -> None:
 def test_the_table_is_what_building_yields(name: str) -> None:
     """If not, run docs/make_architectures.py."""
     text = (files("napari_clip_heatmap.clip") / TABLE_NAME).read_text(encoding="utf-8")
-    assert json.loads(json.dumps(written(measure(name)))) == json.loads(text)[name]
+    assert json.loads(json.dumps(format_table(read_architecture(name)))) == json.loads(text)[name]
 
 
 def test_a_tag_of_what_this_open_clip_cannot_build_is_not_offered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(open_clip.factory._MODEL_CONFIGS, "ViT-B-32")
-    names = {entry.name for entry in list_models()}
+    names = {entry.name for entry in list_catalog()}
     assert not any(name.startswith("ViT-B-32/") for name in names)
     assert "ViT-B-16/openai" in names
 
@@ -114,10 +114,10 @@ def test_biomedical_models_say_what_they_know() -> None:
 
 @pytest.mark.parametrize("search", ["QUILT histopathology", "pathology quiltnet", "Quilt-1M"])
 def test_all_words_are_looked_for_everywhere(search: str) -> None:
-    found = [entry.name for entry in list_models(search)]
+    found = [entry.name for entry in list_catalog(search)]
     assert "hf-hub:wisdomik/QuiltNet-B-32" in found
     assert all("QuiltNet" in name for name in found)
-    assert list_models(search + " giraffe") == ()
+    assert list_catalog(search + " giraffe") == ()
 
 
 def test_what_is_on_this_machine(
@@ -126,12 +126,12 @@ def test_what_is_on_this_machine(
     monkeypatch.setenv("CLIP_HEATMAP_MODELS", str(tmp_path))
     monkeypatch.setattr(catalogue, "list_pretrained", lambda: [("ViT-tiny", "released")])
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    here = {entry.name: entry.here for entry in list_models()}
+    here = {entry.name: entry.here for entry in list_catalog()}
     assert here["demo"]
     assert not here[listed]
     (tmp_path / listed).mkdir(parents=True)
     (tmp_path / listed / "open_clip_model.safetensors").touch()
-    assert {entry.name for entry in list_models() if entry.here} == {"demo", listed}
+    assert {entry.name for entry in list_catalog() if entry.here} == {"demo", listed}
 
 
 def test_the_public_door_gives_frozen_records() -> None:

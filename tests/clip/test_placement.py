@@ -19,7 +19,7 @@ from napari_clip_heatmap.clip import placement as placing
 from napari_clip_heatmap.clip import weights as notices
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.placement import Place
+from napari_clip_heatmap.clip.placement import Placement
 from napari_clip_heatmap.errors import DecompositionError, DeviceError, ModelLoadError
 
 CARD, CPU = torch.device("cuda:0"), torch.device("cpu")
@@ -35,11 +35,11 @@ class Card:
         self.tried: list[torch.dtype | None] = []
         self.spoil: Callable[[Any], object] = lambda module: None
 
-    def put(self, source: Any, place: Place) -> Any:
+    def put(self, source: Any, place: Placement) -> Any:
         if place.device == CPU:
             return put_for_real(source, place)
         self.tried.append(place.dtype)
-        module = copy.deepcopy(put_for_real(source, Place(CPU, place.dtype)))
+        module = copy.deepcopy(put_for_real(source, Placement(CPU, place.dtype)))
         self.spoil(module)
         return module
 

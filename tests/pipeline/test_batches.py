@@ -13,7 +13,7 @@ import torch
 from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
-from napari_clip_heatmap.pipeline.batches import Passes
+from napari_clip_heatmap.pipeline.batches import BatchedForward
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 
@@ -212,7 +212,7 @@ def test_a_card_is_given_the_next_pass_before_it_answers_the_last(lent, released
     counts = []
     for device in (CARD, CPU):
         model = lent(device)
-        passes = Passes(model, 2)
+        passes = BatchedForward(model, 2)
         tiles = [((0, n), np.full((32, 32, 3), n / 9, np.float32)) for n in range(6)]
         landed = [
             [p for done in passes.look(tiles[n : n + 2], last=n == 4) for p, _ in done]

@@ -9,7 +9,7 @@ import zarr
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.region import Labelled, Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
@@ -230,7 +230,7 @@ def test_only_the_tiles_that_touch_the_region_are_done(model):
     whole = encode(model, image, downsample=1)
     labels = np.zeros((320, 320), bool)
     labels[100:130, 200:260] = True
-    for region in (Region(box=(100, 200, 130, 260)), Region(mask=Labelled(labels))):
+    for region in (Region(box=(100, 200, 130, 260)), Region(mask=LabeledRegion(labels))):
         model.batches.clear()
         part = encode(model, image, downsample=1, region=region)
         assert sum(model.batches) == len(part.tiles) < len(whole.tiles) / 4

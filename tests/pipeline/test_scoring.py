@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, plan_scoring
-from napari_clip_heatmap.prompting.templates import fill, parse_templates
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, build_scoring
+from napari_clip_heatmap.prompting.templates import fill_template, parse_templates
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat"]
 MANY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,10 +30,10 @@ def encoding(model):
 def test_a_direction_is_the_unit_mean_over_names_of_unit_means_over_templates(
     model, names, sentences
 ):
-    got = plan_scoring(model.text, [" | ".join(names)], "absolute", templates=sentences).text[0]
+    got = build_scoring(model.text, [" | ".join(names)], "absolute", templates=sentences).text[0]
     units = []
     for name in names:
-        texts = [fill(each, name) for each in parse_templates(sentences)]
+        texts = [fill_template(each, name) for each in parse_templates(sentences)]
         mean = model.text.encode(texts).double().mean(dim=0)
         units.append(mean / mean.norm())
     mean = torch.stack(units).mean(dim=0)
@@ -50,13 +50,13 @@ def test_order_and_repetition_of_names_and_templates_change_nothing(
     random.shuffle(shuffled)
     own = list(parse_templates(sentences))
     turned = own[::-1] + own
-    one = plan_scoring(model.text, [" | ".join(names)], "absolute", templates=own)
-    other = plan_scoring(model.text, [" | ".join(shuffled)], "absolute", templates=turned)
+    one = build_scoring(model.text, [" | ".join(names)], "absolute", templates=own)
+    other = build_scoring(model.text, [" | ".join(shuffled)], "absolute", templates=turned)
     np.testing.assert_allclose(other.text, one.text, atol=1e-6)
 
 
 def test_a_plain_prompt_is_to_the_last_digit_what_the_encoder_gives(model):
-    got = plan_scoring(model.text, ["red", "a cat"], "absolute")
+    got = build_scoring(model.text, ["red", "a cat"], "absolute")
     np.testing.assert_array_equal(got.directions, model.text.encode(["red", "a cat"]).numpy())
 
 
@@ -64,8 +64,8 @@ def test_a_plain_prompt_is_to_the_last_digit_what_the_encoder_gives(model):
 def test_a_contrast_of_its_own_is_what_the_contrast_score_gives(encoding, score):
     expected = encoding.heatmaps(["red"], "contrast", baseline=["debris", "a cat"])
     if score == "softmax":
-        directions = plan_scoring(encoding.text, ["red - debris - a cat"], score).directions[0]
-        contrast = plan_scoring(encoding.text, ["red"], "contrast", ["debris", "a cat"])
+        directions = build_scoring(encoding.text, ["red - debris - a cat"], score).directions[0]
+        contrast = build_scoring(encoding.text, ["red"], "contrast", ["debris", "a cat"])
         np.testing.assert_allclose(directions, contrast.directions[0], atol=1e-7)
         return
     got = encoding.heatmaps(["blue", "red - debris - a cat", "green"], score)

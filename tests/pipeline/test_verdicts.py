@@ -14,12 +14,12 @@ from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.null_reference import (
     NONSENSE,
     correlations,
-    make_yardstick,
+    make_null_reference,
     token_covariance,
 )
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.scoring import plan_scoring
-from napari_clip_heatmap.pipeline.verdicts import Verdict, assess, judge
+from napari_clip_heatmap.pipeline.scoring import build_scoring
+from napari_clip_heatmap.pipeline.verdicts import Verdict, assess, assess_scoring
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat", "wug", "xylem"]
 MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -55,12 +55,15 @@ def test_order_repetition_and_company_change_no_check(encoding, prompts, seed):
 @MANY
 @given(prompts=prompt_lists, factor=st.floats(1e-3, 1e3))
 def test_the_length_of_a_direction_changes_nothing(encoding, prompts, factor):
-    scoring = plan_scoring(encoding.text, prompts, "absolute")
+    scoring = build_scoring(encoding.text, prompts, "absolute")
     scaled = dataclasses.replace(
         scoring, text=scoring.text * factor, directions=scoring.directions * factor
     )
-    yardstick = make_yardstick(encoding)
-    one, other = judge(encoding, scoring, yardstick), judge(encoding, scaled, yardstick)
+    yardstick = make_null_reference(encoding)
+    one, other = (
+        assess_scoring(encoding, scoring, yardstick),
+        assess_scoring(encoding, scaled, yardstick),
+    )
     for left, right in zip(one.checks, other.checks, strict=True):
         same(left, right)
     assert [pair[:2] for pair in one.alike] == [pair[:2] for pair in other.alike]
@@ -102,10 +105,10 @@ def test_figures_are_what_the_maps_say(encoding):
 
 
 def test_maps_that_are_the_same_are_named(encoding):
-    scoring = plan_scoring(encoding.text, ["red", "blue", "nuclei"], "absolute")
-    assert judge(encoding, scoring, make_yardstick(encoding)).alike == ()
+    scoring = build_scoring(encoding.text, ["red", "blue", "nuclei"], "absolute")
+    assert assess_scoring(encoding, scoring, make_null_reference(encoding)).alike == ()
     twins = dataclasses.replace(scoring, directions=scoring.directions[[0, 1, 0]] * [[1], [1], [2]])
-    honesty = judge(encoding, twins, make_yardstick(encoding))
+    honesty = assess_scoring(encoding, twins, make_null_reference(encoding))
     assert honesty.alike == (("red", "nuclei", pytest.approx(1)),)
     assert "'red' and 'nuclei' are nearly the same" in honesty.notes[0]
 
@@ -113,7 +116,7 @@ def test_maps_that_are_the_same_are_named(encoding):
 def test_correlations_are_those_of_maps(encoding):
     words = ["red", "blue", "nuclei"]
     maps = encoding.heatmaps(words, "absolute").lattice_values.reshape(3, -1).astype(float)
-    directions = plan_scoring(encoding.text, words, "absolute").text
+    directions = build_scoring(encoding.text, words, "absolute").text
     found = correlations(token_covariance(encoding), directions, directions)
     np.testing.assert_allclose(found, np.corrcoef(maps), atol=1e-5)
 
@@ -136,9 +139,9 @@ def test_maps_that_mirror_one_another_are_named(encoding, prompts, score, mirror
 
 
 def test_resolution_is_told_in_the_users_unit(encoding):
-    scoring = plan_scoring(encoding.text, ["red"], "absolute")
-    honesty = judge(
-        encoding, scoring, make_yardstick(encoding), pixel_size=(0.5, 0.5), unit="micrometer"
+    scoring = build_scoring(encoding.text, ["red"], "absolute")
+    honesty = assess_scoring(
+        encoding, scoring, make_null_reference(encoding), pixel_size=(0.5, 0.5), unit="micrometer"
     )
     assert honesty.resolution.patch == (2.0, 2.0)
     assert any("one patch = 2 µm" in note for note in honesty.notes)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from napari.utils.colormaps import Colormap, ensure_colormap
 
-__all__ = ["COLORMAPS", "SIGNED", "Look", "named"]
+__all__ = ["COLORMAPS", "SIGNED", "LayerStyle", "named_colormap"]
 
 SIGNED = "signed"
 """Blue below zero, red above, and the same strength to both sides."""
@@ -37,7 +37,7 @@ Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Look:
+class LayerStyle:
     """How maps become colours.
 
     Parameters
@@ -60,7 +60,7 @@ class Look:
     def colormap(self, key: str) -> Any:
         """Return what napari takes for a row's colormap."""
         name = self._name(key)
-        return _fading(name) if self.fade else named(name)
+        return _fading(name) if self.fade else named_colormap(name)
 
     def limits(self, ranges: Sequence[Limits], keys: Sequence[str]) -> list[Limits]:
         """Return between which values each map's colours run.
@@ -89,7 +89,7 @@ def _even(limits: Limits) -> Limits:
     return -most, most
 
 
-def named(name: str) -> Any:
+def named_colormap(name: str) -> Any:
     """Return what napari takes for a colormap of ours."""
     if name != SIGNED:
         return name
@@ -99,7 +99,7 @@ def named(name: str) -> Any:
 def _fading(name: str) -> Colormap:
     """Return a colormap that is clear where there is least."""
     places = np.linspace(0, 1, _STEPS, dtype=np.float32)
-    colours = ensure_colormap(named(name)).map(places)
+    colours = ensure_colormap(named_colormap(name)).map(places)
     much = np.abs(2 * places - 1) if name == SIGNED else places
     colours[:, 3] = np.clip(much / _OPAQUE_FROM, 0, 1)
     return Colormap(colours, name=f"{name}, fading")

@@ -16,7 +16,7 @@ __all__ = [
     "ALWAYS",
     "available_devices",
     "collection_paused",
-    "import_towers",
+    "import_torch_and_open_clip",
     "no_full_collection",
     "without_triton",
 ]
@@ -30,7 +30,7 @@ _ONE_AT_A_TIME = threading.Lock()
 is set aside for an import must not be put back under another one."""
 
 
-def import_towers() -> None:
+def import_torch_and_open_clip() -> None:
     """Import torch and open_clip; takes seconds, so call it away from the GUI thread.
 
     An import in a thread still stops all others wherever Python does not let go of its lock: 0.2 s

@@ -22,11 +22,11 @@ from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
 __all__ = [
     "TABLE_NAME",
     "Architecture",
-    "CatalogueEntry",
+    "CatalogEntry",
     "architecture_of",
-    "list_models",
-    "measure",
-    "written",
+    "format_table",
+    "list_catalog",
+    "read_architecture",
 ]
 
 
@@ -37,7 +37,7 @@ _QUICK = "-quickgelu"
 
 
 @dataclass(frozen=True)
-class CatalogueEntry:
+class CatalogEntry:
     """A model that can be loaded by its name.
 
     Parameters
@@ -96,7 +96,7 @@ class CatalogueEntry:
         return all(word in text for word in search.lower().split())
 
 
-def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
+def list_catalog(search: str = "") -> tuple[CatalogEntry, ...]:
     """Return the models that can be decomposed: the bundled one, those of the hub, open_clip's.
 
     Parameters
@@ -107,7 +107,7 @@ def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
     return tuple(entry for entry in _entries() if entry.matches(search))
 
 
-def _entries() -> Iterator[CatalogueEntry]:
+def _entries() -> Iterator[CatalogEntry]:
     drawn = Provenance("drawn scenes of microscopy", BSD, "Bundled: a first look, no download.")
     found = architecture_of(DEMO)
     if found:
@@ -125,10 +125,8 @@ def _entries() -> Iterator[CatalogueEntry]:
             yield _entry(name, found, provenance(name), here=tag_is_here(name))
 
 
-def _entry(
-    name: str, architecture: Architecture, known: Provenance, *, here: bool
-) -> CatalogueEntry:
-    return CatalogueEntry(
+def _entry(name: str, architecture: Architecture, known: Provenance, *, here: bool) -> CatalogEntry:
+    return CatalogEntry(
         name=name,
         family=architecture.family,
         image_size=architecture.image_size,
@@ -184,11 +182,11 @@ class Architecture:
 def architecture_of(name: str) -> Architecture | None:
     """Return an architecture of open_clip's list; None if it cannot be decomposed here."""
     table = _table()
-    return table[name] if name in table else measure(name)
+    return table[name] if name in table else read_architecture(name)
 
 
 @cache
-def measure(name: str) -> Architecture | None:
+def read_architecture(name: str) -> Architecture | None:
     """Build an architecture, without memory for its weights, and return what it is.
 
     None if it cannot be decomposed here, or not be built by this open_clip.
@@ -211,7 +209,7 @@ def measure(name: str) -> Architecture | None:
     )
 
 
-def written(architecture: Architecture | None) -> dict[str, Any] | None:
+def format_table(architecture: Architecture | None) -> dict[str, Any] | None:
     """Return an architecture in values that JSON has."""
     return None if architecture is None else asdict(architecture)
 

@@ -21,12 +21,12 @@ __all__ = [
     "PRECISIONS",
     "choose_device",
     "choose_dtype",
-    "failure_in_words",
+    "copy_to_device",
+    "describe_failure",
     "fast_types",
-    "fetch",
     "is_out_of_memory",
     "release_memory",
-    "send",
+    "start_copy_to_cpu",
     "unused_card",
 ]
 
@@ -109,7 +109,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in said for sign in signs)
 
 
-def failure_in_words(error: BaseException, limit: int = 200) -> str:
+def describe_failure(error: BaseException, limit: int = 200) -> str:
     """Say what a device did, to go on after its name: CUDA's own messages fill a page."""
     if is_out_of_memory(error):
         return "ran out of memory"
@@ -178,7 +178,7 @@ def _has_nvidia_driver() -> bool:
     )
 
 
-def send(array: NDArray[np.float32], device: torch.device) -> Tensor:
+def copy_to_device(array: NDArray[np.float32], device: torch.device) -> Tensor:
     """Return a copy of an array on a device."""
     if device.type != "cuda":
         return torch.tensor(array, device=device)
@@ -187,7 +187,7 @@ def send(array: NDArray[np.float32], device: torch.device) -> Tensor:
     return pinned.to(device, non_blocking=True)
 
 
-def fetch(*tensors: Tensor) -> Callable[[], tuple[NDArray[Any], ...]]:
+def start_copy_to_cpu(*tensors: Tensor) -> Callable[[], tuple[NDArray[Any], ...]]:
     """Begin to copy tensors to the CPU.
 
     Returns

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.devices import (
     HALVES,
-    failure_in_words,
+    describe_failure,
     fast_types,
     release_memory,
 )
 from napari_clip_heatmap.clip.families import adapt
-from napari_clip_heatmap.clip.sources.normalization import Source
-from napari_clip_heatmap.clip.weights import evaluating
-from napari_clip_heatmap.core.exactness import gap_of, require_exact
+from napari_clip_heatmap.clip.sources.normalization import LoadedModel
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.core.exactness import decomposition_error, require_exact
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ClipHeatmapError, DecompositionError, DeviceError
@@ -29,12 +29,12 @@ __all__ = [
     "LARGE",
     "ON_DEMAND",
     "Agreement",
-    "Place",
-    "Placed",
-    "Probed",
+    "PlacedModel",
+    "Placement",
+    "ProbeResult",
+    "place_on_device",
     "probe",
     "require_agreement",
-    "settle",
 ]
 
 
@@ -47,7 +47,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where a model may run, and how.
 
     Parameters
@@ -63,7 +63,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class PlacedModel:
     """A model that was proven where it is.
 
     Parameters
@@ -84,18 +84,18 @@ class Placed:
     notice: str = ""
 
 
-def settle(
-    source: Source,
+def place_on_device(
+    source: LoadedModel,
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
     *,
     half: bool = True,
-) -> Placed:
+) -> PlacedModel:
     """Put a model on a device if it gives the CPU's answers there, else on the CPU.
 
     Parameters
     ----------
-    source : Source
+    source : LoadedModel
         Its module is read, never changed; a copy is moved.
     device : torch.device, optional
         By default where the weights lie.
@@ -120,7 +120,7 @@ def settle(
     *others, last = _places(source, home, dtype, half=half)
     if not others:
         return _tried(source, last)[0]
-    plain, expected = _tried(source, Place(CPU))
+    plain, expected = _tried(source, Placement(CPU))
     refused: dict[torch.device, str] = {}
     for place in others:
         try:
@@ -128,47 +128,49 @@ def settle(
         except (DeviceError, DecompositionError) as error:
             refused[place.device] = str(error)
         release_memory()  # out here, where the error and all that it holds are gone
-    placed = plain if last == Place(CPU) else _tried(source, last)[0]
+    placed = plain if last == Placement(CPU) else _tried(source, last)[0]
     if home.type != "cpu":
         return replace(placed, notice=f"{home} is not used, but the CPU: {refused[home]}")
     return placed
 
 
 def _places(
-    source: Source, home: torch.device, dtype: torch.dtype | None, *, half: bool
-) -> list[Place]:
+    source: LoadedModel, home: torch.device, dtype: torch.dtype | None, *, half: bool
+) -> list[Placement]:
     """Return where to try, in order; the last one is the model as it is, on the CPU."""
     places = []
     if dtype is None and half and source.owned and _n_weights(source.module) >= LARGE:
-        places += [Place(home, fast) for fast in fast_types(home)]
-    places.append(Place(home, dtype))
+        places += [Placement(home, fast) for fast in fast_types(home)]
+    places.append(Placement(home, dtype))
     if home.type != "cpu":
-        places.append(Place(CPU, dtype))
+        places.append(Placement(CPU, dtype))
     return places
 
 
-def _trusted(source: Source, place: Place, expected: Probed, *, chosen: bool) -> Placed:
+def _trusted(
+    source: LoadedModel, place: Placement, expected: ProbeResult, *, chosen: bool
+) -> PlacedModel:
     placed, found = _tried(source, place)
     coarse = found.dtype in HALVES and not chosen
     require_agreement(found, expected, ON_DEMAND if coarse else AGREEMENT)
     return replace(placed, narrowed=chosen)
 
 
-def _tried(source: Source, place: Place) -> tuple[Placed, Probed]:
+def _tried(source: LoadedModel, place: Placement) -> tuple[PlacedModel, ProbeResult]:
     try:
         module = _placed(source, place)
         tower = adapt(module.visual)
-        return Placed(module, tower), probe(module, tower)
+        return PlacedModel(module, tower), probe(module, tower)
     except ClipHeatmapError:
         raise
     except (RuntimeError, TypeError) as error:  # TypeError: no such type on that device
         raise DeviceError(
             f"the model cannot run on {place.device} as {place.dtype or 'it is'}: "
-            f"it {failure_in_words(error)}"
+            f"it {describe_failure(error)}"
         ) from error
 
 
-def _placed(source: Source, place: Place) -> Any:
+def _placed(source: LoadedModel, place: Placement) -> Any:
     """Return the module there: itself if it is, else a copy, made without one in between."""
     module: Any = source.module
     weight = next(module.visual.parameters())
@@ -222,7 +224,7 @@ ON_DEMAND = Agreement(typical=1e-1, worst=5e-1)
 
 
 @dataclass(frozen=True, eq=False)
-class Probed:
+class ProbeResult:
     """What a model says of the probe.
 
     Parameters
@@ -240,7 +242,7 @@ class Probed:
     dtype: torch.dtype
 
 
-def probe(module: Any, tower: Tower) -> Probed:
+def probe(module: Any, tower: Tower) -> ProbeResult:
     """Show the probe to a model, and to its adapted tower; always the same one.
 
     Raises
@@ -254,20 +256,20 @@ def probe(module: Any, tower: Tower) -> Probed:
     directions = torch.randn(N_DIRECTIONS, tower.d_embed, generator=generator)
     directions = torch.nn.functional.normalize(directions, dim=-1)
     with torch.no_grad():
-        with evaluating(module.visual):
+        with eval_mode(module.visual):
             own = module.visual(noise)
         embedding: Tensor = own[0] if isinstance(own, tuple) else own  # output_tokens
         answer = token_map(tower, noise, fold(tower))
-        found = Probed(
+        found = ProbeResult(
             maps=(answer.tokens.float().cpu() @ directions.mT).permute(3, 0, 1, 2),
-            gap=gap_of(answer, embedding),
+            gap=decomposition_error(answer, embedding),
             dtype=weight.dtype,
         )
     require_exact(found.gap, found.dtype)
     return found
 
 
-def require_agreement(found: Probed, expected: Probed, accepted: Agreement) -> None:
+def require_agreement(found: ProbeResult, expected: ProbeResult, accepted: Agreement) -> None:
     """Raise if maps are not those that the CPU made in the weights' own precision.
 
     Raises

@@ -18,8 +18,8 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.devices import failure_in_words
-from napari_clip_heatmap.clip.weights import evaluating
+from napari_clip_heatmap.clip.devices import describe_failure
+from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
 __all__ = ["TextEncoder", "Tokenizer", "configured_tokenizer", "plain_tokenizer", "text_tower"]
@@ -158,12 +158,12 @@ class TextEncoder:
             rescue = self.rescue()
             if self._device.type == "cpu" or rescue is None:
                 raise
-            failure = failure_in_words(error)
+            failure = describe_failure(error)
         rescue(failure)
         return self._passed(tokens)
 
     def _passed(self, tokens: Tensor) -> Tensor:
-        with torch.no_grad(), evaluating(self._tower):
+        with torch.no_grad(), eval_mode(self._tower):
             vectors = self._tower.encode_text(tokens.to(self._device))
         return F.normalize(vectors.float(), dim=-1).cpu()
 

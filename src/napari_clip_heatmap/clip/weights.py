@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-__all__ = ["Notices", "evaluating", "fingerprint"]
+__all__ = ["Notices", "eval_mode", "hash_weights"]
 
 
-def fingerprint(module: nn.Module) -> str:
+def hash_weights(module: nn.Module) -> str:
     """Return the SHA-256 of all weights: names, types, shapes and bytes, in the order of names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
@@ -32,7 +32,7 @@ def _bytes(tensor: torch.Tensor) -> memoryview:
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
     """Put every part into evaluation mode; give each its own mode back, whatever happens."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()

@@ -14,10 +14,10 @@ from napari_clip_heatmap.evaluation.report import Report
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate_model"]
 
 
-def evaluate(
+def evaluate_model(
     model: ClipModel,
     *,
     data: Path | None,

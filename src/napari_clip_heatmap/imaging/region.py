@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import Lattice
 
-__all__ = ["Labelled", "Mask", "Outlines", "Region"]
+__all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 
 
 _POINTS = 4
@@ -219,7 +219,7 @@ class Outlines:
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabeledRegion:
     """Where the labels of another image are not 0.
 
     Parameters

@@ -19,7 +19,7 @@ from napari_clip_heatmap.imaging.statistics import summarise
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import Appearance, Tone, View
 
-__all__ = ["Pixels", "Source", "as_rgb"]
+__all__ = ["ImageSource", "Pixels", "as_rgb"]
 
 
 _BLOCK = 256
@@ -32,7 +32,7 @@ _KEPT = 128 * 2**20
 """Bytes of blocks kept, as overlapping tiles read each pixel several times."""
 
 
-class Source:
+class ImageSource:
     """An image as the model looks at it: coloured, and averaged down over areas.
 
     Stored values are averaged first and coloured then, as a viewer does with a pyramid. Of several
@@ -247,7 +247,7 @@ def as_rgb(image: ArrayLike) -> Pixels:
     """
     channels = as_channels(image)
     height, width = channels[0].shape
-    source = Source(channels, View().appearance(channels), (height, width))
+    source = ImageSource(channels, View().appearance(channels), (height, width))
     rgb = source.read(slice(0, height), slice(0, width))
     valid = source.validity.read(np.arange(height) + 0.5, np.arange(width) + 0.5)
     return Pixels(rgb, np.ones((height, width), bool) if valid is None else valid)

@@ -21,11 +21,19 @@ from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["Look", "Passes", "Tile", "look_once", "read_ahead", "read_now", "start_looking"]
+__all__ = [
+    "BatchedForward",
+    "Tile",
+    "TileOutput",
+    "forward_tile",
+    "read_ahead",
+    "read_now",
+    "start_forward",
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class TileOutput:
     """What the model says of one tile.
 
     Parameters
@@ -40,28 +48,28 @@ class Look:
     embedding: NDArray[np.float32]
 
 
-def start_looking(
+def start_forward(
     model: ClipModel, tiles: Sequence[NDArray[np.float32]]
-) -> Callable[[], list[Look]]:
+) -> Callable[[], list[TileOutput]]:
     """Show tiles (tile_y, tile_x, 3), in 0..1, to the model in one pass.
 
     Returns
     -------
-    callable() -> list of Look
+    callable() -> list of TileOutput
         Waits for the answer. A CPU has given it by now; CUDA is given the work and goes on by
         itself, so that others can be read and sent meanwhile.
     """
-    from napari_clip_heatmap.clip.devices import fetch
+    from napari_clip_heatmap.clip.devices import start_copy_to_cpu
 
     answer = model.token_map(model.preprocess(np.stack(tiles)))
-    fetched = fetch(answer.tokens.float(), answer.representation)
+    fetched = start_copy_to_cpu(answer.tokens.float(), answer.representation)
 
-    def finish() -> list[Look]:
+    def finish() -> list[TileOutput]:
         tokens, whole = fetched()
         whole = whole.astype(np.float64)  # [tile, d_embed]
         with np.errstate(invalid="ignore"):  # half precision may overflow; the caller will see
             unit = (whole / np.linalg.norm(whole, axis=1, keepdims=True)).astype(np.float32)
-        return [Look(*each) for each in zip(tokens, unit, strict=True)]
+        return [TileOutput(*each) for each in zip(tokens, unit, strict=True)]
 
     return finish
 
@@ -78,7 +86,7 @@ Place = tuple[int, int]
 Tile = tuple[Place, NDArray[np.float32]]
 """Where a tile lies, and what is seen there: (tile_y, tile_x, 3), in 0..1."""
 
-Answered = tuple[Place, Look]
+Answered = tuple[Place, TileOutput]
 """Where a tile lies, and what the model says of it."""
 
 
@@ -87,10 +95,10 @@ class _Pass:
     """Tiles that go together and, once they are under way, how to wait for them."""
 
     tiles: list[Tile]
-    finish: Callable[[], list[Look]] | None = None
+    finish: Callable[[], list[TileOutput]] | None = None
 
 
-class Passes:
+class BatchedForward:
     """Shows tiles to the model.
 
     Parameters
@@ -163,7 +171,7 @@ class Passes:
         newest = self._under_way[-1]
         try:
             if newest.finish is None:
-                newest.finish = start_looking(self._model, [seen for _, seen in newest.tiles])
+                newest.finish = start_forward(self._model, [seen for _, seen in newest.tiles])
             if len(self._under_way) <= _ahead(self._model) and not wait:
                 return []
             looks = self._oldest()
@@ -179,11 +187,11 @@ class Passes:
         give_way()  # out here the error is gone, and with it the tensors that it held on to
         return None
 
-    def _oldest(self) -> list[Look]:
+    def _oldest(self) -> list[TileOutput]:
         finish = self._under_way[0].finish
         return [] if finish is None else finish()
 
-    def _taken(self, looks: list[Look]) -> list[Answered]:
+    def _taken(self, looks: list[TileOutput]) -> list[Answered]:
         places = [place for place, _ in self._under_way.popleft().tiles]
         return list(zip(places, looks, strict=True))
 
@@ -193,13 +201,13 @@ class Passes:
         return tiles
 
     def _way_out_of(self, error: Exception) -> Callable[[], None] | None:
-        from napari_clip_heatmap.clip.devices import failure_in_words, is_out_of_memory
+        from napari_clip_heatmap.clip.devices import describe_failure, is_out_of_memory
 
         largest = max(len(each.tiles) for each in self._under_way)
         if is_out_of_memory(error) and largest > 1:
             return partial(self._halve, largest)
         if self._model.device.type != "cpu":
-            return partial(self._model.go_on_elsewhere, failure_in_words(error))
+            return partial(self._model.go_on_elsewhere, describe_failure(error))
         return None
 
     def _halve(self, size: int) -> None:
@@ -214,9 +222,9 @@ class Passes:
         )
 
 
-def look_once(model: ClipModel, seen: NDArray[np.float32]) -> Look:
+def forward_tile(model: ClipModel, seen: NDArray[np.float32]) -> TileOutput:
     """Show one tile (tile_y, tile_x, 3), in 0..1, to the model, and wait for the answer."""
-    (((_, look),),) = Passes(model, 1).look([((0, 0), seen)], last=True)
+    (((_, look),),) = BatchedForward(model, 1).look([((0, 0), seen)], last=True)
     return look
 
 

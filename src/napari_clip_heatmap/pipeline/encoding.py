@@ -16,12 +16,12 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring, plan_scoring
-from napari_clip_heatmap.pipeline.token_grid import Board, read_only
+from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
-    from napari_clip_heatmap.pipeline.token_grid import Coarse
+    from napari_clip_heatmap.pipeline.token_grid import CoarsePreview
 
 __all__ = ["Encoding"]
 
@@ -34,7 +34,7 @@ class Encoding:
 
     Parameters
     ----------
-    board : Board
+    board : TokenAccumulator
         The tiles that were laid on the lattice.
     validity : Validity
         Where the image was NaN, infinite or masked.
@@ -50,13 +50,13 @@ class Encoding:
         The model's own description: name, weights, device, precision, versions.
     text : TextEncoder
         The model's text tower.
-    coarse : Coarse, optional
+    coarse : CoarsePreview, optional
         What stands in for tiles that are not done.
     notices : tuple of str
         What the model's device could not do as asked.
     """
 
-    board: Board
+    board: TokenAccumulator
     validity: Validity
     region: Region
     view: View
@@ -64,7 +64,7 @@ class Encoding:
     overlap: float
     model: Mapping[str, object]
     text: TextEncoder
-    coarse: Coarse | None = None
+    coarse: CoarsePreview | None = None
     notices: tuple[str, ...] = ()
 
     @property
@@ -134,7 +134,7 @@ class Encoding:
         Parameters
         ----------
         directions : float32 (prompt, d_embed)
-            From `plan_scoring`.
+            From `build_scoring`.
         cells : (slice, slice), optional
             A rectangle of cells (y, x), such as `Progress.changed`; by default all.
 
@@ -165,7 +165,7 @@ class Encoding:
         Parameters
         ----------
         scoring : Scoring
-            From `plan_scoring`.
+            From `build_scoring`.
         cells : (slice, slice), optional
             A rectangle of cells (y, x); by default all.
 
@@ -246,10 +246,10 @@ class Encoding:
         PromptError
             As `heatmaps` does.
         """
-        return self.maps(plan_scoring(self.text, prompts, score, baseline, templates))
+        return self.maps(build_scoring(self.text, prompts, score, baseline, templates))
 
     def maps(self, scoring: Scoring) -> LazyHeatmaps:
-        """Answer prompts that `plan_scoring` has turned into directions, for many images once."""
+        """Answer prompts that `build_scoring` has turned into directions, for many images once."""
         return LazyHeatmaps(
             scoring=scoring,
             lattice_values=self.scored(scoring),

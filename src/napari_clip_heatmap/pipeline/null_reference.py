@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, Wording
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, TextDirections
 from napari_clip_heatmap.prompting.templates import PLAIN
 
 __all__ = [
     "MADE_UP",
     "NONSENSE",
     "STAND_IN",
-    "Yardstick",
+    "NullReference",
     "correlations",
-    "make_yardstick",
+    "make_null_reference",
     "token_covariance",
 ]
 
@@ -40,14 +40,14 @@ _SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class NullReference:
     """The maps of nonsense on one image, from one model.
 
     Maps are never made: all that is asked of them follows from the covariance of tokens.
 
     Parameters
     ----------
-    wording : Wording
+    wording : TextDirections
         How texts become directions; the same for nonsense and for prompts.
     embedding : float64 (d_embed,)
         Of the image.
@@ -64,7 +64,7 @@ class Yardstick:
         How far nonsense prompts are from their nearest fellows, at the 0.9 quantile.
     """
 
-    wording: Wording
+    wording: TextDirections
     embedding: NDArray[np.float64]
     covariance: NDArray[np.float64]
     metric: NDArray[np.float64]
@@ -108,7 +108,7 @@ class Yardstick:
         return left
 
 
-def make_yardstick(encoding: Encoding, templates: tuple[str, ...] = PLAIN) -> Yardstick:
+def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) -> NullReference:
     """Score nonsense and neutral prompts on an image.
 
     No image tower is asked, and texts are encoded once per model.
@@ -119,17 +119,17 @@ def make_yardstick(encoding: Encoding, templates: tuple[str, ...] = PLAIN) -> Ya
     templates : tuple of str
         Those of the prompts that are to be judged: nonsense is put into the same sentences.
     """
-    wording = Wording(encoding.text, templates)
+    wording = TextDirections(encoding.text, templates)
     nonsense = wording.directions((text,) for text in NONSENSE)
     # Neutral prompts are whole sentences.
-    neutral = Wording(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
+    neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
     covariance = token_covariance(encoding)
     metric = _metric(covariance)
     between = _distances(metric, nonsense, nonsense)
     np.fill_diagonal(between, np.inf)
     apart = float(np.quantile(between.min(axis=1), _APART))
-    return Yardstick(
+    return NullReference(
         wording=wording,
         embedding=embedding,
         covariance=covariance,

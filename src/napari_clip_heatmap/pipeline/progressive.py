@@ -15,12 +15,19 @@ from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.batches import Look, Passes, Tile, look_once, read_ahead, read_now
+from napari_clip_heatmap.pipeline.batches import (
+    BatchedForward,
+    Tile,
+    TileOutput,
+    forward_tile,
+    read_ahead,
+    read_now,
+)
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.token_grid import Board, look_coarsely
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, encode_coarsely
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -128,11 +135,11 @@ def encode_progressively(
         overlap=overlap,
     )
     appearance = read_now(view.appearance, channels)
-    source = Source(channels, appearance, lattice.working_shape)
+    source = ImageSource(channels, appearance, lattice.working_shape)
     if resume is not None:
         source.validity = resume.validity
     encoding = Encoding(
-        board=Board(lattice, model.d_embed) if resume is None else resume.board,
+        board=TokenAccumulator(lattice, model.d_embed) if resume is None else resume.board,
         validity=source.validity,
         region=region,
         view=view,
@@ -149,7 +156,7 @@ def encode_progressively(
     yield run.record("start")
     try:
         if coarse and encoding.coarse is None and len(run.left()) > 1:
-            yield run.look_coarsely(channels)
+            yield run.encode_coarsely(channels)
         yield from run.refine(_in_order(run.left(), lattice, focus), batch_size)
     finally:
         if model.device.type != "cpu":
@@ -162,7 +169,7 @@ class _Run:
     def __init__(
         self,
         model: ClipModel,
-        source: Source,
+        source: ImageSource,
         encoding: Encoding,
         cancelled: Callable[[], bool],
     ) -> None:
@@ -173,7 +180,7 @@ class _Run:
         self._lattice = encoding.lattice
         self._total = len(encoding.tiles)
         self._done = self._before = self._total - len(self.left())
-        self._passes: Passes | None = None
+        self._passes: BatchedForward | None = None
         self._started = self._refining = time.monotonic()
 
     def left(self) -> list[tuple[int, int]]:
@@ -197,11 +204,11 @@ class _Run:
             stage, self._done, self._total, now - self._started, left, changed, self._encoding
         )
 
-    def look_coarsely(self, channels: Sequence[Channel]) -> Progress:
-        """Look at the region in one tile."""
+    def encode_coarsely(self, channels: Sequence[Channel]) -> Progress:
+        """Encode the region in one tile."""
         self._check()
         appearance, bounds = self._source.appearance, self._encoding.bounds
-        coarse = look_coarsely(self._model, channels, appearance, self._lattice, bounds)
+        coarse = encode_coarsely(self._model, channels, appearance, self._lattice, bounds)
         self._encoding = replace(self._encoding, coarse=coarse)
         return self.record("coarse", bounds)
 
@@ -210,8 +217,8 @@ class _Run:
     ) -> Iterator[Progress]:
         """Do tiles in order, in batches; a blank one is laid at once, once its colour is known."""
         self._refining = time.monotonic()
-        passes = self._passes = Passes(self._model, batch_size, self._check)
-        blanks: dict[bytes, Look] = {}
+        passes = self._passes = BatchedForward(self._model, batch_size, self._check)
+        blanks: dict[bytes, TileOutput] = {}
         waiting: list[Tile] = []
         laid: list[tuple[int, int]] = []
         read = partial(read_tile, self._source, self._lattice)
@@ -221,7 +228,7 @@ class _Run:
                 colour = seen[0, 0].tobytes()
                 if colour not in blanks:
                     self._check()
-                    blanks[colour] = look_once(self._model, seen)
+                    blanks[colour] = forward_tile(self._model, seen)
                 laid += self._lay([(tile, blanks[colour])])
             else:
                 waiting.append((tile, seen))
@@ -238,7 +245,7 @@ class _Run:
                 if not last:
                     self._check()
 
-    def _lay(self, answers: Iterable[tuple[tuple[int, int], Look]]) -> list[tuple[int, int]]:
+    def _lay(self, answers: Iterable[tuple[tuple[int, int], TileOutput]]) -> list[tuple[int, int]]:
         laid = []
         for tile, answer in answers:
             self._encoding.board.lay(tile, answer.tokens, answer.embedding)

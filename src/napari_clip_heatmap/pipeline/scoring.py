@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.prompting.language import Phrase, Prompt, distinct, parse_phrase
-from napari_clip_heatmap.prompting.templates import PLAIN, fill, parse_templates
+from napari_clip_heatmap.prompting.templates import PLAIN, fill_template, parse_templates
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -21,11 +21,11 @@ __all__ = [
     "NEUTRAL_PROMPTS",
     "Score",
     "Scoring",
-    "Wording",
-    "on_score",
-    "on_templates",
-    "on_words",
-    "plan_scoring",
+    "TextDirections",
+    "build_scoring",
+    "score_notes",
+    "template_notes",
+    "word_notes",
     "words_of",
 ]
 
@@ -34,7 +34,7 @@ Direction = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Wording:
+class TextDirections:
     """How names become texts, and texts directions.
 
     Parameters
@@ -49,7 +49,7 @@ class Wording:
 
     def texts(self, phrase: Phrase) -> tuple[str, ...]:
         """Return all that is encoded for names of one thing, each text once."""
-        filled = (fill(template, name) for name in phrase for template in self.templates)
+        filled = (fill_template(template, name) for name in phrase for template in self.templates)
         return tuple(dict.fromkeys(filled))
 
     def directions(self, phrases: Iterable[Phrase]) -> Direction:
@@ -165,7 +165,7 @@ class Scoring:
         return likely
 
 
-def plan_scoring(
+def build_scoring(
     encoder: TextEncoder,
     prompts: Iterable[str],
     score: Score,
@@ -204,8 +204,8 @@ def plan_scoring(
     compared = [not prompt.minus for prompt in asked]
     against = _baseline(asked, score, given, sum(compared))
     neutral = against is _NEUTRAL
-    wording = Wording(encoder, parse_templates(templates))
-    rivals = Wording(encoder) if neutral else wording  # neutral prompts are whole sentences
+    wording = TextDirections(encoder, parse_templates(templates))
+    rivals = TextDirections(encoder) if neutral else wording  # neutral prompts are whole sentences
     text = wording.directions(prompt.names for prompt in asked)
     off = rivals.directions(against) if against else np.zeros((0, text.shape[1]))
     directions = _less_own(wording, asked, text)
@@ -222,9 +222,9 @@ def plan_scoring(
         text=text.astype(np.float32),
         directions=directions.astype(np.float32),
         notes=(
-            *on_score(asked, score, against, neutral=neutral),
-            *on_words(encoder, named),
-            *on_templates(encoder, wording.templates),
+            *score_notes(asked, score, against, neutral=neutral),
+            *word_notes(encoder, named),
+            *template_notes(encoder, wording.templates),
         ),
         recipes=tuple(_recipe(wording, prompt) for prompt in asked),
         logit_scale=encoder.logit_scale if score == "softmax" else 0.0,
@@ -261,7 +261,7 @@ def _baseline(
 
 
 def _less_own(
-    wording: Wording, asked: tuple[Prompt, ...], text: NDArray[np.float64]
+    wording: TextDirections, asked: tuple[Prompt, ...], text: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the directions, minus each prompt's own baseline."""
     directions = text.copy()
@@ -271,12 +271,12 @@ def _less_own(
     return directions
 
 
-def _recipe(wording: Wording, prompt: Prompt) -> dict[str, list[str]]:
+def _recipe(wording: TextDirections, prompt: Prompt) -> dict[str, list[str]]:
     minus = [text for phrase in prompt.minus for text in wording.texts(phrase)]
     return {"texts": list(wording.texts(prompt.names)), "minus": minus}
 
 
-def on_score(
+def score_notes(
     asked: Sequence[Prompt], score: str, against: Sequence[Phrase], *, neutral: bool
 ) -> Iterator[str]:
     """Say what the score makes of these very prompts."""
@@ -302,7 +302,7 @@ def on_score(
             yield f"{_short(prompt.text)} is contrasted with itself, so its map is zero."
 
 
-def on_words(encoder: TextEncoder, named: Iterable[str]) -> Iterator[str]:
+def word_notes(encoder: TextEncoder, named: Iterable[str]) -> Iterator[str]:
     """Say which of the user's words the model did not see, or never learnt."""
     for prompt in dict.fromkeys(named):
         if unread := encoder.unread_words(prompt):
@@ -314,7 +314,7 @@ def on_words(encoder: TextEncoder, named: Iterable[str]) -> Iterator[str]:
             yield f"In {_short(prompt)} the model was never trained on: {_quoted(unknown)}."
 
 
-def on_templates(encoder: TextEncoder, templates: Iterable[str]) -> Iterator[str]:
+def template_notes(encoder: TextEncoder, templates: Iterable[str]) -> Iterator[str]:
     """Say which words of the templates the model never learnt."""
     words = (encoder.unknown_words(each.replace("{}", " ")) for each in templates if each != "{}")
     if unknown := dict.fromkeys(word for each in words for word in each):

@@ -15,15 +15,15 @@ from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
 from napari_clip_heatmap.imaging.sketch import sketch
 from napari_clip_heatmap.imaging.tiles import lay_tile, reflect
 from napari_clip_heatmap.imaging.view import Appearance
-from napari_clip_heatmap.pipeline.batches import look_once, read_now
+from napari_clip_heatmap.pipeline.batches import forward_tile, read_now
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["Board", "Coarse", "look_coarsely", "read_only"]
+__all__ = ["CoarsePreview", "TokenAccumulator", "encode_coarsely", "read_only"]
 
 
-class Board:
+class TokenAccumulator:
     """The token map in the making, and which tiles it is made of.
 
     Tiles are only ever added, each once, so an `Encoding` of finished tiles does not change while
@@ -63,7 +63,7 @@ class Board:
         tokens: NDArray[np.float32],
         embeddings: NDArray[np.float32],
         done: NDArray[np.bool_],
-    ) -> Board:
+    ) -> TokenAccumulator:
         """Return a board as it stood before, to be read or carried on.
 
         Parameters
@@ -140,7 +140,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Coarse:
+class CoarsePreview:
     """What a coarse look says of some cells of the lattice, until tiles do.
 
     Parameters
@@ -173,13 +173,13 @@ class Coarse:
         return out.astype(np.float32)
 
 
-def look_coarsely(
+def encode_coarsely(
     model: ClipModel,
     channels: Sequence[Channel],
     appearance: Appearance,
     lattice: Lattice,
     bounds: tuple[slice, slice],
-) -> Coarse:
+) -> CoarsePreview:
     """Squeeze a rectangle of cells into one tile and show it to the model."""
     axes = (lattice.y, lattice.x)
     low, high = (
@@ -195,13 +195,13 @@ def look_coarsely(
     field = ((low[0], low[1]), (high[0], high[1]))
     picture = read_now(lambda shape: sketch(channels, appearance, shape, field), shape)
     seen = picture[np.ix_(*(reflect(axis.pixels(0), axis.working) for axis in squeezed))]
-    answer = look_once(model, seen)
+    answer = forward_tile(model, seen)
     y, x = (axis.cells(0)[1] for axis in squeezed)
     shares = [
         _shares(axis, each, small, begin, end)
         for axis, each, small, begin, end in zip(axes, bounds, squeezed, low, high, strict=True)
     ]
-    return Coarse(answer.tokens[y, x], answer.embedding, bounds, shares[0], shares[1])
+    return CoarsePreview(answer.tokens[y, x], answer.embedding, bounds, shares[0], shares[1])
 
 
 def _shares(axis: Axis, cells: slice, small: Axis, low: float, high: float) -> NDArray[np.float32]:

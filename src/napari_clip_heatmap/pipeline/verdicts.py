@@ -15,23 +15,23 @@ from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.null_reference import (
     NONSENSE,
     STAND_IN,
-    Yardstick,
+    NullReference,
     correlations,
-    make_yardstick,
+    make_null_reference,
 )
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring, plan_scoring
+from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = [
     "CLEAR_FROM",
     "LIKE_NONSENSE",
-    "Honesty",
+    "Assessment",
     "PromptCheck",
     "Verdict",
-    "advise",
+    "advice_for",
     "assess",
-    "conclude",
-    "judge",
+    "assess_scoring",
+    "verdict_of",
 ]
 
 
@@ -45,7 +45,7 @@ _CALIBRATED_ON = "demo"
 
 
 @dataclass(frozen=True)
-class Honesty:
+class Assessment:
     """What a run's maps are worth.
 
     Parameters
@@ -73,7 +73,7 @@ def assess(
     *,
     baseline: Iterable[str] = (),
     templates: str | Iterable[str] = "plain",
-) -> Honesty:
+) -> Assessment:
     """Judge the maps that `Encoding.heatmaps` gives for the same arguments.
 
     Raises
@@ -81,27 +81,27 @@ def assess(
     PromptError
         As `Encoding.heatmaps` does.
     """
-    scoring = plan_scoring(encoding.text, prompts, score, baseline, templates)
-    return judge(encoding, scoring, make_yardstick(encoding, scoring.templates))
+    scoring = build_scoring(encoding.text, prompts, score, baseline, templates)
+    return assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
 
 
-def judge(
+def assess_scoring(
     encoding: Encoding,
     scoring: Scoring,
-    yardstick: Yardstick,
+    yardstick: NullReference,
     *,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "pixel",
-) -> Honesty:
+) -> Assessment:
     """Judge maps with a yardstick that was made before: a few products, so while typing.
 
     Parameters
     ----------
     encoding : Encoding
     scoring : Scoring
-        From `plan_scoring`, with the yardstick's templates.
-    yardstick : Yardstick
-        From `make_yardstick`, of the same encoding.
+        From `build_scoring`, with the yardstick's templates.
+    yardstick : NullReference
+        From `make_null_reference`, of the same encoding.
     pixel_size : (y, x)
         Of an image pixel, in `unit`.
     unit : str
@@ -109,7 +109,7 @@ def judge(
     """
     grain = _true_resolution(encoding, pixel_size, unit)
     related = _related(scoring, yardstick)
-    return Honesty(
+    return Assessment(
         checks=_checks(scoring, yardstick),
         alike=tuple(pair for pair in related if pair[2] > _ALIKE),
         resolution=grain,
@@ -117,7 +117,7 @@ def judge(
     )
 
 
-def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
+def _checks(scoring: Scoring, yardstick: NullReference) -> tuple[PromptCheck, ...]:
     text = _unit(scoring.text)
     similarity = text @ yardstick.embedding
     rank, own = yardstick.rank(similarity), yardstick.own_variance(text)
@@ -130,7 +130,7 @@ def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
     checks = []
     for number, prompt in enumerate(scoring.prompts):
         far, near = float(dependence[number]), NONSENSE[nearest[number]]
-        verdict = conclude(far, float(rank[number]))
+        verdict = verdict_of(far, float(rank[number]))
         checks.append(
             PromptCheck(
                 prompt=prompt,
@@ -140,14 +140,14 @@ def _checks(scoring: Scoring, yardstick: Yardstick) -> tuple[PromptCheck, ...]:
                 own_variance=float(own[number]),
                 nearest=near,
                 verdict=verdict,
-                advice=advise(verdict, far, near, unmet=number in known),
+                advice=advice_for(verdict, far, near, unmet=number in known),
             )
         )
     return tuple(checks)
 
 
 def _without_unmet_words(
-    yardstick: Yardstick, prompts: Iterable[str]
+    yardstick: NullReference, prompts: Iterable[str]
 ) -> dict[int, tuple[float, int]]:
     """Return dependence, and the nearest nonsense, of prompts with words the model never met.
 
@@ -175,7 +175,7 @@ def _without_unmet_words(
 _Pairs = tuple[tuple[str, str, float], ...]
 
 
-def _related(scoring: Scoring, yardstick: Yardstick) -> _Pairs:
+def _related(scoring: Scoring, yardstick: NullReference) -> _Pairs:
     """Return every pair of prompts with the correlation of their maps as they are shown."""
     directions = scoring.directions.astype(np.float64)
     if scoring.score == "softmax":
@@ -300,7 +300,7 @@ class PromptCheck:
         )
 
 
-def conclude(dependence: float, rank: float) -> Verdict:
+def verdict_of(dependence: float, rank: float) -> Verdict:
     """Return the verdict on figures of a `PromptCheck`."""
     if dependence < LIKE_NONSENSE:
         return Verdict.HARDLY
@@ -309,7 +309,7 @@ def conclude(dependence: float, rank: float) -> Verdict:
     return Verdict.CLEAR
 
 
-def advise(verdict: Verdict, dependence: float, nearest: str, *, unmet: bool) -> str:
+def advice_for(verdict: Verdict, dependence: float, nearest: str, *, unmet: bool) -> str:
     """Say in one sentence what to do; `unmet`: it has words that the model never met."""
     if verdict is Verdict.HARDLY and unmet:
         return (

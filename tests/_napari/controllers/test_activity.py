@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from napari.utils.progress import progress
 
-from napari_clip_heatmap._napari.controllers.status import Activity
+from napari_clip_heatmap._napari.controllers.status import ActivityBar
 
 
 def test_shows_a_bar_that_counts_and_goes(capsys):
-    activity = Activity(lambda: None)
+    activity = ActivityBar(lambda: None)
     activity.show("Loading", 0, 0)
     (bar,) = progress._all_instances
     activity.show("Tiles", 2, 10)
@@ -21,7 +21,7 @@ def test_shows_a_bar_that_counts_and_goes(capsys):
 
 def test_its_button_cancels_at_once():
     pressed = []
-    activity = Activity(lambda: pressed.append(True))
+    activity = ActivityBar(lambda: pressed.append(True))
     activity.show("Tiles", 0, 10)
     (bar,) = progress._all_instances
     bar.cancel()

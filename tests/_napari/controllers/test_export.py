@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.views.prompt_cells import Column
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods import methods_text
 from napari_clip_heatmap.files.script import python_script
@@ -45,14 +45,14 @@ def action(widget, begins):
 
 def worth(widget):
     model = widget["prompts"].model
-    return [model.index(n, Column.WORTH).data() for n in range(3)]
+    return [model.index(n, PromptColumn.WORTH).data() for n in range(3)]
 
 
 def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
     assert worth(widget)[2] == "hardly"
     assert worth(widget)[0] == "clear"
-    cell = widget["prompts"].model.index(2, Column.WORTH)
+    cell = widget["prompts"].model.index(2, PromptColumn.WORTH)
     told = cell.data(Qt.ItemDataRole.ToolTipRole)
     assert told.startswith("hardly depends on the text. ")
     assert "similarity" in told
@@ -65,12 +65,12 @@ def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, mon
     monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
     widget["prompts"].model.rewrite(2, "vesicles")
     qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "hardly"), timeout=60_000)
-    assert yardstick.make_yardstick is not None
+    assert yardstick.make_null_reference is not None
 
 
 def test_a_layer_as_a_script_and_as_a_paragraph(viewer, widget, image, messages):
     viewer.layers.selection.active = viewer.layers["filaments"]
-    record = viewer.layers["filaments"].metadata[MARK]
+    record = viewer.layers["filaments"].metadata[METADATA_KEY]
     action(widget, "Copy as Python").trigger()
     assert QApplication.clipboard().text() == python_script(record)
     action(widget, "Copy methods").trigger()

@@ -5,7 +5,7 @@ import threading
 import pytest
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.controllers.background import Latest
+from napari_clip_heatmap._napari.controllers.background import LatestTask
 from napari_clip_heatmap.errors import ImageError
 
 
@@ -16,7 +16,7 @@ def told():
 
 @pytest.fixture
 def latest(qapp, told):
-    latest = Latest(told.append, lambda reason: told.append(f"no: {reason}"))
+    latest = LatestTask(told.append, lambda reason: told.append(f"no: {reason}"))
     yield latest
     latest.close()
     assert QThreadPool.globalInstance().waitForDone(20_000)

@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
-from napari_clip_heatmap._napari.controllers.layers import MARK
-from napari_clip_heatmap._napari.views.model_table import Column
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY
+from napari_clip_heatmap._napari.views.model_table import ModelColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.errors import ModelLoadError
 
@@ -45,7 +45,7 @@ def view(widget, qtbot, hub):
 
 def names(view):
     rows = view.table.model()
-    return [rows.index(row, Column.MODEL).data() for row in range(rows.rowCount())]
+    return [rows.index(row, ModelColumn.MODEL).data() for row in range(rows.rowCount())]
 
 
 def select(view, name):
@@ -80,7 +80,7 @@ def test_searched_sorted_and_narrowed_the_selection_stays(view, qtbot):
     qtbot.keyClicks(view.search, "web")
     assert names(view) == ["ViT-B-16/web", "ViT-L-14/web"]
     assert view.table.currentIndex().data() == "ViT-L-14/web"
-    view.table.sortByColumn(Column.SIZE, Qt.SortOrder.DescendingOrder)
+    view.table.sortByColumn(ModelColumn.SIZE, Qt.SortOrder.DescendingOrder)
     assert names(view) == ["ViT-L-14/web", "ViT-B-16/web"]
     assert view.table.currentIndex().data() == "ViT-L-14/web"
     view.here.setChecked(True)
@@ -111,7 +111,9 @@ def test_a_download_shows_progress_and_ends_on_this_machine(view, hub, qtbot):
     hub.gate.release(6)
     qtbot.waitUntil(lambda: "on this machine now" in view.status.text(), timeout=20_000)
     assert not view.progress.isVisible()
-    qtbot.waitUntil(lambda: view.table.currentIndex().siblingAtColumn(Column.HERE).data() == "yes")
+    qtbot.waitUntil(
+        lambda: view.table.currentIndex().siblingAtColumn(ModelColumn.HERE).data() == "yes"
+    )
     assert view.table.currentIndex().data() == "ViT-B-16/web"
     assert not view.download.isEnabled()
     assert "on this machine now" in view.status.text()
@@ -269,7 +271,7 @@ def test_from_an_image_to_a_heatmap_by_keys_alone(viewer, widget, hub, loads, pi
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert loads == ["ViT-L-14/web"]
-    assert viewer.layers["red"].metadata[MARK]["complete"]
+    assert viewer.layers["red"].metadata[METADATA_KEY]["complete"]
 
 
 def press(qtbot, key, modifier=Qt.KeyboardModifier.NoModifier, until=None):

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
 from napari_clip_heatmap._napari.controllers.cursor import PROMPTS_ONLY
-from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps, row_of
-from napari_clip_heatmap._napari.views.prompt_cells import Column
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]
@@ -34,7 +34,7 @@ def key(widget, place):
 
 
 def layer_of(viewer, key):
-    (layer,) = (layer for layer in own_heatmaps(viewer) if row_of(layer) == key)
+    (layer,) = (layer for layer in own_heatmaps(viewer) if row_key_of(layer) == key)
     return layer
 
 
@@ -50,7 +50,7 @@ def follow(widget, qtbot, change):
 
 def shown(widget):
     model = widget["prompts"].model
-    boxes = [model.index(n, Column.SHOWN) for n in range(model.rowCount())]
+    boxes = [model.index(n, PromptColumn.SHOWN) for n in range(model.rowCount())]
     return [bool(model.data(box, 10).value) for box in boxes]  # 10: Qt's role of a check box
 
 
@@ -63,7 +63,9 @@ def test_typing_renames_a_layer_and_repaints_it_without_the_image_tower(
     editor = widget["prompts"].view.findChild(QLineEdit)
     editor.selectAll()
     follow(widget, qtbot, lambda: qtbot.keyClicks(editor, "longer words"))
-    qtbot.waitUntil(lambda: layer.metadata[MARK]["prompt"] == "longer words", timeout=20_000)
+    qtbot.waitUntil(
+        lambda: layer.metadata[METADATA_KEY]["prompt"] == "longer words", timeout=20_000
+    )
     assert layer_of(viewer, key(widget, 1)) is layer
     assert names(viewer) == ["red", "longer words", "blue"]
     assert not np.array_equal(layer.data, before)
@@ -86,7 +88,7 @@ def test_rows_added_removed_and_moved_are_followed(viewer, widget, image, qtbot)
     assert {*names(viewer)} == {"red", "green", "blue", "some more"}
     follow(widget, qtbot, lambda: table.model.move(0, 3))
     assert layer_of(viewer, key(widget, 3)) is red
-    assert red.metadata[MARK]["prompts"] == ["some more", "green", "blue", "red"]
+    assert red.metadata[METADATA_KEY]["prompts"] == ["some more", "green", "blue", "red"]
 
 
 def test_a_name_that_the_user_gave_stays(viewer, widget, image, qtbot):
@@ -94,7 +96,7 @@ def test_a_name_that_the_user_gave_stays(viewer, widget, image, qtbot):
     layer.name = "mine"
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert layer.name == "mine"
-    assert layer.metadata[MARK]["prompt"] == "other"
+    assert layer.metadata[METADATA_KEY]["prompt"] == "other"
 
 
 def test_no_row_left_leaves_no_layer_and_undo_brings_them_back(viewer, widget, image, qtbot):
@@ -115,10 +117,10 @@ def test_words_that_cannot_be_read_are_told_and_the_maps_stay(viewer, widget, im
 def test_score_baseline_and_templates_are_followed(viewer, widget, image, qtbot):
     layer = layer_of(viewer, key(widget, 0))
     follow(widget, qtbot, lambda: setattr(widget["score"], "value", "softmax"))
-    assert layer.metadata[MARK]["unit"] == "probability"
+    assert layer.metadata[METADATA_KEY]["unit"] == "probability"
     assert 0 <= np.nanmin(layer.data) < np.nanmax(layer.data) <= 1
     follow(widget, qtbot, lambda: setattr(widget["templates"], "value", "my {}; a {}"))
-    assert layer.metadata[MARK]["direction"] == {"texts": ["my red", "a red"], "minus": []}
+    assert layer.metadata[METADATA_KEY]["direction"] == {"texts": ["my red", "a red"], "minus": []}
 
 
 def test_a_layer_the_user_removed_stays_away_until_it_is_asked_for(viewer, widget, image, qtbot):
@@ -239,7 +241,7 @@ def test_the_values_beneath_the_cursor_are_in_the_table_and_the_status_bar(
 ):
     def here():
         model = widget["prompts"].model
-        return [model.index(n, Column.HERE).data() for n in range(3)]
+        return [model.index(n, PromptColumn.HERE).data() for n in range(3)]
 
     def status():
         status = viewer.status
@@ -323,7 +325,7 @@ def test_layers_of_another_image_are_left_alone(viewer, widget, image, picture, 
     assert first[1].visible
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert names(viewer).count("red") == 1
-    assert first[0].metadata[MARK]["prompt"] == "red"
+    assert first[0].metadata[METADATA_KEY]["prompt"] == "red"
 
 
 def test_a_set_is_saved_with_the_templates_in_use(viewer, widget, image, tmp_path):

@@ -5,7 +5,7 @@ import threading
 from qtpy.QtCore import QThreadPool
 
 from napari_clip_heatmap._napari.controllers.background import Listener, Runner
-from napari_clip_heatmap._napari.job.request import Step
+from napari_clip_heatmap._napari.job.request import RunStep
 
 
 class Endless:
@@ -18,7 +18,7 @@ class Endless:
         try:
             while not cancelled():
                 self.stepped.set()
-                yield Step("working")
+                yield RunStep("working")
         finally:
             self.ended.set()
 

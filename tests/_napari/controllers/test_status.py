@@ -7,9 +7,9 @@ import numpy as np
 import pint
 import pytest
 
-from napari_clip_heatmap._napari.controllers.status import grain, summary, time_left
-from napari_clip_heatmap._napari.inputs.pixel_size import Sizes
-from napari_clip_heatmap._napari.job.request import Answer
+from napari_clip_heatmap._napari.controllers.status import resolution_text, summary, time_left
+from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
+from napari_clip_heatmap._napari.job.request import HeatmapResult
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 
 UNITS = pint.get_application_registry()
@@ -18,7 +18,7 @@ UNITS = pint.get_application_registry()
 @pytest.fixture
 def answer():
     lattice = plan_lattice((200, 300), (100, 150), patch=(8, 8), tile=(64, 64), overlap=0.5)
-    return Answer(
+    return HeatmapResult(
         picture=SimpleNamespace(lattice=lattice, planes=((),)),
         limits=(),
         scoring=None,
@@ -53,10 +53,13 @@ def test_counts_slices(answer):
 
 
 def test_says_how_far_the_model_sees():
-    sizes = Sizes(tile=(224, 224), patch=(16, 16))
+    sizes = ModelSizes(tile=(224, 224), patch=(16, 16))
     metric = (UNITS.micrometer, UNITS.micrometer)
-    assert grain(sizes, 1, (0.2, 0.2), metric) == "one patch = 3.2 µm, a tile = 44.8 µm"
-    assert grain(sizes, 2, (1, 1), (UNITS.pixel,) * 2) == "one patch = 32 px, a tile = 448 px"
+    assert resolution_text(sizes, 1, (0.2, 0.2), metric) == "one patch = 3.2 µm, a tile = 44.8 µm"
+    assert (
+        resolution_text(sizes, 2, (1, 1), (UNITS.pixel,) * 2)
+        == "one patch = 32 px, a tile = 448 px"
+    )
 
 
 @pytest.mark.parametrize(

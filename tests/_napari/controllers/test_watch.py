@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_clip_heatmap._napari.controllers.layer_sync import Watch
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerWatcher
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def heard():
 
 @pytest.fixture
 def watch(viewer, layers, heard):
-    return Watch(viewer, layers[:2], heard.append, lambda: heard.append("moved"))
+    return LayerWatcher(viewer, layers[:2], heard.append, lambda: heard.append("moved"))
 
 
 def test_tells_once_when_a_layer_goes(viewer, layers, watch, heard):

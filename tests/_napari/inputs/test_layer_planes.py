@@ -6,9 +6,9 @@ import pytest
 import zarr
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, fits
+from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, fits_image
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ RAMP = np.linspace(100, 900, 40 * 50).reshape(40, 50).astype(np.uint16)
 
 def seen(layers, index=(), view=None):
     channels = channels_of(layers, index)
-    source = Source(channels, (view or View()).appearance(channels), channels[0].shape)
+    source = ImageSource(channels, (view or View()).appearance(channels), channels[0].shape)
     return source.read(slice(0, channels[0].shape[0]), slice(0, channels[0].shape[1]))
 
 
@@ -110,7 +110,7 @@ def test_of_a_pyramid_all_levels_also_where_planes_are_fewer():
 )
 def test_only_what_lies_on_the_image_is_a_channel_of_it(other, lies):
     image = Image(RAMP, name="image")
-    assert fits(other, image) is lies
+    assert fits_image(other, image) is lies
     if not lies:
         with pytest.raises(ImageError, match="'image'"):
             channels_of([image, other], ())

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from napari.layers import Image
 from numpy import zeros
 
-from napari_clip_heatmap._napari.inputs.pixel_size import in_words, read_resolution
+from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution, size_text
 from napari_clip_heatmap.errors import SettingsError
 
 PLAIN = Image(zeros((4, 5)))
@@ -51,5 +51,5 @@ def test_refuses_a_length_where_there_is_none(text, layer):
 
 
 def test_tells_lengths():
-    assert in_words(8, 2, PLAIN.scale[-1], PLAIN.units[-1]) == "16 px"
-    assert in_words(8, 1.3, 0.25, METRIC.units[-1]) == "2.6 µm"
+    assert size_text(8, 2, PLAIN.scale[-1], PLAIN.units[-1]) == "16 px"
+    assert size_text(8, 1.3, 0.25, METRIC.units[-1]) == "2.6 µm"

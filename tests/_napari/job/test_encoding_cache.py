@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from napari_clip_heatmap._napari.job.encoding_cache import Kept, Key
+from napari_clip_heatmap._napari.job.encoding_cache import EncodingKey, RecentEncodings
 
 
 class Thing:
@@ -18,11 +18,11 @@ def encoding(n_bytes):
 
 
 def key(name, index=()):
-    return Key("settings", index, name)
+    return EncodingKey("settings", index, name)
 
 
 def test_gives_back_what_it_was_given():
-    kept, first, second = Kept(), encoding(1), encoding(1)
+    kept, first, second = RecentEncodings(), encoding(1), encoding(1)
     kept.put(key("a"), first)
     kept.put(key("a"), second)
     assert kept.get(key("a")) is second
@@ -32,7 +32,7 @@ def test_gives_back_what_it_was_given():
 
 
 def test_lets_go_of_what_was_not_used_for_longest_but_never_of_the_last():
-    kept = Kept(limit=100)
+    kept = RecentEncodings(limit=100)
 
     def there():
         return [name for name in "abcd" if kept.get(key(name)) is not None]
@@ -46,15 +46,15 @@ def test_lets_go_of_what_was_not_used_for_longest_but_never_of_the_last():
 
 
 def test_finds_the_other_planes_of_a_stack():
-    kept = Kept()
+    kept = RecentEncodings()
     for index in ((0,), (3,)):
         kept.put(key("a", index), encoding(1))
-    kept.put(Key("other settings", (1,), "a"), encoding(1))
+    kept.put(EncodingKey("other settings", (1,), "a"), encoding(1))
     assert [each.index for each in kept.others("settings")] == [(0,), (3,)]
 
 
 def test_keeps_alive_what_a_key_names_by_identity():
-    kept, thing = Kept(), Thing()
+    kept, thing = RecentEncodings(), Thing()
     alive = weakref.ref(thing)
     kept.put(key(id(thing)), encoding(1), alive=thing)
     del thing

@@ -4,25 +4,25 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.job.encoding_cache import fingerprint
+from napari_clip_heatmap._napari.job.encoding_cache import content_key
 
 DATA = np.random.default_rng(0).integers(0, 255, (3, 40, 50, 3), np.uint8)
 
 
 def test_equal_content_has_one_name_and_any_change_another():
-    name = fingerprint(DATA, (1,))
-    assert fingerprint(DATA.copy(), (1,)) == name
+    name = content_key(DATA, (1,))
+    assert content_key(DATA.copy(), (1,)) == name
     painted = DATA.copy()
     painted[1, 39, 49, 2] ^= 1
-    assert fingerprint(painted, (1,)) != name
-    assert fingerprint(painted, (2,))[3] == fingerprint(DATA, (2,))[3]
+    assert content_key(painted, (1,)) != name
+    assert content_key(painted, (2,))[3] == content_key(DATA, (2,))[3]
 
 
 @pytest.mark.parametrize(
     "other", [DATA.view(np.int8), DATA[..., :2].copy(), np.moveaxis(DATA, 1, 2)]
 )
 def test_type_and_shape_count(other):
-    assert fingerprint(other, (1,)) != fingerprint(DATA, (1,))
+    assert content_key(other, (1,)) != content_key(DATA, (1,))
 
 
 def test_of_what_is_not_in_memory_a_window_is_read():
@@ -36,9 +36,9 @@ def test_of_what_is_not_in_memory_a_window_is_read():
             return values
 
     store = Store()
-    assert fingerprint(store, (1,)) == fingerprint(store, (1,))
+    assert content_key(store, (1,)) == content_key(store, (1,))
     assert store.read < 5000
-    assert fingerprint(store, (1,)) != fingerprint(Store(), (1,))
+    assert content_key(store, (1,)) != content_key(Store(), (1,))
 
 
 def test_dask_and_memory_maps_are_not_read_whole(tmp_path):
@@ -49,9 +49,9 @@ def test_dask_and_memory_maps_are_not_read_whole(tmp_path):
         dtype=np.uint8,
         meta=np.empty((0, 0), np.uint8),
     )
-    fingerprint(lazy, ())
+    content_key(lazy, ())
     assert len(read) <= 4
     mapped = np.memmap(tmp_path / "map", np.uint8, "w+", shape=(64, 64))
-    name = fingerprint(mapped, ())
+    name = content_key(mapped, ())
     mapped[0, 0] = 9  # beyond the window
-    assert fingerprint(mapped, ()) == name
+    assert content_key(mapped, ()) == name

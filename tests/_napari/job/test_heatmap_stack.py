@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import heatmap_stack as module
-from napari_clip_heatmap._napari.job.heatmap_stack import Picture, limits_of
+from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack, limits_of
 from napari_clip_heatmap.pipeline.encode import encode
 
 PROMPTS = ("red", "green")
@@ -32,9 +32,9 @@ def data(picture):
 
 @pytest.mark.parametrize(("leading", "index"), [((), ()), ((3,), (1,)), ((2, 3), (1, 2))])
 def test_lazy_is_eager_exactly(maps, monkeypatch, leading, index):
-    eager = Picture(PROMPTS, maps.lattice, leading)
+    eager = HeatmapStack(PROMPTS, maps.lattice, leading)
     monkeypatch.setattr(module, "EAGER_BYTES", 0)
-    lazy = Picture(PROMPTS, maps.lattice, leading)
+    lazy = HeatmapStack(PROMPTS, maps.lattice, leading)
     for each in (eager, lazy):
         each.paint(index, maps)
     assert isinstance(lazy.layer_data(0), da.Array)
@@ -44,7 +44,7 @@ def test_lazy_is_eager_exactly(maps, monkeypatch, leading, index):
 
 
 def test_what_is_painted_later_shows_at_once_also_lazily(maps, beyond_memory):
-    picture = Picture(PROMPTS, maps.lattice)
+    picture = HeatmapStack(PROMPTS, maps.lattice)
     seen = picture.layer_data(0)
     assert np.isnan(seen.compute()).all()
     picture.paint((), maps)
@@ -52,7 +52,7 @@ def test_what_is_painted_later_shows_at_once_also_lazily(maps, beyond_memory):
 
 
 def test_a_part_painted_is_as_if_all_were(maps):
-    whole, part = (Picture(PROMPTS, maps.lattice) for _ in range(2))
+    whole, part = (HeatmapStack(PROMPTS, maps.lattice) for _ in range(2))
     before = replace(maps, lattice_values=maps.lattice_values + 0)
     before.lattice_values[:, 3:6, 5:9] = 0
     part.paint((), before)
@@ -65,7 +65,7 @@ def test_a_part_painted_is_as_if_all_were(maps):
 def test_a_large_plane_is_a_pyramid(maps, beyond_memory, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_PLANE", 100)
     monkeypatch.setattr(module, "SMALLEST_LEVEL", 40)
-    picture = Picture(PROMPTS, maps.lattice)
+    picture = HeatmapStack(PROMPTS, maps.lattice)
     picture.paint((), maps)
     levels = picture.layer_data(1)
     assert picture.multiscale
@@ -75,7 +75,7 @@ def test_a_large_plane_is_a_pyramid(maps, beyond_memory, monkeypatch):
 
 
 def test_limits_hold_what_is_painted_and_only_widen_until_they_settle(maps):
-    picture = Picture(PROMPTS, maps.lattice)
+    picture = HeatmapStack(PROMPTS, maps.lattice)
     picture.paint((), replace(maps, lattice_values=maps.lattice_values * 0.1))
     picture.widen_limits()
     seen = [picture.limits]

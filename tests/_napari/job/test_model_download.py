@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from napari_clip_heatmap._napari.job.model_download import Brought, bring
+from napari_clip_heatmap._napari.job.model_download import DownloadProgress, download_with_progress
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
 
@@ -29,8 +29,8 @@ class Slow:
 
 def test_tells_how_much_is_here_until_all_is():
     slow = Slow()
-    told = bring("a", lambda: False, slow)
-    assert next(told) == Brought()
+    told = download_with_progress("a", lambda: False, slow)
+    assert next(told) == DownloadProgress()
     slow.gate.release(4)
     half = next(each for each in told if each.here == 4)
     assert half.total == 10
@@ -43,7 +43,7 @@ def test_tells_how_much_is_here_until_all_is():
 
 def test_is_cancelled_at_the_next_piece():
     slow, stop = Slow(), threading.Event()
-    told = bring("a", stop.is_set, slow)
+    told = download_with_progress("a", stop.is_set, slow)
     slow.gate.release(3)
     next(each for each in told if each.here == 3)
     stop.set()
@@ -53,7 +53,7 @@ def test_is_cancelled_at_the_next_piece():
 
 
 def test_its_thread_ends_with_it():
-    told = bring("a", lambda: False, Slow())
+    told = download_with_progress("a", lambda: False, Slow())
     next(told)
     assert threads()
     told.close()
@@ -65,13 +65,13 @@ def test_an_error_is_raised_where_it_is_waited_for():
         raise ModelLoadError(name)
 
     with pytest.raises(ModelLoadError, match="mine"):
-        list(bring("mine", lambda: False, fail))
+        list(download_with_progress("mine", lambda: False, fail))
 
 
 def test_a_second_download_waits_for_the_first_and_can_be_cancelled_meanwhile():
     slow, stop = Slow(), threading.Event()
-    first, third = (bring(name, lambda: False, slow) for name in "ac")
-    second = bring("b", stop.is_set, slow)
+    first, third = (download_with_progress(name, lambda: False, slow) for name in "ac")
+    second = download_with_progress("b", stop.is_set, slow)
     for each in (first, second, third):
         next(each)
     stop.set()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import run as module
-from napari_clip_heatmap._napari.job.request import Question
-from napari_clip_heatmap._napari.job.run import Scored, rescored
+from napari_clip_heatmap._napari.job.request import HeatmapRequest
+from napari_clip_heatmap._napari.job.run import PromptScorer, rescore
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encode import encode
 
@@ -21,17 +21,17 @@ def encodings(model):
 
 
 def answered(question, encodings, model):
-    scored = Scored(question, model.text)
+    scored = PromptScorer(question, model.text)
     for index, encoding in encodings.items():
         scored.paint(index, encoding)
     return scored.answer("")
 
 
 def test_other_prompts_are_answered_as_a_run_would(encodings, model):
-    first = Question((), ("red", "green"), ("a", "b"), leading=(3,))
+    first = HeatmapRequest((), ("red", "green"), ("a", "b"), leading=(3,))
     other = replace(first, prompts=("blue", "red"), keys=("b", "c"), score="absolute")
     fresh = answered(other, encodings, model)
-    again = rescored(answered(first, encodings, model), other)
+    again = rescore(answered(first, encodings, model), other)
     for number in range(2):
         np.testing.assert_array_equal(
             again.picture.layer_data(number), fresh.picture.layer_data(number)
@@ -41,8 +41,8 @@ def test_other_prompts_are_answered_as_a_run_would(encodings, model):
 
 
 def test_an_array_whose_row_is_asked_again_is_painted_over(encodings, model):
-    first = answered(Question((), ("red", "green"), ("a", "b"), (3,)), encodings, model)
-    again = rescored(first, Question((), ("blue", "red"), ("b", "c"), (3,)))
+    first = answered(HeatmapRequest((), ("red", "green"), ("a", "b"), (3,)), encodings, model)
+    again = rescore(first, HeatmapRequest((), ("blue", "red"), ("b", "c"), (3,)))
     assert again.picture.layer_data(0) is first.picture.layer_data(1)
     assert again.picture.layer_data(1) is not first.picture.layer_data(0)
 
@@ -50,13 +50,13 @@ def test_an_array_whose_row_is_asked_again_is_painted_over(encodings, model):
 def test_no_more_is_held_than_memory_allows_and_what_is_seen_stays(encodings, model, monkeypatch):
     one = encodings[0,].token_map.nbytes
     monkeypatch.setattr(module, "LIMIT", 2 * one)
-    question = Question((), ("red", "green"), leading=(3,))
+    question = HeatmapRequest((), ("red", "green"), leading=(3,))
     answer = answered(question, encodings, model)
     assert [*answer.encodings] == PLANES[:2]
     assert answer.planes == tuple(PLANES)
     everything = np.mean([each.embedding for each in encodings.values()], axis=0)
     np.testing.assert_allclose(answer.similarity, answer.scoring.text @ everything, rtol=1e-6)
     with pytest.raises(ImageError, match=r"of 3 slices 2 are still in memory.*press Run"):
-        rescored(answer, replace(question, prompts=("blue",)))
+        rescore(answer, replace(question, prompts=("blue",)))
     monkeypatch.setattr(module, "LIMIT", one // 2)
     assert [*answered(question, encodings, model).encodings] == PLANES[:1]

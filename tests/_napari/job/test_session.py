@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import model_download as bringing
-from napari_clip_heatmap._napari.job.model_download import Brought
+from napari_clip_heatmap._napari.job.model_download import DownloadProgress
 from napari_clip_heatmap._napari.job.request import (
     CANCELLED,
-    Answer,
-    PlaneAsked,
-    Question,
-    Refusal,
-    Step,
+    HeatmapRequest,
+    HeatmapResult,
+    PlaneRequest,
+    RunError,
+    RunStep,
 )
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.clip import devices
@@ -27,9 +27,9 @@ PROMPTS = ("red", "green", "blue")
 def question(pixels, **settings):
     """Ask a plane, or with `leading` axes each plane of a stack."""
     leading = settings.pop("leading", ())
-    planes = tuple(PlaneAsked(i, as_channels(pixels[i])) for i in np.ndindex(leading))
+    planes = tuple(PlaneRequest(i, as_channels(pixels[i])) for i in np.ndindex(leading))
     planes = settings.pop("planes", planes)
-    return Question(
+    return HeatmapRequest(
         planes, **{"prompts": PROMPTS, "leading": leading, "stores": (pixels,), **settings}
     )
 
@@ -37,7 +37,7 @@ def question(pixels, **settings):
 def ask(session, asked, cancelled=lambda: False, **settings):
     """Run a session to its end; return its steps and its result."""
     asking = session.answer(
-        asked if isinstance(asked, Question) else question(asked, **settings), cancelled
+        asked if isinstance(asked, HeatmapRequest) else question(asked, **settings), cancelled
     )
     steps = []
     while True:
@@ -53,8 +53,8 @@ def values(answer):
 
 def test_answers_with_the_librarys_heatmaps(session, model, picture):
     steps, answer = ask(session, picture)
-    assert all(isinstance(step, Step) for step in steps)
-    assert isinstance(answer, Answer)
+    assert all(isinstance(step, RunStep) for step in steps)
+    assert isinstance(answer, HeatmapResult)
     assert answer.complete
     assert answer.tiles == len(answer.picture.lattice.tiles)
     encoding = encode(model, picture, downsample=1, batch_size=1)
@@ -127,9 +127,9 @@ def test_cancelled_before_anything_is_seen_there_is_no_answer(session, picture):
 )
 def test_refuses_in_words_and_stays_usable(session, picture, pixels, settings, words):
     *_, refusal = ask(session, pixels, **settings)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, RunError)
     assert words in refusal.message
-    assert isinstance(ask(session, picture)[-1], Answer)
+    assert isinstance(ask(session, picture)[-1], HeatmapResult)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), MemoryError("64 GiB")])
@@ -191,12 +191,14 @@ def test_a_failing_read_is_told_and_what_was_done_is_kept(session, model, pictur
             return picture[key]
 
     disk = Disk()
-    asked = Question(
-        (PlaneAsked((), as_channels(disk)),), PROMPTS, stores=(picture,), view=View("raw")
+    asked = HeatmapRequest(
+        (PlaneRequest((), as_channels(disk)),), PROMPTS, stores=(picture,), view=View("raw")
     )
     disk.gone = True
     *_, answer = ask(session, asked)
-    assert "drive ejected" in (answer.reason if isinstance(answer, Answer) else answer.message)
+    assert "drive ejected" in (
+        answer.reason if isinstance(answer, HeatmapResult) else answer.message
+    )
     disk.gone = False
     *_, answer = ask(session, asked)
     assert answer.complete
@@ -235,7 +237,7 @@ def test_torch_that_cannot_be_loaded_beside_qt_is_explained(picture, monkeypatch
 
     monkeypatch.setattr(bringing, "import_towers", import_towers)
     *_, refusal = ask(Session(), picture)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, RunError)
     assert "WinError 1114" in refusal.message
     assert "vc_redist" in refusal.message
 
@@ -243,8 +245,8 @@ def test_torch_that_cannot_be_loaded_beside_qt_is_explained(picture, monkeypatch
 def test_a_model_is_brought_before_it_is_loaded_and_that_is_told(session, model, loads, picture):
     def bring(name, cancelled):
         assert not loads
-        yield Brought()
-        yield Brought(30_000_000, 5_000_000_000, 12.0)
+        yield DownloadProgress()
+        yield DownloadProgress(30_000_000, 5_000_000_000, 12.0)
 
     session._bring = bring
     steps, answer = ask(session, picture, model="large")
@@ -261,13 +263,13 @@ def test_a_model_is_brought_before_it_is_loaded_and_that_is_told(session, model,
 
 def test_a_download_that_fails_is_told_and_one_cancelled_loads_nothing(session, loads, picture):
     def fail(name, cancelled):
-        yield Brought()
+        yield DownloadProgress()
         raise ModelLoadError("put it there by hand")
 
     session._bring = fail
     *_, refusal = ask(session, picture)
-    assert refusal == Refusal("put it there by hand")
-    session._bring = lambda name, cancelled: iter([Brought()])
+    assert refusal == RunError("put it there by hand")
+    session._bring = lambda name, cancelled: iter([DownloadProgress()])
     *_, nothing = ask(session, picture, cancelled=lambda: True)
     assert nothing is None
     assert not loads

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_clip_heatmap._napari.views.model_table import Column, Filtered, ModelTable
+from napari_clip_heatmap._napari.views.model_table import FilteredModels, ModelColumn, ModelTable
 
 ROLE = Qt.ItemDataRole
 
@@ -17,30 +17,30 @@ def table(qapp, hub):
 
 @pytest.fixture
 def shown(table):
-    return Filtered(table)
+    return FilteredModels(table)
 
 
 def names(shown):
-    return [shown.index(row, Column.MODEL).data() for row in range(shown.rowCount())]
+    return [shown.index(row, ModelColumn.MODEL).data() for row in range(shown.rowCount())]
 
 
 def test_tells_of_a_model_in_every_column(table):
-    texts = [table.index(2, column).data() for column in Column]
+    texts = [table.index(2, column).data() for column in ModelColumn]
     assert texts[:5] == ["ViT-B-16/web", "600 MB", "224", "16", ""]
     assert texts[5].startswith("⚠ forbids commercial use")
     assert texts[6:] == ["web pairs", ""]
-    assert table.index(0, Column.HERE).data() == "yes"
-    assert table.index(1, Column.SIZE).data() == "?"
-    assert table.index(3, Column.PIXELS).data() == "224 x 336"
+    assert table.index(0, ModelColumn.HERE).data() == "yes"
+    assert table.index(1, ModelColumn.SIZE).data() == "?"
+    assert table.index(3, ModelColumn.PIXELS).data() == "224 x 336"
 
 
 def test_a_licence_that_forbids_a_use_is_bold(table):
-    fonts = [table.index(row, Column.LICENCE).data(ROLE.FontRole) for row in range(4)]
+    fonts = [table.index(row, ModelColumn.LICENCE).data(ROLE.FontRole) for row in range(4)]
     assert [bool(font and font.bold()) for font in fonts] == [False, False, True, False]
 
 
 def test_every_column_and_cell_says_what_it_is(table):
-    for column in Column:
+    for column in ModelColumn:
         assert table.headerData(column, Qt.Orientation.Horizontal, ROLE.ToolTipRole)
         head = table.headerData(column, Qt.Orientation.Horizontal)
         assert table.index(1, column).data(ROLE.AccessibleTextRole).startswith(f"{head}: ")
@@ -49,14 +49,14 @@ def test_every_column_and_cell_says_what_it_is(table):
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        (Column.MODEL, [0, 1, 2, 3]),
-        (Column.HERE, [0, 1, 2, 3]),
-        (Column.SIZE, [0, 2, 3, 1]),  # one that is not known comes last
-        (Column.PIXELS, [0, 1, 2, 3]),
-        (Column.PATCH, [0, 3, 2, 1]),
-        (Column.LICENCE, [3, 0, 1, 2]),  # those that forbid come last
-        (Column.DATA, [0, 1, 2, 3]),
-        (Column.NOTE, [1, 0, 2, 3]),
+        (ModelColumn.MODEL, [0, 1, 2, 3]),
+        (ModelColumn.HERE, [0, 1, 2, 3]),
+        (ModelColumn.SIZE, [0, 2, 3, 1]),  # one that is not known comes last
+        (ModelColumn.PIXELS, [0, 1, 2, 3]),
+        (ModelColumn.PATCH, [0, 3, 2, 1]),
+        (ModelColumn.LICENCE, [3, 0, 1, 2]),  # those that forbid come last
+        (ModelColumn.DATA, [0, 1, 2, 3]),
+        (ModelColumn.NOTE, [1, 0, 2, 3]),
     ],
 )
 def test_sorts_by_what_a_column_means(shown, hub, column, expected):

@@ -7,8 +7,8 @@ from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
-from napari_clip_heatmap._napari.views.prompt_cells import BAR, Column, strip_of
-from napari_clip_heatmap._napari.views.prompt_model import Figures, rows_of
+from napari_clip_heatmap._napari.views.prompt_cells import BAR, PromptColumn, strip_of
+from napari_clip_heatmap._napari.views.prompt_model import RowFigures, rows_of
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 
 WORDS = ["nuclei", "actin filaments", "debris"]
@@ -75,7 +75,7 @@ def test_what_is_typed_is_told_letter_by_letter_and_undone_at_once(table, told, 
 
 def test_rows_are_added_left_blank_removed_and_moved_by_keys(table, qtbot):
     view, control = table.view, Qt.KeyboardModifier.ControlModifier
-    view.setCurrentIndex(table.model.index(0, Column.PROMPT))
+    view.setCurrentIndex(table.model.index(0, PromptColumn.PROMPT))
     qtbot.keyClick(view, Qt.Key.Key_Return)
     editor = view.findChild(QLineEdit)
     qtbot.keyClicks(editor, "spindles")
@@ -86,7 +86,7 @@ def test_rows_are_added_left_blank_removed_and_moved_by_keys(table, qtbot):
     assert len(table.model.rows) == 5
     qtbot.keyClick(view.findChildren(QLineEdit)[-1], Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: len(table.model.rows) == 4)  # left blank, it goes
-    view.setCurrentIndex(table.model.index(3, Column.PROMPT))
+    view.setCurrentIndex(table.model.index(3, PromptColumn.PROMPT))
     qtbot.keyClick(view, Qt.Key.Key_Up, control)
     assert table.value == ["nuclei", "spindles", "debris", "actin filaments"]
     qtbot.keyClick(view, Qt.Key.Key_Down, control)
@@ -137,7 +137,7 @@ def test_escape_brings_the_words_back(table, told, qtbot):
 
 
 def test_a_key_pressed_by_mistake_changes_nothing(table, qtbot):
-    table.view.setCurrentIndex(table.model.index(0, Column.PROMPT))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.PROMPT))
     qtbot.keyClick(table.view, Qt.Key.Key_S)
     assert table.value == WORDS
     assert table.view.state() != table.view.State.EditingState
@@ -145,7 +145,7 @@ def test_a_key_pressed_by_mistake_changes_nothing(table, qtbot):
 
 def test_many_lines_are_pasted_and_copied(table, qtbot):
     QApplication.clipboard().setText("\nred cells\n\n white cells\n")
-    table.view.setCurrentIndex(table.model.index(0, Column.PROMPT))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.PROMPT))
     control = Qt.KeyboardModifier.ControlModifier
     qtbot.keyClick(table.view, Qt.Key.Key_V, control)
     assert table.value == ["nuclei", "red cells", "white cells", "actin filaments", "debris"]
@@ -161,7 +161,7 @@ def test_tab_leaves_the_table(table, qtbot):
 @pytest.mark.parametrize(("place", "to", "expected"), [(0, 3, "bca"), (2, 0, "cab"), (1, 1, "abc")])
 def test_a_row_is_dragged(table, place, to, expected):
     table.value = list("abc")
-    carried = table.model.mimeData([table.model.index(place, Column.PROMPT)])
+    carried = table.model.mimeData([table.model.index(place, PromptColumn.PROMPT)])
     assert table.model.canDropMimeData(carried, COPY, to, 0, QModelIndex())
     assert not table.model.dropMimeData(carried, COPY, to, 0, QModelIndex())
     assert "".join(table.value) == expected
@@ -234,24 +234,24 @@ def test_a_strip_shows_a_colormap_from_low_to_high(qapp):
 
 def test_figures_and_values_are_shown_as_text_and_bars(table):
     first, second, _ = table.rows
-    table.model.set_figures({first.key: Figures(0.1234, 0.5, "clear", "why it is clear")})
+    table.model.set_figures({first.key: RowFigures(0.1234, 0.5, "clear", "why it is clear")})
     table.model.set_here({second.key: 0.25})
     model = table.model
-    assert model.index(0, Column.SIMILARITY).data() == "0.123"
-    assert model.index(0, Column.SIMILARITY).data(BAR) == 0.5
-    assert model.index(0, Column.WORTH).data() == "clear"
-    assert model.index(0, Column.WORTH).data(Qt.ItemDataRole.ToolTipRole) == "why it is clear"
-    assert model.index(1, Column.HERE).data() == "25 %"
-    assert model.index(1, Column.HERE).data(BAR) == 0.25
-    assert model.index(1, Column.SIMILARITY).data() == ""
+    assert model.index(0, PromptColumn.SIMILARITY).data() == "0.123"
+    assert model.index(0, PromptColumn.SIMILARITY).data(BAR) == 0.5
+    assert model.index(0, PromptColumn.WORTH).data() == "clear"
+    assert model.index(0, PromptColumn.WORTH).data(Qt.ItemDataRole.ToolTipRole) == "why it is clear"
+    assert model.index(1, PromptColumn.HERE).data() == "25 %"
+    assert model.index(1, PromptColumn.HERE).data(BAR) == 0.25
+    assert model.index(1, PromptColumn.SIMILARITY).data() == ""
     model.set_here({})
-    assert model.index(1, Column.HERE).data() == ""
+    assert model.index(1, PromptColumn.HERE).data() == ""
     table.view.grab()  # every cell is painted
 
 
 def test_every_column_button_and_cell_tells_what_it_is_for(table):
     model = table.model
-    for column in Column:
+    for column in PromptColumn:
         way = Qt.Orientation.Horizontal
         assert model.headerData(column, way, Qt.ItemDataRole.ToolTipRole)
         assert model.index(0, column).data(Qt.ItemDataRole.AccessibleTextRole)
@@ -269,17 +269,17 @@ def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot, monkeypatch)
     soloed, shown = [], []
     table.model.solo.connect(soloed.append)
     table.model.show.connect(lambda *each: shown.append(each))
-    cell = table.view.visualRect(table.model.index(0, Column.SOLO)).center()
+    cell = table.view.visualRect(table.model.index(0, PromptColumn.SOLO)).center()
     qtbot.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cell))
     assert soloed == [key]
-    table.view.setCurrentIndex(table.model.index(0, Column.SOLO))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.SOLO))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert soloed == [key, key]
     offered = []
     monkeypatch.setattr(QMenu, "exec", lambda menu, *_: offered.append(menu))
-    table.view.setCurrentIndex(table.model.index(0, Column.COLOUR))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.COLOUR))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert len(offered) == 1
-    table.view.setCurrentIndex(table.model.index(0, Column.SHOWN))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.SHOWN))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert shown == [(key, True)]

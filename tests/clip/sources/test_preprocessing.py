@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.clip.sources.normalization import (
     PREPROCESSINGS,
-    Normalisation,
+    Normalization,
     parse_preprocess,
-    settle_normalisation,
+    resolve_normalization,
 )
 from napari_clip_heatmap.errors import ModelLoadError, SettingsError
 
@@ -20,7 +20,7 @@ def test_numbers_are_taken_as_text_and_as_pairs(
     mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> None:
     text = "/".join(",".join(map(repr, each)) for each in (mean, std))
-    assert parse_preprocess(text) == parse_preprocess((mean, std)) == Normalisation(mean, std)
+    assert parse_preprocess(text) == parse_preprocess((mean, std)) == Normalization(mean, std)
 
 
 def test_names_and_nothing() -> None:
@@ -39,10 +39,10 @@ def test_what_is_neither_is_refused(odd: object) -> None:
 
 
 def test_nothing_is_guessed() -> None:
-    asked = Normalisation((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
+    asked = Normalization((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
     told = {"mean": [0.5] * 3, "std": [0.25] * 3}
-    assert settle_normalisation(asked, told, origin="x") is asked
-    assert settle_normalisation(None, told, origin="x").std == (0.25,) * 3
+    assert resolve_normalization(asked, told, origin="x") is asked
+    assert resolve_normalization(None, told, origin="x").std == (0.25,) * 3
     for silent in ({}, {"mean": [0.5] * 3}, {"mean": None, "std": None}):
         with pytest.raises(ModelLoadError, match=r"config\.json does not say.*--preprocess"):
-            settle_normalisation(None, silent, origin="config.json")
+            resolve_normalization(None, silent, origin="config.json")

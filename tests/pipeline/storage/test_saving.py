@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.errors import EncodingFileError, ModelLoadError, OutputError
-from napari_clip_heatmap.imaging.region import Labelled, Outlines, Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.storage.zarr_file import LOSS, halved, restored
+from napari_clip_heatmap.pipeline.storage.zarr_file import LOSS, from_half, to_half
 
 PROMPTS = ["nuclei", "actin filaments", "debris"]
 FORMS = pytest.mark.parametrize("name", ["scan.zarr", "scan.zarr.zip"])
@@ -57,7 +57,9 @@ def test_what_is_opened_is_what_was_saved(encoding, tiny_model, tmp_path, name):
         Region(box=(5.5, 20, 40, 61)),
         Region(mask=Outlines([np.array([[5, 5], [5, 40], [50.5, 20]]), np.eye(3)[:, :2] * 60])),
         Region(
-            mask=Labelled(np.arange(35 * 45).reshape(35, 45) % 700 // 600, np.diag([0.5, 0.5, 1]))
+            mask=LabeledRegion(
+                np.arange(35 * 45).reshape(35, 45) % 700 // 600, np.diag([0.5, 0.5, 1])
+            )
         ),
     ],
     ids=["box", "outlines", "labels"],
@@ -226,22 +228,22 @@ def test_half_precision_is_refused_where_it_would_cost_a_map(seed, size, offset,
     tokens = np.ldexp(generator.normal(offset, 1, (6, 7, 16)), size).astype(np.float32)
     if zeros:
         tokens[:3] = 0
-    half = halved(tokens)
+    half = to_half(tokens)
     if half is None:
         assert offset > 1, "what varies as much as it weighs loses little"
         return
     assert half[0].dtype == np.float16
     assert np.isfinite(half[0]).all()
-    back = restored(*half)
+    back = from_half(*half)
     directions = generator.normal(size=(16, 5))
     true, got = tokens.astype(float) @ directions, back.astype(float) @ directions
     assert np.median(np.abs(got - true).max((0, 1)) / np.ptp(true, axis=(0, 1))) < LOSS
 
 
 def test_a_map_without_range_is_halved_only_where_that_is_exact():
-    assert halved(np.zeros((2, 3, 4), np.float32)) is not None
-    assert halved(np.full((2, 3, 4), 0.5, np.float32)) is not None
-    assert halved(np.full((2, 3, 4), 0.1, np.float32)) is None
+    assert to_half(np.zeros((2, 3, 4), np.float32)) is not None
+    assert to_half(np.full((2, 3, 4), 0.5, np.float32)) is not None
+    assert to_half(np.full((2, 3, 4), 0.1, np.float32)) is None
 
 
 def test_a_newer_format_asks_for_an_update(encoding, tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
-from napari_clip_heatmap._napari.job.model_download import downloading
-from napari_clip_heatmap._napari.job.request import Answer, Question, Refusal, Step
+from napari_clip_heatmap._napari.job.model_download import download_step
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunError, RunStep
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
 if TYPE_CHECKING:
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.session import Session
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["Download", "Latest", "Listener", "Runner", "Stoppable", "start_stoppable"]
+__all__ = ["DownloadTask", "LatestTask", "Listener", "Runner", "Stoppable", "start_stoppable"]
 
 
-class Download:
+class DownloadTask:
     """At most one at a time.
 
     Parameters
     ----------
     bring : callable
         See `bringing.bring`.
-    step : callable(Step)
+    step : callable(RunStep)
         Told how far it is.
     end : callable(str, str)
         Told the outcome in words, and what is wrong; that is empty where nothing is.
     """
 
     def __init__(
-        self, bring: Bring, step: Callable[[Step], None], end: Callable[[str, str], None]
+        self, bring: Bring, step: Callable[[RunStep], None], end: Callable[[str, str], None]
     ) -> None:
         self._bring = bring
         self._step, self._end = step, end
@@ -76,7 +76,7 @@ class Download:
         self._closed = True
         self.cancel()
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, step: RunStep) -> None:
         if not self._closed and not self._stop.is_set():
             self._step(step)
 
@@ -94,11 +94,11 @@ class Download:
 
 def _told(
     bring: Bring, name: str, cancelled: Callable[[], bool]
-) -> Generator[Step, None, tuple[str, str]]:
+) -> Generator[RunStep, None, tuple[str, str]]:
     """Bring a model; what the user can mend is returned rather than raised."""
     try:
         for brought in bring(name, cancelled):
-            yield downloading(name, brought)
+            yield download_step(name, brought)
     except Cancelled:
         return f"Stopped; what has come of {name} is kept, and Download goes on from there.", ""
     except ClipHeatmapError as error:
@@ -114,17 +114,17 @@ class Listener:
 
     Parameters
     ----------
-    step : callable(Step)
+    step : callable(RunStep)
         Something has begun, or some tiles are done.
-    answer : callable(Answer)
-    refusal : callable(Refusal)
+    answer : callable(HeatmapResult)
+    refusal : callable(RunError)
     end : callable(str or None)
         The thread has ended; with a word on why, where neither answer nor refusal came.
     """
 
-    step: Callable[[Step], None]
-    answer: Callable[[Answer], None]
-    refusal: Callable[[Refusal], None]
+    step: Callable[[RunStep], None]
+    answer: Callable[[HeatmapResult], None]
+    refusal: Callable[[RunError], None]
     end: Callable[[str | None], None]
 
 
@@ -156,7 +156,7 @@ class Runner:
         """Whether a thread is at work, also one that was told to stop and has not yet."""
         return self._worker is not None
 
-    def start(self, question: Question, listener: Listener) -> None:
+    def start(self, question: HeatmapRequest, listener: Listener) -> None:
         """Start working on a question; the listener hears of it until `detach`."""
         if self.running:
             return
@@ -192,17 +192,17 @@ class Runner:
         self._listener = None
         self.cancel()
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, step: RunStep) -> None:
         if self._listener is not None and not self._stop.is_set():
             self._listener.step(step)
 
-    def _on_returned(self, result: Answer | Refusal | None) -> None:
+    def _on_returned(self, result: HeatmapResult | RunError | None) -> None:
         if self._listener is None:
             return
-        if isinstance(result, Answer):
+        if isinstance(result, HeatmapResult):
             self._outcome = None
             self._listener.answer(result)
-        elif isinstance(result, Refusal):
+        elif isinstance(result, RunError):
             self._outcome = None
             self._listener.refusal(result)
 
@@ -281,7 +281,7 @@ PATIENCE = 250
 """Milliseconds without another wish before work begins: nobody waits for each step of a zoom."""
 
 
-class Latest:
+class LatestTask:
     """One thread at most; what was wished for meanwhile is begun when it has ended.
 
     Parameters

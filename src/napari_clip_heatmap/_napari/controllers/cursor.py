@@ -10,26 +10,26 @@ import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
-from napari_clip_heatmap.pipeline.scoring import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.prompting.prompt_set import shipped_set, shipped_sets
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.job.request import Answer
+    from napari_clip_heatmap._napari.job.request import HeatmapResult
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
 __all__ = [
     "LISTS",
     "PROMPTS_ONLY",
-    "Place",
-    "Pointer",
-    "Ranked",
+    "CursorReadout",
+    "PlanePosition",
+    "Ranking",
     "on_click",
-    "place_on",
-    "ranked_at",
-    "words_in",
+    "position_on",
+    "rank_at",
+    "words_of_list",
 ]
 
 
@@ -38,11 +38,11 @@ PAUSE = 30
 
 IN_STATUS_BAR = 5
 
-Place = tuple[tuple[int, ...], float, float]
+PlanePosition = tuple[tuple[int, ...], float, float]
 """A plane, and y and x in image pixels."""
 
 
-class Pointer:
+class CursorReadout:
     """Follows the cursor over the image that was answered for.
 
     Parameters
@@ -57,7 +57,7 @@ class Pointer:
         self,
         viewer: ViewerModel,
         model: PromptModel,
-        answered: Callable[[], tuple[Image, Answer] | None],
+        answered: Callable[[], tuple[Image, HeatmapResult] | None],
     ) -> None:
         self._viewer, self._model, self._answered = viewer, model, answered
         self._told = ""
@@ -83,7 +83,7 @@ class Pointer:
         values = None
         if answered is not None and answered[0] in self._viewer.layers:
             image, answer = answered
-            values = answer.picture.values_at(*place_on(image, self._viewer.cursor.position))
+            values = answer.picture.values_at(*position_on(image, self._viewer.cursor.position))
         if answered is None or values is None:
             self._model.set_here({})
             self._say("")
@@ -121,7 +121,7 @@ class Pointer:
             self._timer.start()
 
 
-def place_on(image: Image, position: Sequence[float]) -> Place:
+def position_on(image: Image, position: Sequence[float]) -> PlanePosition:
     """Return where a point of the viewer's world lies on an image."""
     *leading, y, x = image.world_to_data(position)[: image.ndim]
     return tuple(round(each) for each in leading), y + 0.5, x + 0.5
@@ -134,7 +134,7 @@ LISTS = (PROMPTS_ONLY, *shipped_sets(), ALL_SETS)
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranking:
     """Words in the order in which they fit a patch.
 
     Parameters
@@ -156,7 +156,7 @@ class Ranked:
         return "\n".join(lines[: most + 1])
 
 
-def words_in(listed: str) -> tuple[str, ...]:
+def words_of_list(listed: str) -> tuple[str, ...]:
     """Return the words of one of `LISTS`; none for the prompts themselves."""
     if listed == PROMPTS_ONLY:
         return ()
@@ -164,7 +164,7 @@ def words_in(listed: str) -> tuple[str, ...]:
     return tuple(line for name in names for line in shipped_set(name).lines)
 
 
-def ranked_at(answer: Answer, place: Place, words: tuple[str, ...]) -> Ranked | None:
+def rank_at(answer: HeatmapResult, place: PlanePosition, words: tuple[str, ...]) -> Ranking | None:
     """Rank prompts and words at a place; None where nothing is known.
 
     Only the text tower has work to do, and only for words that are new to it.
@@ -174,16 +174,16 @@ def ranked_at(answer: Answer, place: Place, words: tuple[str, ...]) -> Ranked | 
     if encoding is None or answer.picture.values_at(index, y, x) is None:
         return None
     asked = (*answer.scoring.prompts, *words)
-    scoring = plan_scoring(encoding.text, asked, "absolute", (), answer.scoring.templates)
+    scoring = build_scoring(encoding.text, asked, "absolute", (), answer.scoring.templates)
     cells = encoding.lattice.cell_at(y, x)
     shares = encoding.lattice_values(scoring.directions, cells)[:, 0, 0]
     order = np.argsort(-shares, kind="stable")
     beyond = shares - shares.mean()
-    return Ranked(y, x, tuple((scoring.prompts[n], float(beyond[n])) for n in order))
+    return Ranking(y, x, tuple((scoring.prompts[n], float(beyond[n])) for n in order))
 
 
 def on_click(
-    clicked: Callable[[Place], None], image: Callable[[], Image | None]
+    clicked: Callable[[PlanePosition], None], image: Callable[[], Image | None]
 ) -> Callable[[ViewerModel, Any], Iterator[None]]:
     """Return a mouse callback for a viewer: a click on the image, not a drag, is told of."""
 
@@ -199,6 +199,6 @@ def on_click(
             dragged = True
             yield
         if not dragged:
-            clicked(place_on(source, event.position))
+            clicked(position_on(source, event.position))
 
     return watch

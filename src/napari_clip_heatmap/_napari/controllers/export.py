@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
-from napari_clip_heatmap._napari.controllers.background import Latest
-from napari_clip_heatmap._napari.controllers.layers import MARK, own_heatmaps
-from napari_clip_heatmap._napari.controllers.live_update import Answered
-from napari_clip_heatmap._napari.controllers.read_controls import question_of
-from napari_clip_heatmap._napari.inputs.layer_planes import index_shown
+from napari_clip_heatmap._napari.controllers.background import LatestTask
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.live_update import LayerResult
+from napari_clip_heatmap._napari.controllers.read_controls import read_request
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
-from napari_clip_heatmap._napari.job.run import Scored
+from napari_clip_heatmap._napari.job.run import PromptScorer
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 from napari_clip_heatmap.files.methods import methods_text
 from napari_clip_heatmap.files.script import python_script
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.job.request import Question
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["More"]
+__all__ = ["ExportMenu"]
 
 MEGABYTE = 10**6
 FILES = "Encodings (*.zarr.zip *.zarr)"
 
 
-class More:
+class ExportMenu:
     """The actions behind the widget's button of that name.
 
     Parameters
@@ -46,7 +46,7 @@ class More:
     cache : EncodingCache
     last : callable
         Returns what was answered last, or None.
-    opened : callable(Answered)
+    opened : callable(LayerResult)
         Told of an encoding that was opened, with its maps.
     say : callable(str)
         Tells the user.
@@ -57,14 +57,14 @@ class More:
         parts: Container[Any],
         viewer: ViewerModel,
         cache: EncodingCache,
-        last: Callable[[], Answered | None],
-        opened: Callable[[Answered], None],
+        last: Callable[[], LayerResult | None],
+        opened: Callable[[LayerResult], None],
         say: Callable[[str], None],
     ) -> None:
         self._parts, self._viewer, self._cache = parts, viewer, cache
         self._last, self._say = last, say
-        self._saving = Latest(say, self._refuse, patience=0)
-        self._opening = Latest(opened, self._refuse, patience=0)
+        self._saving = LatestTask(say, self._refuse, patience=0)
+        self._opening = LatestTask(opened, self._refuse, patience=0)
         button = parts["more"].native
         self.menu = QMenu(button)
         button.setMenu(self.menu)
@@ -83,7 +83,7 @@ class More:
             self._refuse("there is no heatmap layer yet: run first")
             return
         try:
-            text = make(layer.metadata[MARK])
+            text = make(layer.metadata[METADATA_KEY])
         except ClipHeatmapError as error:
             self._refuse(str(error))
             return
@@ -108,13 +108,13 @@ class More:
     def open(self, path: str | Path) -> None:
         """Show the prompts' maps from an encoding, on the chosen image; no image tower is asked."""
         try:
-            question = question_of(self._parts, self._viewer)
+            question = read_request(self._parts, self._viewer)
         except ClipHeatmapError as error:
             self._refuse(str(error))
             return
         image = self._parts["image"].value
         self._say("Opening")
-        work = partial(_opened, image, question, index_shown(image, self._viewer.dims.point), path)
+        work = partial(_opened, image, question, shown_index(image, self._viewer.dims.point), path)
         self._opening.wish(lambda: work)
 
     def clear(self) -> None:
@@ -166,7 +166,9 @@ class More:
         show_error(reason)
 
 
-def _opened(image: Image, question: Question, index: tuple[int, ...], path: str | Path) -> Answered:
+def _opened(
+    image: Image, question: HeatmapRequest, index: tuple[int, ...], path: str | Path
+) -> LayerResult:
     from napari_clip_heatmap.api import open_encoding
 
     encoding = open_encoding(path)
@@ -177,7 +179,7 @@ def _opened(image: Image, question: Question, index: tuple[int, ...], path: str 
             f"{encoding.image_shape[1]} pixels, and '{image.name}' has {here[0]} x {here[1]}; "
             "choose the image that it was made from"
         )
-    scored = Scored(question, encoding.text)
+    scored = PromptScorer(question, encoding.text)
     scored.paint(index, encoding)
     reason = "" if encoding.complete else "the encoding was saved before all tiles were done"
-    return Answered(image, question, scored.answer(reason))
+    return LayerResult(image, question, scored.answer(reason))

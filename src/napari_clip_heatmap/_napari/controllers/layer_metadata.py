@@ -8,19 +8,21 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.job.request import Answer, Question
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
 
-__all__ = ["records"]
+__all__ = ["layer_records"]
 
 
-def records(answer: Answer, question: Question, *, source: str, source_id: str) -> list[Any]:
+def layer_records(
+    answer: HeatmapResult, question: HeatmapRequest, *, source: str, source_id: str
+) -> list[Any]:
     """Describe each heatmap of an answer, in values that JSON has.
 
     Parameters
     ----------
-    answer : Answer
+    answer : HeatmapResult
         May still be on its way; then ``complete`` is false.
-    question : Question
+    question : HeatmapRequest
     source, source_id : str
         Name and unique id of the layer asked about.
 
@@ -77,7 +79,7 @@ def _versions() -> dict[str, str]:
     return {"napari": version("napari"), "python": platform.python_version()}
 
 
-def _origins(question: Question) -> list[dict[str, Any]]:
+def _origins(question: HeatmapRequest) -> list[dict[str, Any]]:
     """Return where each channel comes from, and how it was shown."""
     return [
         {

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.layer_metadata import records
+from napari_clip_heatmap._napari.controllers.layer_metadata import layer_records
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.colormaps import Look
-    from napari_clip_heatmap._napari.job.request import Answer, Question
+    from napari_clip_heatmap._napari.colormaps import LayerStyle
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
 
-__all__ = ["Showing", "Watch"]
+__all__ = ["LayerUpdater", "LayerWatcher"]
 
 
-class Showing:
+class LayerUpdater:
     """Makes a layer per prompt, one each time Qt has nothing else to do, then repaints them.
 
     However often it is told of something new, it repaints once Qt has seen to all else, so a slow
@@ -31,8 +31,8 @@ class Showing:
     viewer : ViewerModel
     source : Image
         The layer asked about.
-    question : Question
-    finished : callable(Answer)
+    question : HeatmapRequest
+    finished : callable(HeatmapResult)
         Called when an answer's last state is on screen.
     look : callable
         Returns the colours and the scale, as they are to be now.
@@ -47,21 +47,21 @@ class Showing:
         self,
         viewer: ViewerModel,
         source: Image,
-        question: Question,
-        finished: Callable[[Answer], None],
-        look: Callable[[], Look],
+        question: HeatmapRequest,
+        finished: Callable[[HeatmapResult], None],
+        look: Callable[[], LayerStyle],
         absent: Collection[str] = (),
         hold: Callable[[bool], None] = lambda _held: None,
     ) -> None:
         self._viewer, self._source, self._question = viewer, source, question
         self._finished, self._look, self._absent = finished, look, absent
         self._hold = hold
-        self._answer: Answer | None = None
+        self._answer: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
         self._again = False
 
-    def update(self, answer: Answer) -> None:
+    def update(self, answer: HeatmapResult) -> None:
         """Show an answer as far as it is; one that is complete, or never will be, is the last."""
         self._answer = answer
         if self._work is None:
@@ -72,7 +72,7 @@ class Showing:
     def place(self) -> None:
         """Follow the source, which has been moved."""
         for layer in self._shown().values():
-            layers.place(layer, self._source)
+            layers.align(layer, self._source)
 
     def close(self) -> None:
         """Do no more; what is shown stays."""
@@ -117,9 +117,9 @@ class Showing:
         if last:
             marks = self._marks(answer)
             for number, layer in self._shown().items():
-                layers.set_mark(layer, marks[number])
+                layers.set_metadata(layer, marks[number])
 
-    def _make(self, answer: Answer) -> Iterator[object]:
+    def _make(self, answer: HeatmapResult) -> Iterator[object]:
         if self._source not in self._viewer.layers:
             return  # removed before there was anything to see; the reason comes with the answer
         self._layers = {}
@@ -133,8 +133,8 @@ class Showing:
         finally:
             self._hold(False)
 
-    def _marks(self, answer: Answer) -> list[layers.Mark]:
-        return records(
+    def _marks(self, answer: HeatmapResult) -> list[layers.LayerMetadata]:
+        return layer_records(
             answer,
             self._question,
             source=self._source.name,
@@ -147,14 +147,14 @@ class Showing:
         return {number: layer for number, layer in made.items() if layer in self._viewer.layers}
 
 
-def _is_last(answer: Answer) -> bool:
+def _is_last(answer: HeatmapResult) -> bool:
     return answer.complete or bool(answer.reason)
 
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
-class Watch:
+class LayerWatcher:
     """Connected to layers from its making until `stop`.
 
     Parameters

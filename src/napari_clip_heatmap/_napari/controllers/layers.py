@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_clip_heatmap._napari.colormaps import Look
-    from napari_clip_heatmap._napari.job.request import Answer
+    from napari_clip_heatmap._napari.colormaps import LayerStyle
+    from napari_clip_heatmap._napari.job.request import HeatmapResult
 
 __all__ = [
-    "MARK",
+    "METADATA_KEY",
+    "align",
     "is_heatmap",
     "is_own",
     "own_heatmaps",
-    "place",
     "placement",
     "remove_all",
     "repaint",
-    "row_of",
-    "set_colour_bar",
+    "row_key_of",
+    "set_color_bar",
     "set_limits",
-    "set_mark",
+    "set_metadata",
     "set_visible",
     "show_heatmaps",
 ]
 
 
-MARK = "clip_heatmap"
+METADATA_KEY = "clip_heatmap"
 
 # Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
 # "additive" turns jet's blue floor into a haze and two maps into white.
@@ -51,12 +51,12 @@ BLENDING = "translucent"
 KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
 """What a user may have set on a layer that has to be made anew."""
 
-Mark = dict[str, Any]
+LayerMetadata = dict[str, Any]
 
 
 def is_heatmap(layer: Layer) -> bool:
     """Tell whether a layer is, or was duplicated from, one of our heatmaps."""
-    return MARK in layer.metadata
+    return METADATA_KEY in layer.metadata
 
 
 def is_own(layer: Layer, source: Layer | None = None) -> bool:
@@ -74,9 +74,9 @@ def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image
 def show_heatmaps(
     viewer: ViewerModel,
     source: Image,
-    answer: Answer,
-    marks: Sequence[Mark],
-    look: Look,
+    answer: HeatmapResult,
+    marks: Sequence[LayerMetadata],
+    look: LayerStyle,
     absent: Collection[str] = (),
 ) -> Generator[tuple[int, Image], None, None]:
     """Make our layers on a source the maps of an answer, one layer a step.
@@ -93,11 +93,11 @@ def show_heatmaps(
     viewer : ViewerModel
     source : Image
         The layer asked about; it is not touched.
-    answer : Answer
+    answer : HeatmapResult
         As far as it is.
     marks : sequence of dict
         What each layer is to say of itself; in the order of the answer's prompts.
-    look : Look
+    look : LayerStyle
         Colours and scale.
     absent : collection of str
         Rows that get no layer: the user removed it.
@@ -121,7 +121,7 @@ def show_heatmaps(
         elif mark["row"] not in absent:
             layer = _layer(source, shown, look.colormap(mark["row"]))
             _add(viewer, layer, first=not added, old=before.values())
-            set_mark(layer, mark)  # anew, as napari numbers a name that is taken
+            set_metadata(layer, mark)  # anew, as napari numbers a name that is taken
             added += 1
             yield number, layer
 
@@ -133,10 +133,12 @@ class _Map:
     data: Any
     multiscale: bool
     limits: tuple[float, float]
-    mark: Mark
+    mark: LayerMetadata
 
 
-def _claimed(ours: Iterable[Image], marks: Sequence[Mark]) -> tuple[dict[int, Image], list[Image]]:
+def _claimed(
+    ours: Iterable[Image], marks: Sequence[LayerMetadata]
+) -> tuple[dict[int, Image], list[Image]]:
     """Return which prompt keeps which layer, its row's or one of the same words; and the rest."""
     spare = list(ours)
     claimed: dict[int, Image] = {}
@@ -166,7 +168,7 @@ def set_limits(layer: Image, limits: tuple[float, float]) -> None:
         layer.contrast_limits = limits
 
 
-def place(layer: Image, source: Image) -> None:
+def align(layer: Image, source: Image) -> None:
     """Lay a heatmap where its source lies now."""
     here = placement(layer)
     for name, value in placement(source).items():
@@ -174,9 +176,13 @@ def place(layer: Image, source: Image) -> None:
             setattr(layer, name, value)
 
 
-def set_mark(layer: Image, mark: Mark) -> None:
+def set_metadata(layer: Image, mark: LayerMetadata) -> None:
     """Let a layer say of itself where it comes from."""
-    layer.metadata[MARK] = {**mark, "layer_id": str(layer.unique_id), "layer_name": layer.name}
+    layer.metadata[METADATA_KEY] = {
+        **mark,
+        "layer_id": str(layer.unique_id),
+        "layer_name": layer.name,
+    }
 
 
 def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
@@ -187,7 +193,7 @@ def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
     return len(ours)
 
 
-def set_colour_bar(layer: Image, *, visible: bool) -> None:
+def set_color_bar(layer: Image, *, visible: bool) -> None:
     """Draw a layer's colours with their values, where napari can."""
     bar = getattr(layer, "colorbar", None)
     if bar is not None and bar.visible != visible:
@@ -208,13 +214,13 @@ def _remove(viewer: ViewerModel, layer: Layer) -> None:
         viewer.layers.remove(layer)
 
 
-def row_of(layer: Layer) -> str:
+def row_key_of(layer: Layer) -> str:
     """Return the key of the row that a layer of ours shows; empty of others."""
     return str(_mark(layer).get("row", ""))
 
 
-def _mark(layer: Layer) -> Mark:
-    mark = layer.metadata.get(MARK)
+def _mark(layer: Layer) -> LayerMetadata:
+    mark = layer.metadata.get(METADATA_KEY)
     return mark if isinstance(mark, dict) else {}
 
 
@@ -230,7 +236,7 @@ def _layer(source: Image, shown: _Map, colormap: object) -> Image:
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),
     )
-    set_mark(layer, shown.mark)
+    set_metadata(layer, shown.mark)
     return layer
 
 
@@ -244,9 +250,9 @@ def _renew(viewer: ViewerModel, layer: Image, source: Image, shown: _Map) -> Ima
         return _replace(viewer, layer, _layer(source, shown, layer.colormap))
     if layer.data is not shown.data:  # else it was painted over where it lies
         layer.data = shown.data
-    place(layer, source)  # it may have been moved, or its unit set, since
+    align(layer, source)  # it may have been moved, or its unit set, since
     set_limits(layer, shown.limits)
-    set_mark(layer, shown.mark)
+    set_metadata(layer, shown.mark)
     return layer
 
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap._napari.controllers.background import Latest
-from napari_clip_heatmap._napari.job.run import rescored
-from napari_clip_heatmap._napari.views.prompt_model import Figures
-from napari_clip_heatmap.pipeline.null_reference import Yardstick, make_yardstick
-from napari_clip_heatmap.pipeline.verdicts import Honesty, judge
+from napari_clip_heatmap._napari.controllers.background import LatestTask
+from napari_clip_heatmap._napari.job.run import rescore
+from napari_clip_heatmap._napari.views.prompt_model import RowFigures
+from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
+from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.job.request import Answer, Question
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["Answered", "Live", "Worth", "figures_of"]
+__all__ = ["LayerResult", "LiveUpdater", "VerdictWorker", "figures_of"]
 
 
 DEBOUNCE_MS = 30
@@ -27,22 +27,22 @@ DEBOUNCE_MS = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class LayerResult:
     """A question, its answer, and the layer that it was about."""
 
     image: Image
-    question: Question
-    answer: Answer
+    question: HeatmapRequest
+    answer: HeatmapResult
 
 
-class Live:
+class LiveUpdater:
     """Keeps what was answered last, and answers it anew when the prompts change.
 
     Parameters
     ----------
-    asked : callable(Answered)
+    asked : callable(LayerResult)
         Returns the question as the controls have it now, or None where there is nothing to answer.
-    found : callable(Answered)
+    found : callable(LayerResult)
         Told of a new answer.
     refused : callable(str)
         Told why there is none.
@@ -50,62 +50,62 @@ class Live:
 
     def __init__(
         self,
-        asked: Callable[[Answered], Question | None],
-        found: Callable[[Answered], None],
+        asked: Callable[[LayerResult], HeatmapRequest | None],
+        found: Callable[[LayerResult], None],
         refused: Callable[[str], None],
     ) -> None:
-        self.last: Answered | None = None
+        self.last: LayerResult | None = None
         self._asked, self._found = asked, found
-        self._latest = Latest(self._on_found, refused, DEBOUNCE_MS)
+        self._latest = LatestTask(self._on_found, refused, DEBOUNCE_MS)
 
     def wish(self) -> None:
         """Let the maps follow what the controls say now."""
         self._latest.wish(self._prepare)
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop following the prompts."""
         self._latest.close()
         self.last = None
 
-    def _prepare(self) -> Callable[[], Answered] | None:
+    def _prepare(self) -> Callable[[], LayerResult] | None:
         last = self.last
         question = None if last is None else self._asked(last)
         if last is None or question is None:
             return None
         return partial(_answer, last, question)
 
-    def _on_found(self, answered: Answered) -> None:
+    def _on_found(self, answered: LayerResult) -> None:
         if self.last is not None and self.last.image is answered.image:
             self.last = answered
             self._found(answered)
 
 
-def _answer(last: Answered, question: Question) -> Answered:
-    return Answered(last.image, question, rescored(last.answer, question))
+def _answer(last: LayerResult, question: HeatmapRequest) -> LayerResult:
+    return LayerResult(last.image, question, rescore(last.answer, question))
 
 
 VERDICT_DEBOUNCE_MS = 150
 """Milliseconds without a new answer: a verdict may come after the map, and must not hold it up."""
 
 
-class Worth:
+class VerdictWorker:
     """Judges answers; the measure of an image is taken once.
 
     Parameters
     ----------
-    found : callable(Answered, Honesty)
+    found : callable(LayerResult, Assessment)
     refused : callable(str)
         Told why there is no verdict.
     """
 
     def __init__(
-        self, found: Callable[[Answered, Honesty], None], refused: Callable[[str], None]
+        self, found: Callable[[LayerResult, Assessment], None], refused: Callable[[str], None]
     ) -> None:
         self._found = found
-        self._latest = Latest(lambda both: found(*both), refused, VERDICT_DEBOUNCE_MS)
-        self._measure: tuple[tuple[Encoding, bool, tuple[str, ...]], Yardstick] | None = None
+        self._latest = LatestTask(lambda both: found(*both), refused, VERDICT_DEBOUNCE_MS)
+        self._measure: tuple[tuple[Encoding, bool, tuple[str, ...]], NullReference] | None = None
 
-    def wish(self, answered: Answered) -> None:
+    def wish(self, answered: LayerResult) -> None:
         """Judge an answer, soon."""
         self._latest.wish(lambda: partial(self._judged, answered))
 
@@ -114,7 +114,7 @@ class Worth:
         self._latest.close()
         self._measure = None
 
-    def _judged(self, answered: Answered) -> tuple[Answered, Honesty]:
+    def _judged(self, answered: LayerResult) -> tuple[LayerResult, Assessment]:
         """Judge the plane that is seen; of a stack, the others may be worth more or less."""
         answer, image = answered.answer, answered.image
         encoding = answer.encodings[answer.planes[0]]
@@ -122,15 +122,15 @@ class Worth:
         # The same encoding fills on: one that was not complete is another when it is.
         named = encoding, encoding.complete, scoring.templates
         if self._measure is None or self._measure[0] != named:
-            self._measure = named, make_yardstick(encoding, scoring.templates)
+            self._measure = named, make_null_reference(encoding, scoring.templates)
         y, x = (abs(float(length)) for length in image.scale[-2:])
-        honesty = judge(
+        honesty = assess_scoring(
             encoding, scoring, self._measure[1], pixel_size=(y, x), unit=str(image.units[-1])
         )
         return answered, honesty
 
 
-def figures_of(answered: Answered, honesty: Honesty | None = None) -> dict[str, Figures]:
+def figures_of(answered: LayerResult, honesty: Assessment | None = None) -> dict[str, RowFigures]:
     """Return what the table shows of each row of an answer."""
     answer = answered.answer
     low, high = float(answer.similarity.min()), float(answer.similarity.max())
@@ -138,7 +138,7 @@ def figures_of(answered: Answered, honesty: Honesty | None = None) -> dict[str, 
     figures = {}
     for number, (key, value) in enumerate(zip(answer.keys, answer.similarity, strict=True)):
         check = honesty.checks[number] if honesty is not None else None
-        figures[key] = Figures(
+        figures[key] = RowFigures(
             similarity=float(value),
             share=(float(value) - low) / spread,
             verdict=check.verdict if check else None,

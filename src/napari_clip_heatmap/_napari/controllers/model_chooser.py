@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_clip_heatmap._napari.controllers.background import Download, Latest
+from napari_clip_heatmap._napari.controllers.background import DownloadTask, LatestTask
 from napari_clip_heatmap._napari.controllers.status import time_left
-from napari_clip_heatmap._napari.job.model_download import Catalogue
-from napari_clip_heatmap._napari.views.model_dialog import ChooserView
-from napari_clip_heatmap._napari.views.model_table import Column, Filtered, ModelTable, about
+from napari_clip_heatmap._napari.job.model_download import ModelCatalog
+from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
+from napari_clip_heatmap._napari.views.model_table import (
+    FilteredModels,
+    ModelColumn,
+    ModelTable,
+    describe_model,
+)
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.job.request import Step
-    from napari_clip_heatmap.clip.catalog import CatalogueEntry
+    from napari_clip_heatmap._napari.job.request import RunStep
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["Chooser"]
+__all__ = ["ModelChooser"]
 
 FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 
 
-class Chooser:
+class ModelChooser:
     """Finds the name of a model together with the user.
 
     Parameters
@@ -32,20 +37,20 @@ class Chooser:
         Whom the dialog belongs to.
     chosen : callable(str)
         Told the name, as `api.load_model` takes it.
-    catalogue : Catalogue, optional
+    catalogue : ModelCatalog, optional
     """
 
     def __init__(
-        self, parent: QWidget, chosen: Callable[[str], None], catalogue: Catalogue | None = None
+        self, parent: QWidget, chosen: Callable[[str], None], catalogue: ModelCatalog | None = None
     ) -> None:
         self._parent, self._chosen = parent, chosen
-        self._catalogue = catalogue or Catalogue()
+        self._catalogue = catalogue or ModelCatalog()
         self._table = ModelTable(parent)
-        self._shown = Filtered(self._table, parent)
-        self.view = ChooserView(self._shown, parent)
-        self._listing = Latest(self._on_listed, self.view.status.setText, patience=0)
-        self._reading = Latest(self._on_read, self.view.status.setText, patience=0)
-        self._download = Download(self._catalogue.bring, self._on_step, self._on_end)
+        self._shown = FilteredModels(self._table, parent)
+        self.view = ModelDialog(self._shown, parent)
+        self._listing = LatestTask(self._on_listed, self.view.status.setText, patience=0)
+        self._reading = LatestTask(self._on_read, self.view.status.setText, patience=0)
+        self._download = DownloadTask(self._catalogue.download, self._on_step, self._on_end)
         self._current = ""
         self._own: tuple[Path, tuple[str, ...]] | None = None
         self._told = ""
@@ -95,7 +100,7 @@ class Chooser:
     def _list(self) -> None:
         self._listing.wish(lambda: self._catalogue.listed)
 
-    def _on_listed(self, entries: tuple[CatalogueEntry, ...]) -> None:
+    def _on_listed(self, entries: tuple[CatalogEntry, ...]) -> None:
         entry = self._entry()
         if entry is not None:
             self._current = entry.name
@@ -117,19 +122,19 @@ class Chooser:
 
     def _select(self, name: str) -> None:
         rows = range(self._shown.rowCount())
-        places = (self._shown.index(row, Column.MODEL) for row in rows)
+        places = (self._shown.index(row, ModelColumn.MODEL) for row in rows)
         found = next((place for place in places if place.data() == name), None)
-        self.view.table.setCurrentIndex(found or self._shown.index(0, Column.MODEL))
+        self.view.table.setCurrentIndex(found or self._shown.index(0, ModelColumn.MODEL))
         self._tell()
 
-    def _entry(self) -> CatalogueEntry | None:
+    def _entry(self) -> CatalogEntry | None:
         return self._shown.entry(self.view.table.currentIndex())
 
     def _tell(self) -> None:
         """Say what is known of the selected model, and what can be done with it."""
         entry, view = self._entry(), self.view
         nothing = "No model fits; fewer words find more." if self._table.entries else ""
-        view.about.setText(nothing if entry is None else about(entry))
+        view.about.setText(nothing if entry is None else describe_model(entry))
         view.use.setEnabled(entry is not None)
         to_bring = entry is not None and not entry.here and self._own is None
         view.download.setEnabled(to_bring and not self._download.running)
@@ -161,7 +166,7 @@ class Chooser:
         self.view.status.setText("Stopping")
         self._download.cancel()
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, step: RunStep) -> None:
         self.view.status.setText(f"{step.text}{time_left(step.seconds_left)}")
         self.view.progress.setRange(0, step.total)  # 0: only that something is being done
         self.view.progress.setValue(step.done)

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_clip_heatmap._napari.controllers.background import Latest
-from napari_clip_heatmap._napari.controllers.read_controls import layers_asked, view_asked
-from napari_clip_heatmap._napari.controllers.status import grain
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, index_shown
+from napari_clip_heatmap._napari.controllers.background import LatestTask
+from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_view
+from napari_clip_heatmap._napari.controllers.status import resolution_text
+from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import (
     Rectangle,
     camera_of,
     image_shape,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.pixel_size import Sizes, read_resolution, sizes_of
+from napari_clip_heatmap._napari.inputs.pixel_size import (
+    ModelSizes,
+    read_resolution,
+    sizes_of_model,
+)
 from napari_clip_heatmap._napari.views.choices import HEIGHT
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import choose_downsample
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.view import View
 
-__all__ = ["Look", "Preview", "look"]
+__all__ = ["PreviewController", "PreviewRequest", "render_preview"]
 
 LARGEST = 2 * HEIGHT
 """Pixels per side of a thumbnail: as many as a screen of twice the density shows."""
@@ -44,7 +48,7 @@ DRAWN = ("contrast_limits", "gamma", "colormap", "data", "scale", "units")
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class PreviewRequest:
     """One look at the image as the model sees it.
 
     Parameters
@@ -56,7 +60,7 @@ class Look:
     shape : (y, x)
         Of the image.
     downsample : float or "auto"
-    sizes : callable() -> Sizes or None
+    sizes : callable() -> ModelSizes or None
         Of the model; may take seconds.
     """
 
@@ -65,10 +69,12 @@ class Look:
     part: Rectangle
     shape: tuple[int, int]
     downsample: float | Literal["auto"]
-    sizes: Callable[[], Sizes | None]
+    sizes: Callable[[], ModelSizes | None]
 
 
-def look(asked: Look) -> tuple[NDArray[np.float32], Sizes | None, float | None]:
+def render_preview(
+    asked: PreviewRequest,
+) -> tuple[NDArray[np.float32], ModelSizes | None, float | None]:
     """Return what the model sees, the model's sizes, and image pixels per pixel it sees.
 
     The pixels are those at which the model looks, or coarser ones where these are too many to be
@@ -88,7 +94,7 @@ def look(asked: Look) -> tuple[NDArray[np.float32], Sizes | None, float | None]:
     return sketch(asked.channels, appearance, shape, ((y0, x0), (y1, x1))), sizes, factor
 
 
-class Preview:
+class PreviewController:
     """Looks again whenever something has changed that the model would see.
 
     Parameters
@@ -101,7 +107,7 @@ class Preview:
     def __init__(self, parts: Container[Any], viewer: ViewerModel | None) -> None:
         self._parts, self._viewer = parts, viewer
         self._followed: tuple[Image, ...] = ()
-        self._latest = Latest(self._on_seen, self._on_reason)
+        self._latest = LatestTask(self._on_seen, self._on_reason)
         for name in ("image", "channels", "view", "invert", "resolution", "model"):
             parts[name].changed.connect(self.update)
         for emitter in self._emitters():
@@ -109,13 +115,13 @@ class Preview:
         self.update()
 
     def update(self, *_: Any) -> None:
-        """Look again, soon and elsewhere, if anyone can see it."""
+        """Render the preview in a thread, if it can be seen."""
         image = self._parts["image"].value
         layers = () if image is None else (image, *self._parts["channels"].value)
         if layers != self._followed:
             self._follow(*layers)
         if self._parts["preview"].native.isVisible():
-            self._latest.wish(lambda: partial(look, self._asked()))
+            self._latest.wish(lambda: partial(render_preview, self._asked()))
 
     def close(self) -> None:
         """Let go of the viewer and the layer."""
@@ -132,8 +138,8 @@ class Preview:
         camera = camera_of(viewer)
         return camera.events.center, camera.events.zoom, viewer.dims.events.point
 
-    def _asked(self) -> Look:
-        layers = layers_asked(self._parts, self._viewer)
+    def _asked(self) -> PreviewRequest:
+        layers = input_layers(self._parts, self._viewer)
         viewer: Any = self._viewer
         image, name = layers[0], self._parts["model"].value
         shape = image_shape(image)
@@ -141,15 +147,15 @@ class Preview:
             part = viewport(image, viewer)
         except ImageError:  # turned, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
-        return Look(
-            channels=channels_of(layers, index_shown(image, viewer.dims.point)),
-            view=view_asked(self._parts),
+        return PreviewRequest(
+            channels=channels_of(layers, shown_index(image, viewer.dims.point)),
+            view=read_view(self._parts),
             part=part,
             shape=shape,
             downsample=read_resolution(
                 self._parts["resolution"].value, image.scale[-2:], image.units[-2:]
             ),
-            sizes=lambda: sizes_of(name),
+            sizes=lambda: sizes_of_model(name),
         )
 
     def _follow(self, *layers: Image) -> None:
@@ -161,18 +167,18 @@ class Preview:
                 getattr(layer.events, name).connect(self.update)
         self._followed = layers
 
-    def _on_seen(self, seen: tuple[NDArray[np.float32], Sizes | None, float | None]) -> None:
+    def _on_seen(self, seen: tuple[NDArray[np.float32], ModelSizes | None, float | None]) -> None:
         rgb, sizes, factor = seen
         self._parts["preview"].show_picture(rgb)
         image = self._parts["image"].value
         if image is None:
             return
-        self._parts["grain"].value = (
+        self._parts["resolution_text"].value = (
             "How fine the map will be is known once the model is loaded"
             if sizes is None or factor is None
-            else grain(sizes, factor, image.scale[-2:], image.units[-2:])
+            else resolution_text(sizes, factor, image.scale[-2:], image.units[-2:])
         )
 
     def _on_reason(self, reason: str) -> None:
         self._parts["preview"].show_words("")
-        self._parts["grain"].value = reason
+        self._parts["resolution_text"].value = reason

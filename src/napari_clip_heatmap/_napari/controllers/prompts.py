@@ -8,39 +8,44 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.colormaps import Look
+from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.background import Latest
+from napari_clip_heatmap._napari.controllers.background import LatestTask
 from napari_clip_heatmap._napari.controllers.cursor import (
-    Place,
-    Pointer,
-    Ranked,
+    CursorReadout,
+    PlanePosition,
+    Ranking,
     on_click,
-    ranked_at,
-    words_in,
+    rank_at,
+    words_of_list,
 )
-from napari_clip_heatmap._napari.controllers.layer_sync import Showing
-from napari_clip_heatmap._napari.controllers.live_update import Answered, Live, Worth, figures_of
-from napari_clip_heatmap._napari.controllers.read_controls import reworded, templates_of
-from napari_clip_heatmap._napari.controllers.visibility import RowLayers
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater
+from napari_clip_heatmap._napari.controllers.live_update import (
+    LayerResult,
+    LiveUpdater,
+    VerdictWorker,
+    figures_of,
+)
+from napari_clip_heatmap._napari.controllers.read_controls import read_templates, with_prompts
+from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
     from napari.components import ViewerModel
 
-    from napari_clip_heatmap._napari.job.request import Answer, Question
-    from napari_clip_heatmap.pipeline.verdicts import Honesty
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
+    from napari_clip_heatmap.pipeline.verdicts import Assessment
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
 
-__all__ = ["Panel", "look_of"]
+__all__ = ["PromptController", "layer_style_of"]
 
 LINKED = ("contrast_limits",)
 """What maps on one scale share, also when the user changes it."""
 
 
-def look_of(parts: Container[Any]) -> Look:
+def layer_style_of(parts: Container[Any]) -> LayerStyle:
     """Return how the controls want maps to become colours."""
-    return Look(
+    return LayerStyle(
         usual=parts["colormap"].value,
         own={row.key: row.colormap for row in parts["prompts"].model.rows if row.colormap},
         scale=parts["scale"].value,
@@ -48,7 +53,7 @@ def look_of(parts: Container[Any]) -> Look:
     )
 
 
-class Panel:
+class PromptController:
     """What goes on between the controls and the layers outside of runs.
 
     Parameters
@@ -58,9 +63,9 @@ class Panel:
     viewer : ViewerModel
     busy : callable
         Tells whether a run is at work; then the layers are its own.
-    shown : callable(Answered)
+    shown : callable(LayerResult)
         Told when a new answer is on screen.
-    judged : callable(Answered, Honesty)
+    judged : callable(LayerResult, Assessment)
         Told what its maps are worth.
     say : callable(str)
         Tells the user.
@@ -71,27 +76,27 @@ class Panel:
         parts: Container[Any],
         viewer: ViewerModel,
         busy: Callable[[], bool],
-        shown: Callable[[Answered], None],
-        judged: Callable[[Answered, Honesty], None],
+        shown: Callable[[LayerResult], None],
+        judged: Callable[[LayerResult, Assessment], None],
         say: Callable[[str], None],
     ) -> None:
         self._parts, self._viewer, self._busy = parts, viewer, busy
         self._shown, self._judged, self._say = shown, judged, say
         self._model = parts["prompts"].model
-        self._showing: Showing | None = None
-        self._live = Live(self._asked, self._on_found, self._on_refused)
-        self._worth = Worth(self._on_judged, say)
-        self._rank = Latest(self._on_ranked, say, patience=0)
+        self._showing: LayerUpdater | None = None
+        self._live = LiveUpdater(self._asked, self._on_found, self._on_refused)
+        self._worth = VerdictWorker(self._on_judged, say)
+        self._rank = LatestTask(self._on_ranked, say, patience=0)
         self._linked = False
-        self._clicked: Place | None = None
+        self._clicked: PlanePosition | None = None
         self._source: Image | None = None
-        self.rows = RowLayers(viewer, self._model, self._image, self._live.wish)
-        self._pointer = Pointer(viewer, self._model, self._answered)
+        self.rows = LayerVisibility(viewer, self._model, self._image, self._live.wish)
+        self._pointer = CursorReadout(viewer, self._model, self._answered)
         self._watch = on_click(self._on_click, self._image)
         viewer.mouse_drag_callbacks.append(self._watch)
         self._connect()
 
-    def begin(self, image: Image, question: Question) -> None:
+    def begin(self, image: Image, question: HeatmapRequest) -> None:
         """Leave an image's layers to a run."""
         self._source = image
         last = self._live.last
@@ -100,18 +105,18 @@ class Panel:
         self._stop_showing()
         self.rows.absent.clear()
 
-    def keep(self, image: Image, question: Question, answer: Answer) -> None:
+    def keep(self, image: Image, question: HeatmapRequest, answer: HeatmapResult) -> None:
         """Take a run's answer for what the prompts are answered from, from now on."""
-        self._live.last = answered = Answered(image, question, answer)
+        self._live.last = answered = LayerResult(image, question, answer)
         self._tell(answered)
         if self._asked(answered) is not None:  # edited meanwhile
             self._live.wish()
 
-    def last(self) -> Answered | None:
+    def last(self) -> LayerResult | None:
         """Return what was answered last."""
         return self._live.last
 
-    def show(self, answered: Answered) -> None:
+    def show(self, answered: LayerResult) -> None:
         """Show an answer that no run gave; the prompts are answered from it from now on."""
         self._live.last, self._source = answered, answered.image
         self._on_found(answered)
@@ -138,18 +143,18 @@ class Panel:
         self._on_templates()
         self._model.coloured.connect(lambda _key: self._on_look())
 
-    def _asked(self, last: Answered) -> Question | None:
+    def _asked(self, last: LayerResult) -> HeatmapRequest | None:
         """Return the question as it is now, if it is another and may be answered."""
         if self._busy() or last.image not in self._viewer.layers:
             return None
-        question = reworded(self._parts, last.question)
+        question = with_prompts(self._parts, last.question)
         same = all(
             getattr(question, name) == getattr(last.question, name)
             for name in ("prompts", "keys", "score", "baseline", "templates")
         )
         return None if same and not self._missing(last) else question
 
-    def _missing(self, last: Answered) -> bool:
+    def _missing(self, last: LayerResult) -> bool:
         """Tell whether a row has no layer, and is to have one."""
         return any(
             key not in self.rows.absent and key not in self.rows.layers()
@@ -164,16 +169,16 @@ class Panel:
         else:
             self._live.wish()
 
-    def _on_found(self, answered: Answered) -> None:
+    def _on_found(self, answered: LayerResult) -> None:
         if self._busy():
             return
         self._stop_showing()
-        self._showing = Showing(
+        self._showing = LayerUpdater(
             self._viewer,
             answered.image,
             answered.question,
             partial(self._on_shown, answered),
-            partial(look_of, self._parts),
+            partial(layer_style_of, self._parts),
             self.rows.absent,
         )
         self._showing.update(answered.answer)
@@ -183,7 +188,7 @@ class Panel:
             self._showing.close()
             self._showing = None
 
-    def _on_shown(self, answered: Answered, _answer: Answer) -> None:
+    def _on_shown(self, answered: LayerResult, _answer: HeatmapResult) -> None:
         self._showing = None
         self._tell(answered)
         self._shown(answered)
@@ -192,14 +197,14 @@ class Panel:
         if self._parts["prompts"].rows:
             self._say(f"Not answered yet: {reason}")
 
-    def _tell(self, answered: Answered) -> None:
+    def _tell(self, answered: LayerResult) -> None:
         """Show in the table what is known of the maps."""
         self._on_look(restyle=False)
         self.rows.refresh()
         self._model.set_figures(figures_of(answered))
         self._worth.wish(answered)
 
-    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+    def _on_judged(self, answered: LayerResult, honesty: Assessment) -> None:
         if answered is self._live.last:
             self._model.set_figures(figures_of(answered, honesty))
             self._judged(answered, honesty)
@@ -207,7 +212,7 @@ class Panel:
     def _on_look(self, *_: object, restyle: bool = True) -> None:
         """Give the layers the colours and the scale that the controls say."""
         self._parts["prompts"].view.viewport().update()
-        look, last, ours = look_of(self._parts), self._live.last, self.rows.layers()
+        look, last, ours = layer_style_of(self._parts), self._live.last, self.rows.layers()
         if not ours:
             return
         if self._linked:
@@ -220,7 +225,7 @@ class Panel:
         for key, layer in ours.items():
             if restyle:
                 layer.colormap = look.colormap(key)
-            layers.set_colour_bar(layer, visible=self._parts["colour_bar"].value)
+            layers.set_color_bar(layer, visible=self._parts["colour_bar"].value)
         self._linked = look.scale == "shared" and len(ours) > 1
         if self._linked:
             self._viewer.layers.link_layers(ours.values(), LINKED)
@@ -230,12 +235,12 @@ class Panel:
         self._parts["templates"].value = told if isinstance(told, str) else "; ".join(told)
 
     def _on_templates(self) -> None:
-        self._parts["prompts"].templates = templates_of(self._parts)
+        self._parts["prompts"].templates = read_templates(self._parts)
 
     def _image(self) -> Image | None:
         return self._source
 
-    def _answered(self) -> tuple[Image, Answer] | None:
+    def _answered(self) -> tuple[Image, HeatmapResult] | None:
         last = self._live.last
         return None if last is None else (last.image, last.answer)
 
@@ -243,13 +248,13 @@ class Panel:
         if self._clicked is not None:
             self._on_click(self._clicked)
 
-    def _on_click(self, place: Place) -> None:
+    def _on_click(self, place: PlanePosition) -> None:
         self._clicked = place
-        last, words = self._live.last, words_in(self._parts["words"].value)
+        last, words = self._live.last, words_of_list(self._parts["words"].value)
         if last is not None and not self._busy():
-            work = partial(ranked_at, last.answer, place, words)
+            work = partial(rank_at, last.answer, place, words)
             self._rank.wish(lambda: work)
 
-    def _on_ranked(self, ranked: Ranked | None) -> None:
+    def _on_ranked(self, ranked: Ranking | None) -> None:
         if ranked is not None:
             self._parts["ranked"].value = ranked.told()

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.inputs.layer_planes import (
-    Slide,
+    SliceChoice,
     channels_of,
     check_layer,
-    index_shown,
     leading_shape,
-    no_image,
-    planes_asked,
+    no_image_error,
+    requested_planes,
+    shown_index,
 )
 from napari_clip_heatmap._napari.inputs.layer_regions import (
     image_shape,
@@ -20,9 +20,9 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
     region_of_rectangle,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import origin_of
+from napari_clip_heatmap._napari.inputs.layer_source import describe_origin
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
-from napari_clip_heatmap._napari.job.request import PlaneAsked, Question
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WITH_BASELINE",
-    "centre_of_view",
-    "layers_asked",
-    "question_of",
-    "reworded",
-    "templates_of",
-    "view_asked",
+    "input_layers",
+    "read_request",
+    "read_templates",
+    "read_view",
+    "view_center",
+    "with_prompts",
 ]
 
 WITH_BASELINE = ("contrast", "softmax")
 """Scores that prompts of a baseline have a part in."""
 
 
-def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
+def read_request(parts: Container[Any], viewer: ViewerModel | None) -> HeatmapRequest:
     """Return what is asked. Nothing is read of the image yet.
 
     Raises
@@ -56,16 +56,16 @@ def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
     ClipHeatmapError
         In words for the user: there is no image, no prompt, or a setting that cannot be met.
     """
-    layers = layers_asked(parts, viewer)
+    layers = input_layers(parts, viewer)
     image = layers[0]
     if viewer is None:
-        raise no_image(None)
-    shown = index_shown(image, viewer.dims.point)
+        raise no_image_error(None)
+    shown = shown_index(image, viewer.dims.point)
     region, told = _region(parts["where"].value, image, viewer)
-    return Question(
+    return HeatmapRequest(
         planes=tuple(
-            PlaneAsked(index, channels_of(layers, index))
-            for index in planes_asked(image, shown, _slide(parts))
+            PlaneRequest(index, channels_of(layers, index))
+            for index in requested_planes(image, shown, _slide(parts))
         ),
         **_words(parts),
         leading=leading_shape(image),
@@ -76,17 +76,17 @@ def question_of(parts: Container[Any], viewer: ViewerModel | None) -> Question:
         preprocess=""
         if parts["preprocess"].value == AS_SAID
         else parts["preprocess"].value.strip(),
-        view=view_asked(parts),
+        view=read_view(parts),
         downsample=read_resolution(parts["resolution"].value, image.scale[-2:], image.units[-2:]),
         region=region,
-        focus=centre_of_view(image, viewer),
+        focus=view_center(image, viewer),
         channel_names=tuple(layer.name for layer in layers),
-        origins=tuple(origin_of(layer) for layer in layers),
+        origins=tuple(describe_origin(layer) for layer in layers),
         region_record=told,
     )
 
 
-def reworded(parts: Container[Any], question: Question) -> Question:
+def with_prompts(parts: Container[Any], question: HeatmapRequest) -> HeatmapRequest:
     """Return a question with the prompts and the score that the controls have now.
 
     Raises
@@ -108,17 +108,17 @@ def _words(parts: Container[Any]) -> dict[str, Any]:
         "keys": tuple(row.key for row in rows),
         "score": score,
         "baseline": tuple(parts["baseline"].value) if score in WITH_BASELINE else (),
-        "templates": templates_of(parts),
+        "templates": read_templates(parts),
     }
 
 
-def templates_of(parts: Container[Any]) -> str | tuple[str, ...]:
+def read_templates(parts: Container[Any]) -> str | tuple[str, ...]:
     """Return the name of a set, or the sentences that were typed, told apart by semicolons."""
     told = parts["templates"].value.strip()
     return tuple(each.strip() for each in told.split(";")) if "{}" in told else told
 
 
-def layers_asked(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Image, ...]:
+def input_layers(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Image, ...]:
     """Return the image and the further channels chosen with it.
 
     Raises
@@ -128,19 +128,19 @@ def layers_asked(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Ima
     """
     image = parts["image"].value
     if viewer is None or image is None:
-        raise no_image(None if viewer is None else viewer.layers.selection.active)
+        raise no_image_error(None if viewer is None else viewer.layers.selection.active)
     layers = (image, *(layer for layer in parts["channels"].value if layer is not image))
     for layer in layers:
         check_layer(layer)
     return layers
 
 
-def view_asked(parts: Container[Any]) -> View:
+def read_view(parts: Container[Any]) -> View:
     """Return how values are to become colours."""
     return View(mode=parts["view"].value, invert=parts["invert"].value)
 
 
-def centre_of_view(image: Image, viewer: ViewerModel) -> tuple[float, float] | None:
+def view_center(image: Image, viewer: ViewerModel) -> tuple[float, float] | None:
     """Return what the user looks at, as (y, x) in image pixels; None where the view tells not."""
     try:
         y0, y1, x0, x1 = viewport(image, viewer)
@@ -149,8 +149,8 @@ def centre_of_view(image: Image, viewer: ViewerModel) -> tuple[float, float] | N
     return (y0 + y1) / 2, (x0 + x1) / 2
 
 
-def _slide(parts: Container[Any]) -> Slide:
-    return Slide(
+def _slide(parts: Container[Any]) -> SliceChoice:
+    return SliceChoice(
         over=parts["slices"].value,
         along=parts["along"].value or "",
         first=parts["first"].value,

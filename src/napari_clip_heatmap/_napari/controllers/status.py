@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
 
-from napari_clip_heatmap._napari.inputs.pixel_size import in_words
+from napari_clip_heatmap._napari.inputs.pixel_size import size_text
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.inputs.pixel_size import Sizes
-    from napari_clip_heatmap._napari.job.request import Answer
+    from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
+    from napari_clip_heatmap._napari.job.request import HeatmapResult
 
-__all__ = ["Activity", "grain", "summary", "time_left"]
+__all__ = ["ActivityBar", "resolution_text", "summary", "time_left"]
 
 
-def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str:
+def summary(answer: HeatmapResult, scale: Sequence[float], units: Sequence[Any]) -> str:
     """Say how much was done, how long it took, and how fine the map really is.
 
     Parameters
     ----------
-    answer : Answer
+    answer : HeatmapResult
     scale : (y, x)
         Size of an image pixel, in `units`.
     units : (y, x) of pint units
@@ -33,7 +33,7 @@ def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str
         Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px".
     """
     axis = answer.picture.lattice.x
-    patch = in_words(axis.patch, axis.image / axis.working, scale[-1], units[-1])
+    patch = size_text(axis.patch, axis.image / axis.working, scale[-1], units[-1])
     parts = [
         _count(len(answer.keys), "prompt"),
         *([_count(len(answer.planes), "slice")] if len(answer.planes) > 1 else []),
@@ -43,12 +43,14 @@ def summary(answer: Answer, scale: Sequence[float], units: Sequence[Any]) -> str
     return f"{', '.join(parts)}; one patch = {patch}"
 
 
-def grain(sizes: Sizes, factor: float, scale: Sequence[float], units: Sequence[Any]) -> str:
+def resolution_text(
+    sizes: ModelSizes, factor: float, scale: Sequence[float], units: Sequence[Any]
+) -> str:
     """Say how fine the map will be, and how far the model sees.
 
     Parameters
     ----------
-    sizes : Sizes
+    sizes : ModelSizes
     factor : float
         Image pixels per pixel that the model looks at.
     scale, units : (y, x)
@@ -60,7 +62,7 @@ def grain(sizes: Sizes, factor: float, scale: Sequence[float], units: Sequence[A
         Such as "one patch = 3.2 µm, a tile = 45 µm".
     """
     patch, tile = (
-        in_words(size[1], factor, scale[-1], units[-1]) for size in (sizes.patch, sizes.tile)
+        size_text(size[1], factor, scale[-1], units[-1]) for size in (sizes.patch, sizes.tile)
     )
     return f"one patch = {patch}, a tile = {tile}"
 
@@ -79,7 +81,7 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-class Activity:
+class ActivityBar:
     """One bar in the activity dock, from the first step of a run to its end.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.controllers.layers import is_own, own_heatmaps, row_of
+from napari_clip_heatmap._napari.controllers.layers import is_own, own_heatmaps, row_key_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
-__all__ = ["RowLayers"]
+__all__ = ["LayerVisibility"]
 
 NEXT_KEY, LAST_KEY, SOLO_KEY = "N", "Shift-N", "Alt-N"
 """In the viewer: step to the next prompt and the previous one, solo the one that is seen."""
 
 
-class RowLayers:
+class LayerVisibility:
     """Shows in the table what is visible, and does to layers what the table is told.
 
     Parameters
@@ -71,7 +71,7 @@ class RowLayers:
         """Return our layers, by the key of their row."""
         source = self._source()
         ours = [] if source is None else own_heatmaps(self._viewer, source)
-        return {row_of(layer): layer for layer in ours}
+        return {row_key_of(layer): layer for layer in ours}
 
     def refresh(self) -> None:
         """Show in the table what is visible."""
@@ -133,13 +133,13 @@ class RowLayers:
     def _on_inserted(self, event: Any) -> None:
         event.value.events.visible.connect(self._on_visible)
         if self._is_of_source(event.value):
-            self.absent.discard(row_of(event.value))
+            self.absent.discard(row_key_of(event.value))
             self.refresh()
 
     def _on_removed(self, event: Any) -> None:
         event.value.events.visible.disconnect(self._on_visible)
         if self._is_of_source(event.value):
-            key = row_of(event.value)
+            key = row_key_of(event.value)
             if key in {row.key for row in self._model.rows}:  # else the row went first
                 self.absent.add(key)
             self._soloed = "" if key == self._soloed else self._soloed

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVERY_AXIS",
-    "Slide",
+    "SliceChoice",
     "SlideOver",
     "axis_choices",
     "channels_of",
     "check_layer",
-    "fits",
-    "index_shown",
-    "no_image",
-    "planes_asked",
+    "fits_image",
+    "no_image_error",
+    "requested_planes",
+    "shown_index",
 ]
 
 
@@ -35,7 +35,7 @@ LUT_STEPS = 1024
 """As finely as napari's own colormap texture, so a model sees the same colours."""
 
 
-def fits(layer: Image, image: Image) -> bool:
+def fits_image(layer: Image, image: Image) -> bool:
     """Tell whether a layer's pixels lie exactly on another's: same shape, same transform."""
     return (
         layer.ndim == image.ndim
@@ -67,7 +67,7 @@ def channels_of(layers: Sequence[Image], index: tuple[int, ...]) -> tuple[Channe
     """
     image, *others = layers
     for other in others:
-        if not fits(other, image):
+        if not fits_image(other, image):
             raise ImageError(
                 f"the layer '{other.name}' does not lie on '{image.name}': it has shape "
                 f"{_shape(other)}, not {_shape(image)}, or another scale or place. "
@@ -128,7 +128,7 @@ EVERY_AXIS = "every axis"
 
 
 @dataclass(frozen=True)
-class Slide:
+class SliceChoice:
     """Which planes of a stack to ask about.
 
     Parameters
@@ -159,7 +159,7 @@ def axis_choices(layer: Image | None) -> tuple[str, ...]:
     return (*slid, *every, *(label for label in labels if _is_channel(label)))
 
 
-def index_shown(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
+def shown_index(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
     """Return the plane that the viewer shows, on the layer's leading axes, in data steps.
 
     Parameters
@@ -180,7 +180,9 @@ def leading_shape(layer: Image) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: layer.ndim - 2])
 
 
-def planes_asked(layer: Image, shown: tuple[int, ...], slide: Slide) -> tuple[tuple[int, ...], ...]:
+def requested_planes(
+    layer: Image, shown: tuple[int, ...], slide: SliceChoice
+) -> tuple[tuple[int, ...], ...]:
     """Return the planes to ask about, the one that is shown first, then its nearest.
 
     Raises
@@ -199,7 +201,7 @@ def planes_asked(layer: Image, shown: tuple[int, ...], slide: Slide) -> tuple[tu
     return tuple(sorted(product(*steps), key=lambda index: (dist(index, shown), index)))
 
 
-def _steps(slide: Slide, length: int) -> Sequence[int]:
+def _steps(slide: SliceChoice, length: int) -> Sequence[int]:
     steps = range(length)
     if slide.over == "all":
         return steps
@@ -237,7 +239,7 @@ MAX_CHANNELS = 8
 """A last axis this short, behind two much longer ones, is not an image's width."""
 
 
-def no_image(active: Layer | None) -> ImageError:
+def no_image_error(active: Layer | None) -> ImageError:
     """Return the error of there being no image, naming the active layer if there is another."""
     found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
     return ImageError(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Shapes
 
-from napari_clip_heatmap._napari.inputs.layer_planes import index_shown
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Plane
-from napari_clip_heatmap.imaging.region import Labelled, Outlines, Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,9 +164,9 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     """
     if isinstance(layer, Shapes):
         return Region(mask=Outlines(polygons(layer, image)))
-    index = index_shown(layer, point)
+    index = shown_index(layer, point)
     data = layer.data[0] if layer.multiscale else layer.data
-    return Region(mask=Labelled(Plane(data, index), _to_labels(layer, image, index)))
+    return Region(mask=LabeledRegion(Plane(data, index), _to_labels(layer, image, index)))
 
 
 def _to_labels(layer: Labels, image: Image, index: tuple[int, ...]) -> NDArray[np.float64]:

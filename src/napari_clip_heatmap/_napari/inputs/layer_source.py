@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils import Colormap
 
-__all__ = ["origin_of"]
+__all__ = ["describe_origin"]
 
 _SHIPPED = (
     *("red", "green", "blue", "cyan", "magenta", "yellow"),
@@ -21,7 +21,7 @@ _SHIPPED = (
 """Colormaps that their names lead to in any napari; one that a user has made has a name, too."""
 
 
-def origin_of(layer: Image) -> dict[str, Any]:
+def describe_origin(layer: Image) -> dict[str, Any]:
     """Describe a layer well enough to read it and look at it again without its window.
 
     Parameters

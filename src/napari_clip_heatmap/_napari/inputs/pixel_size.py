@@ -15,7 +15,7 @@ import pint
 
 from napari_clip_heatmap.errors import SettingsError
 
-__all__ = ["AUTO", "Sizes", "in_words", "read_resolution", "sizes_of"]
+__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model"]
 
 
 AUTO: Literal["auto"] = "auto"
@@ -66,7 +66,7 @@ def read_resolution(
     return _positive(float(np.exp(np.log(factors).mean())) if (factors > 0).all() else -1, text)
 
 
-def in_words(working: int, pixel: float, scale: float, unit: Any) -> str:
+def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
     """Tell the length of some working pixels: "8 px", or "2.6 µm" where the image has a unit.
 
     Parameters
@@ -102,7 +102,7 @@ CONFIG = "open_clip_config.json"
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """Of a model, in the pixels it looks at.
 
     Parameters
@@ -116,7 +116,7 @@ class Sizes:
     patch: tuple[int, int]
 
 
-def sizes_of(name: str) -> Sizes | None:
+def sizes_of_model(name: str) -> ModelSizes | None:
     """Return a model's sizes from its configuration, or None where only loading it would tell.
 
     It may import open_clip, which takes seconds: call it away from the GUI thread.
@@ -138,17 +138,17 @@ def sizes_of(name: str) -> Sizes | None:
     return None if config is None else _sizes(config)
 
 
-def _read(path: Any) -> Sizes | None:
+def _read(path: Any) -> ModelSizes | None:
     try:
         return _sizes(json.loads(path.read_text(encoding="utf-8"))["model_cfg"])
     except (OSError, ValueError, KeyError):
         return None  # running will say what is wrong with it
 
 
-def _sizes(config: dict[str, Any]) -> Sizes | None:
+def _sizes(config: dict[str, Any]) -> ModelSizes | None:
     tower = config.get("vision_cfg") or {}
     tile, patch = _pair(tower.get("image_size")), _pair(tower.get("patch_size"))
-    return Sizes(tile, patch) if tile and patch else None
+    return ModelSizes(tile, patch) if tile and patch else None
 
 
 def _pair(size: Any) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["LIMIT", "Kept", "Key", "fingerprint"]
+__all__ = ["LIMIT", "EncodingKey", "RecentEncodings", "content_key"]
 
 
 LIMIT = 2 * 2**30
@@ -21,7 +21,7 @@ LIMIT = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class Key:
+class EncodingKey:
     """What an encoding was made from.
 
     Parameters
@@ -31,7 +31,7 @@ class Key:
     index : tuple of int
         The plane of a stack.
     content : hashable
-        What the plane holds; see `fingerprint`.
+        What the plane holds; see `content_key`.
     """
 
     settings: Hashable
@@ -39,28 +39,28 @@ class Key:
     content: Hashable
 
 
-class Kept:
+class RecentEncodings:
     """Encodings by what they were made from."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._encodings: OrderedDict[Key, tuple[Encoding, object]] = OrderedDict()
+        self._encodings: OrderedDict[EncodingKey, tuple[Encoding, object]] = OrderedDict()
 
-    def get(self, key: Key) -> Encoding | None:
+    def get(self, key: EncodingKey) -> Encoding | None:
         """Return an encoding, or None."""
         if key not in self._encodings:
             return None
         self._encodings.move_to_end(key)
         return self._encodings[key][0]
 
-    def put(self, key: Key, encoding: Encoding, alive: object = None) -> None:
+    def put(self, key: EncodingKey, encoding: Encoding, alive: object = None) -> None:
         """Keep an encoding, and `alive`, which its key names by identity, as long as it."""
         self._encodings[key] = (encoding, alive)
         self._encodings.move_to_end(key)
         while len(self._encodings) > 1 and self._bytes() > self._limit:
             self._encodings.popitem(last=False)
 
-    def others(self, settings: Hashable) -> list[Key]:
+    def others(self, settings: Hashable) -> list[EncodingKey]:
         """Return the keys of all planes that were encoded with some settings."""
         return [key for key in self._encodings if key.settings == settings]
 
@@ -76,7 +76,7 @@ SAMPLE = 32
 """Side of the window that is read of an array that is not in memory."""
 
 
-def fingerprint(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
+def content_key(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
     """Return a key that another content has another of.
 
     Of an array in memory all of the plane counts, so that one painted on in place is another. What

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.lattice import Axis, Lattice
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 
-__all__ = ["EAGER_BYTES", "Picture", "limits_of"]
+__all__ = ["EAGER_BYTES", "HeatmapStack", "limits_of"]
 
 Index = tuple[int, ...]
 
@@ -37,7 +37,7 @@ SMALLEST_LEVEL = 256
 """Pixels per side that the last level of a pyramid has at most."""
 
 
-class Picture:
+class HeatmapStack:
     """Maps of some prompts over all planes of a layer; NaN where nothing is known yet.
 
     Parameters
@@ -48,7 +48,7 @@ class Picture:
         Of each plane.
     leading : tuple of int
         Lengths of the layer's axes before the plane.
-    over : Picture, optional
+    over : HeatmapStack, optional
         An earlier one of the same planes: arrays whose key is asked again are painted over where
         they lie, as new ones would take longer to come by than to fill.
     """
@@ -58,7 +58,7 @@ class Picture:
         keys: tuple[str, ...],
         lattice: Lattice,
         leading: Index = (),
-        over: Picture | None = None,
+        over: HeatmapStack | None = None,
     ) -> None:
         self.keys = keys
         self.lattice = lattice

@@ -10,15 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.job.request import Step
-from napari_clip_heatmap._napari.startup import import_towers
-from napari_clip_heatmap.clip.torch_import import explained
+from napari_clip_heatmap._napari.job.request import RunStep
+from napari_clip_heatmap._napari.startup import import_torch_and_open_clip
+from napari_clip_heatmap.clip.torch_import import torch_import_errors
 from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalog import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["Bring", "Brought", "Catalogue", "bring", "bring_missing", "downloading"]
+__all__ = [
+    "Bring",
+    "DownloadProgress",
+    "ModelCatalog",
+    "download_missing",
+    "download_step",
+    "download_with_progress",
+]
 
 
 EVERY = 0.1
@@ -31,7 +38,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Brought:
+class DownloadProgress:
     """How far a download is.
 
     Parameters
@@ -47,13 +54,13 @@ class Brought:
     seconds_left: float | None = None
 
 
-Bring = Callable[[str, Callable[[], bool]], Iterator[Brought]]
+Bring = Callable[[str, Callable[[], bool]], Iterator[DownloadProgress]]
 """Brings a model of that name, unless the second argument says that it is no longer wanted."""
 
 
-def bring(
+def download_with_progress(
     name: str, cancelled: Callable[[], bool], download: Callable[..., object] | None = None
-) -> Iterator[Brought]:
+) -> Iterator[DownloadProgress]:
     """Download a model in a thread that ends with this iterator, however that ends.
 
     Parameters
@@ -86,7 +93,7 @@ def bring(
     work.result()
 
 
-def bring_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]:
+def download_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[DownloadProgress]:
     """Download a model if it is not on this machine; otherwise yield nothing.
 
     Raises
@@ -94,25 +101,25 @@ def bring_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]
     ModelLoadError, UnsupportedModelError, Cancelled
         As `api.download_model` raises them.
     """
-    with explained():
-        import_towers()
+    with torch_import_errors():
+        import_torch_and_open_clip()
         from napari_clip_heatmap.clip.sources.resolve import needs_download
     if needs_download(name):
-        yield from bring(name, cancelled)
+        yield from download_with_progress(name, cancelled)
 
 
-def downloading(name: str, brought: Brought) -> Step:
+def download_step(name: str, brought: DownloadProgress) -> RunStep:
     """Tell of a download, in megabytes: Qt's bars do not count as far as bytes go."""
     here, total = (bytes_ // MEGABYTE for bytes_ in (brought.here, brought.total))
     so_far = f": {here} of {total} MB" if total else ""
-    return Step(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
+    return RunStep(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
 
 
 class _Meter:
     """Keeps what a download told last; written by its thread, read by another."""
 
     def __init__(self) -> None:
-        self.now = Brought()
+        self.now = DownloadProgress()
         self._first: tuple[float, int] | None = None
 
     def tell(self, here: int, total: int) -> None:
@@ -120,7 +127,7 @@ class _Meter:
         self._first = self._first or (now, here)  # what was here before took no time
         seconds, came = now - self._first[0], here - self._first[1]
         left = (total - here) * seconds / came if came else None
-        self.now = Brought(here, total, left)
+        self.now = DownloadProgress(here, total, left)
 
 
 def _alone(
@@ -140,45 +147,45 @@ def _alone(
 
 def _download() -> Any:
     """Import what takes seconds, late."""
-    with explained():
-        import_towers()
+    with torch_import_errors():
+        import_torch_and_open_clip()
     from napari_clip_heatmap import api
 
     return api.download_model
 
 
-def _listed() -> tuple[CatalogueEntry, ...]:
-    with explained():
-        import_towers()
+def _listed() -> tuple[CatalogEntry, ...]:
+    with torch_import_errors():
+        import_torch_and_open_clip()
     from napari_clip_heatmap.api import list_models
 
     return list_models()
 
 
 def _alike(path: Path) -> tuple[str, ...] | None:
-    with explained():
-        import_towers()
+    with torch_import_errors():
+        import_torch_and_open_clip()
         from napari_clip_heatmap.clip.sources.local import architectures_alike
     return architectures_alike(path)
 
 
-def _bring(name: str, cancelled: Callable[[], bool]) -> Iterator[Brought]:
-    return bring(name, cancelled)
+def _bring(name: str, cancelled: Callable[[], bool]) -> Iterator[DownloadProgress]:
+    return download_with_progress(name, cancelled)
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ModelCatalog:
     """What there is to choose from; all of it takes its time, so it is called in threads.
 
     Parameters
     ----------
-    listed : callable() -> tuple of CatalogueEntry
-    bring : callable
-        Downloads a model; see `bringing.bring`.
+    listed : callable() -> tuple of CatalogEntry
+    download : callable
+        Downloads a model; see `download_with_progress`.
     alike : callable(Path) -> tuple of str or None
         What the weights in a file are like; see `clip.file.architectures_alike`.
     """
 
-    listed: Callable[[], tuple[CatalogueEntry, ...]] = _listed
-    bring: Bring = _bring
+    listed: Callable[[], tuple[CatalogEntry, ...]] = _listed
+    download: Bring = _bring
     alike: Callable[[Path], tuple[str, ...] | None] = _alike

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_clip_heatmap._napari.job.heatmap_stack import Picture
+    from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.scoring import Score, Scoring
 
-__all__ = ["CANCELLED", "Answer", "PlaneAsked", "Question", "Refusal", "Step"]
+__all__ = ["CANCELLED", "HeatmapRequest", "HeatmapResult", "PlaneRequest", "RunError", "RunStep"]
 
 Index = tuple[int, ...]
 
@@ -29,7 +29,7 @@ CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneAsked:
+class PlaneRequest:
     """One plane to look at.
 
     Parameters
@@ -45,12 +45,12 @@ class PlaneAsked:
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class HeatmapRequest:
     """What the user asks.
 
     Parameters
     ----------
-    planes : tuple of PlaneAsked
+    planes : tuple of PlaneRequest
         In the order in which they are to be done; the first is the one that is seen.
     prompts, baseline : tuple of str
     keys : tuple of str
@@ -79,7 +79,7 @@ class Question:
         The region in words or numbers that JSON has.
     """
 
-    planes: tuple[PlaneAsked, ...]
+    planes: tuple[PlaneRequest, ...]
     prompts: tuple[str, ...]
     keys: tuple[str, ...] = ()
     leading: Index = ()
@@ -123,12 +123,12 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class HeatmapResult:
     """The maps of a question, as far as they are.
 
     Parameters
     ----------
-    picture : Picture
+    picture : HeatmapStack
         The maps; filled on while the answer is not complete.
     limits : tuple of (float, float)
         Contrast limits per prompt.
@@ -153,7 +153,7 @@ class Answer:
         What a device could not do as asked.
     """
 
-    picture: Picture
+    picture: HeatmapStack
     limits: tuple[tuple[float, float], ...]
     scoring: Scoring
     keys: tuple[str, ...]
@@ -178,7 +178,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class RunStep:
     """What is being done.
 
     Parameters
@@ -187,7 +187,7 @@ class Step:
     done, total : int
         Tiles; `total` 0 where that is unknown.
     seconds_left : float, optional
-    answer : Answer, optional
+    answer : HeatmapResult, optional
         What there is to see by now, where that has changed.
     """
 
@@ -195,11 +195,11 @@ class Step:
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
-    answer: Answer | None = None
+    answer: HeatmapResult | None = None
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RunError:
     """Why there is no answer, in words for the user."""
 
     message: str

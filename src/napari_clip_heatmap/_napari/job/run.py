@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_clip_heatmap._napari.job.encoding_cache import LIMIT, Key, fingerprint
-from napari_clip_heatmap._napari.job.heatmap_stack import Picture
-from napari_clip_heatmap._napari.job.request import Answer, PlaneAsked, Question, Step
+from napari_clip_heatmap._napari.job.encoding_cache import LIMIT, EncodingKey, content_key
+from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
+from napari_clip_heatmap._napari.job.request import (
+    HeatmapRequest,
+    HeatmapResult,
+    PlaneRequest,
+    RunStep,
+)
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.scoring import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_clip_heatmap._napari.job.encoding_cache import Kept
+    from napari_clip_heatmap._napari.job.encoding_cache import RecentEncodings
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.clip.text import TextEncoder
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
     from napari_clip_heatmap.pipeline.progressive import Progress
 
-__all__ = ["Run", "Scored", "rescored"]
+__all__ = ["HeatmapRun", "PromptScorer", "rescore"]
 
 
 REPAINT = 0.25
@@ -36,14 +41,14 @@ REPAINT = 0.25
 Cells = tuple[slice, slice]
 
 
-class Run:
+class HeatmapRun:
     """Encodes what is not kept, and paints.
 
     Parameters
     ----------
-    question : Question
+    question : HeatmapRequest
     model : ClipModel
-    kept : Kept
+    kept : RecentEncodings
         What was encoded before; filled on.
     cancelled : callable() -> bool
     encode : callable, optional
@@ -57,9 +62,9 @@ class Run:
 
     def __init__(
         self,
-        question: Question,
+        question: HeatmapRequest,
         model: ClipModel,
-        kept: Kept,
+        kept: RecentEncodings,
         cancelled: Callable[[], bool],
         encode: Callable[..., Iterator[Progress]] | None = None,
     ) -> None:
@@ -67,7 +72,7 @@ class Run:
         self._cancelled = cancelled
         self._encode = encode or encode_progressively
         self._started = self._painted = time.monotonic()
-        self._scored = Scored(question, model.text)
+        self._scored = PromptScorer(question, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
         self._tiles = 0
@@ -80,14 +85,14 @@ class Run:
             current is not None and bool(current[1].board.done.any())
         )
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[RunStep]:
         """Do all planes; yields what is being done, and answers as far as they are."""
         for number, plane in enumerate(self._question.planes):
             yield from self._plane(number, plane)
             if number == 0:
                 self._paint_others()
 
-    def answer(self, reason: str | None = None) -> Answer:
+    def answer(self, reason: str | None = None) -> HeatmapResult:
         """Return what there is.
 
         Parameters
@@ -100,8 +105,8 @@ class Run:
         self._flush()
         return self._scored.answer(reason, self._tiles)
 
-    def _plane(self, number: int, plane: PlaneAsked) -> Iterator[Step]:
-        yield Step("Looking at the image")
+    def _plane(self, number: int, plane: PlaneRequest) -> Iterator[RunStep]:
+        yield RunStep("Looking at the image")
         question, key = self._question, self._key(plane)
         resume = self._kept.get(key)
         before: int | None = None
@@ -129,10 +134,10 @@ class Run:
                 yield replace(self._step(number, record), answer=self.answer())
                 self._painted = time.monotonic()
 
-    def _key(self, plane: PlaneAsked) -> Key:
+    def _key(self, plane: PlaneRequest) -> EncodingKey:
         question = self._question
-        content = tuple(fingerprint(store, plane.index) for store in question.stores)
-        return Key(self._settings(), plane.index, content)
+        content = tuple(content_key(store, plane.index) for store in question.stores)
+        return EncodingKey(self._settings(), plane.index, content)
 
     def _settings(self) -> Hashable:
         question = self._question
@@ -179,17 +184,17 @@ class Run:
             )
 
     def _paint_others(self) -> None:
-        """Answer for the planes of the stack that were encoded before, if they are as they were."""
+        """Paint the planes of the stack that were encoded before, if they are unchanged."""
         for key in self._kept.others(self._settings()) if self._question.leading else ():
             asked = {plane.index for plane in self._question.planes}
             stores = self._question.stores
-            now = tuple(fingerprint(store, key.index) for store in stores)
+            now = tuple(content_key(store, key.index) for store in stores)
             encoding = self._kept.get(key)
             if key.index not in asked and key.content == now and encoding is not None:
                 self._flush()
                 self._paint(key.index, encoding, None)
 
-    def _step(self, number: int, record: Progress) -> Step:
+    def _step(self, number: int, record: Progress) -> RunStep:
         n_planes = len(self._question.planes)
         slices = f"Slice {number + 1} of {n_planes}, " if n_planes > 1 else ""
         tiles = f"Tile {record.done} of {record.total}"
@@ -197,7 +202,7 @@ class Run:
         if record.left is not None:
             per_plane = (time.monotonic() - self._started + record.left) / (number + 1)
             left = record.left + per_plane * (n_planes - number - 1)
-        return Step(
+        return RunStep(
             f"{slices}{tiles.lower() if slices else tiles}",
             number * record.total + record.done,
             n_planes * record.total,
@@ -216,14 +221,14 @@ def _union(first: Cells, second: Cells) -> Cells:
 Index = tuple[int, ...]
 
 
-class Scored:
+class PromptScorer:
     """The maps of some prompts, as far as they are.
 
     Parameters
     ----------
-    question : Question
+    question : HeatmapRequest
     text : TextEncoder
-    over : Picture, optional
+    over : HeatmapStack, optional
         An earlier picture of the same planes, to paint over.
 
     Raises
@@ -232,14 +237,16 @@ class Scored:
         The prompts cannot be scored.
     """
 
-    def __init__(self, question: Question, text: TextEncoder, over: Picture | None = None) -> None:
+    def __init__(
+        self, question: HeatmapRequest, text: TextEncoder, over: HeatmapStack | None = None
+    ) -> None:
         self._question, self._over = question, over
         self._started = time.monotonic()
-        self.scoring = plan_scoring(
+        self.scoring = build_scoring(
             text, question.prompts, question.score, question.baseline, question.templates
         )
         self.keys = _keys(question)
-        self.picture: Picture | None = None
+        self.picture: HeatmapStack | None = None
         self._maps: dict[Index, LazyHeatmaps] = {}
         self._encodings: dict[Index, Encoding] = {}
         self._embeddings: dict[Index, NDArray[np.float32]] = {}
@@ -263,13 +270,13 @@ class Scored:
             maps.lattice_values[(slice(None), *cells)] = encoding.scored(scoring, cells)
         if self.picture is None:
             leading = self._question.leading
-            self.picture = Picture(self.keys, encoding.lattice, leading, self._over)
+            self.picture = HeatmapStack(self.keys, encoding.lattice, leading, self._over)
         self.picture.paint(index, maps, cells)
         self._embeddings[index] = encoding.embedding
         self._tiling = encoding.describe()
         self._hold(index, encoding)
 
-    def answer(self, reason: str | None, tiles: int = 0) -> Answer:
+    def answer(self, reason: str | None, tiles: int = 0) -> HeatmapResult:
         """Return what there is.
 
         Parameters
@@ -285,7 +292,7 @@ class Scored:
             self.picture.widen_limits()
         else:
             self.picture.settle_limits()
-        return Answer(
+        return HeatmapResult(
             picture=self.picture,
             limits=self.picture.limits,
             scoring=self.scoring,
@@ -309,14 +316,14 @@ class Scored:
             self._encodings.pop(index, None)
 
 
-def rescored(answer: Answer, question: Question) -> Answer:
-    """Answer other prompts from what was encoded; only the text tower has work to do.
+def rescore(answer: HeatmapResult, question: HeatmapRequest) -> HeatmapResult:
+    """Score other prompts from what was encoded; only the text tower has work to do.
 
     Parameters
     ----------
-    answer : Answer
+    answer : HeatmapResult
         Of the same image; its picture is painted over.
-    question : Question
+    question : HeatmapRequest
         The one that was answered, with other prompts, score, baseline or templates.
 
     Raises
@@ -333,14 +340,14 @@ def rescored(answer: Answer, question: Question) -> Answer:
         )
     encodings: Mapping[Index, Encoding] = answer.encodings
     text = next(iter(encodings.values())).text
-    scored = Scored(question, text, answer.picture)
+    scored = PromptScorer(question, text, answer.picture)
     for index, encoding in encodings.items():
         scored.paint(index, encoding)
     return scored.answer(answer.reason)
 
 
-def _keys(question: Question) -> tuple[str, ...]:
-    """Return the keys of prompts that differ, as `plan_scoring` tells them apart."""
+def _keys(question: HeatmapRequest) -> tuple[str, ...]:
+    """Return the keys of prompts that differ, as `build_scoring` tells them apart."""
     first: dict[str, str] = {}
     for prompt, key in zip(question.prompts, question.keys or question.prompts, strict=True):
         first.setdefault(parse_prompt(prompt).canonical, key)

@@ -12,15 +12,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.job.encoding_cache import Kept
+from napari_clip_heatmap._napari.job.encoding_cache import RecentEncodings
 from napari_clip_heatmap._napari.job.model_download import (
     Bring,
-    Brought,
-    bring_missing,
-    downloading,
+    DownloadProgress,
+    download_missing,
+    download_step,
 )
-from napari_clip_heatmap._napari.job.request import CANCELLED, Answer, Question, Refusal, Step
-from napari_clip_heatmap._napari.job.run import Run
+from napari_clip_heatmap._napari.job.request import (
+    CANCELLED,
+    HeatmapRequest,
+    HeatmapResult,
+    RunError,
+    RunStep,
+)
+from napari_clip_heatmap._napari.job.run import HeatmapRun
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
@@ -42,7 +48,7 @@ class Session:
     cache : EncodingCache, optional
         Where encodings are kept on disk; by default in the user's cache folder.
     bring : callable, optional
-        Brings a model that is not on this machine before it is loaded; by default `bring_missing`,
+        Brings a model that is not on this machine before it is loaded; by default `download_missing`,
         or nothing where another `load_model` is given.
     """
 
@@ -54,40 +60,40 @@ class Session:
         bring: Bring | None = None,
     ) -> None:
         self._load_model = load_model
-        self._bring = bring or (bring_missing if load_model is None else _bring_nothing)
+        self._bring = bring or (download_missing if load_model is None else _bring_nothing)
         self.cache = cache or EncodingCache()
         self._encode = partial(
             encode_cached, cache=self.cache, encode=encode or encode_progressively
         )
         self._model: tuple[tuple[str, dict[str, str]], ClipModel] | None = None
-        self._kept = Kept()
+        self._kept = RecentEncodings()
         self._told: set[str] = set()
 
     def answer(
-        self, question: Question, cancelled: Callable[[], bool]
-    ) -> Generator[Step, None, Answer | Refusal | None]:
-        """Answer a question; yields before each step and now and then within.
+        self, question: HeatmapRequest, cancelled: Callable[[], bool]
+    ) -> Generator[RunStep, None, HeatmapResult | RunError | None]:
+        """Run a request; yields before each step and now and then within.
 
-        What the user can mend is told: in a `Refusal` where nothing was done, else as the reason of
+        What the user can mend is told: in a `RunError` where nothing was done, else as the reason of
         an answer that is not complete. Every ``RuntimeError`` is among it: torch raises it for
         whatever a device does not like, and napari's workers would take it for their own end.
 
         Parameters
         ----------
-        question : Question
+        question : HeatmapRequest
         cancelled : callable() -> bool
             Asked before each batch of tiles.
 
         Returns
         -------
-        Answer or Refusal or None
+        HeatmapResult or RunError or None
             None where it was cancelled before there was anything to show.
         """
-        run: Run | None = None
+        run: HeatmapRun | None = None
         try:
             yield from self._bringing(question, cancelled)
             model = self._loaded(question)
-            run = Run(question, model, self._kept, cancelled, self._encode)
+            run = HeatmapRun(question, model, self._kept, cancelled, self._encode)
             yield from run.steps()
         except Cancelled:
             reason = CANCELLED
@@ -100,26 +106,28 @@ class Session:
         if run is not None and run.begun:
             answer = run.answer(reason)
             return replace(answer, news=self._news(model))
-        return None if reason == CANCELLED else Refusal(reason)
+        return None if reason == CANCELLED else RunError(reason)
 
-    def _bringing(self, question: Question, cancelled: Callable[[], bool]) -> Iterator[Step]:
+    def _bringing(
+        self, question: HeatmapRequest, cancelled: Callable[[], bool]
+    ) -> Iterator[RunStep]:
         """Download the model's files where they are missing; and tell that it is loaded now."""
-        loading = Step(f"Loading the model {question.model}")
+        loading = RunStep(f"Loading the model {question.model}")
         yield loading  # what is to be imported first takes seconds
         if self._holds(question):
             return
-        last: Brought | None = None
+        last: DownloadProgress | None = None
         for last in self._bring(question.model, cancelled):
-            yield downloading(question.model, last)
+            yield download_step(question.model, last)
         if cancelled():
             raise Cancelled("Cancelled before the model was loaded.")
         if last is not None:
             yield loading
 
-    def _holds(self, question: Question) -> bool:
+    def _holds(self, question: HeatmapRequest) -> bool:
         return self._model is not None and self._model[0] == question.loading
 
-    def _loaded(self, question: Question) -> ClipModel:
+    def _loaded(self, question: HeatmapRequest) -> ClipModel:
         if self._model is None or not self._holds(question):
             if self._model is not None:
                 self._forget()
@@ -143,7 +151,7 @@ class Session:
         return news
 
 
-def _bring_nothing(_name: str, _cancelled: Callable[[], bool]) -> Iterator[Brought]:
+def _bring_nothing(_name: str, _cancelled: Callable[[], bool]) -> Iterator[DownloadProgress]:
     return iter(())
 
 

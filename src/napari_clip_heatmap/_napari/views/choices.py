@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 
 from napari_clip_heatmap._napari.controllers.layers import is_heatmap
-from napari_clip_heatmap._napari.inputs.layer_planes import fits
+from napari_clip_heatmap._napari.inputs.layer_planes import fits_image
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -148,7 +148,7 @@ class ChannelChoice(Select):
         return [
             (layer.name, layer)
             for layer in _own(self._viewer(), Image)
-            if image is not None and layer is not image and fits(layer, image)
+            if image is not None and layer is not image and fits_image(layer, image)
         ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
-from napari_clip_heatmap._napari.colormaps import COLORMAPS, Look
+from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
 from napari_clip_heatmap._napari.controllers.cursor import LISTS, PROMPTS_ONLY
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.views.choices import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["Known", "make_parts"]
+__all__ = ["ControlSources", "make_controls"]
 
 DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
 """Words that the bundled model knows; to be typed over."""
@@ -66,7 +66,7 @@ LAST_SLICE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Known:
+class ControlSources:
     """What the choices are read from, each time they are needed.
 
     Parameters
@@ -84,10 +84,10 @@ class Known:
     viewer: Callable[[], ViewerModel | None]
     image: Callable[[], Image | None]
     devices: Callable[[], tuple[str, ...]]
-    look: Callable[[], Look]
+    look: Callable[[], LayerStyle]
 
 
-def make_parts(known: Known) -> list[Widget]:
+def make_controls(known: ControlSources) -> list[Widget]:
     """Return the controls, in the order in which Tab goes through them."""
     return [
         *_question(known),
@@ -101,7 +101,7 @@ def make_parts(known: Known) -> list[Widget]:
     ]
 
 
-def _question(known: Known) -> list[Widget]:
+def _question(known: ControlSources) -> list[Widget]:
     return [
         ImageChoice(
             known.viewer,
@@ -182,7 +182,7 @@ def _loading() -> list[Widget]:
     ]
 
 
-def _view(known: Known) -> list[Widget]:
+def _view(known: ControlSources) -> list[Widget]:
     return [
         Thumbnail(name="preview", tooltip="What the model is shown of the part that you see."),
         ChannelChoice(
@@ -217,7 +217,7 @@ def _view(known: Known) -> list[Widget]:
     ]
 
 
-def _where(known: Known) -> list[Widget]:
+def _where(known: ControlSources) -> list[Widget]:
     return [
         WhereChoice(
             known.viewer,

@@ -21,7 +21,7 @@ from superqt import QCollapsible
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
 
-__all__ = ["add_shortcut", "arrange", "show_row"]
+__all__ = ["add_shortcut", "lay_out", "show_row"]
 
 FORM = ("image", "model", "device", "prompts", "score", "templates")
 BESIDE = {"model": "choose"}
@@ -82,7 +82,7 @@ SHRINKING = (
 )
 
 
-def arrange(container: Container[Widget]) -> Mapping[str, QCollapsible]:
+def lay_out(container: Container[Widget]) -> Mapping[str, QCollapsible]:
     """Replace a container's one column, which labels its parts poorly, by a form and rows.
 
     The container keeps its parts and their names; only Qt's layout changes.

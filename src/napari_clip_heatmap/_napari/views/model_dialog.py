@@ -21,18 +21,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_clip_heatmap._napari.views.model_table import Column, Filtered
+from napari_clip_heatmap._napari.views.model_table import FilteredModels, ModelColumn
 
-__all__ = ["ChooserView"]
+__all__ = ["ModelDialog"]
 
 WIDTHS = {
-    Column.MODEL: 280,
-    Column.SIZE: 80,
-    Column.PIXELS: 60,
-    Column.PATCH: 60,
-    Column.HERE: 50,
-    Column.LICENCE: 280,
-    Column.DATA: 230,
+    ModelColumn.MODEL: 280,
+    ModelColumn.SIZE: 80,
+    ModelColumn.PIXELS: 60,
+    ModelColumn.PATCH: 60,
+    ModelColumn.HERE: 50,
+    ModelColumn.LICENCE: 280,
+    ModelColumn.DATA: 230,
 }
 SIZE = (1200, 640)
 LINES = 5
@@ -45,17 +45,17 @@ STEPS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 """Keys that go through the table also while the search is typed."""
 
 
-class ChooserView(QDialog):  # type: ignore[misc] # qtpy ships no types
+class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
     """The controls; knows no model and does nothing by itself.
 
     Parameters
     ----------
-    shown : Filtered
+    shown : FilteredModels
         The rows.
     parent : QWidget
     """
 
-    def __init__(self, shown: Filtered, parent: QWidget) -> None:
+    def __init__(self, shown: FilteredModels, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Choose a model")
         self.search = _named(QLineEdit(), "Search", _SEARCH)
@@ -138,7 +138,7 @@ _FOLDER = "A model folder, as open_clip or the transformers library writes it."
 _DOWNLOAD = "Bring the selected model to this machine now, with its tokenizer."
 
 
-def _table(shown: Filtered) -> QTableView:
+def _table(shown: FilteredModels) -> QTableView:
     table = _named(QTableView(), "Models", "Models that can be decomposed; Enter uses one.")
     table.setModel(shown)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -150,7 +150,7 @@ def _table(shown: Filtered) -> QTableView:
     table.verticalHeader().hide()
     header = table.horizontalHeader()
     header.setHighlightSections(False)
-    header.setSectionResizeMode(Column.NOTE, QHeaderView.ResizeMode.Stretch)
+    header.setSectionResizeMode(ModelColumn.NOTE, QHeaderView.ResizeMode.Stretch)
     for each, width in WIDTHS.items():
         table.setColumnWidth(each, width)
     # As the catalogue has them, until a column is chosen.

@@ -15,22 +15,29 @@ from qtpy.QtGui import QFont
 from napari_clip_heatmap.files.listing import pixels_in_words, size_in_words
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalog import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["WARNING", "Column", "Filtered", "ModelTable", "about", "licence_in_words"]
+__all__ = [
+    "WARNING",
+    "FilteredModels",
+    "ModelColumn",
+    "ModelTable",
+    "describe_model",
+    "license_in_words",
+]
 
 
 WARNING = "\N{WARNING SIGN}"
 
 
-def licence_in_words(entry: CatalogueEntry) -> str:
+def license_in_words(entry: CatalogEntry) -> str:
     """Return the licence; what it forbids comes first, to be seen where there is little room."""
     if not entry.forbids:
         return entry.licence
     return f"{WARNING} forbids {entry.forbids} ({entry.licence})"
 
 
-def about(entry: CatalogueEntry) -> str:
+def describe_model(entry: CatalogEntry) -> str:
     """Return what is known of a model, as rich text."""
     lines = [f"<b>{escape(entry.name)}</b> \N{EM DASH} {_where(entry)}"]
     if entry.forbids:
@@ -48,14 +55,14 @@ def about(entry: CatalogueEntry) -> str:
     return "<br>".join(lines)
 
 
-def _where(entry: CatalogueEntry) -> str:
+def _where(entry: CatalogEntry) -> str:
     if entry.here:
         return "on this machine."
     size = "" if entry.download_bytes is None else f", about {size_in_words(entry.download_bytes)}"
     return f"not on this machine: Download brings it{size}, or the first run does."
 
 
-def _sight(entry: CatalogueEntry) -> str:
+def _sight(entry: CatalogEntry) -> str:
     rows, columns = entry.grid
     return (
         f"It looks at {pixels_in_words(entry.image_size)} pixels per side at a time, in "
@@ -72,7 +79,7 @@ def _needed(package: str) -> str:
     )
 
 
-class Column(IntEnum):
+class ModelColumn(IntEnum):
     """What a row shows, from left to right."""
 
     MODEL = 0
@@ -91,54 +98,54 @@ class _Head:
 
     title: str
     tooltip: str
-    text: Callable[[CatalogueEntry], str]
-    key: Callable[[CatalogueEntry], Any]
+    text: Callable[[CatalogEntry], str]
+    key: Callable[[CatalogEntry], Any]
 
 
-HEADS: Mapping[Column, _Head] = {
-    Column.MODEL: _Head(
+HEADS: Mapping[ModelColumn, _Head] = {
+    ModelColumn.MODEL: _Head(
         "Model",
         "The name by which the widget, the command and the library load it.",
         lambda entry: entry.name,
         lambda entry: entry.name.lower(),
     ),
-    Column.SIZE: _Head(
+    ModelColumn.SIZE: _Head(
         "Download",
         "About how much there is to download, in single precision.",
         lambda entry: size_in_words(entry.download_bytes),
         lambda entry: float("inf") if entry.download_bytes is None else entry.download_bytes,
     ),
-    Column.PIXELS: _Head(
+    ModelColumn.PIXELS: _Head(
         "Pixels",
         "Height and width of what the model looks at in one pass.",
         lambda entry: pixels_in_words(entry.image_size),
         lambda entry: entry.image_size[0] * entry.image_size[1],
     ),
-    Column.PATCH: _Head(
+    ModelColumn.PATCH: _Head(
         "Patch",
         "Pixels per side of a patch, the smallest thing that a heatmap shows.",
         lambda entry: pixels_in_words(entry.patch_size),
         lambda entry: entry.patch_size[0] * entry.patch_size[1],
     ),
-    Column.HERE: _Head(
+    ModelColumn.HERE: _Head(
         "Here",
         "Whether its files are on this machine.",
         lambda entry: "yes" if entry.here else "",
         lambda entry: not entry.here,
     ),
-    Column.LICENCE: _Head(
+    ModelColumn.LICENCE: _Head(
         "Licence",
         "Of the weights, as their authors say; bold where it forbids a use.",
-        licence_in_words,
+        license_in_words,
         lambda entry: (f"~{entry.forbids}" if entry.forbids else "") + entry.licence.lower(),
     ),
-    Column.DATA: _Head(
+    ModelColumn.DATA: _Head(
         "Trained on",
         "The images and texts that it learned from.",
         lambda entry: entry.data,
         lambda entry: entry.data.lower(),
     ),
-    Column.NOTE: _Head(
+    ModelColumn.NOTE: _Head(
         "Note",
         "What is worth knowing beside; of biomedical models, what they know.",
         lambda entry: entry.note,
@@ -146,9 +153,11 @@ HEADS: Mapping[Column, _Head] = {
     ),
 }
 
-SIDES: Mapping[Column, Qt.AlignmentFlag] = {
-    **dict.fromkeys((Column.SIZE, Column.PIXELS, Column.PATCH), Qt.AlignmentFlag.AlignRight),
-    Column.HERE: Qt.AlignmentFlag.AlignHCenter,
+SIDES: Mapping[ModelColumn, Qt.AlignmentFlag] = {
+    **dict.fromkeys(
+        (ModelColumn.SIZE, ModelColumn.PIXELS, ModelColumn.PATCH), Qt.AlignmentFlag.AlignRight
+    ),
+    ModelColumn.HERE: Qt.AlignmentFlag.AlignHCenter,
 }
 """Where a column's texts stand, if not at the left."""
 
@@ -158,9 +167,9 @@ class ModelTable(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no typ
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.entries: tuple[CatalogueEntry, ...] = ()
+        self.entries: tuple[CatalogEntry, ...] = ()
 
-    def reset(self, entries: tuple[CatalogueEntry, ...]) -> None:
+    def reset(self, entries: tuple[CatalogEntry, ...]) -> None:
         """Show these."""
         self.beginResetModel()
         self.entries = entries
@@ -170,15 +179,15 @@ class ModelTable(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no typ
         return 0 if parent is not None and parent.isValid() else len(self.entries)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
-        return 0 if parent is not None and parent.isValid() else len(Column)
+        return 0 if parent is not None and parent.isValid() else len(ModelColumn)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        entry, column = self.entries[index.row()], Column(index.column())
+        entry, column = self.entries[index.row()], ModelColumn(index.column())
         head, roles = HEADS[column], Qt.ItemDataRole
         if role == roles.FontRole:
-            return _bold() if column == Column.LICENCE and entry.forbids else None
+            return _bold() if column == ModelColumn.LICENCE and entry.forbids else None
         if role == roles.TextAlignmentRole:
             return SIDES.get(column, Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
         text = head.text(entry)
@@ -191,13 +200,13 @@ class ModelTable(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no typ
     ) -> Any:
         if orientation != Qt.Orientation.Horizontal:
             return None
-        head = HEADS[Column(section)]
+        head = HEADS[ModelColumn(section)]
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{head.tooltip}\nA click sorts by it."
         return head.title if role == Qt.ItemDataRole.DisplayRole else None
 
 
-class Filtered(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships no types
+class FilteredModels(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships no types
     """The rows that a search finds, sorted by a column, or as the catalogue has them.
 
     Parameters
@@ -229,7 +238,7 @@ class Filtered(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships no typ
         self._search, self._here, self._architectures = search, here, architectures
         self.invalidate()
 
-    def entry(self, index: QModelIndex) -> CatalogueEntry | None:
+    def entry(self, index: QModelIndex) -> CatalogEntry | None:
         """Return the entry of a row that is shown."""
         source = self.mapToSource(index)
         return self._table.entries[source.row()] if source.isValid() else None
@@ -243,7 +252,7 @@ class Filtered(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships no typ
         )
 
     def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:  # noqa: N802
-        key = HEADS[Column(left.column())].key
+        key = HEADS[ModelColumn(left.column())].key
         first, second = (self._table.entries[index.row()] for index in (left, right))
         return bool(key(first) < key(second))
 

@@ -22,9 +22,9 @@ __all__ = [
     "SOLO_SIGN",
     "WORDS",
     "BarCell",
-    "ColourCell",
-    "Column",
+    "ColorCell",
     "PromptCell",
+    "PromptColumn",
     "SoloCell",
     "strip_of",
 ]
@@ -68,7 +68,7 @@ class SoloCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
         return False
 
 
-class ColourCell(SoloCell):
+class ColorCell(SoloCell):
     """A strip of the row's colours."""
 
     def __init__(self, colormap: Callable[[int], object], parent: QWidget) -> None:
@@ -127,7 +127,7 @@ BAR = Qt.ItemDataRole.UserRole
 """A length of 0..1 to be drawn behind a cell's text."""
 
 
-class Column(IntEnum):
+class PromptColumn(IntEnum):
     """What a row shows, from left to right."""
 
     SHOWN = 0
@@ -139,11 +139,14 @@ class Column(IntEnum):
     WORTH = 6
 
 
-HEADS: Mapping[Column, tuple[str, str]] = {
-    Column.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
-    Column.SOLO: ("", "Show this prompt's layer alone; once more shows the others again (Space)."),
-    Column.COLOUR: ("", "The layer's colours; click, or Space, for a choice."),
-    Column.PROMPT: (
+HEADS: Mapping[PromptColumn, tuple[str, str]] = {
+    PromptColumn.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
+    PromptColumn.SOLO: (
+        "",
+        "Show this prompt's layer alone; once more shows the others again (Space).",
+    ),
+    PromptColumn.COLOUR: ("", "The layer's colours; click, or Space, for a choice."),
+    PromptColumn.PROMPT: (
         "Prompt",
         (
             "What to look for. Names of one thing: nuclei | cell nuclei. A contrast: "
@@ -152,21 +155,21 @@ HEADS: Mapping[Column, tuple[str, str]] = {
             "dragged."
         ),
     ),
-    Column.SIMILARITY: (
+    PromptColumn.SIMILARITY: (
         "Image",
         (
             "How similar the whole image is to the prompt: the mean cosine over tiles. The bar "
             "runs from the least to the most similar prompt of the table."
         ),
     ),
-    Column.HERE: (
+    PromptColumn.HERE: (
         "Here",
         (
             "Where the value beneath the cursor lies between the map's least and its most; the "
             "values themselves are in the status bar."
         ),
     ),
-    Column.WORTH: ("Worth", "Whether the map depends on the words; hover for the figures."),
+    PromptColumn.WORTH: ("Worth", "Whether the map depends on the words; hover for the figures."),
 }
 
 SOLO_SIGN = "S"

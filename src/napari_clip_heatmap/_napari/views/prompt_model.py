@@ -16,11 +16,11 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
     HEADS,
     SOLO_SIGN,
     WORDS,
-    Column,
+    PromptColumn,
 )
 from napari_clip_heatmap.pipeline.verdicts import Verdict
 
-__all__ = ["Figures", "PromptModel", "Row", "lines_of", "rows_of"]
+__all__ = ["PromptModel", "PromptRow", "RowFigures", "lines_of", "rows_of"]
 
 
 MOVED = "application/x-clip-heatmap-row"
@@ -52,32 +52,32 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[PromptRow, ...] = ()
         self.stack = QUndoStack(self)
         self._visible: dict[str, bool] = {}
-        self._figures: dict[str, Figures] = {}
+        self._figures: dict[str, RowFigures] = {}
         self._here: dict[str, float] = {}
         self._soloed = ""
 
     # What the rows are.
 
-    def edit(self, rows: Iterable[Row], what: str) -> None:
+    def edit(self, rows: Iterable[PromptRow], what: str) -> None:
         """Make the rows others; `what` names it for undo."""
         rows = tuple(rows)
         if rows != self.rows:
             self.stack.push(_Edit(self, rows, what))
 
-    def reset(self, rows: Iterable[Row]) -> None:
+    def reset(self, rows: Iterable[PromptRow]) -> None:
         """Make the rows others, with nothing to undo."""
         self.stack.clear()
         self.become(tuple(rows))
 
-    def become(self, rows: tuple[Row, ...]) -> None:
+    def become(self, rows: tuple[PromptRow, ...]) -> None:
         """Be these rows, and tell those who ask and those who paint."""
         old = self.rows
         if [row.key for row in old] == [row.key for row in rows]:
             self.rows = rows
-            self._repaint(*Column)
+            self._repaint(*PromptColumn)
         else:
             self.beginResetModel()
             self.rows = rows
@@ -92,7 +92,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     def insert(self, prompts: Sequence[str], at: int | None = None) -> int:
         """Add prompts before a row, by default at the end; return where the first went."""
         place = len(self.rows) if at is None else at
-        new = tuple(map(Row, prompts))
+        new = tuple(map(PromptRow, prompts))
         self.edit((*self.rows[:place], *new, *self.rows[place:]), "add")
         return place
 
@@ -119,20 +119,20 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     def set_visible(self, visible: Mapping[str, bool], soloed: str = "") -> None:
         """Show which rows' layers are visible; a row that is not named has no layer."""
         self._visible, self._soloed = dict(visible), soloed
-        self._repaint(Column.SHOWN, Column.SOLO)
+        self._repaint(PromptColumn.SHOWN, PromptColumn.SOLO)
 
-    def set_figures(self, figures: Mapping[str, Figures]) -> None:
+    def set_figures(self, figures: Mapping[str, RowFigures]) -> None:
         """Show what is known of the maps."""
         self._figures = dict(figures)
-        self._repaint(Column.SIMILARITY, Column.WORTH)
+        self._repaint(PromptColumn.SIMILARITY, PromptColumn.WORTH)
 
     def set_here(self, here: Mapping[str, float]) -> None:
         """Show where in their maps' ranges the values beneath the cursor lie, 0..1."""
         if here or self._here:
             self._here = dict(here)
-            self._repaint(Column.HERE)
+            self._repaint(PromptColumn.HERE)
 
-    def _repaint(self, *columns: Column) -> None:
+    def _repaint(self, *columns: PromptColumn) -> None:
         if self.rows:
             for column in columns:
                 first, last = self.index(0, column), self.index(len(self.rows) - 1, column)
@@ -144,43 +144,43 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         return 0 if parent is not None and parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
-        return 0 if parent is not None and parent.isValid() else len(Column)
+        return 0 if parent is not None and parent.isValid() else len(PromptColumn)
 
     def headerData(self, section: int, way: Any, role: int) -> Any:  # noqa: N802
         if way != Qt.Orientation.Horizontal:
             return None
-        title, tooltip = HEADS[Column(section)]
+        title, tooltip = HEADS[PromptColumn(section)]
         if role == Qt.ItemDataRole.DisplayRole:
             return title
         return tooltip if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        row, column = self.rows[index.row()], Column(index.column())
+        row, column = self.rows[index.row()], PromptColumn(index.column())
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(row, column)
-        if role == Qt.ItemDataRole.CheckStateRole and column == Column.SHOWN:
+        if role == Qt.ItemDataRole.CheckStateRole and column == PromptColumn.SHOWN:
             shown = self._visible.get(row.key, False)
             return Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
         if role == BAR:
             return self._bar(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
             figures = self._figures.get(row.key)
-            told = figures.advice if figures and column == Column.WORTH else ""
-            words = f"{row.prompt}\n\n" if column == Column.PROMPT else ""
+            told = figures.advice if figures and column == PromptColumn.WORTH else ""
+            words = f"{row.prompt}\n\n" if column == PromptColumn.PROMPT else ""
             return told or words + HEADS[column][1]
-        if role == Qt.ItemDataRole.ForegroundRole and column == Column.WORTH:
-            verdict = self._figures.get(row.key, Figures()).verdict
+        if role == Qt.ItemDataRole.ForegroundRole and column == PromptColumn.WORTH:
+            verdict = self._figures.get(row.key, RowFigures()).verdict
             return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.prompt}: {column.name.lower()} {self._text(row, column)}"
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
-        row, column = self.rows[index.row()], Column(index.column())
-        if column == Column.SHOWN and role == Qt.ItemDataRole.CheckStateRole:
+        row, column = self.rows[index.row()], PromptColumn(index.column())
+        if column == PromptColumn.SHOWN and role == Qt.ItemDataRole.CheckStateRole:
             self.show.emit(row.key, Qt.CheckState(value) == Qt.CheckState.Checked)
             return True
-        if column != Column.PROMPT or role != Qt.ItemDataRole.EditRole:
+        if column != PromptColumn.PROMPT or role != Qt.ItemDataRole.EditRole:
             return False
         self.rewrite(index.row(), str(value).strip())
         return True
@@ -197,10 +197,10 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         flags = (
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
         )
-        column = Column(index.column())
-        if column == Column.PROMPT:
+        column = PromptColumn(index.column())
+        if column == PromptColumn.PROMPT:
             flags |= Qt.ItemFlag.ItemIsEditable
-        if column == Column.SHOWN:
+        if column == PromptColumn.SHOWN:
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
@@ -235,31 +235,35 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             self.insert(lines_of(data.text()), place)
         return False  # a view that is told of a move would take the row out once more
 
-    def _text(self, row: Row, column: Column) -> str:
+    def _text(self, row: PromptRow, column: PromptColumn) -> str:
         figures, here = self._figures.get(row.key), self._here.get(row.key)
-        if column == Column.PROMPT:
+        if column == PromptColumn.PROMPT:
             return row.prompt
-        if column == Column.SOLO:
+        if column == PromptColumn.SOLO:
             return SOLO_SIGN
-        if column == Column.COLOUR:
+        if column == PromptColumn.COLOUR:
             return row.colormap
-        if column == Column.HERE and here is not None:
+        if column == PromptColumn.HERE and here is not None:
             return f"{100 * here:.0f} %"
         if figures is None:
             return ""
-        if column == Column.WORTH and figures.verdict is not None:
+        if column == PromptColumn.WORTH and figures.verdict is not None:
             return WORDS[figures.verdict][0]
-        if column == Column.SIMILARITY and figures.similarity is not None:
+        if column == PromptColumn.SIMILARITY and figures.similarity is not None:
             return f"{figures.similarity:.3f}"
         return ""
 
-    def _bar(self, row: Row, column: Column) -> float | None:
+    def _bar(self, row: PromptRow, column: PromptColumn) -> float | None:
         figures, here = self._figures.get(row.key), self._here.get(row.key)
-        if column == Column.HERE and here is not None:
+        if column == PromptColumn.HERE and here is not None:
             return here
-        if column == Column.SIMILARITY and figures is not None and figures.similarity is not None:
+        if (
+            column == PromptColumn.SIMILARITY
+            and figures is not None
+            and figures.similarity is not None
+        ):
             return figures.share
-        if column == Column.SOLO:
+        if column == PromptColumn.SOLO:
             return 1.0 if row.key == self._soloed else None
         return None
 
@@ -267,7 +271,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
     """From some rows to others."""
 
-    def __init__(self, model: PromptModel, rows: tuple[Row, ...], what: str) -> None:
+    def __init__(self, model: PromptModel, rows: tuple[PromptRow, ...], what: str) -> None:
         super().__init__(what)
         self._model, self._before, self._after = model, model.rows, rows
 
@@ -289,7 +293,7 @@ class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """One prompt.
 
     Parameters
@@ -308,7 +312,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Figures:
+class RowFigures:
     """What is known of a prompt's map.
 
     Parameters
@@ -334,7 +338,7 @@ def lines_of(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def rows_of(prompts: Iterable[str], old: Sequence[Row] = ()) -> tuple[Row, ...]:
+def rows_of(prompts: Iterable[str], old: Sequence[PromptRow] = ()) -> tuple[PromptRow, ...]:
     """Return rows for prompts; one that has its row already keeps it."""
     spare = {row.prompt: row for row in reversed(old)}
-    return tuple(spare.pop(p) if p in spare else Row(p) for p in prompts)
+    return tuple(spare.pop(p) if p in spare else PromptRow(p) for p in prompts)

@@ -14,8 +14,8 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
 
-from napari_clip_heatmap._napari.colormaps import COLORMAPS, Look
-from napari_clip_heatmap._napari.views.prompt_model import PromptModel, Row, lines_of, rows_of
+from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
+from napari_clip_heatmap._napari.views.prompt_model import PromptModel, PromptRow, lines_of, rows_of
 from napari_clip_heatmap._napari.views.prompt_view import PromptView
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.prompting.prompt_set import (
@@ -58,7 +58,7 @@ class PromptTable(Container[Any]):
         self,
         *,
         value: Iterable[str] = (),
-        look: Callable[[], Look] = Look,
+        look: Callable[[], LayerStyle] = LayerStyle,
         **options: Any,
     ) -> None:
         super().__init__(widgets=(), labels=False, **options)
@@ -77,7 +77,7 @@ class PromptTable(Container[Any]):
         self.model.dropped.connect(self.load)
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[PromptRow, ...]:
         """The rows that have words, in order."""
         return tuple(row for row in self.model.rows if row.prompt)
 
@@ -127,7 +127,9 @@ class PromptTable(Container[Any]):
         for entry in chosen.prompts:
             known = entry.colormap if entry.colormap in (*COLORMAPS, *AVAILABLE_COLORMAPS) else ""
             key = old.pop(entry.prompt, None)
-            rows.append(Row(entry.prompt, known, key) if key else Row(entry.prompt, known))
+            rows.append(
+                PromptRow(entry.prompt, known, key) if key else PromptRow(entry.prompt, known)
+            )
         self.templates = chosen.templates
         self.model.edit(rows, f"set {chosen.name}")
         self.loaded.emit(chosen)

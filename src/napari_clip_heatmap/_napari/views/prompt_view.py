@@ -8,14 +8,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
-from napari_clip_heatmap._napari.colormaps import Look, named
+from napari_clip_heatmap._napari.colormaps import LayerStyle, named_colormap
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BEFORE,
     KEY,
     BarCell,
-    ColourCell,
-    Column,
+    ColorCell,
     PromptCell,
+    PromptColumn,
     SoloCell,
     strip_of,
 )
@@ -24,12 +24,12 @@ from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of
 __all__ = ["PromptView"]
 
 WIDTHS = {
-    Column.SHOWN: 22,
-    Column.SOLO: 18,
-    Column.COLOUR: 26,
-    Column.SIMILARITY: 46,
-    Column.HERE: 44,
-    Column.WORTH: 52,
+    PromptColumn.SHOWN: 22,
+    PromptColumn.SOLO: 18,
+    PromptColumn.COLOUR: 26,
+    PromptColumn.SIMILARITY: 46,
+    PromptColumn.HERE: 44,
+    PromptColumn.WORTH: 52,
 }
 WORDS_WIDTH = 130
 """Pixels that the words have at least."""
@@ -53,7 +53,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         self,
         model: PromptModel,
         colormaps: Sequence[str],
-        look: Callable[[], Look],
+        look: Callable[[], LayerStyle],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
 
     def open(self, place: int) -> None:
         """Let a row's words be edited."""
-        index = self._model.index(place, Column.PROMPT)
+        index = self._model.index(place, PromptColumn.PROMPT)
         self.setCurrentIndex(index)
         self.edit(index)
 
@@ -143,7 +143,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
     def choose_colour(self, place: int) -> None:
         """Offer colormaps for a row."""
         menu = self.colour_menu(place)
-        index = self._model.index(place, Column.COLOUR)
+        index = self._model.index(place, PromptColumn.COLOUR)
         menu.exec(self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()))
 
     def colour_menu(self, place: int) -> QMenu:
@@ -151,7 +151,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         menu = QMenu(self)
         menu.addAction("as all", lambda: self._model.colour(place, ""))
         for name in self._colormaps:
-            icon = QIcon(QPixmap.fromImage(strip_of(named(name)).scaled(48, 12)))
+            icon = QIcon(QPixmap.fromImage(strip_of(named_colormap(name)).scaled(48, 12)))
             menu.addAction(icon, name, lambda name=name: self._model.colour(place, name))
         return menu
 
@@ -173,7 +173,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             return self.remove
         plain_enter = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not control
-        if plain_enter and (place < 0 or self.currentIndex().column() == Column.PROMPT):
+        if plain_enter and (place < 0 or self.currentIndex().column() == PromptColumn.PROMPT):
             return self.add
         return None
 
@@ -191,21 +191,21 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         return keys.index(key) if key in keys else None
 
     def _go_to(self, place: int) -> None:
-        self.setCurrentIndex(self._model.index(place, Column.PROMPT))
+        self.setCurrentIndex(self._model.index(place, PromptColumn.PROMPT))
 
-    def _set_columns(self, look: Callable[[], Look]) -> None:
+    def _set_columns(self, look: Callable[[], LayerStyle]) -> None:
         bar, solo = BarCell(self), SoloCell(self)
         rows, words = self._model, PromptCell(self)
-        colour = ColourCell(lambda place: look().colormap(rows.rows[place].key), self)
+        colour = ColorCell(lambda place: look().colormap(rows.rows[place].key), self)
         solo.pressed.connect(lambda place: self._model.solo.emit(self._model.rows[place].key))
         colour.pressed.connect(self.choose_colour)
         words.written.connect(self._model.rewrite)
         for column, delegate in (
-            (Column.SOLO, solo),
-            (Column.COLOUR, colour),
-            (Column.PROMPT, words),
-            (Column.SIMILARITY, bar),
-            (Column.HERE, bar),
+            (PromptColumn.SOLO, solo),
+            (PromptColumn.COLOUR, colour),
+            (PromptColumn.PROMPT, words),
+            (PromptColumn.SIMILARITY, bar),
+            (PromptColumn.HERE, bar),
         ):
             self.setItemDelegateForColumn(column, delegate)
         header = self.horizontalHeader()
@@ -213,4 +213,4 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         header.setHighlightSections(False)
         for column, width in WIDTHS.items():
             self.setColumnWidth(column, width)
-        header.setSectionResizeMode(Column.PROMPT, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(PromptColumn.PROMPT, QHeaderView.ResizeMode.Stretch)

@@ -20,8 +20,8 @@ from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import sharing
 from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
 from napari_clip_heatmap.clip.families.native import pair
-from napari_clip_heatmap.clip.weights import evaluating
-from napari_clip_heatmap.core.tower import Step, Tower
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.core.tower import BlockOutput, Tower
 
 __all__ = ["adapt", "resize"]
 
@@ -63,7 +63,7 @@ class _FinalMap:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the final map of a preprocessed batch, row by row, [batch, place, channel]."""
-        with evaluating(self.trunk):
+        with eval_mode(self.trunk):
             maps: Tensor = self.trunk.forward_features(
                 batch.to(next(self.trunk.parameters()).dtype)
             )
@@ -86,15 +86,15 @@ class _MapMean:
         """None: every place is all content."""
         return None
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         return self.last_step(stream)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         shares = wide(stream)[:, :, None] / stream.shape[1]  # [batch, place, head, channel]
         pooled = shares.sum(dim=1)
-        return Step(
+        return BlockOutput(
             stream=pooled,
             weights=shares.new_full(shares.shape[:3], 1 / stream.shape[1]),
             shares=shares,

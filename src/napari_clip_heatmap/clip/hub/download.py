@@ -39,7 +39,14 @@ from napari_clip_heatmap.errors import Cancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Remote", "WrongHashError", "cached", "fetch", "look_up", "settle"]
+__all__ = [
+    "Remote",
+    "WrongHashError",
+    "cached_file",
+    "download_file",
+    "look_up",
+    "set_current_version",
+]
 
 TIMEOUT = 10.0
 """Seconds to wait for a server's first answer."""
@@ -101,7 +108,7 @@ class Remote:
         return self.blob.with_name(f"{self.digest}.clip-heatmap.incomplete")
 
 
-def cached(repository: str, name: str) -> Path | None:
+def cached_file(repository: str, name: str) -> Path | None:
     """Return a file of the hub if it is on this machine; no network is used."""
     found = try_to_load_from_cache(repository, name)
     return Path(found) if isinstance(found, str) else None
@@ -131,7 +138,7 @@ def look_up(repository: str, name: str) -> Remote | None:
     return Remote(repository, name, url, found.commit_hash, digest, found.size)
 
 
-def fetch(
+def download_file(
     remote: Remote,
     *,
     progress: Callable[[int], None] = lambda done: None,
@@ -139,7 +146,7 @@ def fetch(
 ) -> Path:
     """Bring a file into the hub's cache, going on where an earlier download ended.
 
-    It is not found by its name there before `settle`.
+    It is not found by its name there before `set_current_version`.
 
     Parameters
     ----------
@@ -172,7 +179,7 @@ def fetch(
     return remote.path
 
 
-def settle(remote: Remote) -> None:
+def set_current_version(remote: Remote) -> None:
     """Make a file's version the one that is found by name, once all its files are here."""
     note = remote.folder / "refs" / constants.DEFAULT_REVISION
     if not note.is_file() or note.read_text(encoding="utf-8") != remote.commit:

@@ -11,8 +11,14 @@ from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from napari_clip_heatmap.clip.hub.download import Remote, cached, fetch, look_up, settle
-from napari_clip_heatmap.clip.hub.offline import FETCH_ERRORS, how_by_hand, reason
+from napari_clip_heatmap.clip.hub.download import (
+    Remote,
+    cached_file,
+    download_file,
+    look_up,
+    set_current_version,
+)
+from napari_clip_heatmap.clip.hub.offline import FETCH_ERRORS, by_hand_advice, failure_reason
 from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_NAMES
 from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_CONFIG_NAME,
@@ -24,12 +30,12 @@ __all__ = [
     "CONFIG_NAME",
     "VOCABULARY_NAME",
     "Cancel",
-    "Needed",
     "Progress",
+    "RequiredFile",
     "all_here",
-    "bring",
     "configuration",
-    "obtain",
+    "download_files",
+    "find_or_download",
     "repository_of",
     "rest_of_hub",
     "tag_files",
@@ -44,13 +50,13 @@ Progress = Callable[[int, int], None]
 Cancel = Callable[[], bool]
 
 
-def bring(
+def download_files(
     name: str,
-    files: Sequence[Needed],
+    files: Sequence[RequiredFile],
     *,
     progress: Progress = lambda done, total: None,
     cancelled: Cancel = lambda: False,
-    by_hand: Sequence[Needed] = (),
+    by_hand: Sequence[RequiredFile] = (),
     complete: bool = True,
 ) -> list[Path]:
     """Download what the hub has newer, or this machine has not.
@@ -59,11 +65,11 @@ def bring(
     ----------
     name : str
         Of the model, for messages.
-    files : sequence of Needed
+    files : sequence of RequiredFile
     progress : callable(bytes_here, bytes_in_all), optional
     cancelled : callable() -> bool, optional
         Asked before every piece; what has come is kept, and the next call goes on from there.
-    by_hand : sequence of Needed, optional
+    by_hand : sequence of RequiredFile, optional
         What a person would have to bring to this machine, if not just the file that failed.
     complete : bool
         Whether these files are all there are; then their version is the one that is used from now
@@ -95,7 +101,7 @@ def bring(
             progress(before + done, total)
 
         try:
-            paths.append(fetch(remote, progress=tell, cancelled=cancelled))
+            paths.append(download_file(remote, progress=tell, cancelled=cancelled))
         except FETCH_ERRORS as error:
             raise _failure(name, remote.repository, remote.name, by_hand, error) from error
         before += remote.size or 0
@@ -105,22 +111,22 @@ def bring(
     return paths
 
 
-def obtain(name: str, files: Sequence[Needed]) -> list[Path]:
-    """Return files as they are on this machine; only where one is missing, `bring` them."""
+def find_or_download(name: str, files: Sequence[RequiredFile]) -> list[Path]:
+    """Return files as they are on this machine; only where one is missing, `download_files` them."""
     if all_here(files):
         return [path for needed in files if (path := needed.here())]
-    return bring(name, files)
+    return download_files(name, files)
 
 
-def _settle(name: str, remotes: Sequence[Remote], by_hand: Sequence[Needed]) -> None:
+def _settle(name: str, remotes: Sequence[Remote], by_hand: Sequence[RequiredFile]) -> None:
     for remote in remotes:
         try:
-            settle(remote)
+            set_current_version(remote)
         except OSError as error:
             raise _failure(name, remote.repository, remote.name, by_hand, error) from error
 
 
-def _found(name: str, needed: Needed, by_hand: Sequence[Needed]) -> Remote | None:
+def _found(name: str, needed: RequiredFile, by_hand: Sequence[RequiredFile]) -> Remote | None:
     try:
         for each in needed.names:
             remote = look_up(needed.repository, each)
@@ -137,13 +143,13 @@ def _found(name: str, needed: Needed, by_hand: Sequence[Needed]) -> Remote | Non
 
 
 def _failure(
-    name: str, repository: str, file: str, by_hand: Sequence[Needed], error: BaseException
+    name: str, repository: str, file: str, by_hand: Sequence[RequiredFile], error: BaseException
 ) -> ModelLoadError:
     address = hf_hub_url(repository, file)
     to_bring = [hf_hub_url(each.repository, each.names[0]) for each in by_hand] or [address]
     return ModelLoadError(
-        f"The file {file} of '{name}' could not be had from {address}: {reason(error)}. "
-        f"{how_by_hand(name, to_bring)}"
+        f"The file {file} of '{name}' could not be had from {address}: {failure_reason(error)}. "
+        f"{by_hand_advice(name, to_bring)}"
     )
 
 
@@ -162,7 +168,7 @@ _TOKENIZER_NAMES = (
 
 
 @dataclass(frozen=True)
-class Needed:
+class RequiredFile:
     """A file of a repository, under the first of several names that is there.
 
     Parameters
@@ -180,44 +186,46 @@ class Needed:
 
     def here(self) -> Path | None:
         """Return it if it is on this machine, without asking the network."""
-        return next((path for name in self.names if (path := cached(self.repository, name))), None)
+        return next(
+            (path for name in self.names if (path := cached_file(self.repository, name))), None
+        )
 
 
-def all_here(files: Iterable[Needed]) -> bool:
+def all_here(files: Iterable[RequiredFile]) -> bool:
     """Whether all that a model cannot be loaded without is on this machine."""
     return all(each.here() for each in files if each.required)
 
 
-def tag_files(tag_cfg: Mapping[str, Any], text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
+def tag_files(tag_cfg: Mapping[str, Any], text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
     """Return what a tag of open_clip's list needs, the weights first."""
     repository, _, file = str(tag_cfg["hf_hub"]).rpartition("/")
     names = (f"{Path(file).stem}.safetensors", file) if file else _OPEN_CLIP_NAMES
-    return (Needed(repository, tuple(dict.fromkeys(names))), *_tokenizer_files(text_cfg))
+    return (RequiredFile(repository, tuple(dict.fromkeys(names))), *_tokenizer_files(text_cfg))
 
 
-def configuration(repository: str) -> Needed:
+def configuration(repository: str) -> RequiredFile:
     """Return the file that describes a model on the hub, open_clip's or transformers'."""
-    return Needed(repository, (CONFIG_NAME, HF_CONFIG_NAME))
+    return RequiredFile(repository, (CONFIG_NAME, HF_CONFIG_NAME))
 
 
-def rest_of_hub(repository: str, text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
+def rest_of_hub(repository: str, text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
     """Return what a model on the hub needs beside its configuration, the weights first."""
     extras = (HF_PREPROCESSING_NAME, VOCABULARY_NAME, *_TOKENIZER_NAMES)
     return (
-        Needed(repository, WEIGHT_NAMES),
-        *(Needed(repository, (name,), required=False) for name in extras),
+        RequiredFile(repository, WEIGHT_NAMES),
+        *(RequiredFile(repository, (name,), required=False) for name in extras),
         *_tokenizer_files(text_cfg),
     )
 
 
-def _tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[Needed, ...]:
+def _tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
     """Return what a text tower of the transformers library needs; CLIP's own needs nothing."""
     files = []
     if model := text_cfg.get("hf_model_name"):
-        files.append(Needed(repository_of(model), (HF_CONFIG_NAME,)))
+        files.append(RequiredFile(repository_of(model), (HF_CONFIG_NAME,)))
     if tokenizer := text_cfg.get("hf_tokenizer_name"):
         repository = repository_of(tokenizer)
-        files += [Needed(repository, (name,), required=False) for name in _TOKENIZER_NAMES]
+        files += [RequiredFile(repository, (name,), required=False) for name in _TOKENIZER_NAMES]
     return tuple(files)
 
 

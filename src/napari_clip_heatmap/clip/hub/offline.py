@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-__all__ = ["FETCH_ERRORS", "brought_by_hand", "folder_by_hand", "how_by_hand", "reason"]
+__all__ = ["FETCH_ERRORS", "by_hand_advice", "failure_reason", "folder_by_hand", "placed_by_hand"]
 
 
 MODELS_VARIABLE = "CLIP_HEATMAP_MODELS"
@@ -35,13 +35,13 @@ def folder_by_hand(name: str) -> Path:
     return Path(root).expanduser().joinpath(*name.replace(":", "/").split("/"))
 
 
-def brought_by_hand(name: str) -> bool:
+def placed_by_hand(name: str) -> bool:
     """Whether there is any file in a model's folder."""
     folder = folder_by_hand(name)
     return folder.is_dir() and any(path.is_file() for path in folder.iterdir())
 
 
-def how_by_hand(name: str, addresses: Sequence[str]) -> str:
+def by_hand_advice(name: str, addresses: Sequence[str]) -> str:
     """Return one sentence: which files to put into which folder by hand."""
     return (
         f"Or get by hand, with a browser or on another machine, {' and '.join(addresses)} and put "
@@ -56,7 +56,7 @@ FETCH_ERRORS: tuple[type[Exception], ...] = (OSError, *HfHubHTTPError.__bases__)
 _PROXY = "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Return why a download failed and what to do about it, without a full stop."""
     if isinstance(error, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set, so nothing is fetched; unset it to allow downloads"

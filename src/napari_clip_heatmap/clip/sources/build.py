@@ -20,13 +20,16 @@ from open_clip.model import (
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.families import adapt
-from napari_clip_heatmap.clip.sources.transformers_format import convert_weights, has_foreign_names
+from napari_clip_heatmap.clip.sources.transformers_format import (
+    convert_weights,
+    has_transformers_names,
+)
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError
 
 __all__ = [
     "OPENAI_EXTRAS",
-    "assemble",
+    "build_from_parts",
     "build_model",
     "infer_config",
     "is_openai",
@@ -171,7 +174,7 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     return adapt(visual)
 
 
-def assemble(
+def build_from_parts(
     model_cfg: Mapping[str, Any], weights: dict[str, Tensor], *, origin: str, weights_origin: str
 ) -> nn.Module:
     """Return a model of that configuration with a checkpoint's tensors, which must all fit.
@@ -194,7 +197,7 @@ def assemble(
 
 def _renamed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return a checkpoint's tensors as the model names and shapes them."""
-    if has_foreign_names(weights):
+    if has_transformers_names(weights):
         weights = convert_weights(weights)
     weights = {name: value for name, value in weights.items() if name not in _NO_WEIGHTS}
     weights = convert_state_dict(model, weights)  # of training code that names its parts otherwise

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.hub.model_files import CONFIG_NAME, VOCABULARY_NAME
 from napari_clip_heatmap.clip.sources.build import (
-    assemble,
+    build_from_parts,
     infer_config,
     is_openai,
     matching_architectures,
@@ -26,17 +26,17 @@ from napari_clip_heatmap.clip.sources.build import (
 from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.clip.sources.normalization import (
     OPENAI,
-    Normalisation,
-    Source,
-    says_normalisation,
-    settle_normalisation,
+    LoadedModel,
+    Normalization,
+    has_normalization,
+    resolve_normalization,
 )
 from napari_clip_heatmap.clip.sources.open_clip_registry import architecture, released
 from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_CONFIG_NAME,
     HF_PREPROCESSING_NAME,
     has_own_vocabulary,
-    is_huggingface,
+    is_transformers_folder,
     open_clip_config,
     preprocess_config,
     read_json,
@@ -53,8 +53,8 @@ __all__ = [
 
 
 def load_file(
-    path: Path, name: str, normalisation: Normalisation | None = None, *, like: str = ""
-) -> Source:
+    path: Path, name: str, normalisation: Normalization | None = None, *, like: str = ""
+) -> LoadedModel:
     """Load a file of weights.
 
     Parameters
@@ -63,7 +63,7 @@ def load_file(
         ``.safetensors``, ``.bin``, ``.pt`` or ``.pth``.
     name : str
         As the user asked for it.
-    normalisation : Normalisation, optional
+    normalisation : Normalization, optional
         Instead of what the tag says.
     like : str
         "ARCH/TAG" of open_clip that has the same architecture, activation and preprocessing; "ARCH"
@@ -90,12 +90,12 @@ def load_file(
     else:
         raise ModelLoadError(_question(path, _candidates(weights)))
     refuse_unsupported(model_cfg, origin=like or str(path))
-    model = assemble(model_cfg, weights, origin=like or str(path), weights_origin=str(path))
-    return Source(
+    model = build_from_parts(model_cfg, weights, origin=like or str(path), weights_origin=str(path))
+    return LoadedModel(
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
-        normalisation=settle_normalisation(normalisation, tag_cfg, origin=str(path)),
+        normalisation=resolve_normalization(normalisation, tag_cfg, origin=str(path)),
     )
 
 
@@ -161,7 +161,7 @@ class _Description:
     """The file that describes, or should describe, mean and deviation."""
 
 
-def load_folder(folder: Path, name: str, normalisation: Normalisation | None = None) -> Source:
+def load_folder(folder: Path, name: str, normalisation: Normalization | None = None) -> LoadedModel:
     """Load a model folder.
 
     Parameters
@@ -173,7 +173,7 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
         words of the training captions, one lower-case word a line.
     name : str
         As the user asked for it.
-    normalisation : Normalisation, optional
+    normalisation : Normalization, optional
         Instead of what the files say.
 
     Raises
@@ -185,20 +185,20 @@ def load_folder(folder: Path, name: str, normalisation: Normalisation | None = N
     """
     found = _describe(folder)
     model_cfg = found.model_cfg
-    silent = found.pixels.name == CONFIG_NAME and not says_normalisation(found.preprocess_cfg)
+    silent = found.pixels.name == CONFIG_NAME and not has_normalization(found.preprocess_cfg)
     assumed = normalisation is None and silent
     if assumed:
         # By this file's own format nothing said is OpenAI's; elsewhere it would be a guess.
         normalisation = OPENAI
-    normalisation = settle_normalisation(
+    normalisation = resolve_normalization(
         normalisation, found.preprocess_cfg, origin=str(found.pixels)
     )
     refuse_unsupported(model_cfg, origin=str(found.origin))
     path = find_weights(folder)
-    model = assemble(
+    model = build_from_parts(
         model_cfg, read_weights(path), origin=str(found.origin), weights_origin=str(path)
     )
-    return Source(
+    return LoadedModel(
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
@@ -226,7 +226,7 @@ def _describe(folder: Path) -> _Description:
     if not folder.is_dir():
         raise ModelLoadError(f"There is no model folder {folder}.")
     path = folder / CONFIG_NAME
-    if not path.is_file() and is_huggingface(folder):
+    if not path.is_file() and is_transformers_folder(folder):
         return _describe_huggingface(folder)
     if not path.is_file():
         raise ModelLoadError(

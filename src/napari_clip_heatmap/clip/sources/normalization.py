@@ -15,18 +15,18 @@ from napari_clip_heatmap.errors import ModelLoadError, SettingsError
 __all__ = [
     "OPENAI",
     "PREPROCESSINGS",
-    "Normalisation",
+    "LoadedModel",
+    "Normalization",
     "Preprocess",
-    "Source",
-    "normalisation_of",
+    "has_normalization",
+    "normalization_of",
     "parse_preprocess",
-    "says_normalisation",
-    "settle_normalisation",
+    "resolve_normalization",
 ]
 
 
 @dataclass(frozen=True)
-class Normalisation:
+class Normalization:
     """Mean and deviation of each colour that the model's training subtracted and divided by.
 
     They belong to the weights: another pair degrades every answer silently.
@@ -36,14 +36,14 @@ class Normalisation:
     std: tuple[float, float, float]
 
 
-OPENAI = Normalisation(
+OPENAI = Normalization(
     mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)
 )
 """What open_clip takes where a configuration says nothing."""
 
 
 @dataclass(frozen=True)
-class Source:
+class LoadedModel:
     """A model as loaded, before it is adapted.
 
     Parameters
@@ -53,7 +53,7 @@ class Source:
     module : nn.Module
     tokenizer : callable
         Makes the tokenizer; called at the first prompt, so that a missing one stops no image.
-    normalisation : Normalisation
+    normalisation : Normalization
     vocabulary : frozenset of str
         Words of the training captions, where known.
     owned : bool
@@ -65,13 +65,13 @@ class Source:
     name: str
     module: nn.Module
     tokenizer: Callable[[], Tokenizer]
-    normalisation: Normalisation
+    normalisation: Normalization
     vocabulary: frozenset[str] = frozenset()
     owned: bool = True
     notices: tuple[str, ...] = ()
 
 
-def normalisation_of(config: Mapping[str, Any]) -> Normalisation:
+def normalization_of(config: Mapping[str, Any]) -> Normalization:
     """Return mean and std of a preprocessing configuration; open_clip's default where absent.
 
     Raises
@@ -83,7 +83,7 @@ def normalisation_of(config: Mapping[str, Any]) -> Normalisation:
         _three(config.get(key) or default, key)
         for key, default in (("mean", OPENAI.mean), ("std", OPENAI.std))
     )
-    return Normalisation(mean, std)
+    return Normalization(mean, std)
 
 
 def _three(numbers: Sequence[float] | float, key: str) -> tuple[float, float, float]:
@@ -97,18 +97,18 @@ def _three(numbers: Sequence[float] | float, key: str) -> tuple[float, float, fl
 Preprocess = str | Sequence[Sequence[float]] | None
 """A name of `PREPROCESSINGS`, or (mean, std) of the three colours, or None: as the files say."""
 
-PREPROCESSINGS: Mapping[str, Normalisation] = MappingProxyType(
+PREPROCESSINGS: Mapping[str, Normalization] = MappingProxyType(
     {
         "openai": OPENAI,
-        "imagenet": Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        "half": Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        "none": Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        "imagenet": Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        "half": Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        "none": Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     }
 )
 """The pairs in use: CLIP's own, ImageNet's, from -1 to 1, and pixels as they are in 0..1."""
 
 
-def parse_preprocess(asked: Preprocess) -> Normalisation | None:
+def parse_preprocess(asked: Preprocess) -> Normalization | None:
     """Return the normalisation that was asked for; None where nothing was.
 
     Parameters
@@ -127,7 +127,7 @@ def parse_preprocess(asked: Preprocess) -> Normalisation | None:
         return PREPROCESSINGS[asked]
     try:
         mean, std = _pair(asked)
-        normalisation = normalisation_of({"mean": mean, "std": std})
+        normalisation = normalization_of({"mean": mean, "std": std})
         if not all(value > 0 for value in normalisation.std):
             raise ValueError
     except (ValueError, TypeError, RuntimeError):  # ModelLoadError is a RuntimeError
@@ -138,9 +138,9 @@ def parse_preprocess(asked: Preprocess) -> Normalisation | None:
     return normalisation
 
 
-def settle_normalisation(
-    asked: Normalisation | None, config: Mapping[str, Any], *, origin: str
-) -> Normalisation:
+def resolve_normalization(
+    asked: Normalization | None, config: Mapping[str, Any], *, origin: str
+) -> Normalization:
     """Return what was asked for, else what the model's own files say.
 
     Raises
@@ -151,17 +151,17 @@ def settle_normalisation(
     """
     if asked is not None:
         return asked
-    if not says_normalisation(config):
+    if not has_normalization(config):
         raise ModelLoadError(
             f"{origin} does not say which mean and deviation of the colours the model was trained "
             f"with. Say it: load_model(..., preprocess=...), --preprocess, or Preprocess in the "
             f"widget, under 'How the model is loaded', takes "
             f"{', '.join(PREPROCESSINGS)} or 'r,g,b/r,g,b'. CLIP models are mostly 'openai'."
         )
-    return normalisation_of(config)
+    return normalization_of(config)
 
 
-def says_normalisation(config: Mapping[str, Any]) -> bool:
+def has_normalization(config: Mapping[str, Any]) -> bool:
     """Tell whether a configuration has mean and deviation."""
     return config.get("mean") is not None and config.get("std") is not None
 

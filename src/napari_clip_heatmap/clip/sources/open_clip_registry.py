@@ -17,40 +17,40 @@ from napari_clip_heatmap.clip.hub.model_files import (
     Cancel,
     Progress,
     all_here,
-    bring,
-    obtain,
+    download_files,
+    find_or_download,
     tag_files,
 )
 from napari_clip_heatmap.clip.hub.offline import (
     FETCH_ERRORS,
-    brought_by_hand,
+    by_hand_advice,
+    failure_reason,
     folder_by_hand,
-    how_by_hand,
-    reason,
+    placed_by_hand,
 )
-from napari_clip_heatmap.clip.sources.build import assemble, refuse_unsupported
+from napari_clip_heatmap.clip.sources.build import build_from_parts, refuse_unsupported
 from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
 from napari_clip_heatmap.clip.sources.normalization import (
-    Normalisation,
-    Source,
-    settle_normalisation,
+    LoadedModel,
+    Normalization,
+    resolve_normalization,
 )
 from napari_clip_heatmap.clip.text import configured_tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["architecture", "bring_tag", "load_tag", "released", "tag_is_here"]
+__all__ = ["architecture", "download_tag", "load_tag", "released", "tag_is_here"]
 
 _ADDRESS_ERRORS: tuple[type[Exception], ...] = (*FETCH_ERRORS, RuntimeError)
 """Those of fetching, and what open_clip raises where the bytes have another hash."""
 
 
-def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
+def load_tag(name: str, normalisation: Normalization | None = None) -> LoadedModel:
     """Load "ARCH/TAG"; weights that are not on this machine are downloaded into the hub's cache.
 
     Parameters
     ----------
     name : str
-    normalisation : Normalisation, optional
+    normalisation : Normalization, optional
         Instead of what open_clip's list says.
 
     Raises
@@ -63,12 +63,12 @@ def load_tag(name: str, normalisation: Normalisation | None = None) -> Source:
     model_cfg, tag_cfg = released(name)
     refuse_unsupported(model_cfg, origin=name)
     path = _weights(name, model_cfg, tag_cfg)
-    model = assemble(model_cfg, read_weights(path), origin=name, weights_origin=str(path))
-    return Source(
+    model = build_from_parts(model_cfg, read_weights(path), origin=name, weights_origin=str(path))
+    return LoadedModel(
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder_by_hand(name)),
-        normalisation=settle_normalisation(normalisation, tag_cfg, origin=name),
+        normalisation=resolve_normalization(normalisation, tag_cfg, origin=name),
     )
 
 
@@ -116,7 +116,7 @@ def released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**model_cfg, "quick_gelu": quick_gelu}, tag_cfg
 
 
-def bring_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
+def download_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
     """Download the files of "ARCH/TAG", tokenizer included; return where the weights are.
 
     Raises
@@ -133,7 +133,7 @@ def bring_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
     if not tag_cfg.get("hf_hub"):
         return _from_address(name, tag_cfg["url"])
     files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
-    return bring(name, files, progress=progress, cancelled=cancelled)[0]
+    return download_files(name, files, progress=progress, cancelled=cancelled)[0]
 
 
 def tag_is_here(name: str) -> bool:
@@ -145,7 +145,7 @@ def tag_is_here(name: str) -> bool:
         Architecture or tag is unknown.
     """
     model_cfg, tag_cfg = released(name)
-    if brought_by_hand(name):
+    if placed_by_hand(name):
         return True
     if not tag_cfg.get("hf_hub"):
         return False  # open_clip itself looks whether it has it
@@ -155,11 +155,11 @@ def tag_is_here(name: str) -> bool:
 
 def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:
     """Return the file of weights: brought by hand, in the cache, or downloaded now."""
-    if brought_by_hand(name):
+    if placed_by_hand(name):
         return find_weights(folder_by_hand(name))
     if not tag_cfg.get("hf_hub"):
         return _from_address(name, tag_cfg["url"])
-    return obtain(name, tag_files(tag_cfg, model_cfg.get("text_cfg", {})))[0]
+    return find_or_download(name, tag_files(tag_cfg, model_cfg.get("text_cfg", {})))[0]
 
 
 def _from_address(name: str, url: str) -> Path:
@@ -168,6 +168,6 @@ def _from_address(name: str, url: str) -> Path:
         return Path(download_pretrained_from_url(url))
     except _ADDRESS_ERRORS as error:
         raise ModelLoadError(
-            f"The weights of '{name}' could not be had from {url}: {reason(error)}. "
-            f"{how_by_hand(name, (url,))}"
+            f"The weights of '{name}' could not be had from {url}: {failure_reason(error)}. "
+            f"{by_hand_advice(name, (url,))}"
         ) from error

@@ -10,16 +10,16 @@ from napari_clip_heatmap.clip.hub.model_files import (
     Cancel,
     Progress,
     all_here,
-    bring,
     configuration,
+    download_files,
     repository_of,
     rest_of_hub,
 )
-from napari_clip_heatmap.clip.hub.offline import brought_by_hand, folder_by_hand
+from napari_clip_heatmap.clip.hub.offline import folder_by_hand, placed_by_hand
 from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_SUFFIXES
 from napari_clip_heatmap.clip.sources.local import load_file, load_folder, refuse_folder
-from napari_clip_heatmap.clip.sources.normalization import Normalisation, Source
-from napari_clip_heatmap.clip.sources.open_clip_registry import bring_tag, load_tag, tag_is_here
+from napari_clip_heatmap.clip.sources.normalization import LoadedModel, Normalization
+from napari_clip_heatmap.clip.sources.open_clip_registry import download_tag, load_tag, tag_is_here
 from napari_clip_heatmap.clip.sources.transformers_format import read_json
 from napari_clip_heatmap.errors import ModelLoadError
 
@@ -27,11 +27,11 @@ __all__ = [
     "DEMO",
     "HUB",
     "LOCAL",
-    "bring_hub",
-    "download_model",
+    "download_hub_model",
+    "download_named_model",
     "hub_folder",
     "load_hub",
-    "named_source",
+    "load_named_model",
     "needs_download",
 ]
 
@@ -43,7 +43,7 @@ LOCAL = "local-dir:"
 """What begins the name of a model in a folder, or a file, of the user's."""
 
 
-def named_source(name: str, normalisation: Normalisation | None = None) -> Source:
+def load_named_model(name: str, normalisation: Normalization | None = None) -> LoadedModel:
     """Load the model of that name.
 
     Parameters
@@ -51,7 +51,7 @@ def named_source(name: str, normalisation: Normalisation | None = None) -> Sourc
     name : str
         "demo"; "ARCH/TAG"; "hf-hub:ORG/NAME"; "local-dir:PATH"; the path of a file of weights,
         or "ARCH/TAG@PATH" or "ARCH@PATH" where the file does not say what belongs to it.
-    normalisation : Normalisation, optional
+    normalisation : Normalization, optional
         Instead of what the model's own files say.
 
     Raises
@@ -81,13 +81,13 @@ HUB = "hf-hub:"
 """What begins the name of a model on the hub."""
 
 
-def load_hub(name: str, normalisation: Normalisation | None = None) -> Source:
+def load_hub(name: str, normalisation: Normalization | None = None) -> LoadedModel:
     """Load "hf-hub:org/name"; files that are not on this machine are downloaded.
 
     Parameters
     ----------
     name : str
-    normalisation : Normalisation, optional
+    normalisation : Normalization, optional
         Instead of what the model's files say.
 
     Raises
@@ -97,12 +97,12 @@ def load_hub(name: str, normalisation: Normalisation | None = None) -> Source:
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
-    return load_folder(hub_folder(name) or bring_hub(name), name, normalisation)
+    return load_folder(hub_folder(name) or download_hub_model(name), name, normalisation)
 
 
 def hub_folder(name: str) -> Path | None:
     """Return the folder of a model that is on this machine, brought by hand or downloaded."""
-    if brought_by_hand(name):
+    if placed_by_hand(name):
         return folder_by_hand(name)
     config = configuration(_repository(name)).here()
     if config is None:
@@ -111,7 +111,7 @@ def hub_folder(name: str) -> Path | None:
     return config.parent if all_here(files) else None
 
 
-def bring_hub(
+def download_hub_model(
     name: str,
     *,
     progress: Progress = lambda done, total: None,
@@ -131,10 +131,12 @@ def bring_hub(
     repository = _repository(name)
     described = configuration(repository)
     by_hand = (described, *rest_of_hub(repository, {})[:1])
-    (config,) = bring(name, [described], cancelled=cancelled, by_hand=by_hand, complete=False)
+    (config,) = download_files(
+        name, [described], cancelled=cancelled, by_hand=by_hand, complete=False
+    )
     refuse_folder(config.parent)
     rest = rest_of_hub(repository, _text_cfg(config))
-    bring(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
+    download_files(name, rest, progress=progress, cancelled=cancelled, by_hand=by_hand)
     return config.parent
 
 
@@ -149,7 +151,7 @@ def _text_cfg(config: Path) -> dict[str, Any]:
     return text_cfg if isinstance(text_cfg, dict) else {}
 
 
-def download_model(
+def download_named_model(
     name: str,
     *,
     progress: Progress = lambda done, total: None,
@@ -169,8 +171,8 @@ def download_model(
     if _is_local(name):
         raise ModelLoadError(f"'{name}' is on this machine; there is nothing to download.")
     if name.startswith(HUB):
-        return bring_hub(name, progress=progress, cancelled=cancelled)
-    return bring_tag(name, progress=progress, cancelled=cancelled)
+        return download_hub_model(name, progress=progress, cancelled=cancelled)
+    return download_tag(name, progress=progress, cancelled=cancelled)
 
 
 def needs_download(name: str) -> bool:

@@ -21,9 +21,9 @@ __all__ = [
     "HF_CONFIG_NAME",
     "HF_PREPROCESSING_NAME",
     "convert_weights",
-    "has_foreign_names",
     "has_own_vocabulary",
-    "is_huggingface",
+    "has_transformers_names",
+    "is_transformers_folder",
     "open_clip_config",
     "preprocess_config",
     "read_json",
@@ -61,7 +61,7 @@ _VISION_DEFAULTS = {
 _QUICK_GELU = {"quick_gelu": True, "gelu": False}
 
 
-def is_huggingface(folder: Path) -> bool:
+def is_transformers_folder(folder: Path) -> bool:
     """Whether a folder has a configuration of the transformers library."""
     return (folder / HF_CONFIG_NAME).is_file()
 
@@ -228,7 +228,7 @@ _TRANSPOSED = ("text_projection.weight", "visual_projection.weight")
 _BLOCK = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
 
-def has_foreign_names(weights: Mapping[str, Tensor]) -> bool:
+def has_transformers_names(weights: Mapping[str, Tensor]) -> bool:
     """Whether tensors bear the names that the transformers library gives them."""
     return "visual_projection.weight" in weights
 

@@ -19,7 +19,11 @@ from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.storage.records import contents, encoding_of, lattice_record
+from napari_clip_heatmap.pipeline.storage.records import (
+    encoding_arrays,
+    encoding_of,
+    lattice_record,
+)
 from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -92,7 +96,9 @@ class EncodingCache:
 
         A disk that refuses stops nobody's work: it is logged.
         """
-        record, arrays = contents(replace(encoding, region=Region(), coarse=None, notices=()))
+        record, arrays = encoding_arrays(
+            replace(encoding, region=Region(), coarse=None, notices=())
+        )
         record["key"] = key
         limit = self.limit
         if sum(array.nbytes for array in arrays.values()) > limit:
@@ -236,13 +242,13 @@ def pixels_of(channels: Sequence[Channel]) -> Pixels | None:
     Exception
         Whatever reading the pixels raises.
     """
-    contents = []
+    encoding_arrays = []
     for channel in channels:
         content = content_of(channel)
         if content is None:
             return None
-        contents.append(content)
-    return contents
+        encoding_arrays.append(content)
+    return encoding_arrays
 
 
 def key_of(

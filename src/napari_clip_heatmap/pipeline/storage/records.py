@@ -15,33 +15,33 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ModelLoadError, OutputError
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
-from napari_clip_heatmap.imaging.region import Labelled, Mask, Outlines, Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Mask, Outlines, Region
 from napari_clip_heatmap.imaging.validity import Hole, Validity
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.storage.zarr_file import (
-    halved,
+    from_half,
     read_arrays,
-    restored,
+    to_half,
     write_arrays,
 )
-from napari_clip_heatmap.pipeline.token_grid import Board, Coarse
+from napari_clip_heatmap.pipeline.token_grid import CoarsePreview, TokenAccumulator
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.clip.text import TextEncoder
 
 __all__ = [
-    "LateText",
-    "board_arrays",
+    "DeferredText",
+    "accumulator_arrays",
     "coarse_arrays",
-    "contents",
+    "encoding_arrays",
     "encoding_of",
     "lattice_record",
-    "open_encoding",
+    "open_saved_encoding",
     "region_arrays",
     "require_same",
-    "restore_board",
+    "restore_accumulator",
     "restore_coarse",
     "restore_lattice",
     "restore_region",
@@ -69,7 +69,7 @@ def restore_lattice(record: Record) -> Lattice:
     return Lattice(y, x)
 
 
-def board_arrays(board: Board) -> tuple[Record, Arrays]:
+def accumulator_arrays(board: TokenAccumulator) -> tuple[Record, Arrays]:
     """Return the token map where tiles were laid, and which these are."""
     y, x = board.laid
     arrays = {"embeddings": board.embeddings, "done": board.done}
@@ -78,12 +78,14 @@ def board_arrays(board: Board) -> tuple[Record, Arrays]:
     return {"cells": _corners((y, x))}, arrays
 
 
-def restore_board(lattice: Lattice, record: Record, arrays: Arrays) -> Board:
+def restore_accumulator(lattice: Lattice, record: Record, arrays: Arrays) -> TokenAccumulator:
     """Return the board of a record."""
     embeddings, done = arrays["embeddings"], arrays["done"]
     cells = _slices(record["cells"])
     nothing = np.zeros((0, 0, embeddings.shape[-1]), np.float32)
-    return Board.restored(lattice, cells, arrays.get("tokens", nothing), embeddings, done)
+    return TokenAccumulator.restored(
+        lattice, cells, arrays.get("tokens", nothing), embeddings, done
+    )
 
 
 def validity_arrays(validity: Validity) -> tuple[Record, Arrays]:
@@ -122,7 +124,7 @@ def region_arrays(region: Region) -> tuple[Record, Arrays]:
         counts = [len(polygon) for polygon in mask.polygons]
         told = {"box": box, "mask": "outlines", "corners": counts}
         return told, {"outlines": np.concatenate(mask.polygons)}
-    if isinstance(mask, Labelled):
+    if isinstance(mask, LabeledRegion):
         matrix = np.eye(3) if mask.matrix is None else mask.matrix
         height, width = mask.labels.shape
         labelled = np.asarray(mask.labels[0:height, 0:width]) != 0
@@ -138,12 +140,12 @@ def restore_region(record: Record, arrays: Arrays) -> Region:
         ends = np.cumsum(record["corners"])[:-1]
         mask = Outlines(np.split(arrays["outlines"], ends))
     elif record["mask"] == "labels":
-        mask = Labelled(arrays["labelled"], np.array(record["matrix"]))
+        mask = LabeledRegion(arrays["labelled"], np.array(record["matrix"]))
     box = record["box"]
     return Region(None if box is None else (box[0], box[1], box[2], box[3]), mask)
 
 
-def coarse_arrays(coarse: Coarse | None) -> tuple[Record | None, Arrays]:
+def coarse_arrays(coarse: CoarsePreview | None) -> tuple[Record | None, Arrays]:
     """Return the coarse look, if there was one."""
     if coarse is None:
         return None, {}
@@ -151,12 +153,12 @@ def coarse_arrays(coarse: Coarse | None) -> tuple[Record | None, Arrays]:
     return {"bounds": _corners(coarse.bounds)}, arrays
 
 
-def restore_coarse(record: Record | None, arrays: Arrays) -> Coarse | None:
+def restore_coarse(record: Record | None, arrays: Arrays) -> CoarsePreview | None:
     """Return the coarse look of a record."""
     if record is None:
         return None
     tokens, embedding, y, x = (arrays[f"coarse_{n}"] for n in ("tokens", "embedding", "y", "x"))
-    return Coarse(tokens, embedding, _slices(record["bounds"]), y, x)
+    return CoarsePreview(tokens, embedding, _slices(record["bounds"]), y, x)
 
 
 def _corners(cells: tuple[slice, slice]) -> list[list[int]]:
@@ -172,12 +174,12 @@ def _pair(numbers: list[int]) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
+def open_saved_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
     """Open an encoding as `api.open_encoding` says."""
     record, arrays = read_arrays(Path(path))
     told = record["model"]
     if model is None or isinstance(model, str):
-        text = LateText(model or told["name"], told, arrays["embeddings"].shape[-1])
+        text = DeferredText(model or told["name"], told, arrays["embeddings"].shape[-1])
         return encoding_of(record, arrays, text)
     require_same(told, model.name, model.weights_sha256)
     return encoding_of(record, arrays, model.text)
@@ -201,10 +203,10 @@ def encoding_of(
     """
     known = dict(arrays)
     if record["exponent"] is not None:
-        known["tokens"] = restored(known["tokens"], record["exponent"])
+        known["tokens"] = from_half(known["tokens"], record["exponent"])
     lattice = restore_lattice(record["lattice"])
     return Encoding(
-        board=restore_board(lattice, record["board"], known),
+        board=restore_accumulator(lattice, record["board"], known),
         validity=restore_validity(record["validity"], known),
         region=restore_region(record["region"], known),
         view=View(**record["view"]),
@@ -224,8 +226,8 @@ def save_encoding(
     target = Path(path)
     if target.exists() and not overwrite:
         raise OutputError(f"'{target}' exists; choose another name, or pass overwrite=True")
-    record, arrays = contents(encoding)
-    if compact and "tokens" in arrays and (half := halved(arrays["tokens"])) is not None:
+    record, arrays = encoding_arrays(encoding)
+    if compact and "tokens" in arrays and (half := to_half(arrays["tokens"])) is not None:
         arrays["tokens"], record["exponent"] = half
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -240,9 +242,9 @@ def save_encoding(
     return target
 
 
-def contents(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return all of an encoding but its text tower: a record, and arrays."""
-    board, of_board = board_arrays(encoding.board)
+    board, of_board = accumulator_arrays(encoding.board)
     validity, of_validity = validity_arrays(encoding.validity)
     region, of_region = region_arrays(encoding.region)
     coarse, of_coarse = coarse_arrays(encoding.coarse)
@@ -266,7 +268,7 @@ def contents(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]
     return record, {**of_board, **of_validity, **of_region, **of_coarse}
 
 
-class LateText:
+class DeferredText:
     """Stands for a `TextEncoder` until something is asked of it.
 
     Parameters
@@ -292,7 +294,7 @@ class LateText:
     @cached_property
     def _loaded(self) -> TextEncoder:
         from napari_clip_heatmap.clip.loading import load_text
-        from napari_clip_heatmap.clip.sources.normalization import normalisation_of
+        from napari_clip_heatmap.clip.sources.normalization import normalization_of
 
         if self._name == "custom":
             raise ModelLoadError(
@@ -303,7 +305,7 @@ class LateText:
         text, weights = load_text(
             self._name,
             image_size=(height, width),
-            normalisation=normalisation_of(self._encoded),
+            normalisation=normalization_of(self._encoded),
             d_embed=self.d_embed,
         )
         require_same(self._encoded, self._name, weights)

@@ -27,7 +27,7 @@ from napari_clip_heatmap.errors import EncodingFileError, OutputError
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["LOSS", "PART", "digest", "halved", "read_arrays", "restored", "write_arrays"]
+__all__ = ["LOSS", "PART", "digest", "from_half", "read_arrays", "to_half", "write_arrays"]
 
 
 FORMAT = 1
@@ -246,7 +246,7 @@ _DIRECTIONS = 64
 be none."""
 
 
-def halved(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | None:
+def to_half(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | None:
     """Return a token map in half precision and its exponent; None where too much would be lost.
 
     Shares of a cosine are small, and below 6e-5 half precision has no digits to spare: the largest
@@ -265,10 +265,10 @@ def halved(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | Non
     largest = float(np.abs(tokens).max(initial=0))
     exponent = 14 - int(np.frexp(largest)[1]) if largest else 0
     half = np.ldexp(tokens, exponent).astype(np.float16)
-    return (half, exponent) if _loss(tokens, restored(half, exponent)) < LOSS else None
+    return (half, exponent) if _loss(tokens, from_half(half, exponent)) < LOSS else None
 
 
-def restored(half: NDArray[Any], exponent: int) -> NDArray[np.float32]:
+def from_half(half: NDArray[Any], exponent: int) -> NDArray[np.float32]:
     """Return the token map, float32."""
     tokens: NDArray[np.float32] = np.ldexp(half.astype(np.float32), -exponent)
     return tokens
