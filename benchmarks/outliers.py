@@ -33,7 +33,7 @@ def share_over(model: nch.ClipModel, factor: float, n_scenes: int) -> float:
         batch = model.preprocess(image[None, :height, :width])
         before = stream = tower.embed(batch)
         for step in block_outputs(tower, stream):
-            before, stream = stream, step.stream
+            before, stream = stream, step.resid_post
         found.append(find_outliers(before[:, tower.n_prefix :], factor).float().mean().item())
     return statistics.mean(found)
 

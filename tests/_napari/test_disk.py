@@ -35,7 +35,7 @@ def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(PROMPTS))])
+    return np.stack([answer.stack.layer_data(n) for n in range(len(PROMPTS))])
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_cancelled_run_goes_on_where_it_was(reopen, model, picture):
     assert (part.reason, part.tiles) == (CANCELLED, 4)
     steps, whole = ask(reopen(), picture)
     assert whole.complete
-    assert part.tiles + whole.tiles == len(whole.picture.lattice.tiles)
+    assert part.tiles + whole.tiles == len(whole.stack.lattice.tiles)
     assert steps[2].answer is not None, "what is known is shown at once"
 
 

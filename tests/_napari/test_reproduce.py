@@ -64,7 +64,7 @@ def answered(layers, indices=((),), **settings):
             answer = end.value
             break
     marks = layer_records(answer, question, source=layers[0].name, source_id="1")
-    maps = [np.asarray(answer.picture.layer_data(n)) for n in range(len(marks))]
+    maps = [np.asarray(answer.stack.layer_data(n)) for n in range(len(marks))]
     return json.loads(json.dumps(marks)), maps
 
 

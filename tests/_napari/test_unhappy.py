@@ -234,12 +234,12 @@ def test_a_device_that_fails_mid_run_is_told_of_and_all_is_done(
             raise RuntimeError("CUDA error: unspecified launch failure")
         return answer(batch)
 
-    def go_on_elsewhere(reason):
+    def fall_back_to_cpu(reason):
         model.notices.tell("device", f"cuda:0 {reason}, so the CPU went on.")
         model.device = torch.device("cpu")
 
     monkeypatch.setattr(model, "device", torch.device("cuda:0"))
-    model.notices, model.token_map, model.go_on_elsewhere = Notices(), token_map, go_on_elsewhere
+    model.notices, model.token_map, model.fall_back_to_cpu = Notices(), token_map, fall_back_to_cpu
     viewer.add_image(big, name="big")
     widget.start()
     finish()

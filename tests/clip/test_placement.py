@@ -230,7 +230,7 @@ def test_going_on_elsewhere(
     expected = model.token_map(batch).tokens
     before = model.describe()
     weights = weakref.ref(model._weight)
-    model.go_on_elsewhere("ran out of memory")
+    model.fall_back_to_cpu("ran out of memory")
     gc.collect()
     assert weights() is None  # nothing is held on the card
     assert model.device == CPU
@@ -249,17 +249,17 @@ def test_weights_that_are_gone_from_the_disk_are_an_error(
     model = lent(f"local-dir:{folder}")
     (folder / "open_clip_model.safetensors").unlink()
     with pytest.raises(ModelLoadError, match="holds no weights"):
-        model.go_on_elsewhere("failed (CUDA error: lost)")
+        model.fall_back_to_cpu("failed (CUDA error: lost)")
 
 
 @pytest.mark.usefixtures("every_model_is_large")
 def test_going_on_wider(lent: Callable[[Any], ClipModel], named: str) -> None:
     model = lent(named)
     assert model.dtype == HALF
-    assert model.go_on_wider()
+    assert model.fall_back_to_full_precision()
     assert model.dtype == torch.float32
     assert "too much for float16" in " ".join(model.notices)
-    assert not model.go_on_wider()  # there is nothing wider
+    assert not model.fall_back_to_full_precision()  # there is nothing wider
 
 
 def test_a_card_that_is_not_used_is_told_with_auto_alone(

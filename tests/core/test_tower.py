@@ -123,7 +123,7 @@ def test_another_family_is_exact_too(tower: Tower, convention: Convention) -> No
     batch = torch.randn(2, 1, 1, TOKENS, generator=torch.Generator().manual_seed(1)).double()
     stream = tower.embed(batch)
     for step in block_outputs(tower, stream):
-        stream = step.stream
+        stream = step.resid_post
     embedding = F.normalize(tower.head.read(tower.head.pool(stream)).representation, dim=-1)
     mapped = token_map(tower, batch, fold(tower, convention))
     assert mapped.tokens.shape == (2, 1, TOKENS, OUT)

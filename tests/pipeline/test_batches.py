@@ -44,7 +44,7 @@ def lent(make_model):
         def __init__(self, device=CARD, fault=lambda tiles, passes: None):
             super().__init__()
             self.device, self.fault = device, fault
-            self.notices, self.room = Notices(), None
+            self.notices, self.max_batch = Notices(), None
             self.narrow = False
 
         def describe(self):
@@ -59,12 +59,12 @@ def lent(make_model):
                 answer.representation = answer.representation * float("inf")
             return answer
 
-        def go_on_elsewhere(self, reason):
+        def fall_back_to_cpu(self, reason):
             assert self.shown() is None, "the error still holds what the device has no room for"
             self.notices.tell("device", f"{self.device} {reason}")
-            self.device, self.room = CPU, None
+            self.device, self.max_batch = CPU, None
 
-        def go_on_wider(self):
+        def fall_back_to_full_precision(self):
             changed, self.narrow = self.narrow, False
             return changed
 
@@ -102,14 +102,14 @@ def test_passes_are_halved_until_there_is_room(lent, expected, released, device,
     np.testing.assert_allclose(encoding.token_map, expected, atol=1e-6)
     assert encoding.complete
     assert model.device == device
-    assert room / 2 < model.room <= room
+    assert room / 2 < model.max_batch <= room
     (notice,) = encoding.notices
-    assert f"{device} has no memory for {2 * model.room}" in notice
-    assert f"{model.room} at a time" in notice
+    assert f"{device} has no memory for {2 * model.max_batch}" in notice
+    assert f"{model.max_batch} at a time" in notice
     assert encoding.describe()["notices"] == [notice]
     tried = len(model.batches)
     encoded(model, batch_size=32)
-    assert max(model.batches[tried:]) == model.room  # it is not tried again for every plane
+    assert max(model.batches[tried:]) == model.max_batch  # it is not tried again for every plane
     assert released
 
 
@@ -180,7 +180,7 @@ def test_what_the_cpu_cannot_do_either_is_an_error_and_the_rest_is_kept(lent, er
     with pytest.raises(RuntimeError, match="CUDA"):
         seen.extend(iter(records))
     done = seen[-1]
-    assert done.encoding.board.done.sum() == done.done >= 2
+    assert done.encoding.accumulator.tile_mask.sum() == done.done >= 2
     model.token_map = answer
     *_, last = encode_progressively(
         model, picture(), downsample=1, coarse=False, resume=done.encoding
@@ -194,7 +194,7 @@ def test_weights_that_cannot_be_read_again_are_an_error(lent, released, monkeypa
     def gone(reason):
         raise ModelLoadError("the folder holds no weights")
 
-    monkeypatch.setattr(model, "go_on_elsewhere", gone)
+    monkeypatch.setattr(model, "fall_back_to_cpu", gone)
     with pytest.raises(ModelLoadError, match="no weights"):
         encoded(model, batch_size=1)
 
@@ -215,12 +215,12 @@ def test_a_card_is_given_the_next_pass_before_it_answers_the_last(lent, released
         passes = BatchedForward(model, 2)
         tiles = [((0, n), np.full((32, 32, 3), n / 9, np.float32)) for n in range(6)]
         landed = [
-            [p for done in passes.look(tiles[n : n + 2], last=n == 4) for p, _ in done]
+            [p for done in passes.submit(tiles[n : n + 2], last=n == 4) for p, _ in done]
             for n in (0, 2, 4)
         ]
         counts.append([len(each) for each in landed])
         assert [place for each in landed for place in each] == [place for place, _ in tiles]
-        assert passes.under_way == 0
+        assert passes.in_flight == 0
     assert counts == [[0, 2, 4], [2, 2, 2]]
 
 
@@ -237,7 +237,7 @@ def test_what_is_under_way_when_cancelled_is_kept(lent, released):
                 cancelled=lambda: sum(model.batches) >= 8,
             )
         )
-    assert records[-1].encoding.board.done.sum() == sum(model.batches) == 8
+    assert records[-1].encoding.accumulator.tile_mask.sum() == sum(model.batches) == 8
 
 
 def test_memory_is_handed_back_when_done_and_when_stopped(lent, released):

@@ -90,7 +90,7 @@ def test_tiles_near_the_focus_come_first(model):
     for record in encode_progressively(
         model, picture((200, 200)), downsample=1, focus=focus, batch_size=1
     ):
-        done = record.encoding.board.done.copy()
+        done = record.encoding.accumulator.tile_mask.copy()
         if before.size and (done & ~before).any():
             ((row, column),) = np.argwhere(done & ~before)
             lattice = record.encoding.lattice
@@ -142,7 +142,7 @@ def test_cancelling_keeps_what_is_done(model):
         )
     last = records[-1]
     assert last.done == 6
-    assert last.encoding.board.done.sum() == 6
+    assert last.encoding.accumulator.tile_mask.sum() == 6
     assert np.isfinite(last.encoding.heatmaps(PROMPTS).values).all()
     assert readers() == []
 

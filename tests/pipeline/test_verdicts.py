@@ -37,7 +37,7 @@ def by_prompt(honesty):
 
 
 def same(one, other):
-    for name in ("similarity", "rank", "dependence", "own_variance"):
+    for name in ("similarity", "rank", "dependence", "residual_variance"):
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6)
     assert (one.nearest, one.verdict, one.advice) == (other.nearest, other.verdict, other.advice)
 
@@ -73,7 +73,7 @@ def test_the_length_of_a_direction_changes_nothing(encoding, prompts, factor):
 def test_built_in_nonsense_is_like_itself(encoding, nonsense):
     (check,) = assess(encoding, [nonsense]).checks
     assert check.dependence == pytest.approx(0, abs=1e-5)
-    assert check.own_variance == pytest.approx(0, abs=1e-5)
+    assert check.residual_variance == pytest.approx(0, abs=1e-5)
     assert check.nearest == nonsense
     assert check.verdict is Verdict.HARDLY
 
@@ -98,7 +98,7 @@ def test_figures_are_what_the_maps_say(encoding):
     related = np.corrcoef(
         maps.reshape(3, -1).astype(float), nonsense.lattice_values.reshape(len(NONSENSE), -1)
     )[:3, 3:]
-    found = [check.own_variance for check in checks]
+    found = [check.residual_variance for check in checks]
     np.testing.assert_allclose(found, 1 - (related**2).max(axis=1), atol=1e-5)
     similarity = encoding.heatmaps(["red", "nuclei", "debris"], "absolute").similarity
     np.testing.assert_allclose([check.similarity for check in checks], similarity, atol=1e-6)
@@ -181,5 +181,5 @@ def test_only_the_region_counts(model):
 def test_an_image_of_one_patch_gives_figures_without_a_warning(model):
     encoding = encode(model, np.full((4, 4), 9, np.uint8), downsample=1)
     (check,) = assess(encoding, ["red"], "absolute").checks
-    assert check.own_variance == 0
+    assert check.residual_variance == 0
     assert np.isfinite(check.dependence)

@@ -134,7 +134,7 @@ class HeatmapWidget(Container[Any]):
         self._showing = LayerUpdater(
             self._viewer, asked[0], question, shown, self._look, hold=self._runner.hold
         )
-        self._watch = LayerWatcher(self._viewer, asked, self._on_lost, self._showing.place)
+        self._watch = LayerWatcher(self._viewer, asked, self._on_lost, self._showing.align)
         listener = Listener(self._on_step, self._on_answer, self._on_refusal, self._on_end)
         self._runner.start(question, listener)
 

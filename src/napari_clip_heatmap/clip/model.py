@@ -53,7 +53,7 @@ class ClipModel:
     ----------
     notices : Notices
         What could not be done as asked.
-    room : int or None
+    max_batch : int or None
         Images that the device had room for at once, where it had none for more.
     """
 
@@ -73,7 +73,7 @@ class ClipModel:
         self.text = text
         self.name = name
         self.notices = Notices()
-        self.room: int | None = None
+        self.max_batch: int | None = None
         self.mean, self.std = normalisation.mean, normalisation.std
         self.image_size, self.patch_size = tower.image_size, tower.patch_size
         self.grid = tower.grid
@@ -82,7 +82,9 @@ class ClipModel:
         self._weights_sha256 = weights_sha256
         self._settle_again = settle_again
         self._take(placed)
-        text.rescue = WeakMethod(self.go_on_elsewhere)  # a text tower keeps no image tower alive
+        text.on_device_failure = WeakMethod(
+            self.fall_back_to_cpu
+        )  # a text tower keeps no image tower alive
 
     def __repr__(self) -> str:
         return f"ClipModel({self.name!r}, device={str(self.device)!r}, dtype={self.dtype})"
@@ -112,7 +114,7 @@ class ClipModel:
         """Content hash of all weights, image and text, whatever precision they run in."""
         return self._weights_sha256 or hash_weights(self._module)
 
-    def go_on_elsewhere(self, reason: str) -> None:
+    def fall_back_to_cpu(self, reason: str) -> None:
         """Take the weights to the CPU for good, and tell why; texts are encoded there too.
 
         They are read anew: a device that is lost or full gives none back.
@@ -137,7 +139,7 @@ class ClipModel:
             f"try {left} again, load the model again.",
         )
 
-    def go_on_wider(self) -> bool:
+    def fall_back_to_full_precision(self) -> bool:
         """Take up the weights in their own precision, if half was chosen for them by default.
 
         Returns
@@ -295,7 +297,7 @@ class ClipModel:
     def _go_on_with(self, placed: PlacedModel) -> None:
         """Run there from now on."""
         self._take(placed)
-        self.room = None
+        self.max_batch = None
         self.text.go_on_with(text_tower(placed.module))
         release_memory()
 

@@ -61,7 +61,7 @@ class TextEncoder:
 
     Attributes
     ----------
-    rescue : callable() -> callable(str) or None
+    on_device_failure : callable() -> callable(str) or None
         What to call, with what the device did, so that `go_on_with` gives a tower that works.
     """
 
@@ -83,7 +83,7 @@ class TextEncoder:
         # fail when two use them at once.
         self._lock = threading.RLock()
         self.d_embed = d_embed
-        self.rescue: Callable[[], Callable[[str], None] | None] = lambda: None
+        self.on_device_failure: Callable[[], Callable[[str], None] | None] = lambda: None
 
     @property
     def logit_scale(self) -> float:
@@ -155,7 +155,7 @@ class TextEncoder:
         try:
             return self._passed(tokens)
         except RuntimeError as error:
-            rescue = self.rescue()
+            rescue = self.on_device_failure()
             if self._device.type == "cpu" or rescue is None:
                 raise
             failure = describe_failure(error)

@@ -79,7 +79,7 @@ class LinearizedHead:
     per_mean: Tensor
     offset: Tensor
 
-    def image(self, terms: Tensor, reading: HeadStatistics, part: float) -> Tensor:
+    def project(self, terms: Tensor, reading: HeadStatistics, part: float) -> Tensor:
         """Return the share of terms of the residual stream in the unit embedding.
 
         Parameters
@@ -93,10 +93,10 @@ class LinearizedHead:
         -------
         Tensor [batch, ..., d_embed]
         """
-        return self.settle(terms @ self.weight, reading, part)
+        return self.apply_norm(terms @ self.weight, reading, part)
 
-    def settle(self, projected: Tensor, reading: HeadStatistics, part: float) -> Tensor:
-        """Do the rest of `image` for terms that went through ``weight`` already."""
+    def apply_norm(self, projected: Tensor, reading: HeadStatistics, part: float) -> Tensor:
+        """Do the rest of `project` for terms that went through ``weight`` already."""
         every = (slice(None), *[None] * (projected.ndim - 1))
         mean, sigma, length = reading.mean[every], reading.sigma[every], reading.length[every]
         return ((projected - part * mean * self.per_mean) / sigma + part * self.offset) / length
@@ -116,12 +116,19 @@ def linearize_head(head: Head, convention: Convention) -> LinearizedHead:
 def token_contributions(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
     """Return the shares that stay with their token, [batch, token, head, d_head]."""
     bias = _constant_bias(block, step, convention)
-    return step.shares if bias is None else step.shares - step.weights[..., None] * bias
+    return (
+        step.head_contributions
+        if bias is None
+        else step.head_contributions - step.weights[..., None] * bias
+    )
 
 
 def bias_contribution(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
     """Return what no token brought, [d_model] or [batch, d_model]."""
-    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    constant, bias = (
+        step.attn_bias.to(step.head_contributions),
+        _constant_bias(block, step, convention),
+    )
     if bias is None:
         return constant
     brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
@@ -135,7 +142,10 @@ def bias_contribution_by_head(
 
     The constant is shared evenly among heads; a head's value bias stays with that head.
     """
-    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    constant, bias = (
+        step.attn_bias.to(step.head_contributions),
+        _constant_bias(block, step, convention),
+    )
     shared = constant.reshape(-1, 1, constant.shape[-1]).expand(-1, n_heads, -1) / n_heads
     if bias is None:
         return shared
@@ -147,4 +157,8 @@ def bias_contribution_by_head(
 def _constant_bias(block: Block, step: BlockOutput, convention: Convention) -> Tensor | None:
     """Return the value bias that goes into the constant, [head, d_head]; None if it stays."""
     bias = block.value_bias
-    return None if convention is Convention.REFERENCE or bias is None else bias.to(step.shares)
+    return (
+        None
+        if convention is Convention.REFERENCE or bias is None
+        else bias.to(step.head_contributions)
+    )

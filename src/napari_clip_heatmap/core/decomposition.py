@@ -104,16 +104,16 @@ def decompose(
         layer = _Layer.of(block, step, convention, tower.n_heads)
         kept.append(layer.only(heads))
         others = others + layer.without(heads)
-        direct.append(step.mlp)
-        stream = step.stream
+        direct.append(step.mlp_out)
+        stream = step.resid_post
     reading = tower.head.read(tower.head.pool(stream))
     head = linearize_head(tower.head, convention)
     terms = tower.n_terms
     n_unselected = tower.n_layers - len(selection.layers) * len(selection.heads) / tower.n_heads
     return Decomposition(
         attention=_attention(kept, selection, head, reading, tower),
-        mlp=head.image(torch.stack(direct, dim=1), reading, 1 / terms),
-        unselected=head.image(others, reading, n_unselected / terms),
+        mlp=head.project(torch.stack(direct, dim=1), reading, 1 / terms),
+        unselected=head.project(others, reading, n_unselected / terms),
         representation=reading.representation,
         selection=selection,
         convention=convention,
@@ -140,7 +140,7 @@ class _Layer:
 
     @classmethod
     def of(cls, block: Block, step: BlockOutput, convention: Convention, n_heads: int) -> _Layer:
-        out = block.out_weight.to(step.shares.dtype)
+        out = block.out_weight.to(step.head_contributions.dtype)
         return cls(
             token_contributions(block, step, convention),
             bias_contribution_by_head(block, step, convention, n_heads),
@@ -177,7 +177,7 @@ def _attention(
             layer.shares, folded, "batch token head d, head d out -> batch token head out"
         )
         constant = (layer.constant @ head.weight)[:, None] / n_tokens
-        terms.append(head.settle(projected + constant, reading, part))
+        terms.append(head.apply_norm(projected + constant, reading, part))
     if terms:
         attention = torch.stack(terms, dim=1)
     else:

@@ -136,7 +136,7 @@ def token_map(
         tower.blocks, folded.layers, block_outputs(tower, stream), strict=True
     ):
         sums.add(block, matrix, step)
-        before, stream = stream, step.stream
+        before, stream = stream, step.resid_post
     reading = tower.head.read(tower.head.pool(stream))
     attended, direct = sums.settled(reading)
     rows, columns = tower.grid
@@ -186,7 +186,7 @@ class _Sums:
                 self.unfolded = shares.new_zeros(len(shares), self.tower.d_model)
             self.unfolded.addmm_(shares, block.out_weight.to(shares).mT)
         self.constant = self.constant + bias_contribution(block, step, convention)
-        self.direct = self.direct + step.mlp
+        self.direct = self.direct + step.mlp_out
 
     def settled(self, reading: HeadStatistics) -> tuple[Tensor, Tensor]:
         """Return token terms [batch, token, out] and the sum of the others [batch, out]."""
@@ -198,5 +198,5 @@ class _Sums:
         )
         tokens = tokens + (self.constant @ head.weight)[:, None] / tokens.shape[1]
         part = tower.n_layers / (tower.n_terms * tokens.shape[1])
-        direct = head.image(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
-        return head.settle(tokens, reading, part), direct
+        direct = head.project(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
+        return head.apply_norm(tokens, reading, part), direct

@@ -37,28 +37,28 @@ class BlockOutput:
     """What one block did to the residual stream, as the pooled query saw it.
 
     ``W_O shares + constant`` summed over tokens and heads is the block's attention output at the
-    pooled token; that and ``mlp`` are what the block added there.
+    pooled token; that and ``mlp_out`` are what the block added there.
 
     Parameters
     ----------
-    stream : Tensor [batch, token, d_model]
+    resid_post : Tensor [batch, token, d_model]
         The residual stream after the block; the pooled token alone after the last one.
     weights : Tensor [batch, token, head]
         How much the pooled query attended to each token. They sum to 1 over tokens, unless a norm
         between attention and residual stream is linearised: its rate is in them.
-    shares : Tensor [batch, token, head, d_head]
+    head_contributions : Tensor [batch, token, head, d_head]
         Weight times value vector, bias included: what goes into the output projection.
-    constant : Tensor [d_model] or [batch, d_model]
+    attn_bias : Tensor [d_model] or [batch, d_model]
         The part of the attention output that belongs to no token (the output bias).
-    mlp : Tensor [batch, d_model]
+    mlp_out : Tensor [batch, d_model]
         Output of the block's MLP at the pooled token.
     """
 
-    stream: Tensor
+    resid_post: Tensor
     weights: Tensor
-    shares: Tensor
-    constant: Tensor
-    mlp: Tensor
+    head_contributions: Tensor
+    attn_bias: Tensor
+    mlp_out: Tensor
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Head(Protocol):
 
     @property
     def subtracts_mean(self) -> bool:
-        """Whether there is a last LayerNorm; without one, `HeadStatistics.mean` is 0 and `sigma` 1."""
+        """Whether there is a last LayerNorm; without one, the mean is 0 and sigma 1."""
 
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token of a residual stream, [batch, d_model]."""
@@ -198,6 +198,6 @@ def block_outputs(tower: Tower, stream: Tensor) -> Iterator[BlockOutput]:
     *blocks, last = tower.blocks
     for block in blocks:
         step = block.step(stream)
-        stream = step.stream
+        stream = step.resid_post
         yield step
     yield last.last_step(stream)

@@ -208,7 +208,7 @@ def write_heatmaps(
             )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
-        maps = encoding.maps(scoring).eager()
+        maps = encoding.lazy_maps(scoring).eager()
         worth = assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
         overlays = _overlays(image, maps)
         try:

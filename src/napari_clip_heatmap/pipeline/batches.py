@@ -116,20 +116,20 @@ class BatchedForward:
         self._model = model
         self._asked = size
         self._check = check
-        self._under_way: deque[_Pass] = deque()
+        self._in_flight: deque[_Pass] = deque()
 
     @property
     def size(self) -> int:
         """Tiles per pass, as things are."""
         size = self._asked or _suitable(self._model)
-        return min(size, self._model.room or size)
+        return min(size, self._model.max_batch or size)
 
     @property
-    def under_way(self) -> int:
+    def in_flight(self) -> int:
         """Tiles that were shown and not answered yet."""
-        return sum(len(each.tiles) for each in self._under_way)
+        return sum(len(each.tiles) for each in self._in_flight)
 
-    def look(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[Answered]]:
+    def submit(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[Answered]]:
         """Show tiles; yields what is answered by now, pass by pass, in the order of the tiles.
 
         Parameters
@@ -144,11 +144,11 @@ class BatchedForward:
             The CPU, too, cannot do a single tile.
         """
         todo = deque(tiles)
-        while todo or (last and self._under_way):
+        while todo or (last and self._in_flight):
             self._check()
             if todo:
                 few = [todo.popleft() for _ in range(min(self.size, len(todo)))]
-                self._under_way.append(_Pass(few))
+                self._in_flight.append(_Pass(few))
             answered = self._go_on(wait=last and not todo)
             if answered is None:
                 todo.extendleft(reversed(self._recalled()))
@@ -157,7 +157,7 @@ class BatchedForward:
 
     def finished(self) -> Iterator[list[Answered]]:
         """Wait for what is under way, and show nothing more."""
-        while self._under_way:
+        while self._in_flight:
             yield self._taken(self._oldest())
 
     def _go_on(self, *, wait: bool) -> list[Answered] | None:
@@ -168,11 +168,11 @@ class BatchedForward:
         wait : bool
             It is time to, however few are under way.
         """
-        newest = self._under_way[-1]
+        newest = self._in_flight[-1]
         try:
             if newest.finish is None:
                 newest.finish = start_forward(self._model, [seen for _, seen in newest.tiles])
-            if len(self._under_way) <= _ahead(self._model) and not wait:
+            if len(self._in_flight) <= _ahead(self._model) and not wait:
                 return []
             looks = self._oldest()
         except ClipHeatmapError:
@@ -183,38 +183,42 @@ class BatchedForward:
                 raise
         else:
             finite = all(np.isfinite(look.embedding).all() for look in looks)
-            return self._taken(looks) if finite or not self._model.go_on_wider() else None
+            return (
+                self._taken(looks)
+                if finite or not self._model.fall_back_to_full_precision()
+                else None
+            )
         give_way()  # out here the error is gone, and with it the tensors that it held on to
         return None
 
     def _oldest(self) -> list[TileOutput]:
-        finish = self._under_way[0].finish
+        finish = self._in_flight[0].finish
         return [] if finish is None else finish()
 
     def _taken(self, looks: list[TileOutput]) -> list[Answered]:
-        places = [place for place, _ in self._under_way.popleft().tiles]
+        places = [place for place, _ in self._in_flight.popleft().tiles]
         return list(zip(places, looks, strict=True))
 
     def _recalled(self) -> list[Tile]:
-        tiles = [tile for each in self._under_way for tile in each.tiles]
-        self._under_way.clear()
+        tiles = [tile for each in self._in_flight for tile in each.tiles]
+        self._in_flight.clear()
         return tiles
 
     def _way_out_of(self, error: Exception) -> Callable[[], None] | None:
         from napari_clip_heatmap.clip.devices import describe_failure, is_out_of_memory
 
-        largest = max(len(each.tiles) for each in self._under_way)
+        largest = max(len(each.tiles) for each in self._in_flight)
         if is_out_of_memory(error) and largest > 1:
             return partial(self._halve, largest)
         if self._model.device.type != "cpu":
-            return partial(self._model.go_on_elsewhere, describe_failure(error))
+            return partial(self._model.fall_back_to_cpu, describe_failure(error))
         return None
 
     def _halve(self, size: int) -> None:
         from napari_clip_heatmap.clip.devices import release_memory
 
         release_memory()
-        self._model.room = size // 2
+        self._model.max_batch = size // 2
         self._model.notices.tell(
             "room",
             f"{self._model.device} has no memory for {size} tiles at once, so it is shown "
@@ -224,7 +228,7 @@ class BatchedForward:
 
 def forward_tile(model: ClipModel, seen: NDArray[np.float32]) -> TileOutput:
     """Show one tile (tile_y, tile_x, 3), in 0..1, to the model, and wait for the answer."""
-    (((_, look),),) = BatchedForward(model, 1).look([((0, 0), seen)], last=True)
+    (((_, look),),) = BatchedForward(model, 1).submit([((0, 0), seen)], last=True)
     return look
 
 

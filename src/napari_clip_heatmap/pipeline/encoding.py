@@ -34,7 +34,7 @@ class Encoding:
 
     Parameters
     ----------
-    board : TokenAccumulator
+    accumulator : TokenAccumulator
         The tiles that were laid on the lattice.
     validity : Validity
         Where the image was NaN, infinite or masked.
@@ -56,7 +56,7 @@ class Encoding:
         What the model's device could not do as asked.
     """
 
-    board: TokenAccumulator
+    accumulator: TokenAccumulator
     validity: Validity
     region: Region
     view: View
@@ -70,7 +70,7 @@ class Encoding:
     @property
     def lattice(self) -> Lattice:
         """Where patches and tiles lie on the image."""
-        return self.board.lattice
+        return self.accumulator.lattice
 
     @property
     def token_map(self) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ class Encoding:
         Summed over layers and heads; times a unit text direction: its share of the cosine
         similarity. Tiles overlap and are blended; where none was done yet, 0.
         """
-        return self.board.token_map
+        return self.accumulator.token_map
 
     @cached_property
     def tiles(self) -> tuple[tuple[int, int], ...]:
@@ -95,7 +95,7 @@ class Encoding:
     def complete(self) -> bool:
         """Whether all tiles of the region are done."""
         rows, columns = np.transpose(self.tiles)
-        return bool(self.board.done[rows, columns].all())
+        return bool(self.accumulator.tile_mask[rows, columns].all())
 
     @property
     def embedding(self) -> NDArray[np.float32]:
@@ -105,11 +105,11 @@ class Encoding:
         done yet, and 0 where there was none.
         """
         rows, columns = np.transpose(self.tiles)
-        done = self.board.done[rows, columns]
+        done = self.accumulator.tile_mask[rows, columns]
         if not done.any():
             nothing = np.zeros(self.token_map.shape[-1], np.float32)
             return nothing if self.coarse is None else self.coarse.embedding
-        known = self.board.embeddings[rows[done], columns[done]]
+        known = self.accumulator.embeddings[rows[done], columns[done]]
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
     @property
@@ -147,7 +147,7 @@ class Encoding:
         y, x = cells or whole
         values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
         if not (self.region.is_whole and self.complete):
-            missing = np.clip(1 - self.board.weights(y, x), 0, 1)
+            missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
             missing[missing < 1e-5] = 0  # weights sum to 1 but for rounding
             if self.coarse is not None:
                 instead = missing * self.coarse.values(directions, (y, x))
@@ -157,7 +157,7 @@ class Encoding:
             values[:, ~self._touched[y, x]] = np.nan
         return values
 
-    def scored(
+    def scored_cells(
         self, scoring: Scoring, cells: tuple[slice, slice] | None = None
     ) -> NDArray[np.float32]:
         """Return the maps of a scoring on the lattice, as far as they are known.
@@ -175,7 +175,7 @@ class Encoding:
             NaN outside the region, and where nothing is known.
         """
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
-        return scoring.finish(self.lattice_values(scoring.directions, cells), n_patches)
+        return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
     @cached_property
     def _touched(self) -> NDArray[np.bool_]:
@@ -246,13 +246,13 @@ class Encoding:
         PromptError
             As `heatmaps` does.
         """
-        return self.maps(build_scoring(self.text, prompts, score, baseline, templates))
+        return self.lazy_maps(build_scoring(self.text, prompts, score, baseline, templates))
 
-    def maps(self, scoring: Scoring) -> LazyHeatmaps:
+    def lazy_maps(self, scoring: Scoring) -> LazyHeatmaps:
         """Answer prompts that `build_scoring` has turned into directions, for many images once."""
         return LazyHeatmaps(
             scoring=scoring,
-            lattice_values=self.scored(scoring),
+            lattice_values=self.scored_cells(scoring),
             similarity=scoring.text @ self.embedding,
             lattice=self.lattice,
             region=self.region,
@@ -298,7 +298,7 @@ class Encoding:
             "grid": list(self.lattice.grid),
             "patch": [self.lattice.y.patch, self.lattice.x.patch],
             "tile": [self.lattice.y.tile, self.lattice.x.tile],
-            "tiles_done": int(self.board.done.sum()),
+            "tiles_done": int(self.accumulator.tile_mask.sum()),
             "region": self.region.describe(),
             "view": asdict(self.view),
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],

@@ -97,7 +97,7 @@ class NullReference:
         distances = _distances(self.metric, directions, self.nonsense)
         return distances.min(axis=1) / self.apart, distances.argmin(axis=1)
 
-    def own_variance(self, directions: _Directions) -> NDArray[np.float64]:
+    def residual_variance(self, directions: _Directions) -> NDArray[np.float64]:
         """Return the share of each map's variance that no nonsense map explains, 0 to 1.
 
         What is left after the best fit of the nonsense map that fits best, (prompt,).

@@ -139,7 +139,9 @@ def encode_progressively(
     if resume is not None:
         source.validity = resume.validity
     encoding = Encoding(
-        board=TokenAccumulator(lattice, model.d_embed) if resume is None else resume.board,
+        accumulator=TokenAccumulator(lattice, model.d_embed)
+        if resume is None
+        else resume.accumulator,
         validity=source.validity,
         region=region,
         view=view,
@@ -185,7 +187,7 @@ class _Run:
 
     def left(self) -> list[tuple[int, int]]:
         """Return the tiles that are not done yet, row by row."""
-        done = self._encoding.board.done
+        done = self._encoding.accumulator.tile_mask
         return [tile for tile in self._encoding.tiles if not done[tile]]
 
     def record(
@@ -232,9 +234,9 @@ class _Run:
                 laid += self._lay([(tile, blanks[colour])])
             else:
                 waiting.append((tile, seen))
-            last = self._done + passes.under_way + len(waiting) == self._total
+            last = self._done + passes.in_flight + len(waiting) == self._total
             if len(waiting) >= passes.size or len(laid) >= _BLANKS or last:
-                for answered in passes.look(waiting, last=last):
+                for answered in passes.submit(waiting, last=last):
                     laid += self._lay(answered)
                     yield self.record("fine", _span(self._lattice, laid))
                     laid.clear()
@@ -248,7 +250,7 @@ class _Run:
     def _lay(self, answers: Iterable[tuple[tuple[int, int], TileOutput]]) -> list[tuple[int, int]]:
         laid = []
         for tile, answer in answers:
-            self._encoding.board.lay(tile, answer.tokens, answer.embedding)
+            self._encoding.accumulator.add_tile(tile, answer.tokens, answer.embedding)
             self._done += 1
             laid.append(tile)
         return laid

@@ -142,7 +142,7 @@ class Scoring:
         """What the values of a map are: a share of the cosine, or a probability."""
         return "probability" if self.logit_scale else "cosine"
 
-    def finish(self, shares: NDArray[np.float32], n_patches: int) -> NDArray[np.float32]:
+    def apply(self, shares: NDArray[np.float32], n_patches: int) -> NDArray[np.float32]:
         """Return maps from the products of the token map with the directions.
 
         Parameters

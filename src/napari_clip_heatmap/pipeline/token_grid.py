@@ -64,26 +64,26 @@ class TokenAccumulator:
         embeddings: NDArray[np.float32],
         done: NDArray[np.bool_],
     ) -> TokenAccumulator:
-        """Return a board as it stood before, to be read or carried on.
+        """Return a accumulator as it stood before, to be read or carried on.
 
         Parameters
         ----------
         lattice : Lattice
         cells : (slice, slice)
-            The rectangle of cells (y, x) outside of which no tile was laid; see `laid`.
+            The rectangle of cells (y, x) outside of which no tile was laid; see `covered`.
         tokens : float32 (y, x, d_embed)
             The token map in it.
         embeddings : float32 (row, column, d_embed)
         done : bool (row, column)
         """
-        board = cls(lattice, embeddings.shape[-1])
-        board._token_map[cells] = tokens
-        board._embeddings[...] = embeddings
-        board._done[...] = done
-        return board
+        accumulator = cls(lattice, embeddings.shape[-1])
+        accumulator._token_map[cells] = tokens
+        accumulator._embeddings[...] = embeddings
+        accumulator._done[...] = done
+        return accumulator
 
     @property
-    def laid(self) -> tuple[slice, slice]:
+    def covered(self) -> tuple[slice, slice]:
         """The smallest rectangle of cells (y, x) that holds all tiles that were laid."""
         if not self._done.any():
             return slice(0, 0), slice(0, 0)
@@ -100,7 +100,7 @@ class TokenAccumulator:
         return read_only(self._token_map)
 
     @property
-    def done(self) -> NDArray[np.bool_]:
+    def tile_mask(self) -> NDArray[np.bool_]:
         """Which tiles were laid, bool (row, column)."""
         return read_only(self._done)
 
@@ -109,7 +109,7 @@ class TokenAccumulator:
         """Unit embedding of each tile that was laid, else 0; float32 (row, column, d_embed)."""
         return read_only(self._embeddings)
 
-    def lay(
+    def add_tile(
         self, tile: tuple[int, int], tokens: NDArray[np.float32], embedding: NDArray[np.float32]
     ) -> None:
         """Add a tile that was not laid before.

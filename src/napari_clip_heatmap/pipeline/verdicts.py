@@ -120,7 +120,7 @@ def assess_scoring(
 def _checks(scoring: Scoring, yardstick: NullReference) -> tuple[PromptCheck, ...]:
     text = _unit(scoring.text)
     similarity = text @ yardstick.embedding
-    rank, own = yardstick.rank(similarity), yardstick.own_variance(text)
+    rank, own = yardstick.rank(similarity), yardstick.residual_variance(text)
     dependence, nearest = yardstick.dependence(text)
     dependence[~text.any(axis=1)] = 0  # synonyms that cancel say nothing
     known = _without_unmet_words(yardstick, scoring.prompts)
@@ -137,7 +137,7 @@ def _checks(scoring: Scoring, yardstick: NullReference) -> tuple[PromptCheck, ..
                 similarity=float(similarity[number]),
                 rank=float(rank[number]),
                 dependence=far,
-                own_variance=float(own[number]),
+                residual_variance=float(own[number]),
                 nearest=near,
                 verdict=verdict,
                 advice=advice_for(verdict, far, near, unmet=number in known),
@@ -271,7 +271,7 @@ class PromptCheck:
     dependence : float
         How far the map is from that of any nonsense, in units of what nonsense maps are from one
         another: about 1 or less for nonsense.
-    own_variance : float
+    residual_variance : float
         Share of the map's variance that no nonsense map explains, 0 to 1.
     nearest : str
         The nonsense prompt whose map is nearest.
@@ -284,7 +284,7 @@ class PromptCheck:
     similarity: float
     rank: float
     dependence: float
-    own_variance: float
+    residual_variance: float
     nearest: str
     verdict: Verdict
     advice: str
@@ -295,8 +295,8 @@ class PromptCheck:
         return (
             f"similarity {self.similarity:.3f}, above {self.rank:.0%} of neutral and nonsense "
             f"prompts; {self.dependence:.1f} times as far from nonsense as nonsense from itself; "
-            f"{self.own_variance:.0%} of the map's variance is not that of '{self.nearest}' or "
-            "any other nonsense"
+            f"{self.residual_variance:.0%} of the map's variance is explained neither by "
+            f"'{self.nearest}' nor by any other nonsense"
         )
 
 

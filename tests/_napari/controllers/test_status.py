@@ -19,7 +19,7 @@ UNITS = pint.get_application_registry()
 def answer():
     lattice = plan_lattice((200, 300), (100, 150), patch=(8, 8), tile=(64, 64), overlap=0.5)
     return HeatmapResult(
-        picture=SimpleNamespace(lattice=lattice, planes=((),)),
+        stack=SimpleNamespace(lattice=lattice, planes=((),)),
         limits=(),
         scoring=None,
         keys=("a", "b"),
@@ -47,8 +47,8 @@ def test_gives_the_patch_in_the_images_unit(answer):
 
 def test_counts_slices(answer):
     pixels = (UNITS.pixel, UNITS.pixel)
-    picture = SimpleNamespace(lattice=answer.picture.lattice, planes=((0,), (1,), (2,)))
-    stack = replace(answer, picture=picture)
+    picture = SimpleNamespace(lattice=answer.stack.lattice, planes=((0,), (1,), (2,)))
+    stack = replace(answer, stack=picture)
     assert summary(stack, (1, 1), pixels).startswith("2 prompts, 3 slices, 12 tiles, ")
 
 

@@ -34,7 +34,7 @@ def test_other_prompts_are_answered_as_a_run_would(encodings, model):
     again = rescore(answered(first, encodings, model), other)
     for number in range(2):
         np.testing.assert_array_equal(
-            again.picture.layer_data(number), fresh.picture.layer_data(number)
+            again.stack.layer_data(number), fresh.stack.layer_data(number)
         )
     assert (again.keys, again.limits) == (fresh.keys, fresh.limits)
     np.testing.assert_array_equal(again.similarity, fresh.similarity)
@@ -43,8 +43,8 @@ def test_other_prompts_are_answered_as_a_run_would(encodings, model):
 def test_an_array_whose_row_is_asked_again_is_painted_over(encodings, model):
     first = answered(HeatmapRequest((), ("red", "green"), ("a", "b"), (3,)), encodings, model)
     again = rescore(first, HeatmapRequest((), ("blue", "red"), ("b", "c"), (3,)))
-    assert again.picture.layer_data(0) is first.picture.layer_data(1)
-    assert again.picture.layer_data(1) is not first.picture.layer_data(0)
+    assert again.stack.layer_data(0) is first.stack.layer_data(1)
+    assert again.stack.layer_data(1) is not first.stack.layer_data(0)
 
 
 def test_no_more_is_held_than_memory_allows_and_what_is_seen_stays(encodings, model, monkeypatch):

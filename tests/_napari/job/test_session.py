@@ -48,7 +48,7 @@ def ask(session, asked, cancelled=lambda: False, **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(answer.keys))])
+    return np.stack([answer.stack.layer_data(n) for n in range(len(answer.keys))])
 
 
 def test_answers_with_the_librarys_heatmaps(session, model, picture):
@@ -56,7 +56,7 @@ def test_answers_with_the_librarys_heatmaps(session, model, picture):
     assert all(isinstance(step, RunStep) for step in steps)
     assert isinstance(answer, HeatmapResult)
     assert answer.complete
-    assert answer.tiles == len(answer.picture.lattice.tiles)
+    assert answer.tiles == len(answer.stack.lattice.tiles)
     encoding = encode(model, picture, downsample=1, batch_size=1)
     maps = encoding.heatmaps(PROMPTS)
     np.testing.assert_array_equal(values(answer), maps.values)
@@ -106,8 +106,8 @@ def test_stops_before_the_next_batch_and_goes_on_from_there(session, model, pict
     assert model.batches == 2
     *_, rest = ask(session, picture)
     assert rest.complete
-    assert rest.tiles == len(rest.picture.lattice.tiles) - 2
-    assert model.batches == len(rest.picture.lattice.tiles)
+    assert rest.tiles == len(rest.stack.lattice.tiles) - 2
+    assert model.batches == len(rest.stack.lattice.tiles)
 
 
 def test_cancelled_before_anything_is_seen_there_is_no_answer(session, picture):

@@ -41,7 +41,7 @@ def same(one, other):
     np.testing.assert_array_equal(a.values, b.values)
     np.testing.assert_array_equal(a.similarity, b.similarity)
     np.testing.assert_array_equal(one.valid, other.valid)
-    np.testing.assert_array_equal(one.board.done, other.board.done)
+    np.testing.assert_array_equal(one.accumulator.tile_mask, other.accumulator.tile_mask)
 
 
 @FORMS
@@ -66,7 +66,7 @@ def test_what_is_opened_is_what_was_saved(encoding, tiny_model, tmp_path, name):
 )
 def test_a_region_goes_along(tiny_model, pixels, tmp_path, region):
     part = encode(tiny_model, pixels, downsample=1, region=region)
-    assert part.board.done.sum() > 0
+    assert part.accumulator.tile_mask.sum() > 0
     assert np.isnan(part.heatmaps(PROMPTS).values).any()
     same(part, nch.open_encoding(part.save(tmp_path / "a.zarr"), model=tiny_model))
 

@@ -309,7 +309,7 @@ class LatestTask:
         self._timer.setInterval(patience)
         self._timer.timeout.connect(self._begin)
 
-    def wish(self, prepare: Callable[[], Callable[[], Any] | None]) -> None:
+    def submit(self, prepare: Callable[[], Callable[[], Any] | None]) -> None:
         """Ask for the result of work.
 
         Parameters

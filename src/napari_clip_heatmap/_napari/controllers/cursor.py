@@ -83,7 +83,7 @@ class CursorReadout:
         values = None
         if answered is not None and answered[0] in self._viewer.layers:
             image, answer = answered
-            values = answer.picture.values_at(*position_on(image, self._viewer.cursor.position))
+            values = answer.stack.values_at(*position_on(image, self._viewer.cursor.position))
         if answered is None or values is None:
             self._model.set_here({})
             self._say("")
@@ -171,7 +171,7 @@ def rank_at(answer: HeatmapResult, place: PlanePosition, words: tuple[str, ...])
     """
     index, y, x = place
     encoding = answer.encodings.get(index)
-    if encoding is None or answer.picture.values_at(index, y, x) is None:
+    if encoding is None or answer.stack.values_at(index, y, x) is None:
         return None
     asked = (*answer.scoring.prompts, *words)
     scoring = build_scoring(encoding.text, asked, "absolute", (), answer.scoring.templates)

@@ -103,7 +103,7 @@ class ExportMenu:
             return f"Saved to {path}"
 
         self._say("Saving")
-        self._saving.wish(lambda: write)
+        self._saving.submit(lambda: write)
 
     def open(self, path: str | Path) -> None:
         """Show the prompts' maps from an encoding, on the chosen image; no image tower is asked."""
@@ -115,7 +115,7 @@ class ExportMenu:
         image = self._parts["image"].value
         self._say("Opening")
         work = partial(_opened, image, question, shown_index(image, self._viewer.dims.point), path)
-        self._opening.wish(lambda: work)
+        self._opening.submit(lambda: work)
 
     def clear(self) -> None:
         """Remove all encodings from the disk."""

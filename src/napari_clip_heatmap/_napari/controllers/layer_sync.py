@@ -69,7 +69,7 @@ class LayerUpdater:
         else:
             self._again = True
 
-    def place(self) -> None:
+    def align(self) -> None:
         """Follow the source, which has been moved."""
         for layer in self._shown().values():
             layers.align(layer, self._source)

@@ -114,7 +114,7 @@ def show_heatmaps(
     added = 0
     for number, mark in enumerate(marks):
         old = before.get(number)
-        picture = answer.picture
+        picture = answer.stack
         shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
         if old is not None and old in viewer.layers:
             yield number, _renew(viewer, old, source, shown)

@@ -58,9 +58,9 @@ class LiveUpdater:
         self._asked, self._found = asked, found
         self._latest = LatestTask(self._on_found, refused, DEBOUNCE_MS)
 
-    def wish(self) -> None:
+    def submit(self) -> None:
         """Let the maps follow what the controls say now."""
-        self._latest.wish(self._prepare)
+        self._latest.submit(self._prepare)
 
     def close(self) -> None:
         """Stop following the prompts."""
@@ -105,9 +105,9 @@ class VerdictWorker:
         self._latest = LatestTask(lambda both: found(*both), refused, VERDICT_DEBOUNCE_MS)
         self._measure: tuple[tuple[Encoding, bool, tuple[str, ...]], NullReference] | None = None
 
-    def wish(self, answered: LayerResult) -> None:
+    def submit(self, answered: LayerResult) -> None:
         """Judge an answer, soon."""
-        self._latest.wish(lambda: partial(self._judged, answered))
+        self._latest.submit(lambda: partial(self._judged, answered))
 
     def close(self) -> None:
         """Judge no more."""

@@ -75,7 +75,7 @@ class ModelChooser:
     def open_file(self, path: Path) -> None:
         """Take weights of the user's; see what they are like, and ask for the rest."""
         self.view.status.setText(f"Reading {path}")
-        self._reading.wish(lambda: lambda: (path, self._catalogue.alike(path)))
+        self._reading.submit(lambda: lambda: (path, self._catalogue.alike(path)))
 
     def close(self) -> None:
         """Stop what is at work and tell nobody; Qt's side may be gone."""
@@ -98,7 +98,7 @@ class ModelChooser:
         view.finished.connect(lambda _: self._leave())
 
     def _list(self) -> None:
-        self._listing.wish(lambda: self._catalogue.listed)
+        self._listing.submit(lambda: self._catalogue.listed)
 
     def _on_listed(self, entries: tuple[CatalogEntry, ...]) -> None:
         entry = self._entry()

@@ -121,7 +121,7 @@ class PreviewController:
         if layers != self._followed:
             self._follow(*layers)
         if self._parts["preview"].native.isVisible():
-            self._latest.wish(lambda: partial(render_preview, self._asked()))
+            self._latest.submit(lambda: partial(render_preview, self._asked()))
 
     def close(self) -> None:
         """Let go of the viewer and the layer."""

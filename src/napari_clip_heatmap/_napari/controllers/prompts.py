@@ -90,7 +90,7 @@ class PromptController:
         self._linked = False
         self._clicked: PlanePosition | None = None
         self._source: Image | None = None
-        self.rows = LayerVisibility(viewer, self._model, self._image, self._live.wish)
+        self.rows = LayerVisibility(viewer, self._model, self._image, self._live.submit)
         self._pointer = CursorReadout(viewer, self._model, self._answered)
         self._watch = on_click(self._on_click, self._image)
         viewer.mouse_drag_callbacks.append(self._watch)
@@ -110,7 +110,7 @@ class PromptController:
         self._live.last = answered = LayerResult(image, question, answer)
         self._tell(answered)
         if self._asked(answered) is not None:  # edited meanwhile
-            self._live.wish()
+            self._live.submit()
 
     def last(self) -> LayerResult | None:
         """Return what was answered last."""
@@ -167,7 +167,7 @@ class PromptController:
             self._stop_showing()
             layers.remove_all(self._viewer, last.image)
         else:
-            self._live.wish()
+            self._live.submit()
 
     def _on_found(self, answered: LayerResult) -> None:
         if self._busy():
@@ -202,7 +202,7 @@ class PromptController:
         self._on_look(restyle=False)
         self.rows.refresh()
         self._model.set_figures(figures_of(answered))
-        self._worth.wish(answered)
+        self._worth.submit(answered)
 
     def _on_judged(self, answered: LayerResult, honesty: Assessment) -> None:
         if answered is self._live.last:
@@ -253,7 +253,7 @@ class PromptController:
         last, words = self._live.last, words_of_list(self._parts["words"].value)
         if last is not None and not self._busy():
             work = partial(rank_at, last.answer, place, words)
-            self._rank.wish(lambda: work)
+            self._rank.submit(lambda: work)
 
     def _on_ranked(self, ranked: Ranking | None) -> None:
         if ranked is not None:

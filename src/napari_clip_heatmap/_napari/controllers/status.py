@@ -32,7 +32,7 @@ def summary(answer: HeatmapResult, scale: Sequence[float], units: Sequence[Any])
     str
         Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px".
     """
-    axis = answer.picture.lattice.x
+    axis = answer.stack.lattice.x
     patch = size_text(axis.patch, axis.image / axis.working, scale[-1], units[-1])
     parts = [
         _count(len(answer.keys), "prompt"),

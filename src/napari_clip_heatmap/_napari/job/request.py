@@ -128,7 +128,7 @@ class HeatmapResult:
 
     Parameters
     ----------
-    picture : HeatmapStack
+    stack : HeatmapStack
         The maps; filled on while the answer is not complete.
     limits : tuple of (float, float)
         Contrast limits per prompt.
@@ -153,7 +153,7 @@ class HeatmapResult:
         What a device could not do as asked.
     """
 
-    picture: HeatmapStack
+    stack: HeatmapStack
     limits: tuple[tuple[float, float], ...]
     scoring: Scoring
     keys: tuple[str, ...]
@@ -174,7 +174,7 @@ class HeatmapResult:
     @property
     def planes(self) -> tuple[Index, ...]:
         """Those that hold something."""
-        return self.picture.planes
+        return self.stack.planes
 
 
 @dataclass(frozen=True, eq=False)

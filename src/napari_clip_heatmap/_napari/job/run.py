@@ -82,7 +82,7 @@ class HeatmapRun:
         """Whether there is anything to show."""
         current = self._current
         return self._scored.picture is not None or (
-            current is not None and bool(current[1].board.done.any())
+            current is not None and bool(current[1].accumulator.tile_mask.any())
         )
 
     def steps(self) -> Iterator[RunStep]:
@@ -265,9 +265,9 @@ class PromptScorer:
         scoring, maps = self.scoring, self._maps.get(index)
         if maps is None or cells is None:
             cells = None
-            maps = self._maps[index] = encoding.maps(scoring)
+            maps = self._maps[index] = encoding.lazy_maps(scoring)
         else:
-            maps.lattice_values[(slice(None), *cells)] = encoding.scored(scoring, cells)
+            maps.lattice_values[(slice(None), *cells)] = encoding.scored_cells(scoring, cells)
         if self.picture is None:
             leading = self._question.leading
             self.picture = HeatmapStack(self.keys, encoding.lattice, leading, self._over)
@@ -293,7 +293,7 @@ class PromptScorer:
         else:
             self.picture.settle_limits()
         return HeatmapResult(
-            picture=self.picture,
+            stack=self.picture,
             limits=self.picture.limits,
             scoring=self.scoring,
             keys=self.keys,
@@ -340,7 +340,7 @@ def rescore(answer: HeatmapResult, question: HeatmapRequest) -> HeatmapResult:
         )
     encodings: Mapping[Index, Encoding] = answer.encodings
     text = next(iter(encodings.values())).text
-    scored = PromptScorer(question, text, answer.picture)
+    scored = PromptScorer(question, text, answer.stack)
     for index, encoding in encodings.items():
         scored.paint(index, encoding)
     return scored.answer(answer.reason)

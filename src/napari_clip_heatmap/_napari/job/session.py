@@ -48,8 +48,8 @@ class Session:
     cache : EncodingCache, optional
         Where encodings are kept on disk; by default in the user's cache folder.
     bring : callable, optional
-        Brings a model that is not on this machine before it is loaded; by default `download_missing`,
-        or nothing where another `load_model` is given.
+        Downloads a model that is missing before it is loaded; by default `download_missing`, or
+        nothing where another `load_model` is given.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Session:
     ) -> Generator[RunStep, None, HeatmapResult | RunError | None]:
         """Run a request; yields before each step and now and then within.
 
-        What the user can mend is told: in a `RunError` where nothing was done, else as the reason of
-        an answer that is not complete. Every ``RuntimeError`` is among it: torch raises it for
+        What the user can mend is reported: in a `RunError` where nothing was done, else as the
+        reason of an answer that is not complete. Every ``RuntimeError`` is among it: torch raises it for
         whatever a device does not like, and napari's workers would take it for their own end.
 
         Parameters

@@ -92,9 +92,9 @@ class ResidualBlock:
         inputs = normed(parts.norm_2, stream).to(parts.attention.dtype)
         mlp = parts.mlp(inputs).to(stream.dtype)
         return BlockOutput(
-            stream=stream + mlp,
+            resid_post=stream + mlp,
             weights=attended.weights,
-            shares=attended.shares,
-            constant=parts.attention.constant(attended),
-            mlp=pool(self.pooling, mlp),
+            head_contributions=attended.shares,
+            attn_bias=parts.attention.constant(attended),
+            mlp_out=pool(self.pooling, mlp),
         )

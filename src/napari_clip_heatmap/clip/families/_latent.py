@@ -102,11 +102,11 @@ class LatentBlock:
         mlp = wide(pooled.new_zeros(pooled.shape) if latent.mlp is None else latent.mlp(pooled))
         bias = latent.out.bias
         return BlockOutput(
-            stream=(wide(pooled) + mlp)[:, None],
+            resid_post=(wide(pooled) + mlp)[:, None],
             weights=weights,
-            shares=shares,
-            constant=pooled.new_zeros(pooled.shape[1]) if bias is None else bias,
-            mlp=mlp,
+            head_contributions=shares,
+            attn_bias=pooled.new_zeros(pooled.shape[1]) if bias is None else bias,
+            mlp_out=mlp,
         )
 
 

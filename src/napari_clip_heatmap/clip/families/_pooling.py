@@ -65,7 +65,7 @@ def normalised_mean(tower: Tower, stream: Tensor) -> Tower:
     a field ``pooling``; the head keeps the norm's gain and shift but divides no more.
     """
     for step in block_outputs(tower, stream):
-        stream = step.stream
+        stream = step.resid_post
     head: Any = tower.head
     _, sigma = statistics(stream, head.norm.eps)
     fixed = _Fixed(head.pooling(stream) / sigma)

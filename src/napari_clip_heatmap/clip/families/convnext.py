@@ -95,11 +95,11 @@ class _MapMean:
         shares = wide(stream)[:, :, None] / stream.shape[1]  # [batch, place, head, channel]
         pooled = shares.sum(dim=1)
         return BlockOutput(
-            stream=pooled,
+            resid_post=pooled,
             weights=shares.new_full(shares.shape[:3], 1 / stream.shape[1]),
-            shares=shares,
-            constant=pooled.new_zeros(pooled.shape[-1]),
-            mlp=pooled.new_zeros(pooled[:, 0].shape),
+            head_contributions=shares,
+            attn_bias=pooled.new_zeros(pooled.shape[-1]),
+            mlp_out=pooled.new_zeros(pooled[:, 0].shape),
         )
 
 

@@ -118,11 +118,11 @@ class _MapPool:
         mixed = shares.sum(dim=1).flatten(1).to(stream.dtype)
         pooled = wide(pool.c_proj(mixed))
         return BlockOutput(
-            stream=pooled[:, None],
+            resid_post=pooled[:, None],
             weights=weights,
-            shares=shares,
-            constant=pool.c_proj.bias,
-            mlp=pooled.new_zeros(pooled.shape),
+            head_contributions=shares,
+            attn_bias=pool.c_proj.bias,
+            mlp_out=pooled.new_zeros(pooled.shape),
         )
 
     def _shares(self, places: Tensor, weights: Tensor) -> Tensor:

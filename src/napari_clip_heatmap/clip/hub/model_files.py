@@ -112,7 +112,7 @@ def download_files(
 
 
 def find_or_download(name: str, files: Sequence[RequiredFile]) -> list[Path]:
-    """Return files as they are on this machine; only where one is missing, `download_files` them."""
+    """Return files as they are on this machine; download them only where one is missing."""
     if all_here(files):
         return [path for needed in files if (path := needed.here())]
     return download_files(name, files)

@@ -76,7 +76,7 @@ def encode_cached(
     pixels = None if known else read_now(pixels_of, channels)
     if resume is None and pixels is not None:
         resume = cache.get(key(pixels), model)
-    before = 0 if resume is None else int(resume.board.done.sum())
+    before = 0 if resume is None else int(resume.accumulator.tile_mask.sum())
     encoding = None
     try:
         for record in encode(
@@ -85,7 +85,7 @@ def encode_cached(
             encoding = record.encoding
             yield record
     finally:
-        new = encoding is not None and encoding.board.done.sum() > before
+        new = encoding is not None and encoding.accumulator.tile_mask.sum() > before
         if encoding and new and pixels is not None and _unchanged(pixels, channels):
             # A model whose device has failed has gone on elsewhere, so it may be another key.
             cache.put(key(pixels), encoding)

@@ -69,17 +69,17 @@ def restore_lattice(record: Record) -> Lattice:
     return Lattice(y, x)
 
 
-def accumulator_arrays(board: TokenAccumulator) -> tuple[Record, Arrays]:
+def accumulator_arrays(accumulator: TokenAccumulator) -> tuple[Record, Arrays]:
     """Return the token map where tiles were laid, and which these are."""
-    y, x = board.laid
-    arrays = {"embeddings": board.embeddings, "done": board.done}
-    if board.done.any():
-        arrays["tokens"] = board.token_map[y, x]
+    y, x = accumulator.covered
+    arrays = {"embeddings": accumulator.embeddings, "done": accumulator.tile_mask}
+    if accumulator.tile_mask.any():
+        arrays["tokens"] = accumulator.token_map[y, x]
     return {"cells": _corners((y, x))}, arrays
 
 
 def restore_accumulator(lattice: Lattice, record: Record, arrays: Arrays) -> TokenAccumulator:
-    """Return the board of a record."""
+    """Return the accumulator of a record."""
     embeddings, done = arrays["embeddings"], arrays["done"]
     cells = _slices(record["cells"])
     nothing = np.zeros((0, 0, embeddings.shape[-1]), np.float32)
@@ -206,7 +206,7 @@ def encoding_of(
         known["tokens"] = from_half(known["tokens"], record["exponent"])
     lattice = restore_lattice(record["lattice"])
     return Encoding(
-        board=restore_accumulator(lattice, record["board"], known),
+        accumulator=restore_accumulator(lattice, record["board"], known),
         validity=restore_validity(record["validity"], known),
         region=restore_region(record["region"], known),
         view=View(**record["view"]),
@@ -244,7 +244,7 @@ def save_encoding(
 
 def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return all of an encoding but its text tower: a record, and arrays."""
-    board, of_board = accumulator_arrays(encoding.board)
+    accumulator, of_board = accumulator_arrays(encoding.accumulator)
     validity, of_validity = validity_arrays(encoding.validity)
     region, of_region = region_arrays(encoding.region)
     coarse, of_coarse = coarse_arrays(encoding.coarse)
@@ -255,7 +255,7 @@ def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArr
         "model": dict(encoding.model),
         "notices": list(encoding.notices),
         "lattice": lattice_record(encoding.lattice),
-        "board": board,
+        "board": accumulator,
         "validity": validity,
         "region": region,
         "coarse": coarse,
