@@ -65,7 +65,8 @@ def require_exact(relative_error: float, dtype: torch.dtype) -> None:
     tolerance = TOLERANCE[dtype]
     if not relative_error <= tolerance:
         raise DecompositionError(
-            f"The parts of a probe image's embedding do not sum to it: the relative gap is "
-            f"{relative_error:.2g}, over the tolerance of {tolerance:.0e} for {dtype}. The image tower "
-            "does something that its decomposition does not know of, so its heatmaps would be wrong."
+            "The parts of a probe image's embedding do not sum to it: the relative error is "
+            f"{relative_error:.2g}, over the tolerance of {tolerance:.0e} for {dtype}. The image "
+            "tower does something that its decomposition leaves out, so its heatmaps would be "
+            "wrong."
         )

@@ -75,8 +75,9 @@ class Session:
         """Run a request; yields before each step and now and then within.
 
         What the user can mend is reported: in a `RunError` where nothing was done, else as the
-        reason of an answer that is not complete. Every ``RuntimeError`` is among it: torch raises it for
-        whatever a device does not like, and napari's workers would take it for their own end.
+        reason of a result that is not complete. Every ``RuntimeError`` counts as such: torch raises
+        it for whatever a device does not like, and napari's workers would take it for their own
+        end.
 
         Parameters
         ----------
