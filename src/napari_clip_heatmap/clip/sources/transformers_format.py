@@ -1,6 +1,6 @@
-"""A CLIP as the transformers library describes it (PLIP, PubMedCLIP ...): its JSON files.
+"""CLIP models in the format of the transformers library (PLIP, PubMedCLIP ...).
 
-Architecture, activation, preprocessing and vocabulary are those that the files name.
+Architecture, activation, preprocessing and vocabulary are read from its JSON files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor
 
-from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
+from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
 __all__ = [
     "HF_CONFIG_NAME",
@@ -34,7 +34,7 @@ HF_CONFIG_NAME = "config.json"
 
 HF_PREPROCESSING_NAME = "preprocessor_config.json"
 
-# What transformers leaves out of config.json because it is the default there.
+# Defaults of the transformers library, which it leaves out of config.json.
 _TEXT_DEFAULTS = {
     "vocab_size": 49408,
     "hidden_size": 512,
@@ -62,47 +62,52 @@ _QUICK_GELU = {"quick_gelu": True, "gelu": False}
 
 
 def is_transformers_folder(folder: Path) -> bool:
-    """Whether a folder has a configuration of the transformers library."""
+    """Return whether a folder has a configuration of the transformers library."""
     return (folder / HF_CONFIG_NAME).is_file()
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a file's JSON object.
+    """Return the JSON object in a file.
 
     Raises
     ------
     ModelLoadError
-        It cannot be read, or holds something else.
+        The file cannot be read, is not UTF-8, or holds something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelLoadError(f"{path} cannot be read: {error}.") from error
+        raise ModelLoadError(
+            f"{shorten(path, 200)} cannot be read: {shorten(error, 200)}."
+        ) from error
     if not isinstance(content, dict):
-        raise ModelLoadError(f"{path} holds no JSON object; it is no configuration of a model.")
+        raise ModelLoadError(
+            f"{shorten(path, 200)} holds no JSON object; it is not the configuration of a model."
+        )
     return content
 
 
 def open_clip_config(config: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
-    """Return open_clip's configuration of the model that a transformers configuration describes.
+    """Convert a configuration of the transformers library to open_clip's.
 
     Raises
     ------
     UnsupportedModelError
-        It is no CLIP, or one that open_clip cannot build.
+        It does not describe a CLIP model, or one that open_clip cannot build.
     ModelLoadError
-        Its entries make no sense.
+        An entry is invalid.
     """
     if config.get("model_type") != "clip":
         raise UnsupportedModelError(
-            f"{origin} describes a model of type {config.get('model_type')!r}. Of the transformers "
-            "library's folders, those of type 'clip' are read; others need open_clip's format."
+            f"{shorten(origin)} describes a model of type "
+            f"{shorten(repr(config.get('model_type')))}. Of the transformers library's models, "
+            "only those of type 'clip' are supported; others need open_clip's format."
         )
-    text = _part(config, "text_config", _TEXT_DEFAULTS, origin)
-    vision = _part(config, "vision_config", _VISION_DEFAULTS, origin)
-    _refuse_other_parts(text, vision, origin)
+    text = _tower_config(config, "text_config", _TEXT_DEFAULTS, origin)
+    vision = _tower_config(config, "vision_config", _VISION_DEFAULTS, origin)
+    _require_supported(text, vision, origin)
     return {
-        "embed_dim": _size(config.get("projection_dim", 512), origin),
+        "embed_dim": _require_size(config.get("projection_dim", 512), "projection_dim", origin),
         "quick_gelu": _QUICK_GELU[vision["hidden_act"]],
         "vision_cfg": {
             "image_size": vision["image_size"],
@@ -124,21 +129,22 @@ def open_clip_config(config: Mapping[str, Any], *, origin: str) -> dict[str, Any
 
 
 def preprocess_config(folder: Path) -> dict[str, Any]:
-    """Return mean and std as ``preprocessor_config.json`` gives them; empty where there is none.
+    """Return mean and std from ``preprocessor_config.json``; empty if there is no such file.
 
     Raises
     ------
     UnsupportedModelError
-        Pixels are scaled to something else than 0..1 first.
+        Pixels are first scaled to another range than 0..1.
     """
     path = folder / HF_PREPROCESSING_NAME
     if not path.is_file():
         return {}
     config = read_json(path)
     factor = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1
-    if not isinstance(factor, (int, float)) or abs(factor * 255 - 1) > 1e-3:
+    if not isinstance(factor, (int, float)) or not abs(factor * 255 - 1) <= 1e-3:
         raise UnsupportedModelError(
-            f"{path} scales pixels by {factor} rather than to 0..1, which is not supported."
+            f"{shorten(path, 200)} scales pixels by {shorten(repr(factor))} rather than by 1/255 "
+            "to 0..1, which is not supported."
         )
     if not config.get("do_normalize", True):
         return {"mean": [0.0] * 3, "std": [1.0] * 3}
@@ -146,7 +152,7 @@ def preprocess_config(folder: Path) -> dict[str, Any]:
 
 
 def has_own_vocabulary(folder: Path) -> bool:
-    """Whether the tokenizer beside the weights is another one than CLIP's own."""
+    """Return whether a folder's tokenizer has another vocabulary than CLIP's own."""
     vocabulary = _vocabulary(folder)
     words = list(SimpleTokenizer().encoder)[:-2]  # without start and end, whose spelling varies
     return bool(vocabulary) and any(
@@ -158,44 +164,61 @@ def _vocabulary(folder: Path) -> Mapping[str, int]:
     if (folder / "vocab.json").is_file():
         return read_json(folder / "vocab.json")
     if (folder / "tokenizer.json").is_file():
-        vocabulary = read_json(folder / "tokenizer.json").get("model", {}).get("vocab")
+        model = read_json(folder / "tokenizer.json").get("model")
+        vocabulary = model.get("vocab") if isinstance(model, dict) else None
         return vocabulary if isinstance(vocabulary, dict) else {"": 0}
     return {}
 
 
-def _part(
+def _tower_config(
     config: Mapping[str, Any], name: str, defaults: Mapping[str, Any], origin: str
 ) -> dict[str, Any]:
-    """Return one tower's settings; the older ``..._dict`` entry wins, as transformers has it."""
+    """Return the settings of one tower; like transformers, prefer the older ``..._dict`` entry."""
     older = config.get(f"{name}_dict")
-    told = older if older is not None else config.get(name) or {}
-    if not isinstance(told, dict):
-        raise ModelLoadError(f"{origin} does not describe a CLIP: its {name!r} is {told!r}.")
-    part = {**defaults, **told}
-    sizes = {key: _size(part[key], origin) for key, each in defaults.items() if type(each) is int}
-    return {**part, **sizes}
+    given = older if older is not None else config.get(name) or {}
+    if not isinstance(given, dict):
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
+            f"{shorten(repr(given))}."
+        )
+    tower = {**defaults, **given}
+    for key, default in defaults.items():
+        if type(default) is int:
+            _require_size(tower[key], f"{name}.{key}", origin)
+    width, heads = tower["hidden_size"], tower["num_attention_heads"]
+    if width % heads:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: in its {name!r}, {shorten(heads)} "
+            f"attention heads do not divide the hidden size {shorten(width)}."
+        )
+    return tower
 
 
-def _size(value: object, origin: str) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ModelLoadError(f"{origin} does not describe a CLIP: one of its sizes is {value!r}.")
+def _require_size(value: object, name: str, origin: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
+            f"{shorten(repr(value))}; accepted is a whole number of 1 or more."
+        )
     return value
 
 
-def _refuse_other_parts(text: Mapping[str, Any], vision: Mapping[str, Any], origin: str) -> None:
-    odd = [
-        f"{key} {one[key]!r}"
-        for one in (text, vision)
-        for key, fits in (
-            ("hidden_act", one["hidden_act"] in _QUICK_GELU),
-            ("layer_norm_eps", one["layer_norm_eps"] == _TEXT_DEFAULTS["layer_norm_eps"]),
+def _require_supported(text: Mapping[str, Any], vision: Mapping[str, Any], origin: str) -> None:
+    unsupported = [
+        f"{key} {shorten(repr(tower[key]))}"
+        for tower in (text, vision)
+        for key, accepted in (
+            ("hidden_act", tuple(_QUICK_GELU)),
+            ("layer_norm_eps", (_TEXT_DEFAULTS["layer_norm_eps"],)),
         )
-        if not fits
+        if tower[key] not in accepted
     ]
     if text["hidden_act"] != vision["hidden_act"]:
-        odd.append("different activations of the two towers")
-    if odd:
-        raise UnsupportedModelError(f"{origin} has {', '.join(odd)}, which open_clip cannot build.")
+        unsupported.append("different activations in the two towers")
+    if unsupported:
+        raise UnsupportedModelError(
+            f"{shorten(origin)} has {', '.join(unsupported)}, which open_clip cannot build."
+        )
 
 
 _NAMES = {
@@ -229,20 +252,20 @@ _BLOCK = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.(.+)\.(weight
 
 
 def has_transformers_names(weights: Mapping[str, Tensor]) -> bool:
-    """Whether tensors bear the names that the transformers library gives them."""
+    """Return whether tensors have the names of the transformers library."""
     return "visual_projection.weight" in weights
 
 
 def convert_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of a transformers CLIP under open_clip's names.
 
-    Queries, keys and values are stacked, [3 * d_model, d_model], and the two last projections
-    transposed. A name that a CLIP does not have is kept, for the model to refuse.
+    The projections of queries, keys and values are stacked to [3 * d_model, d_model], and the two
+    final projections are transposed. Unknown names are kept, and refused when the model is built.
 
     Raises
     ------
     ModelLoadError
-        A projection of queries, keys or values is missing, or has another shape.
+        A projection of queries, keys or values is missing or has another shape.
     """
     converted: dict[str, Tensor] = {}
     stacks: dict[str, dict[str, Tensor]] = {}
@@ -261,7 +284,10 @@ def convert_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             converted[f"{home}.{_IN_BLOCK.get(part, part)}.{kind}"] = tensor
     for name, parts in stacks.items():
         if parts.keys() != set("qkv") or len({part.shape for part in parts.values()}) > 1:
-            raise ModelLoadError(f"Queries, keys and values for '{name}' are not all there.")
+            raise ModelLoadError(
+                f"The projections of queries, keys and values for {shorten(repr(name))} are "
+                "missing or have different shapes."
+            )
         converted[name] = torch.cat([parts[each] for each in "qkv"])
     return converted
 
