@@ -317,8 +317,8 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
     Examples
     --------
     >>> import napari_clip_heatmap as nch
-    >>> nch.encode(model, image).save("cells.zarr.zip")
-    >>> nch.open_encoding("cells.zarr.zip").heatmaps(["nuclei", "filaments"]).values.shape
+    >>> path = nch.encode(model, image).save("cells.zarr.zip")
+    >>> nch.open_encoding(path).heatmaps(["nuclei", "filaments"]).values.shape
     (2, 96, 96)
     """
     from napari_clip_heatmap.pipeline.storage.records import open_saved_encoding

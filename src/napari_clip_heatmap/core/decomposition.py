@@ -52,6 +52,15 @@ class Decomposition:
         How the parts that belong to no token were split.
     grid : (int, int)
         Rows and columns of patches.
+
+    Examples
+    --------
+    >>> import napari_clip_heatmap as nch
+    >>> parts = nch.decompose(model, batch, layers=["L4"], heads=["H0", "H7"])
+    >>> parts.selection.labels
+    (('L4H0', 'L4H7'),)
+    >>> (parts.attention @ model.encode_text(["nuclei"])[0]).shape
+    torch.Size([1, 1, 145, 2])
     """
 
     attention: Tensor
