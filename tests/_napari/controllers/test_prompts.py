@@ -112,7 +112,7 @@ def test_no_row_left_leaves_no_layer_and_undo_brings_them_back(viewer, widget, i
 
 def test_words_that_cannot_be_read_are_told_and_the_maps_stay(viewer, widget, image, qtbot):
     widget["prompts"].model.rewrite(0, "red |")
-    qtbot.waitUntil(lambda: "Not answered yet" in widget["status"].value, timeout=20_000)
+    qtbot.waitUntil(lambda: "Not updated yet" in widget["status"].value, timeout=20_000)
     assert names(viewer) == PROMPTS
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "red | green"))
     assert names(viewer)[0] == "red | green"
