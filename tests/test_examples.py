@@ -1,4 +1,4 @@
-"""The examples in public docstrings give what they say, with the bundled model and a drawn image."""
+"""Examples in public docstrings give what they say, with the bundled model and a drawn image."""
 
 from __future__ import annotations
 
