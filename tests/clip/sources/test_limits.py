@@ -149,12 +149,14 @@ def test_configurations_of_transformers_have_the_same_limits(
         load_model(f"local-dir:{transformers_folder}", device="cpu")
 
 
-@pytest.mark.parametrize(("size", "expected"), [(64, (64, 64)), ((32, 64), (32, 64))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [(64, (64, 64)), ((32, 64), (32, 64)), ([32, 64], (32, 64))]
+)
 def test_image_sizes(size: object, expected: tuple[int, int]) -> None:
     assert require_image_size(size) == expected
 
 
-@pytest.mark.parametrize("size", [0, -8, 10**9, 8.0, "64", True, (64,), (64, 0), [1, 2, 3], {}])
+@pytest.mark.parametrize("size", [10**9, (32, 10**9), "64", True, None, {}, float("nan"), ["a"]])
 def test_other_image_sizes_are_refused(size: object) -> None:
-    with pytest.raises(SettingsError, match=r"image_size is .*a whole number from 1 to 8192"):
+    with pytest.raises(SettingsError, match=r"image_size is .*up to 8192"):
         require_image_size(size)
