@@ -10,7 +10,7 @@ from typing import Any
 
 import open_clip
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.clip.loading import load_model
@@ -67,6 +67,7 @@ ABSURD = [
     ("vision_cfg.mlp_ratio", 0),
     ("vision_cfg.mlp_ratio", float("nan")),
     ("vision_cfg.mlp_ratio", 10**9),
+    ("vision_cfg.mlp_ratio", 0.01),
     ("vision_cfg.patch_size", 0),
     ("vision_cfg.patch_size", 64),
     ("vision_cfg.patch_size", [8]),
@@ -108,6 +109,7 @@ SCALARS = st.one_of(
 KEYS = [f"{part}.{key}" for part in ("vision_cfg", "text_cfg") for key in VALID[part]]
 
 
+@settings(max_examples=300)
 @given(
     values=st.dictionaries(st.sampled_from([*KEYS, "embed_dim"]), SCALARS, min_size=1, max_size=3)
 )

@@ -121,6 +121,7 @@ def require_config_limits(model_cfg: Mapping[str, Any], *, origin: str) -> None:
                 _check(f"{part}.{key}", value, _CHECKS[key], origin)
         _require_whole_heads(part, config, origin)
         _require_whole_patches(part, config, origin)
+        _require_wide_mlp(part, config, origin)
 
 
 def _check(name: str, value: object, check: Check, origin: str) -> None:
@@ -153,6 +154,16 @@ def _require_whole_patches(part: str, config: Mapping[str, Any], origin: str) ->
         raise ModelLoadError(
             f"{shorten(origin)} does not describe a model: in its {part!r}, patch_size {patch} is "
             f"larger than image_size {image}."
+        )
+
+
+def _require_wide_mlp(part: str, config: Mapping[str, Any], origin: str) -> None:
+    """Raise if the hidden layer of the MLP would have no unit."""
+    width, ratio = config.get("width"), config.get("mlp_ratio")
+    if width is not None and ratio is not None and int(width * ratio) < 1:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a model: in its {part!r}, mlp_ratio {ratio} of "
+            f"width {width} leaves no unit in the MLP."
         )
 
 
