@@ -17,11 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._norms import gained, normed, present, wide
-from napari_clip_heatmap.core.attention import (
-    pooled_weights,
-    pooled_weights_from_inputs,
-    token_shares,
-)
+from napari_clip_heatmap.core.attention import pooled_weights_from_inputs, token_shares
 from napari_clip_heatmap.core.norm import statistics
 
 __all__ = ["Attended", "Attention", "split_heads"]
@@ -75,6 +71,9 @@ class Attention:
     rotate : callable, optional
         Rotary positions of queries or keys of all tokens, [batch, head, token, d_head]; they leave
         the class token as it is.
+    score_bias : callable, optional
+        Returns what is added to the scaled scores before the softmax (relative positions),
+        [batch or 1, head, query, token]; it leaves the values as they are.
     """
 
     weights: tuple[Tensor, ...]
@@ -88,6 +87,7 @@ class Attention:
     outer_norm: Any = None
     layer_scale: Tensor | None = None
     rotate: Callable[[Tensor], Tensor] | None = None
+    score_bias: Callable[[], Tensor] | None = None
 
     @property
     def dtype(self) -> Any:
@@ -150,16 +150,15 @@ class Attention:
             Weight of each query in the pooled one; the first alone counts where None.
         """
         query, key, value = self._project(inputs)
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        bias = None if self.score_bias is None else self.score_bias().to(query)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         mixed = self._scaled(rearrange(mixed, "batch head token d -> batch token head d"))
-        scale = key.shape[-1] ** -0.5
         if pooling is None:
-            weights = pooled_weights(query[:, :, :1], key, scale)
-            return self._rated(mixed, weights, value)
+            return self._rated(mixed, _first_row(query, key, bias), value)
         inner, outer = self._rates(mixed)
         rates = pooling if outer is None else pooling * outer
         each = rates if inner is None else rates * inner
-        rows = (wide(query) * scale @ wide(key).mT).softmax(dim=-1)  # [batch, head, query, token]
+        rows = _scores(query, key, bias).softmax(dim=-1)  # [batch, head, query, token]
         weights = einsum(each, rows, "batch query, batch head query token -> batch token head")
         return Attended(
             mixed, weights, self._shares(weights, value), rates.sum(dim=1), pooling.sum(dim=1)
@@ -168,14 +167,15 @@ class Attention:
     def attend_first(self, inputs: Tensor) -> Attended:
         """Run attention for the first query alone; keys and values are of all tokens.
 
-        Keys serve one query only, so they are computed just where a norm or a rotation follows.
+        Keys serve one query only, so they are computed just where scores are not linear in inputs.
         """
         inputs = inputs.to(self.dtype)
         query = self._query_normed(self._part(inputs[:, :1], 0))
-        scale = query.shape[-1] ** -0.5
-        if present(self.key_norm) or self.rotate is not None:
-            weights = pooled_weights(query, self._key_turned(self._part(inputs, 1)), scale)
+        bias = None if self.score_bias is None else self.score_bias()
+        if present(self.key_norm) or self.rotate is not None or bias is not None:
+            weights = _first_row(query, self._key_turned(self._part(inputs, 1)), bias)
         else:
+            scale = query.shape[-1] ** -0.5
             weights = pooled_weights_from_inputs(query, inputs, self._projection(1)[0], scale)
         return self._rated(None, weights, self._part(inputs, 2))
 
@@ -246,6 +246,21 @@ class Attention:
     def _shares(self, weights: Tensor, value: Tensor) -> Tensor:
         values = rearrange(value, "batch head token d -> batch token head d")
         return self._scaled(token_shares(weights, values))
+
+
+def _first_row(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    """Return how much the first query attends to each token, [batch, token, head]."""
+    row: Tensor = _scores(query[:, :, :1], key, bias).softmax(dim=-1)[:, :, 0]
+    return row.mT
+
+
+def _scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what the softmax runs over, in single precision or wider.
+
+    Those are the scores of the first queries, if `query` holds fewer than `bias`.
+    """
+    scores: Tensor = (wide(query) * query.shape[-1] ** -0.5) @ wide(key).mT
+    return scores if bias is None else scores + bias[:, :, : query.shape[2]].to(scores)
 
 
 def split_heads(projected: Tensor, n_heads: int, n_parts: int = 1) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["resampled", "resize_trunk", "sharing"]
+__all__ = ["resampled", "resize_any_size", "resize_trunk", "sharing", "sharing_weights"]
 
 
 def sharing(module: Any) -> Any:
@@ -23,6 +23,14 @@ def sharing(module: Any) -> Any:
     for kind in ("_parameters", "_buffers", "_modules"):
         twin.__dict__[kind] = dict(module.__dict__[kind])
     return twin
+
+
+def sharing_weights(module: Any) -> Any:
+    """Return a copy of a module and all its parts that holds the same weights; buffers are its own.
+
+    For modules that change themselves, deep inside, when they are given another size.
+    """
+    return copy.deepcopy(module, {id(weight): weight for weight in module.parameters()})
 
 
 def resampled(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> nn.Parameter:
@@ -42,6 +50,13 @@ def resampled(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> 
     patches = rearrange(grid, "1 d y x -> (y x) d").to(positions.dtype)
     together = torch.cat([prefix.detach(), patches])
     return nn.Parameter(together, requires_grad=positions.requires_grad)
+
+
+def resize_any_size(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return open_clip's wrapper of a trunk that takes images of any size, for another one."""
+    visual = sharing(visual)
+    visual.image_size = image_size
+    return visual
 
 
 def resize_trunk(visual: Any, image_size: tuple[int, int]) -> Any:

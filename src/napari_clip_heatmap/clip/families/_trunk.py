@@ -19,6 +19,7 @@ from napari_clip_heatmap.core.tower import Tower
 __all__ = [
     "missing_after",
     "missing_in_end",
+    "pooling_after",
     "projection_of",
     "sizes_of",
     "tower_of",
@@ -48,7 +49,12 @@ class _Embedding:
         return normed(trunk.norm_pre, stream)
 
 
-def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
+def tower_of(
+    visual: Any,
+    family: str,
+    read: Callable[[Any], Parts],
+    embed: Callable[[Tensor], Tensor] | None = None,
+) -> Tower:
     """Return the tower of a trunk that pools its tokens without attention.
 
     Parameters
@@ -58,6 +64,9 @@ def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
     family : str
     read : callable
         Finds the parts of one of the trunk's blocks.
+    embed : callable, optional
+        Preprocessed batch to the stream before the first block, for a trunk that does not split it
+        into the steps that timm's transformers share.
     """
     trunk, pooling = visual.trunk, _pooling_of(visual.trunk)
     norm = trunk.norm if present(trunk.norm) else trunk.fc_norm
@@ -65,7 +74,7 @@ def tower_of(visual: Any, family: str, read: Callable[[Any], Parts]) -> Tower:
     image_size, patch_size = sizes_of(trunk)
     return Tower(
         family=family,
-        embed=_Embedding(trunk),
+        embed=embed or _Embedding(trunk),
         blocks=tuple(ResidualBlock(block, read, pooling) for block in trunk.blocks),
         head=LinearHead(norm, lambda: projection_of(visual), pooling),
         n_heads=trunk.blocks[0].attn.num_heads,
@@ -115,8 +124,13 @@ def missing_in_end(visual: Any) -> Iterator[str]:
 
 
 def missing_after(visual: Any) -> Iterator[str]:
-    """Name what stands in the way after the trunk."""
+    """Name what stands in the way after a trunk whose tokens are pooled in several layers."""
     if hasattr(visual.head, "mlp"):
         yield "an MLP as projection to the joint space (timm_proj 'mlp')"
+    yield from pooling_after(visual)
+
+
+def pooling_after(visual: Any) -> Iterator[str]:
+    """Name a pooling after the trunk's own, if there is one."""
     if hasattr(visual.head, "pool"):
         yield f"pooling of type {type(visual.head.pool).__name__} after the trunk"

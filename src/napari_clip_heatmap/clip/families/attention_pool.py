@@ -1,6 +1,7 @@
 """SigLIP, SigLIP 2 and PE-Core: a timm trunk whose last tokens a latent query pools by attention.
 
-Exact for the last tokens. The MLP of the pooling belongs to no token.
+Exact for the last tokens. The MLP of the pooling belongs to no token. The trunk may be a NaFlexViT,
+which takes images of any size.
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from napari_clip_heatmap.clip.families._head import LinearHead
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families._resizing import resize_trunk
+from napari_clip_heatmap.clip.families._resizing import resize_any_size, resize_trunk
 from napari_clip_heatmap.clip.families._trunk import (
     missing_after,
     projection_of,
     sizes_of,
     trunk_of,
 )
+from napari_clip_heatmap.clip.families.native import pair
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
-
-resize = resize_trunk
 
 
 def adapt(visual: Any) -> Tower | None:
@@ -41,7 +41,7 @@ def adapt(visual: Any) -> Tower | None:
         return None
     refuse("attention-pooling tower", [*_missing_in(trunk, pool), *missing_after(visual)])
     d_model = pool.out_features
-    image_size, patch_size = sizes_of(trunk)
+    image_size, patch_size = _sizes(visual)
     return Tower(
         family="attention_pool",
         embed=_LastTokens(trunk),
@@ -55,6 +55,19 @@ def adapt(visual: Any) -> Tower | None:
         n_prefix=trunk.num_prefix_tokens if _pools_prefix(trunk) else 0,
         start=nothing(d_model),
     )
+
+
+def resize(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return the same tower for images of another size."""
+    flexible = hasattr(visual.trunk, "embeds")
+    return (resize_any_size if flexible else resize_trunk)(visual, image_size)
+
+
+def _sizes(visual: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width of the image and of a patch, pixels."""
+    if hasattr(visual.trunk, "embeds"):  # NaFlexViT takes any size: what open_clip says holds
+        return pair(visual.image_size), pair(visual.trunk.embeds.patch_size)
+    return sizes_of(visual.trunk)
 
 
 @dataclass(frozen=True)
@@ -103,5 +116,7 @@ def _missing_in(trunk: Any, pool: Any) -> Iterator[str]:
         yield "attention pooling without output projection"
     yield from other_norms(pool, ["q_norm", "k_norm"])
     yield from other_norms(trunk, ["fc_norm"])
-    if not all(hasattr(trunk, part) for part in ("patch_embed", "num_prefix_tokens")):
+    if not hasattr(trunk, "num_prefix_tokens") or not (
+        hasattr(trunk, "patch_embed") or hasattr(trunk, "embeds")
+    ):
         yield f"a trunk of type {type(trunk).__name__} under the attention pooling"
