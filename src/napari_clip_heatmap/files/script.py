@@ -9,7 +9,7 @@ from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.layer_record import Record, require
 from napari_clip_heatmap.files.naming import slug
 from napari_clip_heatmap.files.reading import TIFF_ENDINGS
-from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 

@@ -14,7 +14,6 @@ from typing import Any
 from einops import rearrange
 from torch import Tensor
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._hidden_layer import HiddenLayer, missing_in_mlp
 from napari_clip_heatmap.clip.families._latent import nothing
@@ -22,7 +21,8 @@ from napari_clip_heatmap.clip.families._norms import present, wide
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._trunk import pooling_after, projection_of
 from napari_clip_heatmap.clip.families.native import pair
-from napari_clip_heatmap.core.tower import Step, Tower
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.core.tower import BlockOutput, Tower
 
 __all__ = ["NHWC", "feature_map_tower"]
 
@@ -79,7 +79,7 @@ class _FinalMap:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the final map of a preprocessed batch, row by row, [batch, place, channel]."""
-        with evaluating(self.trunk):
+        with eval_mode(self.trunk):
             maps: Tensor = self.trunk.forward_features(
                 batch.to(next(self.trunk.parameters()).dtype)
             )
@@ -113,11 +113,11 @@ class _MapMean:
         """None: every place is all content."""
         return None
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         return self.last_step(stream)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         contributions = wide(stream) / stream.shape[1]  # [batch, place, channel]
         if self.hidden is None:
@@ -126,12 +126,12 @@ class _MapMean:
         else:
             found = self.hidden()(contributions)
             contributions, constant, pooled = found.contributions, found.constant, found.output
-        return Step(
-            stream=pooled[:, None],
+        return BlockOutput(
+            resid_post=pooled[:, None],
             weights=contributions.new_full((*stream.shape[:2], 1), 1 / stream.shape[1]),
-            shares=contributions[:, :, None],
-            constant=constant,
-            mlp=pooled.new_zeros(pooled.shape),
+            head_contributions=contributions[:, :, None],
+            attn_bias=constant,
+            mlp_out=pooled.new_zeros(pooled.shape),
         )
 
 

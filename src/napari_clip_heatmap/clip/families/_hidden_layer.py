@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.families._norms import gained, present, wide
-from napari_clip_heatmap.core.norm import statistics
+from napari_clip_heatmap.core.attention import statistics
 
 __all__ = ["GatedSum", "HiddenLayer", "missing_in_mlp"]
 

@@ -17,13 +17,13 @@ import torch
 from timm.models.vision_transformer_relpos import VisionTransformerRelPos
 from torch import Tensor
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import Attention
 from napari_clip_heatmap.clip.families._block import Mlp, Parts
 from napari_clip_heatmap.clip.families._norms import wide
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import sharing_weights
 from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
+from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import UnsupportedModelError
 
@@ -99,7 +99,7 @@ def _read(trunk: Any, block: Any) -> Parts:
 
 def _bias(positions: Any) -> Tensor:
     """Return what is added to the scores, [1, head, query, token]."""
-    with evaluating(positions):  # the network that makes it has a dropout
+    with eval_mode(positions):  # the network that makes it has a dropout
         bias: Tensor = positions.get_bias()
     return bias
 
