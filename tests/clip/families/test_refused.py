@@ -15,8 +15,8 @@ from open_clip.model import _build_vision_tower
 from torch import nn
 
 from napari_clip_heatmap.clip import families
-from napari_clip_heatmap.clip.building import refuse_unsupported
 from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.sources.build import refuse_unsupported
 from napari_clip_heatmap.errors import UnsupportedModelError
 
 ROOT = Path(__file__).parents[3]

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._hidden_layer import HiddenLayer, missing_in_mlp
-from napari_clip_heatmap.clip.families._latent import nothing
-from napari_clip_heatmap.clip.families._norms import present, wide
-from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families._trunk import pooling_after, projection_of
-from napari_clip_heatmap.clip.families.native import pair
+from napari_clip_heatmap.clip.families._latent import zero_start
+from napari_clip_heatmap.clip.families._norms import is_active, widen
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
+from napari_clip_heatmap.clip.families._trunk import final_projection, pooling_in_wrapper
+from napari_clip_heatmap.clip.families.native import height_and_width
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import BlockOutput, Tower
 
@@ -48,13 +48,13 @@ def feature_map_tower(visual: Any, family: str, what: str, *, layout: str = NCHW
         With what is missing.
     """
     trunk = visual.trunk
-    refuse(what, _missing_in_head(visual))
+    raise_if_missing(what, _missing_in_head(visual))
     norm, stride = getattr(trunk.head, "norm", None), trunk.feature_info[-1]["reduction"]
     if hasattr(visual.head, "mlp"):
         block, head = _gated(visual, norm)
     else:
         block = _MapMean(visual, trunk.num_features)
-        head = LinearHead(norm, lambda: projection_of(visual))
+        head = LinearHead(norm, lambda: final_projection(visual))
     return Tower(
         family=family,
         embed=_FinalMap(trunk, layout),
@@ -63,10 +63,10 @@ def feature_map_tower(visual: Any, family: str, what: str, *, layout: str = NCHW
         n_heads=1,
         d_model=block.width,
         d_embed=head.project().weight.shape[1],
-        image_size=pair(visual.image_size),
+        image_size=height_and_width(visual.image_size),
         patch_size=(stride, stride),
         n_prefix=0,
-        start=nothing(block.width),
+        start=zero_start(block.width),
     )
 
 
@@ -119,7 +119,7 @@ class _MapMean:
 
     def last_step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
-        contributions = wide(stream) / stream.shape[1]  # [batch, place, channel]
+        contributions = widen(stream) / stream.shape[1]  # [batch, place, channel]
         if self.hidden is None:
             pooled = contributions.sum(dim=1)
             constant = pooled.new_zeros(self.width)
@@ -148,11 +148,11 @@ def _missing_in_head(visual: Any) -> Iterator[str]:
     kind = head.global_pool.pool_type
     if kind != "avg":
         yield f"pooling of type {kind!r}"
-    if present(getattr(head, "pre_logits", None)):
+    if is_active(getattr(head, "pre_logits", None)):
         yield "a hidden layer in the head (head_hidden_size)"
-    yield from other_norms(head, ["norm"])
-    yield from pooling_after(visual)
+    yield from unsupported_norms(head, ["norm"])
+    yield from pooling_in_wrapper(visual)
     if hasattr(visual.head, "mlp"):
-        if present(head.fc):
+        if is_active(head.fc):
             yield "two projections to the joint space (the trunk's and an MLP)"
         yield from missing_in_mlp(visual.head.mlp)

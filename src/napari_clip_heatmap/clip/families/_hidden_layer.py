@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.families._norms import gained, present, wide
+from napari_clip_heatmap.clip.families._norms import is_active, scale_by_gain, widen
 from napari_clip_heatmap.core.attention import statistics
 
 __all__ = ["GatedSum", "HiddenLayer", "missing_in_mlp"]
@@ -59,15 +59,15 @@ class HiddenLayer:
 
     def __call__(self, terms: Tensor) -> GatedSum:
         """Return the layer's output for the sum of terms [batch, term, d_model], split by term."""
-        terms = wide(terms)
-        weight, bias = wide(self.linear.weight), self.linear.bias
-        shift = weight.new_zeros(len(weight)) if bias is None else wide(bias)
-        if present(self.norm):
+        terms = widen(terms)
+        weight, bias = widen(self.linear.weight), self.linear.bias
+        shift = weight.new_zeros(len(weight)) if bias is None else widen(bias)
+        if is_active(self.norm):
             _, sigma = statistics(terms.sum(dim=1), self.norm.eps)
             centered = terms - terms.mean(dim=-1, keepdim=True)
-            terms = gained(self.norm, centered / sigma[:, None, None], dim=-1)
+            terms = scale_by_gain(self.norm, centered / sigma[:, None, None], dim=-1)
             if self.norm.bias is not None:
-                shift = shift + weight @ wide(self.norm.bias)
+                shift = shift + weight @ widen(self.norm.bias)
         inner = terms @ weight.mT
         total = inner.sum(dim=1) + shift
         output = self.activation(total)
@@ -88,7 +88,7 @@ def missing_in_mlp(mlp: Any) -> Iterator[str]:
         return
     if not (isinstance(mlp.fc1, nn.Linear) and isinstance(mlp.fc2, nn.Linear)):
         yield "an MLP whose layers are not linear"
-    if present(getattr(mlp, "norm", None)):
+    if is_active(getattr(mlp, "norm", None)):
         yield f"a norm of type {type(mlp.norm).__name__} inside the MLP"
     if list(mlp.act.parameters()) or mlp.act(torch.zeros(1, device="cpu")).item() != 0:
         yield (

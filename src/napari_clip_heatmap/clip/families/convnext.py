@@ -12,7 +12,7 @@ from timm.models.convnext import ConvNeXt
 
 from napari_clip_heatmap.clip.families._feature_map import feature_map_tower
 from napari_clip_heatmap.clip.families._resizing import resize_any_size
-from napari_clip_heatmap.clip.families._trunk import trunk_of
+from napari_clip_heatmap.clip.families._trunk import timm_trunk
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -22,6 +22,6 @@ resize = resize_any_size
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no ConvNeXt."""
-    if trunk_of(visual, ConvNeXt) is None:
+    if timm_trunk(visual, ConvNeXt) is None:
         return None
     return feature_map_tower(visual, "convnext", "ConvNeXt")

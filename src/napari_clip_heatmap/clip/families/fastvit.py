@@ -13,7 +13,7 @@ from timm.models.fastvit import FastVit
 
 from napari_clip_heatmap.clip.families._feature_map import feature_map_tower
 from napari_clip_heatmap.clip.families._resizing import resize_any_size
-from napari_clip_heatmap.clip.families._trunk import trunk_of
+from napari_clip_heatmap.clip.families._trunk import timm_trunk
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -23,7 +23,7 @@ resize = resize_any_size
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no FastViT."""
-    trunk = trunk_of(visual, FastVit)
+    trunk = timm_trunk(visual, FastVit)
     if trunk is None or trunk.fork_feat:  # several maps instead of a head
         return None
     return feature_map_tower(visual, "fastvit", "FastViT")

@@ -18,11 +18,11 @@ from timm.models.vision_transformer_relpos import VisionTransformerRelPos
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._block import Mlp, Parts
-from napari_clip_heatmap.clip.families._norms import wide
-from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families._resizing import sharing_weights
-from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
+from napari_clip_heatmap.clip.families._block import BlockParts, Mlp
+from napari_clip_heatmap.clip.families._norms import widen
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
+from napari_clip_heatmap.clip.families._resizing import copy_sharing_weights
+from napari_clip_heatmap.clip.families._trunk import missing_after_blocks, timm_tower, timm_trunk
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import UnsupportedModelError
@@ -34,12 +34,14 @@ NORMS_BEFORE, NORMS_AFTER = "RelPosBlock", "ResPostRelPosBlock"
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no such transformer."""
-    trunk = trunk_of(visual, VisionTransformerRelPos)
+    trunk = timm_trunk(visual, VisionTransformerRelPos)
     if trunk is None:
         return None
     missing = [lack for block in trunk.blocks for lack in _missing_in(block)]
-    refuse("vision transformer with relative positions", [*missing_in_end(visual), *missing])
-    return tower_of(visual, "relative_vit", partial(_read, trunk), _Embedding(trunk))
+    raise_if_missing(
+        "vision transformer with relative positions", [*missing_after_blocks(visual), *missing]
+    )
+    return timm_tower(visual, "relative_vit", partial(_read, trunk), _Embedding(trunk))
 
 
 def resize(visual: Any, image_size: tuple[int, int]) -> Any:
@@ -53,7 +55,7 @@ def resize(visual: Any, image_size: tuple[int, int]) -> Any:
             f"another image size than {visual.trunk.patch_embed.img_size}; got {image_size}. "
             "A newer timm can: `pip install -U timm`."
         )
-    visual = sharing_weights(visual)
+    visual = copy_sharing_weights(visual)
     with torch.device(next(visual.parameters()).device):
         visual.trunk.set_input_size(image_size)
     visual.image_size = image_size
@@ -73,10 +75,10 @@ class _Embedding:
         if trunk.cls_token is not None:
             cls = trunk.cls_token.to(patches).expand(len(patches), -1, -1)
             patches = torch.cat([cls, patches], dim=1)
-        return wide(patches)
+        return widen(patches)
 
 
-def _read(trunk: Any, block: Any) -> Parts:
+def _read(trunk: Any, block: Any) -> BlockParts:
     after, attn = type(block).__name__ == NORMS_AFTER, block.attn
     positions = trunk.shared_rel_pos if attn.rel_pos is None else attn.rel_pos
     attention = Attention(
@@ -92,9 +94,9 @@ def _read(trunk: Any, block: Any) -> Parts:
     )
     if after:
         mlp = Mlp(block.mlp, norm_after=block.norm2)
-        return Parts(norm_1=None, attention=attention, norm_2=None, mlp=mlp)
+        return BlockParts(norm_1=None, attention=attention, norm_2=None, mlp=mlp)
     mlp = Mlp(block.mlp, layer_scale=getattr(block.ls2, "gamma", None))
-    return Parts(norm_1=block.norm1, attention=attention, norm_2=block.norm2, mlp=mlp)
+    return BlockParts(norm_1=block.norm1, attention=attention, norm_2=block.norm2, mlp=mlp)
 
 
 def _bias(positions: Any) -> Tensor:
@@ -111,5 +113,5 @@ def _missing_in(block: Any) -> Iterator[str]:
     if type(block.attn).__name__ != "RelPosAttention":
         yield f"attention of type {type(block.attn).__name__}"
         return
-    yield from other_norms(block, ["norm1", "norm2"])
-    yield from other_norms(block.attn, ["q_norm", "k_norm"])
+    yield from unsupported_norms(block, ["norm1", "norm2"])
+    yield from unsupported_norms(block.attn, ["q_norm", "k_norm"])

@@ -12,8 +12,8 @@ import torch
 from timm.models.swin_transformer import SwinTransformer
 
 from napari_clip_heatmap.clip.families._feature_map import NHWC, feature_map_tower
-from napari_clip_heatmap.clip.families._resizing import sharing_weights
-from napari_clip_heatmap.clip.families._trunk import trunk_of
+from napari_clip_heatmap.clip.families._resizing import copy_sharing_weights
+from napari_clip_heatmap.clip.families._trunk import timm_trunk
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import UnsupportedModelError
 
@@ -22,7 +22,7 @@ __all__ = ["adapt", "resize"]
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no Swin transformer."""
-    if trunk_of(visual, SwinTransformer) is None:
+    if timm_trunk(visual, SwinTransformer) is None:
         return None
     return feature_map_tower(visual, "swin", "Swin transformer", layout=NHWC)
 
@@ -43,7 +43,7 @@ def resize(visual: Any, image_size: tuple[int, int]) -> Any:
             f"This Swin transformer attends in windows of {window} places, so it takes images of "
             f"at least {smallest} pixels; got image_size {image_size}."
         )
-    visual = sharing_weights(visual)
+    visual = copy_sharing_weights(visual)
     with torch.device(next(visual.parameters()).device):
         visual.trunk.set_input_size(image_size, window_size=window)
     visual.image_size = image_size
