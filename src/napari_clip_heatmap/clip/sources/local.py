@@ -24,6 +24,7 @@ from napari_clip_heatmap.clip.sources.build import (
     refuse_unsupported,
 )
 from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.sources.layouts import open_clip_config
 from napari_clip_heatmap.clip.sources.normalization import (
     OPENAI,
     LoadedModel,
@@ -37,7 +38,6 @@ from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_PREPROCESSING_NAME,
     has_own_vocabulary,
     is_transformers_folder,
-    open_clip_config,
     preprocess_config,
     read_json,
 )
@@ -243,7 +243,7 @@ def _describe(folder: Path) -> _Description:
 def _describe_huggingface(folder: Path) -> _Description:
     path = folder / HF_CONFIG_NAME
     model_cfg = open_clip_config(read_json(path), origin=str(path))
-    if has_own_vocabulary(folder):
+    if has_own_vocabulary(folder) or "hf_tokenizer_name" in model_cfg["text_cfg"]:
         model_cfg["text_cfg"]["hf_tokenizer_name"] = str(folder)
     pixels = folder / HF_PREPROCESSING_NAME
     return _Description(model_cfg, preprocess_config(folder), path, pixels)
