@@ -13,7 +13,10 @@ import timm
 import torch
 from open_clip.model import _build_vision_tower
 from timm.layers import Mlp
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+
+from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
 
 SIZE = (96, 64)
 """Pixels of the cut towers' input: not square, 6 by 4 patches of 16."""
@@ -143,10 +146,18 @@ def fill(visual: nn.Module) -> None:
             module.init_non_persistent_buffers()
 
 
+def build_conch() -> Any:
+    """Return an image tower of CONCH, which is none of open_clip's architectures."""
+    trunk = VisionTransformer(SIZE, 16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
+    visual = ConchVisionTower(trunk, 64).eval()
+    fill(visual)
+    return visual
+
+
 @cache
 def _built(name: str, dtype: torch.dtype = torch.float32) -> Any:
     if dtype == torch.float32:
-        return build(*ARCHITECTURES[name])
+        return build_conch() if name == "CONCH" else build(*ARCHITECTURES[name])
     return copy.deepcopy(_built(name)).to(dtype)
 
 

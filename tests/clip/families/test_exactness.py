@@ -31,6 +31,7 @@ FAMILIES = {
     "SigLIP2-gopt": "attention_pool",
     "PE-Core-T": "attention_pool",
     "CoCa": "coca",
+    "CONCH": "timm_coca",
     "RN50": "resnet",
     "ConvNeXt-T": "convnext",
     "ConvNeXt-L-MLP": "convnext",
@@ -125,7 +126,7 @@ def test_without_biases(
 
 TRAINING = (
     *("MobileCLIP-B", "SigLIP-B", "CoCa", "RN50", "ConvNeXt-T"),
-    *("ConvNeXt-L-MLP", "MobileCLIP2-S0", "MobileCLIP2-S3", "Swin-B", "RelPos"),
+    *("ConvNeXt-L-MLP", "MobileCLIP2-S0", "MobileCLIP2-S3", "Swin-B", "RelPos", "CONCH"),
 )
 
 

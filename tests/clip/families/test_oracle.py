@@ -196,8 +196,11 @@ def test_attention_pooling(
 
 
 @torch.no_grad()
-def test_coca(image_tower: Callable[..., Any], images_for: Callable[..., Tensor]) -> None:
-    visual = image_tower("CoCa", torch.float64)
+@pytest.mark.parametrize("name", ["CoCa", "CONCH"])
+def test_coca(
+    name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    visual = image_tower(name, torch.float64)
     tower, pooler = adapt(visual), visual.attn_pool
     images = images_for(tower, 1)
     with inputs_of([pooler]) as seen:

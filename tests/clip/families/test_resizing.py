@@ -26,6 +26,7 @@ PATCHES = {
     "SigLIP-B": 16,
     "PE-Core-T": 16,
     "CoCa": 32,
+    "CONCH": 16,
     "RN50": 32,
     "ConvNeXt-T": 32,
     "ConvNeXt-L-MLP": 32,

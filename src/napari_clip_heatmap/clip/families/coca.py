@@ -32,7 +32,7 @@ from napari_clip_heatmap.clip.families.native import (
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["adapt", "resize"]
+__all__ = ["adapt", "missing_in_pooler", "read_pooler", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:
@@ -45,7 +45,7 @@ def adapt(visual: Any) -> Tower | None:
     return Tower(
         family="coca",
         embed=_LastTokens(visual),
-        blocks=(LatentBlock(partial(_read, pooler)),),
+        blocks=(LatentBlock(partial(read_pooler, pooler)),),
         head=LinearHead(visual.ln_post, lambda: Projection(visual.proj)),
         n_heads=pooler.attn.num_heads,
         d_model=d_model,
@@ -70,7 +70,8 @@ class _LastTokens:
             return normalize(visual.attn_pool.ln_k, visual.transformer(stream))
 
 
-def _read(pooler: Any) -> LatentAttention:
+def read_pooler(pooler: Any) -> LatentAttention:
+    """Return the parts of open_clip's attentional pooler, its first query alone."""
     attn = pooler.attn
     weights = (
         attn.in_proj_weight.chunk(3)
@@ -97,7 +98,12 @@ def _missing_in(visual: Any) -> Iterator[str]:
     if getattr(visual, "proj", None) is None:
         yield "no projection to the joint space (proj)"
     yield from unsupported_norms(visual, ["ln_pre", "ln_post"])
-    yield from unsupported_norms(visual.attn_pool, ["ln_q", "ln_k"])
-    attn = visual.attn_pool.attn
+    yield from missing_in_pooler(visual.attn_pool)
+
+
+def missing_in_pooler(pooler: Any) -> Iterator[str]:
+    """Name what stands in the way in open_clip's attentional pooler."""
+    yield from unsupported_norms(pooler, ["ln_q", "ln_k"])
+    attn = pooler.attn
     if attn.bias_k is not None or attn.add_zero_attn:
         yield "extra keys and values (bias_k, add_zero_attn)"

@@ -32,6 +32,7 @@ __all__ = [
     "infer_config",
     "is_openai",
     "matching_architectures",
+    "raise_if_misfit",
     "refuse_unsupported",
 ]
 
@@ -213,7 +214,7 @@ def build_from_parts(
     with torch.device("meta"):
         skeleton = build_model(model_cfg, origin=origin)
     weights = _renamed(skeleton, weights)
-    _refuse_misfits(skeleton, weights, origin=weights_origin)
+    raise_if_misfit(skeleton, weights, origin=weights_origin)
     model = build_model(model_cfg, origin=origin)
     model.load_state_dict(weights, strict=True)
     return model.eval()
@@ -235,7 +236,14 @@ def _renamed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-def _refuse_misfits(model: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+def raise_if_misfit(model: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    """Raise if tensors differ from a model's own in names or shapes.
+
+    Raises
+    ------
+    ModelLoadError
+        With the first few that do.
+    """
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if expected == found:
