@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.pillow_images import array_of
 
 __all__ = ["Channel", "as_channels"]
 
@@ -87,6 +88,7 @@ def as_channels(image: ArrayLike | Channel | Sequence[Channel]) -> tuple[Channel
                 "Choose channels of the same image"
             )
         return channels
+    image = array_of(image)
     if isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__"):
         return (Channel((image,)),)
     return (Channel((np.asanyarray(image),)),)
