@@ -18,8 +18,8 @@ from napari_clip_heatmap._napari.prompts.live import Answered
 from napari_clip_heatmap._napari.scored import Scored
 from napari_clip_heatmap._napari.slices import index_shown
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.pipeline.honesty import Verdict, judge
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.scores import plan_scoring

@@ -6,7 +6,7 @@ from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.files.listing import pixels_in_words, size_in_words
+from napari_clip_heatmap.files.model_listing import pixels_in_words, size_in_words
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalogue import CatalogueEntry

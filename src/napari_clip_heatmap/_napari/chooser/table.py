@@ -11,7 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QFont
 
 from napari_clip_heatmap._napari.chooser.about import licence_in_words
-from napari_clip_heatmap.files.listing import pixels_in_words, size_in_words
+from napari_clip_heatmap.files.model_listing import pixels_in_words, size_in_words
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalogue import CatalogueEntry

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_clip_heatmap.errors import ImageError, OutputError
-from napari_clip_heatmap.files.naming import unique_slugs
-from napari_clip_heatmap.files.pictures import overlay, write_picture
-from napari_clip_heatmap.files.reading import read_image
-from napari_clip_heatmap.files.record import (
+from napari_clip_heatmap.files.file_names import unique_slugs
+from napari_clip_heatmap.files.overlays import overlay, write_picture
+from napari_clip_heatmap.files.reading.image_file import read_image
+from napari_clip_heatmap.files.run_record import (
     RECORD_NAME,
     new_record,
     read_record,

@@ -19,7 +19,7 @@ from napari_clip_heatmap.errors import ClipHeatmapError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_clip_heatmap.files.batch import Done, Request
+    from napari_clip_heatmap.files.run_results import Done, Request
     from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
 __all__ = ["app", "main"]
@@ -157,7 +157,7 @@ def run(
     cache: Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")] = True,
 ) -> None:
     """Write heatmaps (float32 TIFF), overlays (PNG) and run.json for each image and prompt."""
-    from napari_clip_heatmap.files.batch import Request, claim_folder
+    from napari_clip_heatmap.files.run_results import Request, claim_folder
 
     words, sentences = _asked(prompt or [], prompts, templates or [])
     request = Request(
@@ -204,7 +204,7 @@ def demo(
             open_demo()
             return
         typer.echo(f"napari cannot open a window here ({obstacle}); writing pictures instead.")
-    from napari_clip_heatmap.files.showcase import prepare_showcase, write_showcase
+    from napari_clip_heatmap.files.demo_pictures import prepare_showcase, write_showcase
 
     request = prepare_showcase(output)
     for done in _execute(request):
@@ -246,7 +246,7 @@ def models(
 ) -> None:
     """List the models that can be decomposed; no network is used."""
     from napari_clip_heatmap.api import list_models
-    from napari_clip_heatmap.files.listing import print_models
+    from napari_clip_heatmap.files.model_listing import print_models
 
     print_models([entry for entry in list_models(search) if entry.here or not here])
 
@@ -302,7 +302,7 @@ def honesty(
     from napari_clip_heatmap.evaluation.honesty import measure_honesty
     from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
     from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
-    from napari_clip_heatmap.files.pictures import write_picture
+    from napari_clip_heatmap.files.overlays import write_picture
 
     loaded = load_model(model, device=device)
     with _progress("Judging") as advance:
@@ -326,7 +326,7 @@ def _cache() -> EncodingCache:
 def _execute(request: Request, cache: EncodingCache | None = None) -> Iterator[Done]:
     """Load the model and work through the images under a progress bar."""
     from napari_clip_heatmap.api import load_model
-    from napari_clip_heatmap.files.batch import write_heatmaps
+    from napari_clip_heatmap.files.run_results import write_heatmaps
 
     with _progress("Encoding") as advance:
         loaded = load_model(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.files.layer_record import Record, require
-from napari_clip_heatmap.files.naming import slug
-from napari_clip_heatmap.files.reading import TIFF_ENDINGS
+from napari_clip_heatmap.files.heatmap_metadata import Record, require
+from napari_clip_heatmap.files.file_names import slug
+from napari_clip_heatmap.files.reading.image_file import TIFF_ENDINGS
 from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]

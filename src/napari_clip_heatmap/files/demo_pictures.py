@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.files.batch import Request, claim_folder
-from napari_clip_heatmap.files.pictures import contact_sheet, write_picture
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.run_results import Request, claim_folder
+from napari_clip_heatmap.files.overlays import contact_sheet, write_picture
+from napari_clip_heatmap.files.reading.image_file import read_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_clip_heatmap.files.batch import Done
+    from napari_clip_heatmap.files.run_results import Done
 
 __all__ = ["prepare_showcase", "write_showcase"]
 
