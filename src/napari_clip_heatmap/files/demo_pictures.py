@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.files.run_results import Request, claim_folder
 from napari_clip_heatmap.files.overlays import contact_sheet, write_picture
 from napari_clip_heatmap.files.reading.image_file import read_image
+from napari_clip_heatmap.files.run_results import Request, claim_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["array_of", "count_pictures", "orient", "picture_colors", "pillow_array"]
+__all__ = [
+    "array_of",
+    "count_pictures",
+    "orient",
+    "orientation_of",
+    "picture_colors",
+    "pillow_array",
+]
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -88,7 +95,7 @@ def pillow_array(image: Image.Image) -> NDArray[Any]:
             "image.copy(), or read the file with read_image(path, page=N)"
         )
     image.load()  # a TIFF is turned upright here, and other formats find their EXIF
-    return orient(picture_colors(image), image.getexif().get(_EXIF_ORIENTATION, 1))
+    return orient(picture_colors(image), orientation_of(image))
 
 
 def count_pictures(image: Image.Image) -> int:
@@ -107,6 +114,18 @@ def count_pictures(image: Image.Image) -> int:
         kinds = [str(entry["Attribute"]["MPType"]) for entry in entries]
         return max(1, sum(not kind.startswith(_LARGE_THUMBNAIL) for kind in kinds))
     return max(1, int(getattr(image, "n_frames", 1)))
+
+
+def orientation_of(image: Image.Image) -> object:
+    """Return the EXIF orientation of a loaded image, 1 where there is none.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> orientation_of(Image.new("L", (3, 2)))
+    1
+    """
+    return image.getexif().get(_EXIF_ORIENTATION, 1)
 
 
 def orient(pixels: NDArray[Any], orientation: object) -> NDArray[Any]:
