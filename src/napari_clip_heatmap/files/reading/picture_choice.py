@@ -122,9 +122,10 @@ class PictureChoice:
         listed = ", ".join(f"{n}: {text}" for n, text in enumerate(pictures[:4]))
         more = ", ..." if count > 4 else ""
         asked = "" if value is None else f", and no {what} {value}"
+        also = ", or with page" if what == "series" and count > 1 else ""
         raise ImageError(
             f"{name} holds {_count(count, 'picture')}{asked} ({listed}{more}); choose with "
-            f"{_range(what, count)} (in the shell --{what})"
+            f"{_range(what, count)}{also} (in the shell --{what})"
         )
 
     def of_channels(self, pixels: NDArray[Any], name: str) -> NDArray[Any]:
@@ -178,12 +179,11 @@ class PictureChoice:
             return 0
         if page is not None and page < count:
             return page
-        asked = "" if page is None else f" left to choose from, and no page {page}"
-        open_axes = ", ".join(_count(length, kind) for kind, length in axes if length > 1)
-        within = f" ({open_axes})" if open_axes else ""
-        raise ImageError(
-            f"{name} holds {_count(count, 'picture')}{asked}{within}; {_how_to_choose(axes)}"
-        )
+        several = ", ".join(_count(length, kind) for kind, length in axes if length > 1)
+        within = f" ({several})" if several else ""
+        total = _count(math.prod(length for _, length in axes), "picture")
+        asked = "" if page is None else f", and no page {page} among what is chosen"
+        raise ImageError(f"{name} holds {total}{within}{asked}; {_how_to_choose(axes)}")
 
 
 def short_name(path: object) -> str:
@@ -242,7 +242,5 @@ def _whole(name: str, value: Any) -> int:
     except TypeError:
         number = -1
     if number < 0 or isinstance(value, bool):
-        raise SettingsError(
-            f"{name} is {str(value)[:60]!r}; accepted: a whole number, counted from 0"
-        )
+        raise SettingsError(f"{name} is {value!r:.60}; accepted: a whole number, counted from 0")
     return number

@@ -119,14 +119,12 @@ def picture(plane: Plane, choice: PictureChoice, name: str) -> NDArray[Any]:
     n_colors = _n_colors(page, name)
     n_samples = pixels.shape[2] if pixels.ndim == 3 else 1
     extras = _extras(page, n_samples - n_colors)
-    if (
-        n_samples < n_colors
-        or any(each not in (_ASSOCIATED, _UNASSOCIATED) for each in extras[:1])
-        or len(extras) > 1
-    ):
-        seen = _chosen_samples(plane, choice, name)
-    else:
+    if n_samples == 1 < n_colors:  # one of three planes that were stored as channels
+        seen = _eight_bits(pixels, page)
+    elif n_samples >= n_colors and extras in ([], [_ASSOCIATED], [_UNASSOCIATED]):
         seen = choice.of_channels(_colors_and_opacity(plane, n_colors, extras, name), name)
+    else:
+        seen = _chosen_samples(plane, choice, name)
     seen = _without_nodata(seen, page.tags.valueof(_NODATA))
     return orient(seen, page.tags.valueof(_ORIENTATION, 1))
 
@@ -160,10 +158,11 @@ def _chosen_samples(plane: Plane, choice: PictureChoice, name: str) -> NDArray[A
     chosen = choice.channels
     if not chosen or max(chosen) >= count:
         asked = f", and no channel {max(chosen)}" if chosen else ""
+        three = ", or three to show as red, green and blue: channel=(0, 1, 2)" if count > 2 else ""
         raise ImageError(
             f"{name} has {count} samples per pixel{asked}, and does not declare all of them as "
-            f"colors or opacity; choose one with channel=0 to {count - 1}, or three to show as "
-            "red, green and blue, such as channel=(0, 1, 2) (in the shell --channel 0,1,2)"
+            f"colors or opacity; choose with channel=0 to {count - 1}{three} (in the shell "
+            f"--channel {'0,1,2' if count > 2 else '0'})"
         )
     picked = pixels[..., chosen[0]] if len(chosen) == 1 else pixels[..., list(chosen)]
     if int(plane.page.photometric) == _MIN_IS_WHITE and chosen == (0,):
