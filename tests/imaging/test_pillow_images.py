@@ -30,7 +30,7 @@ def test_modes_with_other_colors_become_rgb(mode: str) -> None:
     image = IMAGE.convert(mode)
     array = pillow_array(image)
     np.testing.assert_array_equal(array, np.asarray(image.convert("RGB")))
-    assert np.corrcoef(array.ravel(), RGB.ravel())[0, 1] > 0.99
+    assert np.corrcoef(array.ravel(), RGB.ravel())[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("mode", ["LA", "La", "RGBa", "PA"])

@@ -47,7 +47,7 @@ def test_one_plane_needs_no_choice_and_takes_one() -> None:
         ({}, r"\(in the shell --time, --channel, --page\)"),
         ({"time": 0}, "holds 6 pictures"),
         ({"time": 2}, "has 2 time points and no time 2"),
-        ({"channel": (0, 1, 3)}, "has 3 channels and no channel 3"),
+        ({"time": 1, "channel": (0, 1, 3)}, "has 3 channels and no channel 3"),
         ({"z": 1}, "has no z axis"),
         ({"time": 1, "page": 3}, "no page 3 among what is chosen"),
     ],

@@ -19,7 +19,7 @@ FOUR = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     [
         (GRAY.astype(np.complex64), {}, "magnitude"),
         (GRAY, {"photometric": "cfa"}, "mosaic"),
-        (GRAY, {"photometric": "linear_raw"}, "raw linear"),
+        (FOUR[..., :3], {"photometric": "linear_raw"}, "raw linear"),
         (FOUR, {"photometric": "rgb", "extrasamples": ["unspecified"]}, "4 samples per pixel"),
         (FOUR, {"photometric": "minisblack", "planarconfig": "contig"}, "does not declare all"),
         (FOUR, {"photometric": "separated", "extratags": [(332, 3, 1, 2, True)]}, "inks other"),
@@ -90,7 +90,7 @@ def test_a_plain_gray_picture_is_not_copied_about(tmp_path: Path) -> None:
     import tracemalloc
 
     pixels = np.zeros((3000, 3000, 3), np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(512, 512))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
     del pixels
     read_image(tmp_path / "a.tif")
     tracemalloc.start()
@@ -99,4 +99,4 @@ def test_a_plain_gray_picture_is_not_copied_about(tmp_path: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 1.5 * picture.nbytes
+    assert peak < 1.2 * picture.nbytes
