@@ -20,10 +20,10 @@ from interleaved import time_in_turns
 from random_towers import random_tower
 from torch import Tensor
 
-from napari_clip_heatmap.clip.building import refuse_unsupported
 from napari_clip_heatmap.clip.families import adapt, resized
+from napari_clip_heatmap.clip.sources.build import refuse_unsupported
 from napari_clip_heatmap.core.convention import Convention
-from napari_clip_heatmap.core.exactness import gap
+from napari_clip_heatmap.core.exactness import relative_error
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.errors import UnsupportedModelError
 
@@ -130,7 +130,7 @@ def largest_gap(visual: Any, dtype: torch.dtype) -> float:
     noise = torch.randn(2, 3, *tower.image_size, generator=torch.Generator().manual_seed(1))
     images = noise.to(dtype)
     expected = embed(visual, images)
-    return max(gap(tower, images, fold(tower, each), expected) for each in Convention)
+    return max(relative_error(tower, images, fold(tower, each), expected) for each in Convention)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ import numpy as np
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
-from napari_clip_heatmap._napari.layers import MARK
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.scenes import sample_scene
 
@@ -71,7 +71,7 @@ def letters(widget: Any, layer: Any, drawn: Drawn) -> list[float]:
         taken.append(
             drawn.after(
                 lambda letter=letter: QTest.keyClick(editor, letter),
-                lambda text=text: layer.metadata[MARK]["prompt"] == text,
+                lambda text=text: layer.metadata[METADATA_KEY]["prompt"] == text,
             )
         )
         pump(lambda: False, 1)

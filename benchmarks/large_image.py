@@ -23,9 +23,9 @@ import torch
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.pipeline.passes import look_once
+from napari_clip_heatmap.pipeline.batches import forward_tile
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
-from napari_clip_heatmap.pipeline.scores import plan_scoring
+from napari_clip_heatmap.pipeline.scoring import build_scoring
 
 PROMPTS = ["nuclei", "filaments", "mitochondria", "membranes", "background"]
 CHUNK = 1024
@@ -69,10 +69,10 @@ def measure(side: int, options: argparse.Namespace) -> None:
     """Run once until some tiles are done, cancel, and go on; print what that took."""
     model = loaded(options.model)
     channel = Channel((generated(side),), limits=(0, 255))
-    directions = plan_scoring(model.text, PROMPTS, "relative").directions
+    directions = build_scoring(model.text, PROMPTS, "relative").directions
     tile = np.random.default_rng(0).random((*model.image_size, 3), np.float32)
-    look_once(model, tile)
-    forward = statistics.median(timed(lambda: look_once(model, tile)) for _ in range(7))
+    forward_tile(model, tile)
+    forward = statistics.median(timed(lambda: forward_tile(model, tile)) for _ in range(7))
     before = peak()
 
     settings = {"downsample": options.downsample or "auto", "focus": (side / 3, side / 2)}

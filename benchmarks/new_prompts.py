@@ -20,8 +20,8 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.board import Board
 from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator
 
 PROMPTS = ("nuclei", "filaments", "mitochondria", "vesicles", "debris")
 
@@ -50,15 +50,15 @@ def random_encoding(side: int, d_embed: int) -> Encoding:
     """Return an encoding at ``downsample=1`` with patches of 16 pixels; its content is noise."""
     lattice = plan_lattice((side, side), (side, side), patch=(16, 16), tile=(224, 224), overlap=0.5)
     rng = np.random.default_rng(0)
-    board = Board(lattice, d_embed)
+    accumulator = TokenAccumulator(lattice, d_embed)
     for tile in lattice.tiles:
-        board.lay(
+        accumulator.add_tile(
             tile,
             rng.standard_normal((14, 14, d_embed), np.float32),
             rng.standard_normal(d_embed, np.float32),
         )
     return Encoding(
-        board=board,
+        accumulator=accumulator,
         validity=Validity((side, side)),
         region=Region(),
         view=View(),

@@ -15,7 +15,7 @@ import torch
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.core.outliers import find_outliers
-from napari_clip_heatmap.core.tower import steps
+from napari_clip_heatmap.core.tower import block_outputs
 from napari_clip_heatmap.evaluation.drawn import SIDE, evaluate_drawn
 from napari_clip_heatmap.scenes import draw
 
@@ -32,8 +32,8 @@ def share_over(model: nch.ClipModel, factor: float, n_scenes: int) -> float:
         image = draw(SEED + number, (max(SIDE, height), max(SIDE, width))).image
         batch = model.preprocess(image[None, :height, :width])
         before = stream = tower.embed(batch)
-        for step in steps(tower, stream):
-            before, stream = stream, step.stream
+        for step in block_outputs(tower, stream):
+            before, stream = stream, step.resid_post
         found.append(find_outliers(before[:, tower.n_prefix :], factor).float().mean().item())
     return statistics.mean(found)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from open_clip.pretrained import list_pretrained
 
-from napari_clip_heatmap.clip import architectures
-from napari_clip_heatmap.clip.architectures import TABLE_NAME, measure, written
+from napari_clip_heatmap.clip import catalog as architectures
+from napari_clip_heatmap.clip.catalog import TABLE_NAME, measure, written
 
 
 def main() -> None:

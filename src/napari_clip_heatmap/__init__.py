@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.reading.image_file import read_image
     from napari_clip_heatmap.files.reproduction_script import python_script
     from napari_clip_heatmap.imaging.channel import Channel
-    from napari_clip_heatmap.imaging.masks import Outlines
-    from napari_clip_heatmap.imaging.region import Region
+    from napari_clip_heatmap.imaging.region import Outlines, Region
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
     __version__: str
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_clip_heatmap.clip.torch_import import explained
+from napari_clip_heatmap.clip.torch_import import torch_import_errors
 from napari_clip_heatmap.pipeline.encode import encode
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.decomposition import Decomposition
     from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -85,7 +85,7 @@ def load_model(
     DeviceError
         The device is not there, or cannot be used.
     """
-    with explained():
+    with torch_import_errors():
         from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
@@ -99,7 +99,7 @@ def load_model(
     )
 
 
-def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
+def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
     """Return the models that can be decomposed, from open_clip's list and the Hugging Face hub.
 
     Parameters
@@ -109,12 +109,12 @@ def list_models(search: str = "") -> tuple[CatalogueEntry, ...]:
 
     Returns
     -------
-    tuple of CatalogueEntry
+    tuple of CatalogEntry
         Frozen records: ``name`` (as `load_model` takes it), ``image_size`` and ``patch_size``
         (pixels), ``parameters``, ``data``, ``licence`` and what it ``forbids``, ``note``, ``needs``
         (a package), and whether it is ``here``, on this machine. No network is used.
     """
-    from napari_clip_heatmap.clip.catalogue import list_models as listed
+    from napari_clip_heatmap.clip.catalog import list_catalog as listed
 
     return listed(search)
 
@@ -154,7 +154,7 @@ def download_model(
     Cancelled
         `cancelled` said so; what has come is kept.
     """
-    from napari_clip_heatmap.clip.prefetching import download_model as bring
+    from napari_clip_heatmap.clip.sources.resolve import download_named_model as bring
 
     return bring(
         name,
@@ -188,7 +188,7 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
         The model has other weights than the one that encoded, or cannot be found; where it was not
         given as a `ClipModel`, at the first prompt only.
     """
-    from napari_clip_heatmap.pipeline.stored.opening import open_encoding as open_saved
+    from napari_clip_heatmap.pipeline.storage.records import open_saved_encoding as open_saved
 
     return open_saved(path, model=model)
 

@@ -13,8 +13,8 @@ import torch
 from napari.utils.notifications import notification_manager
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.display import why_no_display
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.demo import why_no_display
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.errors import ModelLoadError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively

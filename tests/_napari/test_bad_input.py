@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.layers import own_heatmaps
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 

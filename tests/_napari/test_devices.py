@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
+from napari_clip_heatmap._napari.startup import ALWAYS, available_devices
 
 
 @pytest.mark.parametrize(

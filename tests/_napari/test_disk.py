@@ -8,23 +8,23 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.question import CANCELLED, PlaneAsked, Question
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.job.request import CANCELLED, HeatmapRequest, PlaneRequest
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
-from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 PROMPTS = ("red", "green", "blue")
 
 
 def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
     """Run a session to its end; return its steps and its answer."""
-    planes = tuple(PlaneAsked(i, as_channels(pixels[i])) for i in np.ndindex(leading))
+    planes = tuple(PlaneRequest(i, as_channels(pixels[i])) for i in np.ndindex(leading))
     settings = {"prompts": PROMPTS, **settings}
     settings["keys"] = settings["prompts"]
     asking = session.answer(
-        Question(planes, leading=leading, stores=(pixels,), **settings), cancelled
+        HeatmapRequest(planes, leading=leading, stores=(pixels,), **settings), cancelled
     )
     steps = []
     while True:
@@ -35,7 +35,7 @@ def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
 
 
 def values(answer):
-    return np.stack([answer.picture.layer_data(n) for n in range(len(PROMPTS))])
+    return np.stack([answer.stack.layer_data(n) for n in range(len(PROMPTS))])
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_cancelled_run_goes_on_where_it_was(reopen, model, picture):
     assert (part.reason, part.tiles) == (CANCELLED, 4)
     steps, whole = ask(reopen(), picture)
     assert whole.complete
-    assert part.tiles + whole.tiles == len(whole.picture.lattice.tiles)
+    assert part.tiles + whole.tiles == len(whole.stack.lattice.tiles)
     assert steps[2].answer is not None, "what is known is shown at once"
 
 

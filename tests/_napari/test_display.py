@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from napari_clip_heatmap._napari import display
-from napari_clip_heatmap._napari.display import why_no_display
+from napari_clip_heatmap._napari import demo as display
+from napari_clip_heatmap._napari.demo import why_no_display
 
 
 def test_an_invisible_platform_is_no_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from napari_clip_heatmap._napari.garbage import collection_paused, no_full_collection
+from napari_clip_heatmap._napari.startup import collection_paused, no_full_collection
 
 
 class Ring:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_clip_heatmap._napari.layers import own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 SHAPE = (96, 128)

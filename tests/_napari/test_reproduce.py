@@ -16,14 +16,14 @@ from napari.layers._source import layer_source
 from napari.utils import Colormap
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap._napari.channels import channels_of
-from napari_clip_heatmap._napari.origin import origin_of
-from napari_clip_heatmap._napari.question import PlaneAsked, Question
-from napari_clip_heatmap._napari.record import records
+from napari_clip_heatmap._napari.controllers.layer_metadata import layer_records
+from napari_clip_heatmap._napari.inputs.layer_planes import channels_of
+from napari_clip_heatmap._napari.inputs.layer_source import describe_origin
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.sample_data import drawn_scene
-from napari_clip_heatmap._napari.session import Session
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.masks import Labelled
+from napari_clip_heatmap.imaging.region import LabeledRegion
 
 RUNNER = """
 import os, runpy, sys
@@ -46,14 +46,14 @@ def viewer():
 def answered(layers, indices=((),), **settings):
     """Ask the bundled model about layers; return the marks and data of the heatmap layers."""
     settings = {"downsample": 1, **settings}
-    question = Question(
-        planes=tuple(PlaneAsked(index, channels_of(layers, index)) for index in indices),
+    question = HeatmapRequest(
+        planes=tuple(PlaneRequest(index, channels_of(layers, index)) for index in indices),
         keys=settings["prompts"],
         leading=tuple(layers[0].data.shape[:1]) if indices[0] else (),
         stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
         device="cpu",
         channel_names=tuple(layer.name for layer in layers),
-        origins=tuple(origin_of(layer) for layer in layers),
+        origins=tuple(describe_origin(layer) for layer in layers),
         **settings,
     )
     asking = Session().answer(question, lambda: False)
@@ -63,8 +63,8 @@ def answered(layers, indices=((),), **settings):
         except StopIteration as end:
             answer = end.value
             break
-    marks = records(answer, question, source=layers[0].name, source_id="1")
-    maps = [np.asarray(answer.picture.layer_data(n)) for n in range(len(marks))]
+    marks = layer_records(answer, question, source=layers[0].name, source_id="1")
+    maps = [np.asarray(answer.stack.layer_data(n)) for n in range(len(marks))]
     return json.loads(json.dumps(marks)), maps
 
 
@@ -223,7 +223,7 @@ def test_a_script_stops_at_another_image_or_model(again):
 
 def test_labels_are_left_out_and_that_is_said(again):
     mark = json.loads(json.dumps(again["of_a_pyramid"][0][0]))
-    region = nch.Region(mask=Labelled(np.ones((4, 4), int)))
+    region = nch.Region(mask=LabeledRegion(np.ones((4, 4), int)))
     mark["tiling"]["region"] = region.describe()
     script = nch.python_script(mark)
     assert "NaN outside of labels" in script
@@ -251,7 +251,7 @@ def test_scripts_hold_whatever_users_type(again):
 
 def test_the_origin_of_a_layer_without_a_file():
     layer = Image(np.zeros((4, 5, 3), np.uint8), name="x", rgb=True)
-    told = origin_of(layer)
+    told = describe_origin(layer)
     assert (told["path"], told["sample"], told["colormap"]) == (None, None, None)
     assert told["levels"] == []
     assert (told["shape"], told["dtype"]) == ([4, 5, 3], "uint8")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
 
-from napari_clip_heatmap._napari.layers import own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 SIDE, CHUNK = 32_768, 1024

@@ -10,9 +10,9 @@ import pytest
 import torch
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.clip.notices import Notices
+from napari_clip_heatmap.clip.weights import Notices
 
 PROMPTS = ["red", "green", "blue"]
 WHOLE, WIDE = 15 * 15, 15 * 47  # tiles of `big`, and of three of it side by side
@@ -81,7 +81,8 @@ def told(messages):
 def maps_are_whole(viewer):
     layers = own_heatmaps(viewer)
     return len(layers) == 3 and all(
-        layer.metadata[MARK]["complete"] and np.isfinite(layer.data).all() for layer in layers
+        layer.metadata[METADATA_KEY]["complete"] and np.isfinite(layer.data).all()
+        for layer in layers
     )
 
 
@@ -92,7 +93,7 @@ def test_the_image_is_removed(viewer, widget, half_way, finish, told, big, model
     finish()
     told("'cells' was removed")
     assert len(viewer.layers) == 3
-    assert not viewer.layers["red"].metadata[MARK]["complete"]
+    assert not viewer.layers["red"].metadata[METADATA_KEY]["complete"]
     assert model.batches <= 4
 
 
@@ -117,7 +118,7 @@ def test_it_is_renamed(viewer, widget, half_way, finish, messages, big):
     finish()
     assert not messages
     assert maps_are_whole(viewer)
-    assert viewer.layers["red"].metadata[MARK]["source"] == "tissue"
+    assert viewer.layers["red"].metadata[METADATA_KEY]["source"] == "tissue"
 
 
 def test_it_is_moved(viewer, widget, half_way, finish, messages, big):
@@ -151,7 +152,7 @@ def test_a_heatmap_is_removed(viewer, widget, half_way, finish, messages, big):
     finish()
     assert not messages
     assert [layer.name for layer in own_heatmaps(viewer)] == ["red", "blue"]
-    assert own_heatmaps(viewer)[0].metadata[MARK]["complete"]
+    assert own_heatmaps(viewer)[0].metadata[METADATA_KEY]["complete"]
 
 
 def test_reading_fails_and_the_next_run_goes_on(
@@ -174,7 +175,7 @@ def test_reading_fails_and_the_next_run_goes_on(
     finish()
     told("could not be read", "the drive was ejected")
     assert len(own_heatmaps(viewer)) == 3
-    assert not viewer.layers["red"].metadata[MARK]["complete"]
+    assert not viewer.layers["red"].metadata[METADATA_KEY]["complete"]
     assert 1 < model.tiles < WIDE
     gone.clear()
     messages.clear()
@@ -195,7 +196,7 @@ def test_cancelled_it_keeps_what_is_done_and_goes_on_from_there(
     assert model.batches <= 4
     assert "Cancelled" in widget["status"].value
     assert not messages
-    assert not viewer.layers["red"].metadata[MARK]["complete"]
+    assert not viewer.layers["red"].metadata[METADATA_KEY]["complete"]
     assert np.isfinite(viewer.layers["red"].data).all()  # the coarse look covers the rest
     assert 1 < model.tiles < WHOLE
     widget.start()
@@ -233,19 +234,19 @@ def test_a_device_that_fails_mid_run_is_told_of_and_all_is_done(
             raise RuntimeError("CUDA error: unspecified launch failure")
         return answer(batch)
 
-    def go_on_elsewhere(reason):
+    def fall_back_to_cpu(reason):
         model.notices.tell("device", f"cuda:0 {reason}, so the CPU went on.")
         model.device = torch.device("cpu")
 
     monkeypatch.setattr(model, "device", torch.device("cuda:0"))
-    model.notices, model.token_map, model.go_on_elsewhere = Notices(), token_map, go_on_elsewhere
+    model.notices, model.token_map, model.fall_back_to_cpu = Notices(), token_map, fall_back_to_cpu
     viewer.add_image(big, name="big")
     widget.start()
     finish()
     assert not messages
     assert model.device.type == "cpu"
     assert "launch failure), so the CPU went on." in widget["notes"].value
-    record = own_heatmaps(viewer)[0].metadata[MARK]
+    record = own_heatmaps(viewer)[0].metadata[METADATA_KEY]
     assert record["complete"]
     assert record["tiling"]["notices"] == widget["notes"].value.splitlines()
     assert record["tiling"]["tiles_done"] == WHOLE

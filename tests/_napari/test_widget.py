@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import widget as module
-from napari_clip_heatmap._napari.layers import MARK, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]
@@ -58,7 +58,7 @@ def test_one_jet_layer_a_prompt_lies_exactly_on_the_image(viewer, widget, run, p
 def test_a_layer_tells_where_it_comes_from(viewer, widget, run, picture):
     viewer.add_image(picture, name="cells")
     run()
-    mark = viewer.layers["green"].metadata[MARK]
+    mark = viewer.layers["green"].metadata[METADATA_KEY]
     assert mark["prompt"] == "green"
     assert mark["prompts"] == PROMPTS
     assert mark["score"] == "relative"
@@ -148,8 +148,8 @@ def test_of_a_stack_the_slice_shown_is_asked(viewer, widget, run, picture):
     run()
     layer = viewer.layers["red"]
     assert layer.data.shape == (4, 96, 120)
-    assert layer.metadata[MARK]["slice"] == [2]
-    assert layer.metadata[MARK]["slices"] == [[2]]
+    assert layer.metadata[METADATA_KEY]["slice"] == [2]
+    assert layer.metadata[METADATA_KEY]["slices"] == [[2]]
     np.testing.assert_allclose(layer.extent.world, image.extent.world)
     assert np.isfinite(layer.data).all((1, 2)).tolist() == [False, False, True, False]
     assert np.isnan(layer.data[[0, 1, 3]]).all()
@@ -175,7 +175,7 @@ def test_cancel_works_within_a_tile_and_leaves_the_widget_usable(
     run()
     assert len(viewer.layers) == 4
     assert np.isfinite(viewer.layers["red"].data).all()
-    assert viewer.layers["red"].metadata[MARK]["complete"]
+    assert viewer.layers["red"].metadata[METADATA_KEY]["complete"]
 
 
 def test_progress_counts_tiles(viewer, widget, picture, model, qtbot):
@@ -270,7 +270,7 @@ def test_another_score_and_a_baseline(viewer, widget, run, picture, messages):
     assert "baseline" in messages[-1].message
     widget["baseline"].value = "green"
     run()
-    assert viewer.layers["red"].metadata[MARK]["baseline"] == ["green"]
+    assert viewer.layers["red"].metadata[METADATA_KEY]["baseline"] == ["green"]
 
 
 def test_opened_from_the_menu_it_holds_the_viewers_own_layers(viewer, picture):

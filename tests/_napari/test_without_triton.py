@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from napari_clip_heatmap._napari import without_triton as module
-from napari_clip_heatmap._napari.without_triton import without_triton
+from napari_clip_heatmap._napari import startup as module
+from napari_clip_heatmap._napari.startup import without_triton
 
 WINDOW_THEN_MODEL = """
 import napari
 from qtpy.QtWidgets import QApplication
-from napari_clip_heatmap._napari.without_triton import without_triton
+from napari_clip_heatmap._napari.startup import without_triton
 viewer = napari.Viewer()
 for _ in range(20):
     QApplication.processEvents()

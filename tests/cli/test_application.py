@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.checks import Verdict
+from napari_clip_heatmap.pipeline.verdicts import Verdict
 
 TINY = {
     "embed_dim": 16,

@@ -9,7 +9,7 @@ import torch
 from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.clip.devices import (
     choose_device,
-    failure_in_words,
+    describe_failure,
     fast_types,
     is_out_of_memory,
     release_memory,
@@ -64,8 +64,8 @@ def test_want_of_memory_is_known_from_other_failures(error: Exception, expected:
 
 
 def test_failures_are_told_in_a_line() -> None:
-    assert failure_in_words(torch.OutOfMemoryError("a page")) == "ran out of memory"
-    told = failure_in_words(RuntimeError("CUDA error: lost\nCompile with " + "x" * 500))
+    assert describe_failure(torch.OutOfMemoryError("a page")) == "ran out of memory"
+    told = describe_failure(RuntimeError("CUDA error: lost\nCompile with " + "x" * 500))
     assert told.startswith("failed (CUDA error: lost Compile with")
     assert len(told) < 220
 

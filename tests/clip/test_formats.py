@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from timm import create_model
 from timm.models import _registry as timm_registry
 
-from napari_clip_heatmap.clip.building import build_model
 from napari_clip_heatmap.clip.loading import load_model
+from napari_clip_heatmap.clip.sources.build import build_model
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 SMALL = {"image_size": 32, "patch_size": 8, "layers": 2, "width": 32, "head_width": 8}

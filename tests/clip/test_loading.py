@@ -14,9 +14,9 @@ from open_clip.pretrained import get_pretrained_cfg
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip import registry
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
+from napari_clip_heatmap.clip.sources import open_clip_registry as registry
 from napari_clip_heatmap.errors import (
     DecompositionError,
     DeviceError,

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.decomposition import decompose
-from napari_clip_heatmap.core.exactness import gap
+from napari_clip_heatmap.core.exactness import relative_error
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.errors import UnsupportedModelError
@@ -77,7 +77,7 @@ def test_every_variant_is_exact(name: str, make_clip: Callable[..., Any]) -> Non
     visual = make_clip(4, **VARIANTS[name]).visual
     tower = adapt(visual)
     batch = torch.randn(2, 3, *tower.image_size, generator=torch.Generator().manual_seed(2))
-    assert gap(tower, batch, fold(tower), encode(visual, batch)) <= 1e-6
+    assert relative_error(tower, batch, fold(tower), encode(visual, batch)) <= 1e-6
     visual, batch = visual.double(), batch.double()
     for convention in Convention:
         unit = F.normalize(encode(visual, batch), dim=-1)
@@ -174,7 +174,7 @@ def test_the_later_attention_class_gives_the_same_map(
     assert not hasattr(new.transformer.resblocks[0].attn, "embed_dim")
     batch = batch.double()
     tower = adapt(new)
-    assert gap(tower, batch, fold(tower), new(batch)) <= 1e-13
+    assert relative_error(tower, batch, fold(tower), new(batch)) <= 1e-13
     for convention in Convention:
         expected = token_map(adapt(old), batch, fold(adapt(old), convention))
         found = token_map(tower, batch, fold(tower, convention))
@@ -189,7 +189,7 @@ def test_attention_without_value_bias(make_clip: Callable[..., Any], batch: Tens
         block.attn.in_proj_bias = None
     tower = adapt(visual)
     for convention in Convention:
-        assert gap(tower, batch, fold(tower, convention), visual(batch)) <= 1e-6
+        assert relative_error(tower, batch, fold(tower, convention), visual(batch)) <= 1e-6
 
 
 def random_tower(name: str) -> Any:
@@ -216,7 +216,7 @@ def test_released_architectures_are_exact(name: str) -> None:
     visual = random_tower(name)
     tower = adapt(visual)
     batch = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
-    assert gap(tower, batch, fold(tower), visual(batch)) <= 1e-5
+    assert relative_error(tower, batch, fold(tower), visual(batch)) <= 1e-5
     if name == "ViT-B-32":
         visual, batch = visual.double(), batch.double()
-        assert gap(tower, batch, fold(tower), visual(batch)) <= 1e-10
+        assert relative_error(tower, batch, fold(tower), visual(batch)) <= 1e-10

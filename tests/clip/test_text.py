@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
 from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
 WORDS = st.sampled_from(["nuclei", "actin", "a", "cell,", "Mitochondria", "x-ray", "🔬", "ß"])
@@ -132,10 +131,12 @@ def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyP
         told.append(what)
         texts.go_on_with(text_tower(tiny_clip))
 
-    texts.rescue = lambda: rescue
+    texts.on_device_failure = lambda: rescue
     torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
     assert told == ["failed (CUDA error: lost)"]
     texts.go_on_with(_Lost())
-    texts.rescue = lambda: None  # the model is gone, and so is what it would have been read from
+    texts.on_device_failure = lambda: (
+        None
+    )  # the model is gone, and so is what it would have been read from
     with pytest.raises(RuntimeError, match="lost"):
         texts.encode(["debris"])

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.clip.torch_import import explained
+from napari_clip_heatmap.clip.torch_import import torch_import_errors
 from napari_clip_heatmap.errors import ModelLoadError
 
 
@@ -21,14 +21,14 @@ from napari_clip_heatmap.errors import ModelLoadError
     ],
 )
 def test_why_it_cannot_be_loaded_and_what_to_do(error: Exception, words: tuple[str, ...]) -> None:
-    with pytest.raises(ModelLoadError) as told, explained():
+    with pytest.raises(ModelLoadError) as told, torch_import_errors():
         raise error
     assert all(word in str(told.value) for word in words)
     assert told.value.__cause__ is error
 
 
 def test_other_errors_are_not_touched() -> None:
-    with pytest.raises(ValueError, match="mine"), explained():
+    with pytest.raises(ValueError, match="mine"), torch_import_errors():
         raise ValueError("mine")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_clip_heatmap.core.attention import pooled_weights, token_shares
+from napari_clip_heatmap.core.attention import head_contributions, pooled_weights
 
 
 @settings(max_examples=25, deadline=None)
@@ -21,7 +21,7 @@ def test_shares_sum_to_fused_attention(seed: int, batch: int, heads: int, tokens
         torch.randn(batch, heads, tokens, 8, generator=generator).double() for _ in range(3)
     )
     weights = pooled_weights(query[:, :, :1], key, 8**-0.5)
-    shares = token_shares(weights, value.transpose(1, 2))
+    shares = head_contributions(weights, value.transpose(1, 2))
     assert shares.shape == (batch, tokens, heads, 8)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(batch, heads).double())
     fused = F.scaled_dot_product_attention(query, key, value)[:, :, 0]

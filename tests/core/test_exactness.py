@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families import adapt
-from napari_clip_heatmap.core.exactness import TOLERANCE, gap, require_exact
+from napari_clip_heatmap.core.exactness import TOLERANCE, relative_error, require_exact
 from napari_clip_heatmap.core.token_map import fold
 from napari_clip_heatmap.errors import DecompositionError
 
@@ -18,7 +18,7 @@ from napari_clip_heatmap.errors import DecompositionError
 def test_the_gap_is_relative_to_the_embedding(tiny_clip: Any, batch: Tensor, factor: float) -> None:
     tower = adapt(tiny_clip.visual)
     embedding = tiny_clip.encode_image(batch) * factor
-    found = gap(tower, batch, fold(tower), embedding)
+    found = relative_error(tower, batch, fold(tower), embedding)
     assert found == pytest.approx(abs(1 - factor) / factor, rel=1e-3, abs=1e-6)
 
 
@@ -27,13 +27,13 @@ def test_a_wrong_part_is_noticed(tiny_clip: Any, batch: Tensor) -> None:
     tower = adapt(tiny_clip.visual)
     folded = fold(tower)
     folded.layers[1].mul_(1.001)
-    assert gap(tower, batch, folded, tiny_clip.encode_image(batch)) > 1e-5
+    assert relative_error(tower, batch, folded, tiny_clip.encode_image(batch)) > 1e-5
 
 
 @torch.no_grad()
 def test_what_is_not_finite_is_an_infinite_gap(tiny_clip: Any, batch: Tensor) -> None:
     tower = adapt(tiny_clip.visual)
-    found = gap(tower, batch * float("nan"), fold(tower), tiny_clip.encode_image(batch))
+    found = relative_error(tower, batch * float("nan"), fold(tower), tiny_clip.encode_image(batch))
     assert math.isinf(found)
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_clip_heatmap.core.norm import layer_norm, statistics
+from napari_clip_heatmap.core.attention import layer_norm, statistics
 
 
 @settings(max_examples=30, deadline=None)

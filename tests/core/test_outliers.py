@@ -11,7 +11,7 @@ from torch import Tensor
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.families import adapt
-from napari_clip_heatmap.core.outliers import filled, find_outliers
+from napari_clip_heatmap.core.outliers import find_outliers, inpaint_outliers
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.errors import DecompositionError
 
@@ -32,7 +32,7 @@ def test_what_is_filled_in_lies_between_its_neighbours(seed: int) -> None:
     tokens = torch.rand(2, 4, 5, 3, generator=generator)
     outliers = torch.rand(2, 4, 5, generator=generator) < 0.5
     outliers[:, 0, 0] = False
-    answer = filled(tokens, outliers)
+    answer = inpaint_outliers(tokens, outliers)
     assert torch.equal(answer[~outliers], tokens[~outliers])
     for image in range(2):
         known = tokens[image][~outliers[image]]
@@ -45,7 +45,7 @@ def test_a_single_hole_is_the_mean_around_it() -> None:
     tokens[0, 0, 0] = 1000
     hole = torch.zeros(1, 3, 3, dtype=torch.bool)
     hole[0, 0, 0] = True
-    assert filled(tokens, hole)[0, 0, 0].item() == pytest.approx((1 + 3 + 4) / 3)
+    assert inpaint_outliers(tokens, hole)[0, 0, 0].item() == pytest.approx((1 + 3 + 4) / 3)
 
 
 @pytest.fixture

@@ -9,12 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_clip_heatmap.core.attention import layer_norm, statistics
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.decomposition import decompose
-from napari_clip_heatmap.core.norm import layer_norm, statistics
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
-from napari_clip_heatmap.core.tower import Reading, Step, Tower, accumulator, steps
+from napari_clip_heatmap.core.tower import (
+    BlockOutput,
+    HeadStatistics,
+    Tower,
+    accumulation_dtype,
+    block_outputs,
+)
 from napari_clip_heatmap.errors import DecompositionError
 
 WIDTH, HEADS, TOKENS, OUT = 12, 3, 7, 5
@@ -41,7 +47,7 @@ class AverageBlock:
     def value_bias(self) -> Tensor | None:
         return None
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         values = (stream @ self.value).unflatten(-1, (HEADS, -1))
         mixed = torch.einsum("hqn,bnhd->bqhd", self.mix, values).flatten(2)
         raw = mixed @ self.out.mT + self.bias
@@ -51,9 +57,9 @@ class AverageBlock:
         centred = (self.bias - self.bias.mean()) * (1 / sigma).mean(dim=1)[:, None]
         mlp = stream.sin()
         shares = weights[..., None] * values
-        return Step(stream + mlp, weights, shares, centred, mlp.mean(dim=1))
+        return BlockOutput(stream + mlp, weights, shares, centred, mlp.mean(dim=1))
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         return self.step(stream)
 
 
@@ -75,10 +81,10 @@ class AverageHead:
     def pool(self, stream: Tensor) -> Tensor:
         return stream.mean(dim=1)
 
-    def read(self, pooled: Tensor) -> Reading:
+    def read(self, pooled: Tensor) -> HeadStatistics:
         mean, sigma = statistics(pooled, 1e-6)
         normed = layer_norm(pooled, self.gain, self.shift, 1e-6)
-        return Reading(mean, sigma, normed @ self.projection)
+        return HeadStatistics(mean, sigma, normed @ self.projection)
 
 
 @pytest.fixture
@@ -116,8 +122,8 @@ def tower() -> Tower:
 def test_another_family_is_exact_too(tower: Tower, convention: Convention) -> None:
     batch = torch.randn(2, 1, 1, TOKENS, generator=torch.Generator().manual_seed(1)).double()
     stream = tower.embed(batch)
-    for step in steps(tower, stream):
-        stream = step.stream
+    for step in block_outputs(tower, stream):
+        stream = step.resid_post
     embedding = F.normalize(tower.head.read(tower.head.pool(stream)).representation, dim=-1)
     mapped = token_map(tower, batch, fold(tower, convention))
     assert mapped.tokens.shape == (2, 1, TOKENS, OUT)
@@ -129,7 +135,7 @@ def test_another_family_is_exact_too(tower: Tower, convention: Convention) -> No
 def test_a_tower_without_layers_is_refused(tower: Tower) -> None:
     empty = Tower(**{**vars(tower), "blocks": ()})
     with pytest.raises(DecompositionError, match="no layers"):
-        next(steps(empty, torch.zeros(1, TOKENS, WIDTH)))
+        next(block_outputs(empty, torch.zeros(1, TOKENS, WIDTH)))
 
 
 @pytest.mark.parametrize(
@@ -142,4 +148,4 @@ def test_a_tower_without_layers_is_refused(tower: Tower) -> None:
     ],
 )
 def test_sums_are_never_in_half_precision(dtype: torch.dtype, expected: torch.dtype) -> None:
-    assert accumulator(dtype) == expected
+    assert accumulation_dtype(dtype) == expected

@@ -18,15 +18,14 @@ from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gi
 from napari_clip_heatmap.evaluation.honesty import (
     ABSENT,
     PRESENT,
-    Judged,
+    JudgedPrompt,
     gibberish,
-    measure_honesty,
+    measure_verdicts,
 )
 from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
 from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
-from napari_clip_heatmap.pipeline.checks import LIKE_NONSENSE, Verdict
-from napari_clip_heatmap.pipeline.honesty import assess
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import NONSENSE
+from napari_clip_heatmap.pipeline.verdicts import LIKE_NONSENSE, Verdict, assess
 from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ HELD_OUT = 12_000_000
 
 
 @pytest.fixture(scope="module")
-def judged(demo: ClipModel) -> tuple[Judged, ...]:
+def judged(demo: ClipModel) -> tuple[JudgedPrompt, ...]:
     """The sample of the demo and a few scenes that nothing was calibrated with."""
-    return measure_honesty(
+    return measure_verdicts(
         demo,
         data=None,
         n_scenes=5,
@@ -48,13 +47,13 @@ def judged(demo: ClipModel) -> tuple[Judged, ...]:
     )
 
 
-def test_all_gibberish_is_flagged(judged: tuple[Judged, ...]) -> None:
+def test_all_gibberish_is_flagged(judged: tuple[JudgedPrompt, ...]) -> None:
     nonsense = [each for each in judged if each.group not in (PRESENT, ABSENT)]
     assert len({each.prompt for each in nonsense}) > 80
     assert [each for each in nonsense if each.verdict is not Verdict.HARDLY] == []
 
 
-def test_no_word_for_what_is_there_is_flagged(judged: tuple[Judged, ...]) -> None:
+def test_no_word_for_what_is_there_is_flagged(judged: tuple[JudgedPrompt, ...]) -> None:
     named = [each for each in judged if each.group == PRESENT]
     assert len(named) > 40
     assert [each for each in named if each.verdict is Verdict.HARDLY] == []
@@ -89,8 +88,8 @@ def test_a_cover_leaves_no_candidate_alone(demo: ClipModel) -> None:
 
 
 def test_the_report_names_what_went_wrong() -> None:
-    def case(group: str, prompt: str, dependence: float, verdict: Verdict) -> Judged:
-        return Judged("drawn scenes", group, prompt, dependence, 0.7, verdict)
+    def case(group: str, prompt: str, dependence: float, verdict: Verdict) -> JudgedPrompt:
+        return JudgedPrompt("drawn scenes", group, prompt, dependence, 0.7, verdict)
 
     judged = (
         case("keyboard", "sdf", LIKE_NONSENSE + 0.1, Verdict.WEAK),

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+from napari_clip_heatmap.clip.catalog import CatalogEntry
 from napari_clip_heatmap.files.model_listing import print_models
 
-ENTRY = CatalogueEntry(
+ENTRY = CatalogEntry(
     name="hf-hub:someone/a-model-with-a-very-long-name-that-must-not-be-cut",
     family="native",
     image_size=(224, 336),
@@ -23,7 +23,7 @@ ENTRY = CatalogueEntry(
 )
 
 
-def printed(*entries: CatalogueEntry, width: int = 120, terminal: bool = False) -> str:
+def printed(*entries: CatalogEntry, width: int = 120, terminal: bool = False) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, color_system=None)
     print_models(entries, console)

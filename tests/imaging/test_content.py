@@ -7,9 +7,8 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.channel import Channel, Plane
 from napari_clip_heatmap.imaging.content import content_of, sampled
-from napari_clip_heatmap.imaging.plane import Plane
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.pixels import as_rgb
+from napari_clip_heatmap.imaging.source import as_rgb
 
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 FLOATS = ["float16", "float32", "float64", "longdouble"]

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.masks import Labelled, Outlines
-from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
 
 CENTRES = np.arange(40) + 0.5
 coordinate = st.floats(-10, 50).map(lambda value: round(value, 3))
@@ -50,11 +49,11 @@ def test_labels_are_looked_up_wherever_they_lie():
     labels = np.zeros((8, 8), np.int32)
     labels[2, 3] = 5
     matrix = np.array([[0.1, 0, 1.0], [0, 0.2, 0], [0, 0, 1]])  # image pixel to label pixel
-    seen = Labelled(labels, matrix).inside(CENTRES, CENTRES)
+    seen = LabeledRegion(labels, matrix).inside(CENTRES, CENTRES)
     expected = np.zeros((40, 40), bool)
     expected[10:20, 15:20] = True
     np.testing.assert_array_equal(seen, expected)
-    assert not Labelled(labels).inside(CENTRES + 100, CENTRES).any()
+    assert not LabeledRegion(labels).inside(CENTRES + 100, CENTRES).any()
 
 
 @settings(max_examples=40)
@@ -64,7 +63,7 @@ def test_every_pixel_inside_lies_in_a_touched_cell_and_all_its_tiles_are_done(da
     lattice = lattice_of(shape, data.draw(st.floats(1, 4)))
     labels = np.random.default_rng(data.draw(st.integers(0, 99))).random(shape) < 0.003
     labels.flat[data.draw(st.integers(0, labels.size - 1))] = True
-    region = Region(mask=Labelled(labels))
+    region = Region(mask=LabeledRegion(labels))
     touched = region.cells(lattice)
     own = [
         np.searchsorted(axis.cell_edges(), np.arange(axis.image) + 0.5, "right") - 1
@@ -116,7 +115,7 @@ def test_the_whole_leaves_nothing_out():
     [
         Region(box=(500, 500, 600, 600)),
         Region(mask=Outlines([np.array([[500, 500], [500, 600], [600, 600]])])),
-        Region(mask=Labelled(np.zeros((64, 64), int))),
+        Region(mask=LabeledRegion(np.zeros((64, 64), int))),
     ],
 )
 def test_a_region_elsewhere_is_refused(region):

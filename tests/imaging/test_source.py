@@ -8,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.plane import Plane
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.channel import Channel, Plane, as_channels
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
 
 
 def source_of(image, shape, view=None, field=None):
     channels = as_channels(image)
-    return Source(channels, (view or View()).appearance(channels), shape, field)
+    return ImageSource(channels, (view or View()).appearance(channels), shape, field)
 
 
 def everything(source):

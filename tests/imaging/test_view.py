@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.statistics import WHOLE, percentiles, summarise
 from napari_clip_heatmap.imaging.view import View
 
@@ -16,7 +16,7 @@ RED, GREEN = ([[0, 0, 0], [1, 0, 0]], [[0, 0, 0], [0, 1, 0]])
 
 def shown(image, view=None):
     channels = as_channels(image)
-    source = Source(channels, (view or View()).appearance(channels), channels[0].shape)
+    source = ImageSource(channels, (view or View()).appearance(channels), channels[0].shape)
     return source.read(*(slice(0, length) for length in source.shape))
 
 

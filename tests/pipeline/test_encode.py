@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
+from napari_clip_heatmap.imaging.lattice import AUTO_TILES, choose_downsample
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.plan import AUTO_TILES, choose_downsample
 
 MANY = settings(
     max_examples=60,

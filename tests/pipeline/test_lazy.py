@@ -47,7 +47,7 @@ def test_a_pyramid_halves_down_to_one_window(model):
 
 
 def test_only_the_chunks_looked_at_are_computed(model, monkeypatch):
-    from napari_clip_heatmap.pipeline import lazy
+    from napari_clip_heatmap.pipeline import heatmaps as lazy
 
     calls = []
     whole = lazy.to_image_pixels

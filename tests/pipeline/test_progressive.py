@@ -9,8 +9,7 @@ import zarr
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.masks import Labelled
-from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.region import LabeledRegion, Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
@@ -91,7 +90,7 @@ def test_tiles_near_the_focus_come_first(model):
     for record in encode_progressively(
         model, picture((200, 200)), downsample=1, focus=focus, batch_size=1
     ):
-        done = record.encoding.board.done.copy()
+        done = record.encoding.accumulator.tile_mask.copy()
         if before.size and (done & ~before).any():
             ((row, column),) = np.argwhere(done & ~before)
             lattice = record.encoding.lattice
@@ -143,7 +142,7 @@ def test_cancelling_keeps_what_is_done(model):
         )
     last = records[-1]
     assert last.done == 6
-    assert last.encoding.board.done.sum() == 6
+    assert last.encoding.accumulator.tile_mask.sum() == 6
     assert np.isfinite(last.encoding.heatmaps(PROMPTS).values).all()
     assert readers() == []
 
@@ -231,7 +230,7 @@ def test_only_the_tiles_that_touch_the_region_are_done(model):
     whole = encode(model, image, downsample=1)
     labels = np.zeros((320, 320), bool)
     labels[100:130, 200:260] = True
-    for region in (Region(box=(100, 200, 130, 260)), Region(mask=Labelled(labels))):
+    for region in (Region(box=(100, 200, 130, 260)), Region(mask=LabeledRegion(labels))):
         model.batches.clear()
         part = encode(model, image, downsample=1, region=region)
         assert sum(model.batches) == len(part.tiles) < len(whole.tiles) / 4

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.prompting.templates import TEMPLATES, fill, parse_templates
+from napari_clip_heatmap.prompting.templates import TEMPLATES, fill_template, parse_templates
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -18,7 +18,7 @@ def test_every_set_has_sentences_with_one_place_each(name):
 
 @given(st.text(max_size=20))
 def test_a_name_is_put_in_as_it_is(name):
-    assert fill("a photo of {}", name) == f"a photo of {name}"
+    assert fill_template("a photo of {}", name) == f"a photo of {name}"
 
 
 def test_sentences_of_ones_own():

@@ -12,36 +12,41 @@ from magicgui.widgets import Container
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 
-from napari_clip_heatmap._napari import layers
-from napari_clip_heatmap._napari.activity import Activity
-from napari_clip_heatmap._napari.arrange import add_shortcut, arrange, show_row
-from napari_clip_heatmap._napari.asking import WITH_BASELINE, layers_asked, question_of
-from napari_clip_heatmap._napari.chooser.chooser import Chooser
-from napari_clip_heatmap._napari.devices import ALWAYS, available_devices
-from napari_clip_heatmap._napari.garbage import no_full_collection
-from napari_clip_heatmap._napari.importing import import_towers
-from napari_clip_heatmap._napari.more import More
-from napari_clip_heatmap._napari.parts import Known, make_parts
-from napari_clip_heatmap._napari.preview import Preview
-from napari_clip_heatmap._napari.prompts.panel import Panel, look_of
-from napari_clip_heatmap._napari.question import CANCELLED, Answer, Refusal, Step
-from napari_clip_heatmap._napari.runner import Listener, Runner
-from napari_clip_heatmap._napari.session import Session
+from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.background import Listener, Runner
+from napari_clip_heatmap._napari.controllers.export import ExportMenu
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, LayerWatcher
+from napari_clip_heatmap._napari.controllers.model_chooser import ModelChooser
+from napari_clip_heatmap._napari.controllers.preview import PreviewController
+from napari_clip_heatmap._napari.controllers.prompts import PromptController, layer_style_of
+from napari_clip_heatmap._napari.controllers.read_controls import (
+    WITH_BASELINE,
+    input_layers,
+    read_request,
+)
+from napari_clip_heatmap._napari.controllers.status import ActivityBar, summary, time_left
+from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
+from napari_clip_heatmap._napari.job.request import CANCELLED, HeatmapResult, RunError, RunStep
+from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
-from napari_clip_heatmap._napari.showing import Showing
-from napari_clip_heatmap._napari.slices import axis_choices
-from napari_clip_heatmap._napari.summary import summary, time_left
-from napari_clip_heatmap._napari.watch import Watch
+from napari_clip_heatmap._napari.startup import (
+    ALWAYS,
+    available_devices,
+    import_torch_and_open_clip,
+    no_full_collection,
+)
+from napari_clip_heatmap._napari.views.controls import ControlSources, make_controls
+from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap.errors import ClipHeatmapError
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
-    from napari_clip_heatmap._napari.look import Look
-    from napari_clip_heatmap._napari.prompts.live import Answered
-    from napari_clip_heatmap._napari.question import Question
-    from napari_clip_heatmap.pipeline.honesty import Honesty
+    from napari_clip_heatmap._napari.colormaps import LayerStyle
+    from napari_clip_heatmap._napari.controllers.live_update import LayerResult
+    from napari_clip_heatmap._napari.job.model_download import ModelCatalog
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest
+    from napari_clip_heatmap.pipeline.verdicts import Assessment
 
 __all__ = ["HeatmapWidget"]
 
@@ -60,7 +65,7 @@ class HeatmapWidget(Container[Any]):
         By default the current one.
     session : Session, optional
         What answers; by default one with the library behind it.
-    catalogue : Catalogue, optional
+    catalogue : ModelCatalog, optional
         Where the chooser's models come from; by default the library's.
     """
 
@@ -68,29 +73,29 @@ class HeatmapWidget(Container[Any]):
         self,
         viewer: napari.viewer.Viewer | None = None,
         session: Session | None = None,
-        catalogue: Catalogue | None = None,
+        catalogue: ModelCatalog | None = None,
     ) -> None:
         # napari hands plugins a proxy, and what is read through it are proxies too; layers are
         # compared and kept here, so they must be the viewer's own.
         self._viewer = getattr(viewer, "__wrapped__", viewer) or napari.current_viewer()
         self._runner = Runner(session or Session())
-        self._showing: Showing | None = None
-        self._panel: Panel | None = None
-        self._more: More | None = None
-        self._watch: Watch | None = None
+        self._showing: LayerUpdater | None = None
+        self._panel: PromptController | None = None
+        self._more: ExportMenu | None = None
+        self._watch: LayerWatcher | None = None
         self._lost = ""
         self._quiet = ExitStack()  # what holds from the start of a run to its last repaint
-        self._activity = Activity(self.stop)
+        self._activity = ActivityBar(self.stop)
         self._devices: tuple[str, ...] = ALWAYS
         self._closed = False
-        known = Known(lambda: self._viewer, self._image, lambda: self._devices, self._look)
-        super().__init__(widgets=make_parts(known), labels=False)
-        self.sections = arrange(self)
-        self._chooser = Chooser(self.native, self._on_chosen, catalogue)
+        known = ControlSources(lambda: self._viewer, self._image, lambda: self._devices, self._look)
+        super().__init__(widgets=make_controls(known), labels=False)
+        self.sections = lay_out(self)
+        self._chooser = ModelChooser(self.native, self._on_chosen, catalogue)
         self._connect()
-        self._preview = Preview(self, self._viewer)
+        self._preview = PreviewController(self, self._viewer)
         if self._viewer is not None:
-            self._panel = Panel(
+            self._panel = PromptController(
                 self,
                 self._viewer,
                 lambda: self._busy,
@@ -99,7 +104,7 @@ class HeatmapWidget(Container[Any]):
                 self._say,
             )
             panel, cache = self._panel, self._runner.cache
-            self._more = More(self, self._viewer, cache, panel.last, panel.show, self._say)
+            self._more = ExportMenu(self, self._viewer, cache, panel.last, panel.show, self._say)
         for section in self.sections.values():
             section.toggled.connect(self._preview.update)
         self._list_devices()
@@ -113,8 +118,8 @@ class HeatmapWidget(Container[Any]):
         if self._busy:
             return
         try:
-            question = question_of(self, self._viewer)
-            asked = layers_asked(self, self._viewer)
+            question = read_request(self, self._viewer)
+            asked = input_layers(self, self._viewer)
         except ClipHeatmapError as error:
             self._say(f"Not run: {error}")
             show_error(str(error))
@@ -126,8 +131,10 @@ class HeatmapWidget(Container[Any]):
         if self._panel is not None:
             self._panel.begin(asked[0], question)
         shown = partial(self._on_shown, asked[0], question)
-        self._showing = Showing(self._viewer, asked[0], question, shown, self._look)
-        self._watch = Watch(self._viewer, asked, self._on_lost, self._showing.place)
+        self._showing = LayerUpdater(
+            self._viewer, asked[0], question, shown, self._look, hold=self._runner.hold
+        )
+        self._watch = LayerWatcher(self._viewer, asked, self._on_lost, self._showing.align)
         listener = Listener(self._on_step, self._on_answer, self._on_refusal, self._on_end)
         self._runner.start(question, listener)
 
@@ -185,7 +192,7 @@ class HeatmapWidget(Container[Any]):
             self._showing.close()
             self._showing = None
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, step: RunStep) -> None:
         self._say(f"{step.text}{time_left(step.seconds_left)}")
         self["progress"].max = step.total  # 0: a bar that only shows that something is being done
         self["progress"].value = step.done
@@ -194,12 +201,12 @@ class HeatmapWidget(Container[Any]):
         # Last: napari's bar lets Qt see to other events meanwhile.
         self._activity.show("CLIP Heatmap" if step.total else step.text, step.done, step.total)
 
-    def _on_answer(self, answer: Answer) -> None:
+    def _on_answer(self, answer: HeatmapResult) -> None:
         self["cancel"].enabled = False
         if self._showing is not None:
             self._showing.update(answer)
 
-    def _on_shown(self, image: Image, question: Question, answer: Answer) -> None:
+    def _on_shown(self, image: Image, question: HeatmapRequest, answer: HeatmapResult) -> None:
         """Say what was done, now that all of it is on screen."""
         told = summary(answer, image.scale[-2:], image.units[-2:])
         reason = self._lost or answer.reason
@@ -214,20 +221,20 @@ class HeatmapWidget(Container[Any]):
         if self._panel is not None and image in self._viewer.layers:
             self._panel.keep(image, question, answer)
 
-    def _on_followed(self, answered: Answered) -> None:
+    def _on_followed(self, answered: LayerResult) -> None:
         """Say that the maps have followed the prompts."""
         image, answer = answered.image, answered.answer
         told = summary(answer, image.scale[-2:], image.units[-2:])
         self._say(told, answer.notes)
 
-    def _on_judged(self, answered: Answered, honesty: Honesty) -> None:
+    def _on_judged(self, answered: LayerResult, honesty: Assessment) -> None:
         """Say what holds for all maps together; what holds for one is in its row."""
         said = answered.answer.notes
         mirrored = any("mirrors" in note for note in said)  # of two prompts the score says it
         notes = [*said, *(n for n in honesty.notes if not (mirrored and "mirrors" in n))]
         self["notes"].value = "\n".join(notes)
 
-    def _on_refusal(self, refusal: Refusal) -> None:
+    def _on_refusal(self, refusal: RunError) -> None:
         reason = self._lost or refusal.message
         self._say(f"Not done: {reason}")
         show_error(reason)
@@ -236,7 +243,7 @@ class HeatmapWidget(Container[Any]):
     def _on_end(self, outcome: str | None) -> None:
         """Free the controls once the thread has ended and its last answer is shown."""
         if outcome and self._lost:
-            self._on_refusal(Refusal(self._lost))
+            self._on_refusal(RunError(self._lost))
         elif outcome:
             self._say(outcome)
             self._forget()
@@ -289,8 +296,8 @@ class HeatmapWidget(Container[Any]):
         self["progress"].value = 0
         self["progress"].native.setTextVisible(running)  # idle, "0%" would say something is to come
 
-    def _look(self) -> Look:
-        return look_of(self)
+    def _look(self) -> LayerStyle:
+        return layer_style_of(self)
 
     def _set_visible(self, visible: bool) -> None:
         if self._viewer is not None:
@@ -324,7 +331,7 @@ class HeatmapWidget(Container[Any]):
 
 def _import_and_list() -> tuple[str, ...]:
     try:
-        import_towers()
+        import_torch_and_open_clip()
     except (ImportError, OSError):  # OSError: a DLL that Windows cannot load once Qt is there
         return ALWAYS  # loading a model will say why
     return available_devices()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_clip_heatmap.files.run_results import Done, Request
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["app", "main"]
 
@@ -226,7 +226,7 @@ def evaluate(
 ) -> None:
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
-    from napari_clip_heatmap.evaluation import evaluate as measure
+    from napari_clip_heatmap.evaluation import evaluate_model as measure
 
     loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with _progress("Evaluating") as advance:
@@ -299,14 +299,14 @@ def honesty(
 ) -> None:
     """Measure whether gibberish is flagged, and words for what is there are not."""
     from napari_clip_heatmap.api import load_model
-    from napari_clip_heatmap.evaluation.honesty import measure_honesty
+    from napari_clip_heatmap.evaluation.honesty import measure_verdicts
     from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
     from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
     from napari_clip_heatmap.files.overlays import write_picture
 
     loaded = load_model(model, device=device)
     with _progress("Judging") as advance:
-        judged = measure_honesty(
+        judged = measure_verdicts(
             loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
         )
     report = HonestyReport(loaded.describe(), judged)
@@ -318,7 +318,7 @@ def honesty(
 
 
 def _cache() -> EncodingCache:
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
     return EncodingCache()
 

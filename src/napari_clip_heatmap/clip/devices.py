@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes.util
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_clip_heatmap.errors import DeviceError
 
@@ -18,12 +21,15 @@ __all__ = [
     "PRECISIONS",
     "choose_device",
     "choose_dtype",
-    "failure_in_words",
+    "copy_to_device",
+    "describe_failure",
     "fast_types",
     "is_out_of_memory",
     "release_memory",
+    "start_copy_to_cpu",
     "unused_card",
 ]
+
 
 PRECISIONS = {
     "fp64": torch.float64,
@@ -103,7 +109,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in said for sign in signs)
 
 
-def failure_in_words(error: BaseException, limit: int = 200) -> str:
+def describe_failure(error: BaseException, limit: int = 200) -> str:
     """Say what a device did, to go on after its name: CUDA's own messages fill a page."""
     if is_out_of_memory(error):
         return "ran out of memory"
@@ -170,3 +176,36 @@ def _has_nvidia_driver() -> bool:
         or Path("/proc/driver/nvidia/version").exists()
         or (os.name == "nt" and ctypes.util.find_library("nvcuda") is not None)
     )
+
+
+def copy_to_device(array: NDArray[np.float32], device: torch.device) -> Tensor:
+    """Return a copy of an array on a device."""
+    if device.type != "cuda":
+        return torch.tensor(array, device=device)
+    pinned = torch.empty(array.shape, dtype=torch.float32, pin_memory=True)
+    pinned.numpy()[...] = array
+    return pinned.to(device, non_blocking=True)
+
+
+def start_copy_to_cpu(*tensors: Tensor) -> Callable[[], tuple[NDArray[Any], ...]]:
+    """Begin to copy tensors to the CPU.
+
+    Returns
+    -------
+    callable() -> tuple of arrays
+        Waits for them, and for nothing that was launched on the device since.
+    """
+    device = tensors[0].device
+    if device.type != "cuda":
+        arrays = tuple(tensor.cpu().numpy() for tensor in tensors)
+        return lambda: arrays
+    pinned = [torch.empty(each.shape, dtype=each.dtype, pin_memory=True) for each in tensors]
+    for host, tensor in zip(pinned, tensors, strict=True):
+        host.copy_(tensor, non_blocking=True)
+    copied = torch.cuda.current_stream(device).record_event()
+
+    def finish() -> tuple[NDArray[Any], ...]:
+        copied.synchronize()
+        return tuple(host.numpy() for host in pinned)
+
+    return finish

@@ -11,14 +11,18 @@ from torch import nn
 
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_card
 from napari_clip_heatmap.clip.families import resized
-from napari_clip_heatmap.clip.fingerprint import fingerprint
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.naming import named_source
-from napari_clip_heatmap.clip.placing import settle
-from napari_clip_heatmap.clip.preprocessing import Preprocess, parse_preprocess
-from napari_clip_heatmap.clip.source import Normalisation, Source, normalisation_of
-from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.tokenizers import plain_tokenizer
+from napari_clip_heatmap.clip.placement import place_on_device
+from napari_clip_heatmap.clip.sources.normalization import (
+    LoadedModel,
+    Normalization,
+    Preprocess,
+    normalization_of,
+    parse_preprocess,
+)
+from napari_clip_heatmap.clip.sources.resolve import load_named_model
+from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
+from napari_clip_heatmap.clip.weights import hash_weights
 from napari_clip_heatmap.core.outliers import require_factor
 from napari_clip_heatmap.errors import UnsupportedModelError
 
@@ -84,12 +88,14 @@ def load_model(
     place = None if ready and device == "auto" else choose_device(device)
     normalisation = parse_preprocess(preprocess)
 
-    def read() -> Source:
-        found = _ready(model, normalisation) if ready else named_source(str(model), normalisation)
+    def read() -> LoadedModel:
+        found = (
+            _ready(model, normalisation) if ready else load_named_model(str(model), normalisation)
+        )
         return found if image_size is None else _for_size(found, image_size)
 
     source = read()
-    placed = settle(source, place, dtype)
+    placed = place_on_device(source, place, dtype)
     make_tokenizer = source.tokenizer if tokenizer is None else lambda: tokenizer
     text = TextEncoder(
         text_tower(placed.module),
@@ -104,8 +110,8 @@ def load_model(
         normalisation=source.normalisation,
         outlier_factor=outlier_factor,
         # The same in every precision; what is not a copy is hashed when it is asked for.
-        weights_sha256=None if placed.module is source.module else fingerprint(source.module),
-        settle_again=lambda device, half: settle(read(), device, dtype, half=half),
+        weights_sha256=None if placed.module is source.module else hash_weights(source.module),
+        settle_again=lambda device, half: place_on_device(read(), device, dtype, half=half),
     )
     for notice in source.notices:
         loaded.notices.tell("files", notice)
@@ -116,7 +122,7 @@ def load_model(
 
 
 def load_text(
-    name: str, *, image_size: tuple[int, int], normalisation: Normalisation, d_embed: int
+    name: str, *, image_size: tuple[int, int], normalisation: Normalization, d_embed: int
 ) -> tuple[TextEncoder, str]:
     """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
 
@@ -126,7 +132,7 @@ def load_text(
         As `load_model` takes it.
     image_size : (int, int)
         For which the weights are hashed.
-    normalisation : Normalisation
+    normalisation : Normalization
         As known: files that do not say it are no obstacle.
     d_embed : int
         Size of the joint space.
@@ -144,30 +150,30 @@ def load_text(
     UnsupportedModelError
         This is a model that cannot have been used.
     """
-    source = _for_size(named_source(name, normalisation), image_size)
+    source = _for_size(load_named_model(name, normalisation), image_size)
     text = TextEncoder(
         text_tower(source.module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
     )
-    return text, fingerprint(source.module)
+    return text, hash_weights(source.module)
 
 
-def _ready(model: Any, normalisation: Normalisation | None) -> Source:
+def _ready(model: Any, normalisation: Normalization | None) -> LoadedModel:
     if not isinstance(getattr(model, "visual", None), nn.Module):
         raise UnsupportedModelError(
             f"A ready model is an open_clip model with an image tower `visual`; got a "
             f"{type(model).__name__}."
         )
     own = getattr(model.visual, "preprocess_cfg", None) or {}
-    return Source(
+    return LoadedModel(
         name="custom",
         module=model,
         tokenizer=lambda: plain_tokenizer(model),
-        normalisation=normalisation or normalisation_of(own),
+        normalisation=normalisation or normalization_of(own),
         owned=False,
     )
 
 
-def _for_size(source: Source, image_size: int | tuple[int, int]) -> Source:
+def _for_size(source: LoadedModel, image_size: int | tuple[int, int]) -> LoadedModel:
     """Return a source whose image tower, in modules of its own, looks at that size."""
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     model: Any = source.module

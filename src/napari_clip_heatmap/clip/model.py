@@ -13,13 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_clip_heatmap.clip.devices import release_memory
-from napari_clip_heatmap.clip.fingerprint import fingerprint
-from napari_clip_heatmap.clip.notices import Notices
-from napari_clip_heatmap.clip.placing import Placed
-from napari_clip_heatmap.clip.source import Normalisation
+from napari_clip_heatmap.clip.devices import copy_to_device, release_memory
+from napari_clip_heatmap.clip.placement import PlacedModel
+from napari_clip_heatmap.clip.sources.normalization import Normalization
 from napari_clip_heatmap.clip.text import TextEncoder, text_tower
-from napari_clip_heatmap.clip.transfer import send
+from napari_clip_heatmap.clip.weights import Notices, hash_weights
 from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
@@ -28,7 +26,7 @@ from napari_clip_heatmap.errors import ImageError
 
 __all__ = ["ClipModel"]
 
-SettleAgain = Callable[[torch.device, bool], Placed]
+SettleAgain = Callable[[torch.device, bool], PlacedModel]
 """Reads the weights anew and puts them on a device; in half precision only where that is said."""
 
 
@@ -39,14 +37,14 @@ class ClipModel:
 
     Parameters
     ----------
-    placed : Placed
+    placed : PlacedModel
         The open_clip model where it runs, and its image tower, adapted.
     text : TextEncoder
     name : str
-    normalisation : Normalisation
+    normalisation : Normalization
     weights_sha256 : str, optional
         Of the weights as they were given; by default of those placed.
-    settle_again : callable(device, half) -> Placed
+    settle_again : callable(device, half) -> PlacedModel
         How to go on elsewhere when the device fails.
     outlier_factor : float, optional
         Leaves register-like tokens out of the maps; see `load_model`.
@@ -55,17 +53,17 @@ class ClipModel:
     ----------
     notices : Notices
         What could not be done as asked.
-    room : int or None
+    max_batch : int or None
         Images that the device had room for at once, where it had none for more.
     """
 
     def __init__(
         self,
-        placed: Placed,
+        placed: PlacedModel,
         text: TextEncoder,
         *,
         name: str,
-        normalisation: Normalisation,
+        normalisation: Normalization,
         weights_sha256: str | None,
         settle_again: SettleAgain,
         outlier_factor: float | None = None,
@@ -75,7 +73,7 @@ class ClipModel:
         self.text = text
         self.name = name
         self.notices = Notices()
-        self.room: int | None = None
+        self.max_batch: int | None = None
         self.mean, self.std = normalisation.mean, normalisation.std
         self.image_size, self.patch_size = tower.image_size, tower.patch_size
         self.grid = tower.grid
@@ -84,7 +82,9 @@ class ClipModel:
         self._weights_sha256 = weights_sha256
         self._settle_again = settle_again
         self._take(placed)
-        text.rescue = WeakMethod(self.go_on_elsewhere)  # a text tower keeps no image tower alive
+        text.on_device_failure = WeakMethod(
+            self.fall_back_to_cpu
+        )  # a text tower keeps no image tower alive
 
     def __repr__(self) -> str:
         return f"ClipModel({self.name!r}, device={str(self.device)!r}, dtype={self.dtype})"
@@ -112,9 +112,9 @@ class ClipModel:
     @cached_property
     def weights_sha256(self) -> str:
         """Content hash of all weights, image and text, whatever precision they run in."""
-        return self._weights_sha256 or fingerprint(self._module)
+        return self._weights_sha256 or hash_weights(self._module)
 
-    def go_on_elsewhere(self, reason: str) -> None:
+    def fall_back_to_cpu(self, reason: str) -> None:
         """Take the weights to the CPU for good, and tell why; texts are encoded there too.
 
         They are read anew: a device that is lost or full gives none back.
@@ -139,7 +139,7 @@ class ClipModel:
             f"try {left} again, load the model again.",
         )
 
-    def go_on_wider(self) -> bool:
+    def fall_back_to_full_precision(self) -> bool:
         """Take up the weights in their own precision, if half was chosen for them by default.
 
         Returns
@@ -174,7 +174,7 @@ class ClipModel:
         tiles = np.ascontiguousarray(tiles, dtype=np.float32)
         if tiles.ndim != 4 or tiles.shape[-1] != 3:
             raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {tiles.shape}.")
-        pixels = send(tiles, self._weight.device).permute(0, 3, 1, 2)
+        pixels = copy_to_device(tiles, self._weight.device).permute(0, 3, 1, 2)
         mean, std = (pixels.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
         return ((pixels - mean) / std).contiguous()
 
@@ -294,14 +294,14 @@ class ClipModel:
             self._tower, self._checked(batch), folded, outlier_factor=self.outlier_factor
         )
 
-    def _go_on_with(self, placed: Placed) -> None:
+    def _go_on_with(self, placed: PlacedModel) -> None:
         """Run there from now on."""
         self._take(placed)
-        self.room = None
+        self.max_batch = None
         self.text.go_on_with(text_tower(placed.module))
         release_memory()
 
-    def _take(self, placed: Placed) -> None:
+    def _take(self, placed: PlacedModel) -> None:
         self._placed = placed
         self._module: Any = placed.module
         self._tower = placed.tower

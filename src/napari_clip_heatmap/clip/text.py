@@ -9,18 +9,21 @@ from __future__ import annotations
 import copy
 import string
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.devices import failure_in_words
-from napari_clip_heatmap.clip.evaluating import evaluating
-from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.clip.devices import describe_failure
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
-__all__ = ["TextEncoder", "Tokenizer", "text_tower"]
+__all__ = ["TextEncoder", "Tokenizer", "configured_tokenizer", "plain_tokenizer", "text_tower"]
+
 
 Tokenizer = Callable[[list[str]], Tensor]
 """Texts to token numbers, [text, context]."""
@@ -58,7 +61,7 @@ class TextEncoder:
 
     Attributes
     ----------
-    rescue : callable() -> callable(str) or None
+    on_device_failure : callable() -> callable(str) or None
         What to call, with what the device did, so that `go_on_with` gives a tower that works.
     """
 
@@ -80,7 +83,7 @@ class TextEncoder:
         # fail when two use them at once.
         self._lock = threading.RLock()
         self.d_embed = d_embed
-        self.rescue: Callable[[], Callable[[str], None] | None] = lambda: None
+        self.on_device_failure: Callable[[], Callable[[str], None] | None] = lambda: None
 
     @property
     def logit_scale(self) -> float:
@@ -152,15 +155,15 @@ class TextEncoder:
         try:
             return self._passed(tokens)
         except RuntimeError as error:
-            rescue = self.rescue()
+            rescue = self.on_device_failure()
             if self._device.type == "cpu" or rescue is None:
                 raise
-            failure = failure_in_words(error)
+            failure = describe_failure(error)
         rescue(failure)
         return self._passed(tokens)
 
     def _passed(self, tokens: Tensor) -> Tensor:
-        with torch.no_grad(), evaluating(self._tower):
+        with torch.no_grad(), eval_mode(self._tower):
             vectors = self._tower.encode_text(tokens.to(self._device))
         return F.normalize(vectors.float(), dim=-1).cpu()
 
@@ -186,3 +189,64 @@ def _checked(prompts: Sequence[str]) -> list[str]:
         if not prompt.strip():
             raise PromptError(f"Prompt {number} is blank; write what to look for, or remove it.")
     return list(prompts)
+
+
+CLIP_VOCABULARY = 49408
+"""Entries of CLIP's own byte-pair vocabulary."""
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json")
+
+
+def configured_tokenizer(text_cfg: Mapping[str, Any], folder: Path | None = None) -> Tokenizer:
+    """Return the tokenizer that an open_clip text configuration names.
+
+    Parameters
+    ----------
+    text_cfg : mapping
+    folder : Path, optional
+        Model folder; a Hugging Face tokenizer is read from it if its files are there.
+
+    Raises
+    ------
+    ModelLoadError
+        A Hugging Face tokenizer cannot be read.
+    """
+    length = text_cfg.get("context_length", 77)
+    options = dict(text_cfg.get("tokenizer_kwargs") or {})
+    name = text_cfg.get("hf_tokenizer_name")
+    if not name:
+        plain: Tokenizer = SimpleTokenizer(context_length=length, **options)
+        return plain
+    local = folder is not None and any((folder / file).is_file() for file in _TOKENIZER_FILES)
+    try:
+        named: Tokenizer = HFTokenizer(
+            str(folder) if local else name,
+            context_length=length,
+            tokenizer_mode=text_cfg.get("tokenizer_mode"),
+            **options,
+        )
+    except (ImportError, OSError, ValueError) as error:
+        raise ModelLoadError(
+            f"The model's tokenizer {name!r} cannot be read: {error}. Put its files "
+            "(tokenizer.json and the like) into the model folder, and install 'transformers'."
+        ) from error
+    return named
+
+
+def plain_tokenizer(model: nn.Module) -> Tokenizer:
+    """Return CLIP's own tokenizer for a ready model that has CLIP's own vocabulary.
+
+    Raises
+    ------
+    ModelLoadError
+        The vocabulary is another one.
+    """
+    tower: Any = getattr(model, "text", model)
+    size, length = getattr(tower, "vocab_size", None), getattr(tower, "context_length", None)
+    if size != CLIP_VOCABULARY or length is None:
+        raise ModelLoadError(
+            f"This model's vocabulary has {size} entries, not the {CLIP_VOCABULARY} of CLIP's own. "
+            "Pass the tokenizer it was trained with: load_model(model, tokenizer=...)."
+        )
+    tokenizer: Tokenizer = SimpleTokenizer(context_length=length)
+    return tokenizer

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from napari_clip_heatmap.errors import ModelLoadError
 
-__all__ = ["explained"]
+__all__ = ["torch_import_errors"]
 
 RUNTIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def torch_import_errors() -> Iterator[None]:
     """Import torch and open_clip in here.
 
     Raises

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn import functional as F
 
-from napari_clip_heatmap.core.tower import accumulator
+from napari_clip_heatmap.core.tower import accumulation_dtype
 
-__all__ = ["pooled_weights", "pooled_weights_from_inputs", "token_shares"]
+__all__ = [
+    "head_contributions",
+    "layer_norm",
+    "pooled_weights",
+    "pooled_weights_from_inputs",
+    "statistics",
+]
 
 
 def pooled_weights(query: Tensor, keys: Tensor, scale: float) -> Tensor:
@@ -25,7 +33,7 @@ def pooled_weights(query: Tensor, keys: Tensor, scale: float) -> Tensor:
     Tensor [batch, token, head]
         Sums to 1 over tokens.
     """
-    wide = accumulator(query.dtype)
+    wide = accumulation_dtype(query.dtype)
     scores = (query.to(wide) * scale) @ keys.to(wide).mT  # [batch, head, 1, token]
     return rearrange(scores.softmax(dim=-1), "batch head 1 token -> batch token head")
 
@@ -53,7 +61,7 @@ def pooled_weights_from_inputs(
     Tensor [batch, token, head]
         Sums to 1 over tokens.
     """
-    wide = accumulator(query.dtype)
+    wide = accumulation_dtype(query.dtype)
     by_head = rearrange(
         key_weight.to(wide), "(head d) d_model -> head d d_model", head=query.shape[1]
     )
@@ -61,7 +69,7 @@ def pooled_weights_from_inputs(
     return (inputs.to(wide) @ probes.mT).softmax(dim=1)
 
 
-def token_shares(weights: Tensor, values: Tensor) -> Tensor:
+def head_contributions(weights: Tensor, values: Tensor) -> Tensor:
     """Return weight times value vector, [batch, token, head, d_head].
 
     Parameters
@@ -70,3 +78,23 @@ def token_shares(weights: Tensor, values: Tensor) -> Tensor:
     values : Tensor [batch, token, head, d_head]
     """
     return values * weights[..., None]  # in this order, heads end up side by side in memory
+
+
+def layer_norm(stream: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Normalise the last axis, in single precision or wider whatever the weights' type."""
+    wide = accumulation_dtype(stream.dtype)
+    return F.layer_norm(
+        stream.to(wide),
+        (stream.shape[-1],),
+        None if weight is None else weight.to(wide),
+        None if bias is None else bias.to(wide),
+        eps,
+    )
+
+
+def statistics(pooled: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of the last axis as LayerNorm takes them, each [batch]."""
+    variance, mean = torch.var_mean(
+        pooled.to(accumulation_dtype(pooled.dtype)), dim=-1, correction=0
+    )
+    return mean, (variance + eps).sqrt()

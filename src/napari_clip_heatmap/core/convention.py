@@ -19,17 +19,23 @@ from enum import StrEnum
 from einops import einsum, rearrange
 from torch import Tensor
 
-from napari_clip_heatmap.core.tower import Block, Head, Reading, Step, accumulator
+from napari_clip_heatmap.core.tower import (
+    Block,
+    BlockOutput,
+    Head,
+    HeadStatistics,
+    accumulation_dtype,
+)
 from napari_clip_heatmap.errors import DecompositionError
 
 __all__ = [
     "Convention",
-    "Readout",
+    "LinearizedHead",
+    "bias_contribution",
+    "bias_contribution_by_head",
+    "linearize_head",
     "parse_convention",
-    "readout",
-    "unattended",
-    "unattended_by_head",
-    "varying_shares",
+    "token_contributions",
 ]
 
 
@@ -56,7 +62,7 @@ def parse_convention(name: str) -> Convention:
 
 
 @dataclass(frozen=True)
-class Readout:
+class LinearizedHead:
     """The head as a linear map of the residual stream's terms.
 
     With the statistics frozen, ``z = (sum of terms @ weight - mean * per_mean) / sigma + offset``.
@@ -73,13 +79,13 @@ class Readout:
     per_mean: Tensor
     offset: Tensor
 
-    def image(self, terms: Tensor, reading: Reading, part: float) -> Tensor:
+    def project(self, terms: Tensor, reading: HeadStatistics, part: float) -> Tensor:
         """Return the share of terms of the residual stream in the unit embedding.
 
         Parameters
         ----------
         terms : Tensor [batch, ..., d_model]
-        reading : Reading
+        reading : HeadStatistics
         part : float
             How much of the mean and of the offset each of these terms takes over.
 
@@ -87,45 +93,59 @@ class Readout:
         -------
         Tensor [batch, ..., d_embed]
         """
-        return self.settle(terms @ self.weight, reading, part)
+        return self.apply_norm(terms @ self.weight, reading, part)
 
-    def settle(self, projected: Tensor, reading: Reading, part: float) -> Tensor:
-        """Do the rest of `image` for terms that went through ``weight`` already."""
+    def apply_norm(self, projected: Tensor, reading: HeadStatistics, part: float) -> Tensor:
+        """Do the rest of `project` for terms that went through ``weight`` already."""
         every = (slice(None), *[None] * (projected.ndim - 1))
         mean, sigma, length = reading.mean[every], reading.sigma[every], reading.length[every]
         return ((projected - part * mean * self.per_mean) / sigma + part * self.offset) / length
 
 
-def readout(head: Head, convention: Convention) -> Readout:
+def linearize_head(head: Head, convention: Convention) -> LinearizedHead:
     """Return the head's linear map under a convention, in single precision or wider."""
-    weight = head.weight.to(accumulator(head.weight.dtype))
+    weight = head.weight.to(accumulation_dtype(head.weight.dtype))
     offset = head.offset.to(weight.dtype)
     if convention is Convention.CENTRED and head.subtracts_mean:
-        return Readout(weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset)
-    return Readout(weight, weight.sum(dim=0), offset)
+        return LinearizedHead(
+            weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset
+        )
+    return LinearizedHead(weight, weight.sum(dim=0), offset)
 
 
-def varying_shares(block: Block, step: Step, convention: Convention) -> Tensor:
+def token_contributions(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
     """Return the shares that stay with their token, [batch, token, head, d_head]."""
     bias = _constant_bias(block, step, convention)
-    return step.shares if bias is None else step.shares - step.weights[..., None] * bias
+    return (
+        step.head_contributions
+        if bias is None
+        else step.head_contributions - step.weights[..., None] * bias
+    )
 
 
-def unattended(block: Block, step: Step, convention: Convention) -> Tensor:
+def bias_contribution(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
     """Return what no token brought, [d_model] or [batch, d_model]."""
-    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    constant, bias = (
+        step.attn_bias.to(step.head_contributions),
+        _constant_bias(block, step, convention),
+    )
     if bias is None:
         return constant
     brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
     return constant + brought.flatten(1) @ block.out_weight.to(constant).mT
 
 
-def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads: int) -> Tensor:
+def bias_contribution_by_head(
+    block: Block, step: BlockOutput, convention: Convention, n_heads: int
+) -> Tensor:
     """Return what no token brought, for each head, [batch or 1, head, d_model].
 
     The constant is shared evenly among heads; a head's value bias stays with that head.
     """
-    constant, bias = step.constant.to(step.shares), _constant_bias(block, step, convention)
+    constant, bias = (
+        step.attn_bias.to(step.head_contributions),
+        _constant_bias(block, step, convention),
+    )
     shared = constant.reshape(-1, 1, constant.shape[-1]).expand(-1, n_heads, -1) / n_heads
     if bias is None:
         return shared
@@ -134,7 +154,11 @@ def unattended_by_head(block: Block, step: Step, convention: Convention, n_heads
     return shared + einsum(brought, out, "batch head d, head d d_model -> batch head d_model")
 
 
-def _constant_bias(block: Block, step: Step, convention: Convention) -> Tensor | None:
+def _constant_bias(block: Block, step: BlockOutput, convention: Convention) -> Tensor | None:
     """Return the value bias that goes into the constant, [head, d_head]; None if it stays."""
     bias = block.value_bias
-    return None if convention is Convention.REFERENCE or bias is None else bias.to(step.shares)
+    return (
+        None
+        if convention is Convention.REFERENCE or bias is None
+        else bias.to(step.head_contributions)
+    )

@@ -16,13 +16,13 @@ from torch.nn import functional as F
 
 from napari_clip_heatmap.core.convention import (
     Convention,
-    Readout,
-    readout,
-    unattended_by_head,
-    varying_shares,
+    LinearizedHead,
+    bias_contribution_by_head,
+    linearize_head,
+    token_contributions,
 )
 from napari_clip_heatmap.core.selection import Selection
-from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, steps
+from napari_clip_heatmap.core.tower import Block, BlockOutput, HeadStatistics, Tower, block_outputs
 from napari_clip_heatmap.errors import DecompositionError
 
 __all__ = ["Decomposition", "decompose"]
@@ -97,21 +97,23 @@ def decompose(
     tower = tower.settled(stream)
     pooled = tower.begin(stream)
     direct, others, kept = [pooled], torch.zeros_like(pooled), []
-    for number, (block, step) in enumerate(zip(tower.blocks, steps(tower, stream), strict=True)):
+    for number, (block, step) in enumerate(
+        zip(tower.blocks, block_outputs(tower, stream), strict=True)
+    ):
         heads = selection.heads if number in selection.layers else ()
         layer = _Layer.of(block, step, convention, tower.n_heads)
         kept.append(layer.only(heads))
         others = others + layer.without(heads)
-        direct.append(step.mlp)
-        stream = step.stream
+        direct.append(step.mlp_out)
+        stream = step.resid_post
     reading = tower.head.read(tower.head.pool(stream))
-    head = readout(tower.head, convention)
+    head = linearize_head(tower.head, convention)
     terms = tower.n_terms
     n_unselected = tower.n_layers - len(selection.layers) * len(selection.heads) / tower.n_heads
     return Decomposition(
         attention=_attention(kept, selection, head, reading, tower),
-        mlp=head.image(torch.stack(direct, dim=1), reading, 1 / terms),
-        unselected=head.image(others, reading, n_unselected / terms),
+        mlp=head.project(torch.stack(direct, dim=1), reading, 1 / terms),
+        unselected=head.project(others, reading, n_unselected / terms),
         representation=reading.representation,
         selection=selection,
         convention=convention,
@@ -137,11 +139,11 @@ class _Layer:
     out: Tensor
 
     @classmethod
-    def of(cls, block: Block, step: Step, convention: Convention, n_heads: int) -> _Layer:
-        out = block.out_weight.to(step.shares.dtype)
+    def of(cls, block: Block, step: BlockOutput, convention: Convention, n_heads: int) -> _Layer:
+        out = block.out_weight.to(step.head_contributions.dtype)
         return cls(
-            varying_shares(block, step, convention),
-            unattended_by_head(block, step, convention, n_heads),
+            token_contributions(block, step, convention),
+            bias_contribution_by_head(block, step, convention, n_heads),
             rearrange(out, "d_model (head d_head) -> head d_head d_model", head=n_heads),
         )
 
@@ -159,7 +161,11 @@ class _Layer:
 
 
 def _attention(
-    kept: list[_Layer], selection: Selection, head: Readout, reading: Reading, tower: Tower
+    kept: list[_Layer],
+    selection: Selection,
+    head: LinearizedHead,
+    reading: HeadStatistics,
+    tower: Tower,
 ) -> Tensor:
     """Return [batch, layer, token, head, d_embed] of the layers and heads chosen."""
     batch, n_tokens = kept[0].shares.shape[:2]
@@ -171,7 +177,7 @@ def _attention(
             layer.shares, folded, "batch token head d, head d out -> batch token head out"
         )
         constant = (layer.constant @ head.weight)[:, None] / n_tokens
-        terms.append(head.settle(projected + constant, reading, part))
+        terms.append(head.apply_norm(projected + constant, reading, part))
     if terms:
         attention = torch.stack(terms, dim=1)
     else:

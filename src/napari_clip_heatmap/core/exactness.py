@@ -9,7 +9,7 @@ from napari_clip_heatmap.core.token_map import Fold, TokenMap, token_map
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["TOLERANCE", "gap", "gap_of", "require_exact"]
+__all__ = ["TOLERANCE", "decomposition_error", "relative_error", "require_exact"]
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -23,7 +23,7 @@ In half precision the model's own forward is that far from itself, not the sum.
 """
 
 
-def gap(tower: Tower, batch: Tensor, folded: Fold, embedding: Tensor) -> float:
+def relative_error(tower: Tower, batch: Tensor, folded: Fold, embedding: Tensor) -> float:
     """Return how far the sum of all parts is from the embedding, relative to its length.
 
     Parameters
@@ -40,11 +40,11 @@ def gap(tower: Tower, batch: Tensor, folded: Fold, embedding: Tensor) -> float:
     float
         The largest over the batch; infinite where either is not finite.
     """
-    return gap_of(token_map(tower, batch, folded), embedding)
+    return decomposition_error(token_map(tower, batch, folded), embedding)
 
 
-def gap_of(answer: TokenMap, embedding: Tensor) -> float:
-    """Return `gap` of a token map that was made already."""
+def decomposition_error(answer: TokenMap, embedding: Tensor) -> float:
+    """Return `relative_error` of a token map that was made already."""
     expected = embedding.to(answer.rest)
     length = expected.norm(dim=-1, keepdim=True)
     gaps = [
@@ -54,7 +54,7 @@ def gap_of(answer: TokenMap, embedding: Tensor) -> float:
     return max(each if each == each else float("inf") for each in gaps)
 
 
-def require_exact(gap: float, dtype: torch.dtype) -> None:
+def require_exact(relative_error: float, dtype: torch.dtype) -> None:
     """Raise if a gap is over the tolerance of the weights' type.
 
     Raises
@@ -63,9 +63,10 @@ def require_exact(gap: float, dtype: torch.dtype) -> None:
         With the size of the gap.
     """
     tolerance = TOLERANCE[dtype]
-    if not gap <= tolerance:
+    if not relative_error <= tolerance:
         raise DecompositionError(
-            f"The parts of a probe image's embedding do not sum to it: the relative gap is "
-            f"{gap:.2g}, over the tolerance of {tolerance:.0e} for {dtype}. The image tower does "
-            "something that its decomposition does not know of, so its heatmaps would be wrong."
+            "The parts of a probe image's embedding do not sum to it: the relative error is "
+            f"{relative_error:.2g}, over the tolerance of {tolerance:.0e} for {dtype}. The image "
+            "tower does something that its decomposition leaves out, so its heatmaps would be "
+            "wrong."
         )

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["filled", "find_outliers", "require_factor"]
+__all__ = ["find_outliers", "inpaint_outliers", "require_factor"]
 
 
 def require_factor(factor: float | None) -> None:
@@ -48,7 +48,7 @@ def find_outliers(patches: Tensor, factor: float) -> Tensor:
     return over
 
 
-def filled(tokens: Tensor, outliers: Tensor) -> Tensor:
+def inpaint_outliers(tokens: Tensor, outliers: Tensor) -> Tensor:
     """Return a map whose outliers hold the mean of their neighbours, from the edge inwards.
 
     Parameters

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from napari_clip_heatmap.core.convention import (
     Convention,
-    Readout,
-    readout,
-    unattended,
-    varying_shares,
+    LinearizedHead,
+    bias_contribution,
+    linearize_head,
+    token_contributions,
 )
-from napari_clip_heatmap.core.outliers import filled, find_outliers, require_factor
-from napari_clip_heatmap.core.tower import Block, Reading, Step, Tower, steps
+from napari_clip_heatmap.core.outliers import find_outliers, inpaint_outliers, require_factor
+from napari_clip_heatmap.core.tower import Block, BlockOutput, HeadStatistics, Tower, block_outputs
 from napari_clip_heatmap.errors import DecompositionError
 
 __all__ = ["BUDGET", "Fold", "TokenMap", "fold", "token_map"]
@@ -73,13 +73,13 @@ class Fold:
     layers : tuple of Tensor [head * d_head, d_embed] or None
         ``W_O^T diag(gamma) P`` for each layer; None where it would have taken too much memory, and
         output projection and head are applied one after the other.
-    readout : Readout
+    linearized_head : LinearizedHead
         The head alone, for the terms that pass no attention.
     """
 
     convention: Convention
     layers: tuple[Tensor | None, ...]
-    readout: Readout
+    linearized_head: LinearizedHead
 
 
 def fold(
@@ -100,10 +100,10 @@ def fold(
     budget : int
         Bytes that the folded layers may take; those beyond it are left as they are.
     """
-    head = readout(tower.head, convention)
+    head = linearize_head(tower.head, convention)
     if directions is not None:
         texts = directions.to(head.weight).mT  # [d_embed, prompt]
-        head = Readout(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
+        head = LinearizedHead(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
     n_folded = budget // (head.weight.numel() * head.weight.element_size())
     layers = tuple(
         block.out_weight.to(head.weight).mT @ head.weight if number < n_folded else None
@@ -132,9 +132,11 @@ def token_map(
     stream = tower.embed(batch)
     tower = tower.settled(stream)
     sums = _Sums(folded, tower, stream)
-    for block, matrix, step in zip(tower.blocks, folded.layers, steps(tower, stream), strict=True):
+    for block, matrix, step in zip(
+        tower.blocks, folded.layers, block_outputs(tower, stream), strict=True
+    ):
         sums.add(block, matrix, step)
-        before, stream = stream, step.stream
+        before, stream = stream, step.resid_post
     reading = tower.head.read(tower.head.pool(stream))
     attended, direct = sums.settled(reading)
     rows, columns = tower.grid
@@ -153,7 +155,7 @@ def _without_outliers(answer: TokenMap, patches: Tensor, factor: float) -> Token
     """Return the map with the outliers' shares in the rest; the total stays."""
     rows = answer.tokens.shape[1]
     outliers = rearrange(find_outliers(patches, factor), "batch (y x) -> batch y x", y=rows)
-    tokens = filled(answer.tokens, outliers)
+    tokens = inpaint_outliers(answer.tokens, outliers)
     moved = (answer.tokens - tokens).sum(dim=(1, 2))
     return replace(answer, tokens=tokens, rest=answer.rest + moved)
 
@@ -166,15 +168,15 @@ class _Sums:
         self.tower = tower
         self.direct = tower.begin(stream)  # [batch, d_model]
         self.constant = self.direct.new_zeros(1, tower.d_model)  # [batch or 1, d_model]
-        out = folded.readout.weight.shape[1]
+        out = folded.linearized_head.weight.shape[1]
         rows = stream.shape[0] * stream.shape[1]
         self.tokens = self.direct.new_zeros(rows, out)
         self.unfolded: Tensor | None = None  # [batch * token, d_model]
 
-    def add(self, block: Block, matrix: Tensor | None, step: Step) -> None:
+    def add(self, block: Block, matrix: Tensor | None, step: BlockOutput) -> None:
         convention = self.folded.convention
         shares = rearrange(
-            varying_shares(block, step, convention),
+            token_contributions(block, step, convention),
             "batch token head d_head -> (batch token) (head d_head)",
         )
         if matrix is not None:
@@ -183,12 +185,12 @@ class _Sums:
             if self.unfolded is None:
                 self.unfolded = shares.new_zeros(len(shares), self.tower.d_model)
             self.unfolded.addmm_(shares, block.out_weight.to(shares).mT)
-        self.constant = self.constant + unattended(block, step, convention)
-        self.direct = self.direct + step.mlp
+        self.constant = self.constant + bias_contribution(block, step, convention)
+        self.direct = self.direct + step.mlp_out
 
-    def settled(self, reading: Reading) -> tuple[Tensor, Tensor]:
+    def settled(self, reading: HeadStatistics) -> tuple[Tensor, Tensor]:
         """Return token terms [batch, token, out] and the sum of the others [batch, out]."""
-        head, tower = self.folded.readout, self.tower
+        head, tower = self.folded.linearized_head, self.tower
         if self.unfolded is not None:
             self.tokens.addmm_(self.unfolded, head.weight)
         tokens = rearrange(
@@ -196,5 +198,5 @@ class _Sums:
         )
         tokens = tokens + (self.constant @ head.weight)[:, None] / tokens.shape[1]
         part = tower.n_layers / (tower.n_terms * tokens.shape[1])
-        direct = head.image(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
-        return head.settle(tokens, reading, part), direct
+        direct = head.project(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
+        return head.apply_norm(tokens, reading, part), direct

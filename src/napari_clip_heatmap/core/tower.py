@@ -16,45 +16,53 @@ from torch import Tensor
 
 from napari_clip_heatmap.errors import DecompositionError
 
-__all__ = ["Block", "Head", "Reading", "Step", "Tower", "accumulator", "steps"]
+__all__ = [
+    "Block",
+    "BlockOutput",
+    "Head",
+    "HeadStatistics",
+    "Tower",
+    "accumulation_dtype",
+    "block_outputs",
+]
 
 
-def accumulator(dtype: torch.dtype) -> torch.dtype:
+def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the type to sum in: `dtype`, but never half precision."""
     return torch.promote_types(dtype, torch.float32)
 
 
 @dataclass(frozen=True)
-class Step:
+class BlockOutput:
     """What one block did to the residual stream, as the pooled query saw it.
 
     ``W_O shares + constant`` summed over tokens and heads is the block's attention output at the
-    pooled token; that and ``mlp`` are what the block added there.
+    pooled token; that and ``mlp_out`` are what the block added there.
 
     Parameters
     ----------
-    stream : Tensor [batch, token, d_model]
+    resid_post : Tensor [batch, token, d_model]
         The residual stream after the block; the pooled token alone after the last one.
     weights : Tensor [batch, token, head]
         How much the pooled query attended to each token. They sum to 1 over tokens, unless a norm
         between attention and residual stream is linearised: its rate is in them.
-    shares : Tensor [batch, token, head, d_head]
+    head_contributions : Tensor [batch, token, head, d_head]
         Weight times value vector, bias included: what goes into the output projection.
-    constant : Tensor [d_model] or [batch, d_model]
+    attn_bias : Tensor [d_model] or [batch, d_model]
         The part of the attention output that belongs to no token (the output bias).
-    mlp : Tensor [batch, d_model]
+    mlp_out : Tensor [batch, d_model]
         Output of the block's MLP at the pooled token.
     """
 
-    stream: Tensor
+    resid_post: Tensor
     weights: Tensor
-    shares: Tensor
-    constant: Tensor
-    mlp: Tensor
+    head_contributions: Tensor
+    attn_bias: Tensor
+    mlp_out: Tensor
 
 
 @dataclass(frozen=True)
-class Reading:
+class HeadStatistics:
     """The head's statistics at their actual value: with them frozen, the head is affine.
 
     ``representation = (pooled - mean) / sigma @ head.weight + head.offset``
@@ -89,10 +97,10 @@ class Block(Protocol):
     def value_bias(self) -> Tensor | None:
         """The part of every value vector that no token changes, [head, d_head]."""
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Run the block for all tokens."""
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Run the block for the pooled query alone: nothing after it needs the other tokens."""
 
 
@@ -109,12 +117,12 @@ class Head(Protocol):
 
     @property
     def subtracts_mean(self) -> bool:
-        """Whether there is a last LayerNorm; without one, `Reading.mean` is 0 and `sigma` 1."""
+        """Whether there is a last LayerNorm; without one, the mean is 0 and sigma 1."""
 
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token of a residual stream, [batch, d_model]."""
 
-    def read(self, pooled: Tensor) -> Reading:
+    def read(self, pooled: Tensor) -> HeadStatistics:
         """Return the head's statistics and the embedding of the pooled token."""
 
 
@@ -160,7 +168,7 @@ class Tower:
     def begin(self, stream: Tensor) -> Tensor:
         """Return what the pooled query holds before the first block, [batch, d_model]."""
         pooled = self.head.pool(stream) if self.start is None else self.start(stream)
-        return pooled.to(accumulator(stream.dtype))
+        return pooled.to(accumulation_dtype(stream.dtype))
 
     def settled(self, stream: Tensor) -> Tower:
         """Return the tower with the pooling fixed for the batch that was embedded."""
@@ -183,13 +191,13 @@ class Tower:
         return height // self.patch_size[0], width // self.patch_size[1]
 
 
-def steps(tower: Tower, stream: Tensor) -> Iterator[Step]:
+def block_outputs(tower: Tower, stream: Tensor) -> Iterator[BlockOutput]:
     """Run the embedded stream through the blocks, the last one for the pooled query alone."""
     if not tower.blocks:
         raise DecompositionError("The image tower has no layers: there is nothing to decompose.")
     *blocks, last = tower.blocks
     for block in blocks:
         step = block.step(stream)
-        stream = step.stream
+        stream = step.resid_post
         yield step
     yield last.last_step(stream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from napari_clip_heatmap.evaluation.evaluate import evaluate_model
 from napari_clip_heatmap.evaluation.report import Report
-from napari_clip_heatmap.evaluation.run import evaluate
 
-__all__ = ["Report", "evaluate"]
+__all__ = ["Report", "evaluate_model"]

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.evaluation.gibberish import FUNCTION_WORDS, PICTURE_WORDS, shuffle
-from napari_clip_heatmap.pipeline.nonsense import MADE_UP, STAND_IN
+from napari_clip_heatmap.pipeline.null_reference import MADE_UP, STAND_IN
 from napari_clip_heatmap.scenes.vocabulary import NAMES, TEMPLATES
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["choose_nonsense", "cover"]
+__all__ = ["choose_null_prompts", "cover"]
 
 _SEED = 7
 _NAMELESS, _ALL = 60, 96
@@ -26,7 +26,7 @@ _FROM_NAMES = 0.85
 come to lie beside a name by accident, and would make nonsense of it."""
 
 
-def choose_nonsense(model: ClipModel) -> tuple[str, ...]:
+def choose_null_prompts(model: ClipModel) -> tuple[str, ...]:
     """Return `MADE_UP`, and the senseless orders of known words that leave no other one alone.
 
     With the bundled model this gives `NONSENSE`.

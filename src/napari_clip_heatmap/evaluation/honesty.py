@@ -13,17 +13,16 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.honesty import Verdict, judge
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE
-from napari_clip_heatmap.pipeline.scores import plan_scoring
-from napari_clip_heatmap.pipeline.yardstick import make_yardstick
+from napari_clip_heatmap.pipeline.null_reference import NONSENSE, make_null_reference
+from napari_clip_heatmap.pipeline.scoring import build_scoring
+from napari_clip_heatmap.pipeline.verdicts import Verdict, assess_scoring
 from napari_clip_heatmap.scenes import CLASSES, SAMPLE_CLASSES, draw, sample_scene
 from napari_clip_heatmap.scenes.vocabulary import NAMES
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["ABSENT", "PRESENT", "Judged", "gibberish", "measure_honesty"]
+__all__ = ["ABSENT", "PRESENT", "JudgedPrompt", "gibberish", "measure_verdicts"]
 
 PRESENT, ABSENT = "what is there", "what is not there"
 """Groups of prompts that are no gibberish."""
@@ -34,7 +33,7 @@ _VISIBLE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedPrompt:
     """One prompt on one image.
 
     Attributes
@@ -70,7 +69,7 @@ def gibberish(seed: int, count: int) -> dict[str, tuple[str, ...]]:
     }
 
 
-def measure_honesty(
+def measure_verdicts(
     model: ClipModel,
     *,
     data: Path | None,
@@ -78,7 +77,7 @@ def measure_honesty(
     seed: int,
     n_gibberish: int,
     progress: Callable[[int, int], None],
-) -> tuple[Judged, ...]:
+) -> tuple[JudgedPrompt, ...]:
     """Judge gibberish and the names of all classes on drawn and on real images.
 
     Parameters
@@ -98,7 +97,7 @@ def measure_honesty(
     kinds = gibberish(seed, n_gibberish)
     real = [] if data is None else [*_nuclei(data / "nuclei"), *_blood(data / "blood")]
     total = n_scenes + 1 + len(real)
-    judged: list[Judged] = []
+    judged: list[JudgedPrompt] = []
     for done, (source, image, there, absent) in enumerate(_images(n_scenes, seed, real), start=1):
         groups = {**kinds, PRESENT: _named(there), ABSENT: _named(absent)}
         judged += _judge(model, source, image, groups)
@@ -144,12 +143,12 @@ def _judge(
     source: str,
     image: Path | NDArray[Any],
     groups: Mapping[str, tuple[str, ...]],
-) -> Iterator[Judged]:
+) -> Iterator[JudgedPrompt]:
     encoding = encode(model, read_image(image) if isinstance(image, Path) else image)
     group_of = {prompt: group for group, prompts in groups.items() for prompt in prompts}
-    scoring = plan_scoring(encoding.text, group_of, "absolute")
-    for check in judge(encoding, scoring, make_yardstick(encoding)).checks:
-        yield Judged(
+    scoring = build_scoring(encoding.text, group_of, "absolute")
+    for check in assess_scoring(encoding, scoring, make_null_reference(encoding)).checks:
+        yield JudgedPrompt(
             source=source,
             group=group_of[check.prompt],
             prompt=check.prompt,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, Judged
-from napari_clip_heatmap.pipeline.checks import CLEAR_FROM, LIKE_NONSENSE
+from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, JudgedPrompt
+from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE
 
 __all__ = ["draw_distribution"]
 
@@ -21,7 +21,7 @@ _GIBBERISH = (110, 110, 120)
 _LINE = (190, 30, 40)
 
 
-def draw_distribution(judged: Sequence[Judged]) -> NDArray[np.uint8]:
+def draw_distribution(judged: Sequence[JudgedPrompt]) -> NDArray[np.uint8]:
     """Draw a histogram per group, uint8 RGB (y, x, 3).
 
     Heights are logarithmic, so that a single prompt on a single image can be seen.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, Judged
-from napari_clip_heatmap.pipeline.checks import CLEAR_FROM, LIKE_NONSENSE, Verdict
+from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, JudgedPrompt
+from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE, Verdict
 
 __all__ = ["HonestyReport"]
 
@@ -23,11 +23,11 @@ class HonestyReport:
     ----------
     model : mapping
         Where the model came from, as JSON-able values.
-    judged : tuple of Judged
+    judged : tuple of JudgedPrompt
     """
 
     model: dict[str, object]
-    judged: tuple[Judged, ...]
+    judged: tuple[JudgedPrompt, ...]
 
     def __str__(self) -> str:
         """Return the report as Markdown."""
@@ -40,7 +40,7 @@ class HonestyReport:
         (folder / "honesty.json").write_text(json.dumps(values), encoding="utf-8")
 
     @property
-    def missed(self) -> tuple[Judged, ...]:
+    def missed(self) -> tuple[JudgedPrompt, ...]:
         """Gibberish that was not flagged."""
         return tuple(
             each
@@ -49,7 +49,7 @@ class HonestyReport:
         )
 
     @property
-    def wronged(self) -> tuple[Judged, ...]:
+    def wronged(self) -> tuple[JudgedPrompt, ...]:
         """Names of what is there that were flagged."""
         return tuple(
             each for each in self.judged if each.group == PRESENT and each.verdict is Verdict.HARDLY
@@ -73,7 +73,7 @@ class HonestyReport:
         yield from _named("Names of what is there that were flagged", self.wronged)
 
 
-def _figures(found: list[Judged]) -> str:
+def _figures(found: list[JudgedPrompt]) -> str:
     dependence = [each.dependence for each in found]
     shares = (
         sum(each.verdict is verdict for each in found) / len(found)
@@ -88,7 +88,7 @@ def _figures(found: list[Judged]) -> str:
     )
 
 
-def _named(what: str, found: tuple[Judged, ...]) -> Iterator[str]:
+def _named(what: str, found: tuple[JudgedPrompt, ...]) -> Iterator[str]:
     yield f"{what}: {len(found) or 'none'}."
     for prompt in dict.fromkeys(each.prompt for each in found):
         values = [each.dependence for each in found if each.prompt == prompt]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
 
 __all__ = ["pixels_in_words", "print_models", "size_in_words"]
 
@@ -21,12 +21,12 @@ FILE_WIDTH = 200
 """Columns where the output is no terminal."""
 
 
-def print_models(entries: Sequence[CatalogueEntry], console: Console | None = None) -> None:
+def print_models(entries: Sequence[CatalogEntry], console: Console | None = None) -> None:
     """Print one row an entry; names are never shortened, so that they can be copied.
 
     Parameters
     ----------
-    entries : sequence of CatalogueEntry
+    entries : sequence of CatalogEntry
     console : rich.console.Console, optional
         Where to; by default standard output.
     """
@@ -43,7 +43,7 @@ def print_models(entries: Sequence[CatalogueEntry], console: Console | None = No
     )
 
 
-def _table(entries: Sequence[CatalogueEntry]) -> Table:
+def _table(entries: Sequence[CatalogEntry]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Model", no_wrap=True)
     for heading in ("Download", "Pixels", "Patch"):
@@ -62,7 +62,7 @@ def _table(entries: Sequence[CatalogueEntry]) -> Table:
     return table
 
 
-def _blocks(entries: Sequence[CatalogueEntry]) -> Group:
+def _blocks(entries: Sequence[CatalogEntry]) -> Group:
     """Return the same one below the other, each beginning with its name."""
     blocks: list[Text | Padding] = []
     for entry in entries:
@@ -77,7 +77,7 @@ def _blocks(entries: Sequence[CatalogueEntry]) -> Group:
     return Group(*blocks)
 
 
-def _words(entry: CatalogueEntry) -> Group:
+def _words(entry: CatalogEntry) -> Group:
     lines = [Text(f"{entry.data}; {entry.licence}")]
     if entry.forbids:
         lines.append(Text(f"The licence forbids {entry.forbids}.", style="bold red"))

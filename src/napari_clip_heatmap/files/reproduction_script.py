@@ -8,7 +8,7 @@ from typing import Any
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.file_names import slug
 from napari_clip_heatmap.files.heatmap_metadata import Record, require
-from napari_clip_heatmap.pipeline.neutral import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.honesty import Honesty
-    from napari_clip_heatmap.pipeline.scores import Score
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.scoring import Score
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.verdicts import Assessment
 
 __all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
 
@@ -106,7 +106,7 @@ class Done:
         The values as computed.
     overlays : list of uint8 arrays (y, x, 3)
         Per prompt the heatmap over the image, RGB.
-    worth : Honesty
+    worth : Assessment
         What the maps are worth.
     """
 
@@ -114,7 +114,7 @@ class Done:
     names: list[str]
     heatmaps: Heatmaps
     overlays: list[NDArray[np.uint8]]
-    worth: Honesty
+    worth: Assessment
 
 
 def claim_folder(request: Request, *, overwrite: bool, extra: tuple[str, ...] = ()) -> None:
@@ -191,12 +191,12 @@ def write_heatmaps(
         If the disk refuses a file.
     """
     from napari_clip_heatmap.api import encode
-    from napari_clip_heatmap.pipeline.honesty import judge
-    from napari_clip_heatmap.pipeline.scores import plan_scoring
-    from napari_clip_heatmap.pipeline.yardstick import make_yardstick
+    from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+    from napari_clip_heatmap.pipeline.scoring import build_scoring
+    from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
     # A mistake in the words is told before the first image costs its time.
-    scoring = plan_scoring(
+    scoring = build_scoring(
         model.text, request.prompts, request.score, request.baseline, request.templates
     )
     record = new_record(request.settings(), model.describe())
@@ -208,8 +208,8 @@ def write_heatmaps(
             )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
-        maps = encoding.maps(scoring).eager()
-        worth = judge(encoding, scoring, make_yardstick(encoding, scoring.templates))
+        maps = encoding.lazy_maps(scoring).eager()
+        worth = assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
         overlays = _overlays(image, maps)
         try:
             _write_images(request.output, names, maps, overlays)
@@ -242,7 +242,7 @@ def _overlay(name: str) -> str:
 
 def _overlays(image: NDArray[Any], maps: Heatmaps) -> list[NDArray[np.uint8]]:
     """Blend each prompt's JET picture onto the image."""
-    from napari_clip_heatmap.imaging.pixels import as_rgb
+    from napari_clip_heatmap.imaging.source import as_rgb
 
     rgb = as_rgb(image).rgb
     return [
@@ -275,7 +275,7 @@ def _entry(
     encoding: Encoding,
     names: list[str],
     maps: Heatmaps,
-    worth: Honesty,
+    worth: Assessment,
 ) -> dict[str, Any]:
     """Record one image and its results."""
     seen = encoding.describe()

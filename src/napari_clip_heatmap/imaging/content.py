@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.plane import Plane
+from napari_clip_heatmap.imaging.channel import Channel, Plane
 
 __all__ = ["content_of", "sampled"]
 

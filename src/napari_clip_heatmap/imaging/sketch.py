@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import Appearance
 
 __all__ = ["sketch"]
@@ -43,7 +43,7 @@ def sketch(
     Parameters
     ----------
     channels, appearance, field
-        As `Source` takes them.
+        As `ImageSource` takes them.
     shape : (y, x)
         Of the picture.
     seconds : float
@@ -56,7 +56,7 @@ def sketch(
     float32 (y, x, 3)
         In 0..1.
     """
-    source = Source(channels, appearance, shape, field)
+    source = ImageSource(channels, appearance, shape, field)
     if source.n_stored <= _AT_ONCE * len(channels):
         return source.read(slice(0, shape[0]), slice(0, shape[1]))
     low, high = field or ((0.0, 0.0), channels[0].shape)
@@ -85,7 +85,7 @@ def _sample(
         half = min(step, _WINDOW) / 2
         spans.append((middle - half, middle + half))
     (top, bottom), (left, right) = spans
-    window = Source(channels, appearance, (1, 1), ((top, left), (bottom, right)))
+    window = ImageSource(channels, appearance, (1, 1), ((top, left), (bottom, right)))
     return window.read(slice(0, 1), slice(0, 1))
 
 

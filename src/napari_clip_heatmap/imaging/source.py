@@ -10,17 +10,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.sampling import Sampling
+from napari_clip_heatmap.imaging.channel import Channel, as_channels, load
+from napari_clip_heatmap.imaging.resample import Sampling
 from napari_clip_heatmap.imaging.statistics import summarise
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.imaging.values import load
-from napari_clip_heatmap.imaging.view import Appearance, Tone
+from napari_clip_heatmap.imaging.view import Appearance, Tone, View
 
-__all__ = ["Source"]
+__all__ = ["ImageSource", "Pixels", "as_rgb"]
+
 
 _BLOCK = 256
 """Working pixels along a block's side, unless that takes more stored ones than `_STORED`."""
@@ -32,7 +32,7 @@ _KEPT = 128 * 2**20
 """Bytes of blocks kept, as overlapping tiles read each pixel several times."""
 
 
-class Source:
+class ImageSource:
     """An image as the model looks at it: coloured, and averaged down over areas.
 
     Stored values are averaged first and coloured then, as a viewer does with a pyramid. Of several
@@ -206,3 +206,48 @@ def _overlap(first: int, side: int, wanted: slice) -> tuple[slice, slice]:
     """Return what is wanted of a block, counted in the block and in what is wanted."""
     low, high = max(first, wanted.start), min(first + side, wanted.stop)
     return slice(low - first, high - first), slice(low - wanted.start, high - wanted.start)
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """A whole image as the model may look at it.
+
+    Parameters
+    ----------
+    rgb : float32 (y, x, 3)
+        Colours in 0..1, finite everywhere.
+    valid : bool (y, x)
+        False where the image had NaN or infinity, or was masked; ``rgb`` holds the mean colour
+        there.
+    """
+
+    rgb: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+def as_rgb(image: ArrayLike) -> Pixels:
+    """Return an image's colours in 0..1, as `View` shows an array by default.
+
+    Transparency is laid over black, as a viewer shows it. NaN, infinity and the masked values of a
+    `numpy.ma.MaskedArray` count for nothing.
+
+    Parameters
+    ----------
+    image : array (y, x), (y, x, 3) or (y, x, 4)
+        Gray, RGB or RGBA, of any boolean, integer or real floating type.
+
+    Returns
+    -------
+    Pixels
+
+    Raises
+    ------
+    ImageError
+        The array has no pixel, another shape or type, or no valid pixel at all.
+    """
+    channels = as_channels(image)
+    height, width = channels[0].shape
+    source = ImageSource(channels, View().appearance(channels), (height, width))
+    rgb = source.read(slice(0, height), slice(0, width))
+    valid = source.validity.read(np.arange(height) + 0.5, np.arange(width) + 0.5)
+    return Pixels(rgb, np.ones((height, width), bool) if valid is None else valid)

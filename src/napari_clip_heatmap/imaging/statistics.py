@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.values import Values, load
+from napari_clip_heatmap.imaging.channel import Channel, Values, load
 
 __all__ = ["WHOLE", "Statistics", "percentiles", "summarise"]
 

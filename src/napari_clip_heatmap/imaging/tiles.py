@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 
 __all__ = ["is_blank", "lay_tile", "read_tile", "reflect"]
 
@@ -21,7 +21,7 @@ def reflect(positions: range, length: int) -> NDArray[np.intp]:
     return mirrored
 
 
-def read_tile(source: Source, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
+def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
     """Return what the model looks at in one tile, float32 (tile_y, tile_x, 3) in 0..1.
 
     Only pixels that the tile needs are read; beyond the image it sees the image's reflection.

@@ -13,11 +13,11 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
-from napari_clip_heatmap.pipeline.stored.cached import encode_cached
+from napari_clip_heatmap.pipeline.storage.cached_encode import encode_cached
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
-    from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["encode"]
 

@@ -15,14 +15,13 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.board import Board, read_only
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-from napari_clip_heatmap.pipeline.lazy import LazyHeatmaps
-from napari_clip_heatmap.pipeline.scores import Score, Scoring, plan_scoring
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
-    from napari_clip_heatmap.pipeline.coarse import Coarse
+    from napari_clip_heatmap.pipeline.token_grid import CoarsePreview
 
 __all__ = ["Encoding"]
 
@@ -35,7 +34,7 @@ class Encoding:
 
     Parameters
     ----------
-    board : Board
+    accumulator : TokenAccumulator
         The tiles that were laid on the lattice.
     validity : Validity
         Where the image was NaN, infinite or masked.
@@ -51,13 +50,13 @@ class Encoding:
         The model's own description: name, weights, device, precision, versions.
     text : TextEncoder
         The model's text tower.
-    coarse : Coarse, optional
+    coarse : CoarsePreview, optional
         What stands in for tiles that are not done.
     notices : tuple of str
         What the model's device could not do as asked.
     """
 
-    board: Board
+    accumulator: TokenAccumulator
     validity: Validity
     region: Region
     view: View
@@ -65,13 +64,13 @@ class Encoding:
     overlap: float
     model: Mapping[str, object]
     text: TextEncoder
-    coarse: Coarse | None = None
+    coarse: CoarsePreview | None = None
     notices: tuple[str, ...] = ()
 
     @property
     def lattice(self) -> Lattice:
         """Where patches and tiles lie on the image."""
-        return self.board.lattice
+        return self.accumulator.lattice
 
     @property
     def token_map(self) -> NDArray[np.float32]:
@@ -80,7 +79,7 @@ class Encoding:
         Summed over layers and heads; times a unit text direction: its share of the cosine
         similarity. Tiles overlap and are blended; where none was done yet, 0.
         """
-        return self.board.token_map
+        return self.accumulator.token_map
 
     @cached_property
     def tiles(self) -> tuple[tuple[int, int], ...]:
@@ -96,7 +95,7 @@ class Encoding:
     def complete(self) -> bool:
         """Whether all tiles of the region are done."""
         rows, columns = np.transpose(self.tiles)
-        return bool(self.board.done[rows, columns].all())
+        return bool(self.accumulator.tile_mask[rows, columns].all())
 
     @property
     def embedding(self) -> NDArray[np.float32]:
@@ -106,11 +105,11 @@ class Encoding:
         done yet, and 0 where there was none.
         """
         rows, columns = np.transpose(self.tiles)
-        done = self.board.done[rows, columns]
+        done = self.accumulator.tile_mask[rows, columns]
         if not done.any():
             nothing = np.zeros(self.token_map.shape[-1], np.float32)
             return nothing if self.coarse is None else self.coarse.embedding
-        known = self.board.embeddings[rows[done], columns[done]]
+        known = self.accumulator.embeddings[rows[done], columns[done]]
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
     @property
@@ -135,7 +134,7 @@ class Encoding:
         Parameters
         ----------
         directions : float32 (prompt, d_embed)
-            From `plan_scoring`.
+            From `build_scoring`.
         cells : (slice, slice), optional
             A rectangle of cells (y, x), such as `Progress.changed`; by default all.
 
@@ -148,7 +147,7 @@ class Encoding:
         y, x = cells or whole
         values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
         if not (self.region.is_whole and self.complete):
-            missing = np.clip(1 - self.board.weights(y, x), 0, 1)
+            missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
             missing[missing < 1e-5] = 0  # weights sum to 1 but for rounding
             if self.coarse is not None:
                 instead = missing * self.coarse.values(directions, (y, x))
@@ -158,7 +157,7 @@ class Encoding:
             values[:, ~self._touched[y, x]] = np.nan
         return values
 
-    def scored(
+    def scored_cells(
         self, scoring: Scoring, cells: tuple[slice, slice] | None = None
     ) -> NDArray[np.float32]:
         """Return the maps of a scoring on the lattice, as far as they are known.
@@ -166,7 +165,7 @@ class Encoding:
         Parameters
         ----------
         scoring : Scoring
-            From `plan_scoring`.
+            From `build_scoring`.
         cells : (slice, slice), optional
             A rectangle of cells (y, x); by default all.
 
@@ -176,7 +175,7 @@ class Encoding:
             NaN outside the region, and where nothing is known.
         """
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
-        return scoring.finish(self.lattice_values(scoring.directions, cells), n_patches)
+        return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
     @cached_property
     def _touched(self) -> NDArray[np.bool_]:
@@ -247,13 +246,13 @@ class Encoding:
         PromptError
             As `heatmaps` does.
         """
-        return self.maps(plan_scoring(self.text, prompts, score, baseline, templates))
+        return self.lazy_maps(build_scoring(self.text, prompts, score, baseline, templates))
 
-    def maps(self, scoring: Scoring) -> LazyHeatmaps:
-        """Answer prompts that `plan_scoring` has turned into directions, for many images once."""
+    def lazy_maps(self, scoring: Scoring) -> LazyHeatmaps:
+        """Answer prompts that `build_scoring` has turned into directions, for many images once."""
         return LazyHeatmaps(
             scoring=scoring,
-            lattice_values=self.scored(scoring),
+            lattice_values=self.scored_cells(scoring),
             similarity=scoring.text @ self.embedding,
             lattice=self.lattice,
             region=self.region,
@@ -286,7 +285,7 @@ class Encoding:
         OutputError
             The name is taken, or the disk refuses; what was there still is.
         """
-        from napari_clip_heatmap.pipeline.stored.saving import save_encoding
+        from napari_clip_heatmap.pipeline.storage.records import save_encoding
 
         return save_encoding(self, path, compact=compact, overwrite=overwrite)
 
@@ -299,7 +298,7 @@ class Encoding:
             "grid": list(self.lattice.grid),
             "patch": [self.lattice.y.patch, self.lattice.x.patch],
             "tile": [self.lattice.y.tile, self.lattice.x.tile],
-            "tiles_done": int(self.board.done.sum()),
+            "tiles_done": int(self.accumulator.tile_mask.sum()),
             "region": self.region.describe(),
             "view": asdict(self.view),
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],

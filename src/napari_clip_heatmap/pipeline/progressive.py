@@ -13,18 +13,21 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import Lattice
+from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import Source
+from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline.board import Board
-from napari_clip_heatmap.pipeline.coarse import look_coarsely
+from napari_clip_heatmap.pipeline.batches import (
+    BatchedForward,
+    Tile,
+    TileOutput,
+    forward_tile,
+    read_ahead,
+    read_now,
+)
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.look import Look
-from napari_clip_heatmap.pipeline.passes import Passes, Tile, look_once
-from napari_clip_heatmap.pipeline.plan import plan
-from napari_clip_heatmap.pipeline.readahead import read_ahead, read_now
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, encode_coarsely
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -132,11 +135,13 @@ def encode_progressively(
         overlap=overlap,
     )
     appearance = read_now(view.appearance, channels)
-    source = Source(channels, appearance, lattice.working_shape)
+    source = ImageSource(channels, appearance, lattice.working_shape)
     if resume is not None:
         source.validity = resume.validity
     encoding = Encoding(
-        board=Board(lattice, model.d_embed) if resume is None else resume.board,
+        accumulator=TokenAccumulator(lattice, model.d_embed)
+        if resume is None
+        else resume.accumulator,
         validity=source.validity,
         region=region,
         view=view,
@@ -153,7 +158,7 @@ def encode_progressively(
     yield run.record("start")
     try:
         if coarse and encoding.coarse is None and len(run.left()) > 1:
-            yield run.look_coarsely(channels)
+            yield run.encode_coarsely(channels)
         yield from run.refine(_in_order(run.left(), lattice, focus), batch_size)
     finally:
         if model.device.type != "cpu":
@@ -166,7 +171,7 @@ class _Run:
     def __init__(
         self,
         model: ClipModel,
-        source: Source,
+        source: ImageSource,
         encoding: Encoding,
         cancelled: Callable[[], bool],
     ) -> None:
@@ -177,12 +182,12 @@ class _Run:
         self._lattice = encoding.lattice
         self._total = len(encoding.tiles)
         self._done = self._before = self._total - len(self.left())
-        self._passes: Passes | None = None
+        self._passes: BatchedForward | None = None
         self._started = self._refining = time.monotonic()
 
     def left(self) -> list[tuple[int, int]]:
         """Return the tiles that are not done yet, row by row."""
-        done = self._encoding.board.done
+        done = self._encoding.accumulator.tile_mask
         return [tile for tile in self._encoding.tiles if not done[tile]]
 
     def record(
@@ -201,11 +206,11 @@ class _Run:
             stage, self._done, self._total, now - self._started, left, changed, self._encoding
         )
 
-    def look_coarsely(self, channels: Sequence[Channel]) -> Progress:
-        """Look at the region in one tile."""
+    def encode_coarsely(self, channels: Sequence[Channel]) -> Progress:
+        """Encode the region in one tile."""
         self._check()
         appearance, bounds = self._source.appearance, self._encoding.bounds
-        coarse = look_coarsely(self._model, channels, appearance, self._lattice, bounds)
+        coarse = encode_coarsely(self._model, channels, appearance, self._lattice, bounds)
         self._encoding = replace(self._encoding, coarse=coarse)
         return self.record("coarse", bounds)
 
@@ -214,8 +219,8 @@ class _Run:
     ) -> Iterator[Progress]:
         """Do tiles in order, in batches; a blank one is laid at once, once its colour is known."""
         self._refining = time.monotonic()
-        passes = self._passes = Passes(self._model, batch_size, self._check)
-        blanks: dict[bytes, Look] = {}
+        passes = self._passes = BatchedForward(self._model, batch_size, self._check)
+        blanks: dict[bytes, TileOutput] = {}
         waiting: list[Tile] = []
         laid: list[tuple[int, int]] = []
         read = partial(read_tile, self._source, self._lattice)
@@ -225,13 +230,13 @@ class _Run:
                 colour = seen[0, 0].tobytes()
                 if colour not in blanks:
                     self._check()
-                    blanks[colour] = look_once(self._model, seen)
+                    blanks[colour] = forward_tile(self._model, seen)
                 laid += self._lay([(tile, blanks[colour])])
             else:
                 waiting.append((tile, seen))
-            last = self._done + passes.under_way + len(waiting) == self._total
+            last = self._done + passes.in_flight + len(waiting) == self._total
             if len(waiting) >= passes.size or len(laid) >= _BLANKS or last:
-                for answered in passes.look(waiting, last=last):
+                for answered in passes.submit(waiting, last=last):
                     laid += self._lay(answered)
                     yield self.record("fine", _span(self._lattice, laid))
                     laid.clear()
@@ -242,10 +247,10 @@ class _Run:
                 if not last:
                     self._check()
 
-    def _lay(self, answers: Iterable[tuple[tuple[int, int], Look]]) -> list[tuple[int, int]]:
+    def _lay(self, answers: Iterable[tuple[tuple[int, int], TileOutput]]) -> list[tuple[int, int]]:
         laid = []
         for tile, answer in answers:
-            self._encoding.board.lay(tile, answer.tokens, answer.embedding)
+            self._encoding.accumulator.add_tile(tile, answer.tokens, answer.embedding)
             self._done += 1
             laid.append(tile)
         return laid

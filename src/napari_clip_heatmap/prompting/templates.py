@@ -10,7 +10,7 @@ from itertools import chain
 
 from napari_clip_heatmap.errors import PromptError
 
-__all__ = ["PLAIN", "TEMPLATES", "fill", "parse_templates"]
+__all__ = ["PLAIN", "TEMPLATES", "fill_template", "parse_templates"]
 
 PLAIN = ("{}",)
 """The user's words, and nothing else."""
@@ -93,6 +93,6 @@ def parse_templates(templates: str | Iterable[str]) -> tuple[str, ...]:
     return own
 
 
-def fill(template: str, name: str) -> str:
+def fill_template(template: str, name: str) -> str:
     """Put a name into a sentence; unlike `str.format`, whatever braces the name may have."""
     return template.replace("{}", name)

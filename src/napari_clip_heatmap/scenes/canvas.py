@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.opencv import cv2
 
-__all__ = ["Canvas", "Points", "blank", "blob_outline", "fill", "smooth_noise", "stroke", "wander"]
+__all__ = [
+    "Canvas",
+    "Points",
+    "blank",
+    "blob_outline",
+    "fill_shape",
+    "smooth_noise",
+    "stroke",
+    "wander",
+]
 
 Canvas = NDArray[np.uint8]
 """8-bit picture plane, ``(y, x)``."""
@@ -30,7 +39,7 @@ def _fixed_point(points: Points) -> NDArray[np.int32]:
     return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
 
 
-def fill(canvas: Canvas, outline: Points, value: int = 255) -> None:
+def fill_shape(canvas: Canvas, outline: Points, value: int = 255) -> None:
     """Fill a closed outline with ``value``, antialiased, in place."""
     cv2.fillPoly(canvas, [_fixed_point(outline)], value, cv2.LINE_AA, _SUBPIXEL_BITS)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SceneError
 from napari_clip_heatmap.imaging.opencv import cv2
-from napari_clip_heatmap.scenes.canvas import blank, blob_outline, fill
+from napari_clip_heatmap.scenes.canvas import blank, blob_outline, fill_shape
 from napari_clip_heatmap.scenes.layout import scatter, territories
 from napari_clip_heatmap.scenes.optics import absorb, expose, fluoresce, tissue
 from napari_clip_heatmap.scenes.smear import draw_smear
@@ -249,7 +249,7 @@ def _debris(
     size = picture.shape[:2]
     canvas = blank(size)
     for x, y in scatter(rng, size, 110 * zoom, occupancy=0.5):
-        fill(
+        fill_shape(
             canvas, blob_outline(rng, (x, y), rng.uniform(6, 25) * zoom), int(rng.integers(30, 120))
         )
     haze = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(5, 12) * zoom).astype(np.float32) / 255

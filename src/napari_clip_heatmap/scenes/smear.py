@@ -13,7 +13,7 @@ from napari_clip_heatmap.scenes.canvas import (
     Points,
     blank,
     blob_outline,
-    fill,
+    fill_shape,
     smooth_noise,
 )
 from napari_clip_heatmap.scenes.layout import scatter
@@ -54,15 +54,15 @@ def _red_cells(
         outline = blob_outline(
             rng, (x, y), own, elongation=stretch, angle=angle, roughness=rng.uniform(0.02, 0.14)
         )
-        fill(centre, outline, 0)
-        fill(body, outline, int(rng.integers(215, 256)))
+        fill_shape(centre, outline, 0)
+        fill_shape(body, outline, int(rng.integers(215, 256)))
         if pallor and rng.random() < 0.85:
             shift = rng.normal(0, 0.08 * own, 2)
             middle = (float(x + shift[0]), float(y + shift[1]))
             inner = blob_outline(
                 rng, middle, own * pallor, elongation=stretch, angle=angle, roughness=0.08
             )
-            fill(centre, inner, int(rng.integers(130, 256)))
+            fill_shape(centre, inner, int(rng.integers(130, 256)))
     softness = rng.uniform(0.5, 1.5) * zoom
     mask = np.zeros(size, bool)
     for body, centre in layers:
@@ -79,7 +79,9 @@ def _nucleus_lobes(
     """Fill one round nucleus, or two to five lobes in an arc."""
     if rng.random() < 0.35:
         share = rng.uniform(0.6, 0.92)
-        fill(canvas, blob_outline(rng, centre, radius * share, elongation=rng.uniform(1, 1.3)))
+        fill_shape(
+            canvas, blob_outline(rng, centre, radius * share, elongation=rng.uniform(1, 1.3))
+        )
         return
     n_lobes = int(rng.integers(2, 6))
     turns = rng.uniform(0, 2 * np.pi) + np.arange(n_lobes) * rng.uniform(0.9, 1.5)
@@ -89,7 +91,7 @@ def _nucleus_lobes(
             centre[1] + 0.42 * radius * np.sin(turn),
         )
         lobe = radius * rng.uniform(0.3, 0.45)
-        fill(
+        fill_shape(
             canvas,
             blob_outline(rng, middle, lobe, elongation=rng.uniform(1, 1.8), angle=turn + np.pi / 2),
         )
@@ -102,7 +104,7 @@ def _white_cells(
     body, nucleus = blank(size), blank(size)
     for x, y in centres:
         radius = rng.uniform(25, 38) * zoom
-        fill(
+        fill_shape(
             body, blob_outline(rng, (x, y), radius, elongation=rng.uniform(1, 1.2), roughness=0.05)
         )
         _nucleus_lobes(rng, nucleus, (float(x), float(y)), radius)
@@ -128,8 +130,8 @@ def _platelets(
             rng, (x, y), radius, elongation=rng.uniform(1, 1.7), angle=rng.uniform(0, np.pi),
             roughness=0.2,
         )  # fmt: skip
-        fill(canvas, outline, int(rng.integers(150, 256)))
-        fill(extent, outline)
+        fill_shape(canvas, outline, int(rng.integers(150, 256)))
+        fill_shape(extent, outline)
     grain = 1 + rng.uniform(0.05, 0.35) * smooth_noise(rng, size, rng.uniform(2, 4) * zoom)
     colour = _tint(rng, (0.56, 0.42, 0.72), 0.07) * grain[..., None]
     coverage = rng.uniform(0.7, 1.0) * _blurred(canvas, rng.uniform(0.5, 2.0) * zoom)
@@ -146,7 +148,7 @@ def _dirt(rng: np.random.Generator, picture: _Picture, zoom: float) -> _Picture:
     """Add stain precipitate: specks smaller and greyer than a platelet, of no class."""
     canvas = blank(picture.shape[:2])
     for x, y in scatter(rng, picture.shape[:2], 60 * zoom, occupancy=rng.uniform(0, 0.5)):
-        fill(canvas, blob_outline(rng, (x, y), rng.uniform(0.8, 2.6) * zoom, n_points=8))
+        fill_shape(canvas, blob_outline(rng, (x, y), rng.uniform(0.8, 2.6) * zoom, n_points=8))
     coverage = rng.uniform(0.3, 0.8) * _blurred(canvas, rng.uniform(0.4, 1.5))
     return _stain(picture, coverage, _tint(rng, (0.55, 0.55, 0.5), 0.12))
 

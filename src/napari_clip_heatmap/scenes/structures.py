@@ -18,7 +18,7 @@ from napari_clip_heatmap.scenes.canvas import (
     Points,
     blank,
     blob_outline,
-    fill,
+    fill_shape,
     smooth_noise,
     stroke,
     wander,
@@ -82,8 +82,8 @@ def draw_nuclei(
             angle=rng.uniform(0, np.pi),
             roughness=roughness,
         )
-        fill(canvas, outline, _brightness(rng))
-        fill(extent, outline)
+        fill_shape(canvas, outline, _brightness(rng))
+        fill_shape(extent, outline)
     structure = _finish(canvas, extent)
     grain = smooth_noise(rng, size, rng.uniform(3, 8) * zoom)
     depth = rng.uniform(0, 0.35)
@@ -137,7 +137,7 @@ def draw_mitochondria(
                     offset = rng.normal(0, 0.15 * width, 2)
                     centre = (float(point[0] + offset[0]), float(point[1] + offset[1]))
                     notch = blob_outline(rng, centre, 0.16 * width, n_points=6)
-                    fill(canvas, notch, int(0.45 * value))
+                    fill_shape(canvas, notch, int(0.45 * value))
     return _finish(canvas, extent)
 
 
@@ -176,11 +176,11 @@ def draw_vesicles(
         radius = typical * rng.lognormal(0, 0.25)
         outline = blob_outline(rng, (x, y), radius, roughness=0.02, n_points=12)
         value = _brightness(rng)
-        fill(canvas, outline, value)
-        fill(extent, outline)
+        fill_shape(canvas, outline, value)
+        fill_shape(extent, outline)
         if ring and radius > 2.5:
             core = blob_outline(rng, (x, y), 0.5 * radius, roughness=0.02, n_points=12)
-            fill(canvas, core, int(0.25 * value))
+            fill_shape(canvas, core, int(0.25 * value))
     return _finish(canvas, extent)
 
 
@@ -240,7 +240,7 @@ def draw_cell_bodies(
             roughness=0.15,
             n_points=int(rng.integers(7, 16)),
         )
-        fill(canvas, outline, int(rng.integers(90, 256)))
+        fill_shape(canvas, outline, int(rng.integers(90, 256)))
     texture = smooth_noise(rng, size, 10 * zoom)
     return np.asarray(canvas / 255 * (0.85 + 0.15 * texture), np.float32)
 

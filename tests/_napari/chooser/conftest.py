@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from napari_clip_heatmap._napari.bringing import bring
-from napari_clip_heatmap._napari.chooser.catalogue import Catalogue
-from napari_clip_heatmap.clip.catalogue import CatalogueEntry
+from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_with_progress
+from napari_clip_heatmap.clip.catalog import CatalogEntry
 from napari_clip_heatmap.errors import Cancelled
 
-PLAIN = CatalogueEntry(
+PLAIN = CatalogEntry(
     name="demo",
     family="native",
     image_size=(96, 96),
@@ -110,8 +109,10 @@ class Hub:
 
     @property
     def catalogue(self):
-        return Catalogue(
-            self.listed, lambda name, cancelled: bring(name, cancelled, self.download), self.like
+        return ModelCatalog(
+            self.listed,
+            lambda name, cancelled: download_with_progress(name, cancelled, self.download),
+            self.like,
         )
 
 

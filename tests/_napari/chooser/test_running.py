@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.layers import own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 

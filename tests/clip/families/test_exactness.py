@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.decomposition import decompose
-from napari_clip_heatmap.core.exactness import gap
+from napari_clip_heatmap.core.exactness import relative_error
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
 
@@ -57,7 +57,7 @@ def test_the_parts_sum_to_the_embedding(
     images = images_for(tower)
     embedding = embed(visual, images)
     for convention in Convention:
-        assert gap(tower, images, fold(tower, convention), embedding) <= tolerance
+        assert relative_error(tower, images, fold(tower, convention), embedding) <= tolerance
 
 
 @torch.no_grad()
@@ -109,7 +109,7 @@ def test_without_biases(
     everything = select(None, None, n_layers=tower.n_layers, n_heads=tower.n_heads)
     embedding = embed(visual, images)
     for convention in Convention:
-        assert gap(tower, images, fold(tower, convention), embedding) <= 1e-10
+        assert relative_error(tower, images, fold(tower, convention), embedding) <= 1e-10
         parts = decompose(tower, images, everything, convention)
         torch.testing.assert_close(parts.total, F.normalize(embedding, dim=-1))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.families import adapt, resized
-from napari_clip_heatmap.core.exactness import gap
+from napari_clip_heatmap.core.exactness import relative_error
 from napari_clip_heatmap.core.token_map import fold
 from napari_clip_heatmap.errors import SettingsError, UnsupportedModelError
 
@@ -48,7 +48,7 @@ def test_another_size_is_exact_and_changes_nothing(
     images = images_for(tower)
     answer = other(images)
     embedding = answer[0] if isinstance(answer, tuple) else answer
-    assert gap(tower, images, fold(tower), embedding) <= 1e-5
+    assert relative_error(tower, images, fold(tower), embedding) <= 1e-5
     assert state_of(visual) == before
     assert (adapt(visual).image_size, adapt(visual).grid) == sizes
     visual(images_for(adapt(visual)))

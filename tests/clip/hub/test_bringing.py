@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from napari_clip_heatmap._napari.bringing import bring_missing
-from napari_clip_heatmap.clip.prefetching import needs_download
+from napari_clip_heatmap._napari.job.model_download import download_missing
+from napari_clip_heatmap.clip.sources.resolve import needs_download
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
 
 NAME = "hf-hub:someone/tiny"
@@ -20,22 +20,22 @@ def _served(hub: Any, tiny_folder: Path) -> None:
 
 
 def test_only_what_is_missing_is_brought(hub: Any, tiny_folder: Path) -> None:
-    *_, last = bring_missing(NAME, lambda: False)
+    *_, last = download_missing(NAME, lambda: False)
     size = (tiny_folder / "open_clip_model.safetensors").stat().st_size
     assert (last.here, last.total) == (size, size)
     asked = len(hub.asked)
-    assert not list(bring_missing(NAME, lambda: False))
-    assert not list(bring_missing("demo", lambda: False))
+    assert not list(download_missing(NAME, lambda: False))
+    assert not list(download_missing("demo", lambda: False))
     assert len(hub.asked) == asked
 
 
 def test_cancelled_it_is_still_missing(hub: Any) -> None:
     with pytest.raises(Cancelled):
-        list(bring_missing(NAME, lambda: True))
+        list(download_missing(NAME, lambda: True))
     assert needs_download(NAME)
 
 
 def test_what_fails_is_told_with_what_to_do(hub: Any) -> None:
     hub.status = 503
     with pytest.raises(ModelLoadError, match=r"HTTP 503.*by hand"):
-        list(bring_missing(NAME, lambda: False))
+        list(download_missing(NAME, lambda: False))

@@ -13,9 +13,9 @@ from huggingface_hub import close_session, constants
 from typer.testing import CliRunner
 
 from napari_clip_heatmap import cli
-from napari_clip_heatmap.clip import prefetching
 from napari_clip_heatmap.clip.loading import load_model
-from napari_clip_heatmap.clip.prefetching import download_model
+from napari_clip_heatmap.clip.sources import resolve as prefetching
+from napari_clip_heatmap.clip.sources.resolve import download_named_model
 from napari_clip_heatmap.errors import ModelLoadError
 
 NAME = "hf-hub:someone/tiny"
@@ -50,7 +50,7 @@ def test_prefetched_for_a_machine_without_network(
 @pytest.mark.parametrize("name", ["demo", "local-dir:x", "ViT-B-16/openai@w.pt"])
 def test_what_is_here_needs_no_download(name: str) -> None:
     with pytest.raises(ModelLoadError, match="nothing to download"):
-        download_model(name)
+        download_named_model(name)
 
 
 def test_mistakes_are_told_in_one_line(hub: Any) -> None:
@@ -65,7 +65,7 @@ def test_stopped_it_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -
     def stop(name: str, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prefetching, "download_model", stop)
+    monkeypatch.setattr(prefetching, "download_named_model", stop)
     done = CliRunner().invoke(cli.app, ["download", NAME])
     assert done.exit_code == 130
     assert "what has come is kept" in done.stdout

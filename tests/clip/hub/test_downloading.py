@@ -12,12 +12,11 @@ from huggingface_hub import close_session, constants
 from safetensors.torch import save_file
 from torch import Tensor
 
-from napari_clip_heatmap.clip import fetching
-from napari_clip_heatmap.clip.hub import bring_hub, hub_folder
+from napari_clip_heatmap.clip.hub import download as fetching
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.prefetching import needs_download
-from napari_clip_heatmap.clip.registry import bring_tag
+from napari_clip_heatmap.clip.sources.open_clip_registry import download_tag
+from napari_clip_heatmap.clip.sources.resolve import download_hub_model, hub_folder, needs_download
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError, UnsupportedModelError
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -75,8 +74,8 @@ def test_prefetched_it_loads_offline(
     hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int]] = []
-    bring_tag(listed, progress=lambda *now: seen.append(now), cancelled=lambda: False)
-    bring_hub(NAME)
+    download_tag(listed, progress=lambda *now: seen.append(now), cancelled=lambda: False)
+    download_hub_model(NAME)
     assert seen[-1][0] == seen[-1][1] == len(hub.files["someone/tiny", WEIGHTS])
     assert seen == sorted(seen)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -95,7 +94,7 @@ def test_a_text_tower_of_another_library_brings_its_tokenizer(
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-tiny", config)
     hub.files["else/bert", "config.json"] = b"{}"
     hub.files["else/bert", "vocab.txt"] = b"cell"
-    bring_tag(listed, progress=lambda done, total: None, cancelled=lambda: False)
+    download_tag(listed, progress=lambda done, total: None, cancelled=lambda: False)
     assert {name for name, _ in hub.gets()} == {WEIGHTS, "config.json", "vocab.txt"}
 
 
@@ -110,7 +109,7 @@ def test_a_newer_version_is_brought(
     hub.add("someone/tiny", folder)
     hub.commit = "f" * 40
     assert load(NAME).mean == (0.5,) * 3
-    bring_hub(NAME)
+    download_hub_model(NAME)
     assert load(NAME).mean == (0.3,) * 3
     assert [name for name, _ in hub.gets()].count(WEIGHTS) == 1, "the same weights are not"
 
@@ -126,9 +125,11 @@ def test_half_a_newer_version_takes_nothing_away(
     hub.add("someone/tiny", folder)
     hub.commit = "e" * 40
     with pytest.raises(Cancelled):
-        bring_hub(NAME, cancelled=lambda: hub.gets()[-1][0] == WEIGHTS and len(hub.gets()) > 2)
+        download_hub_model(
+            NAME, cancelled=lambda: hub.gets()[-1][0] == WEIGHTS and len(hub.gets()) > 2
+        )
     assert load(NAME).weights_sha256 == before
-    bring_hub(NAME)
+    download_hub_model(NAME)
     assert load(NAME).weights_sha256 != before
 
 
@@ -136,13 +137,13 @@ def test_cancel_and_resume(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "PIECE", 1 << 16)
     seen: list[int] = []
     with pytest.raises(Cancelled):
-        bring_hub(
+        download_hub_model(
             NAME, progress=lambda done, total: seen.append(done), cancelled=lambda: len(seen) > 3
         )
     assert hub_folder(NAME) is None
     with pytest.raises(Cancelled, match="before it began"):
-        bring_hub(NAME, cancelled=lambda: True)
-    bring_hub(NAME)
+        download_hub_model(NAME, cancelled=lambda: True)
+    download_hub_model(NAME)
     assert hub.gets()[-1] == (WEIGHTS, f"bytes={seen[-1]}-")
 
 
@@ -245,7 +246,7 @@ def test_what_cannot_be_decomposed_is_told_before_weights_are_fetched(hub: Any) 
     config["model_cfg"]["vision_cfg"]["attentional_pool"] = "cascade"
     hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
     with pytest.raises(UnsupportedModelError, match="two attentional poolings"):
-        bring_hub(NAME)
+        download_hub_model(NAME)
     assert [name for name, _ in hub.gets()] == [CONFIG]
 
 

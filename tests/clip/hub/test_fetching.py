@@ -7,9 +7,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from napari_clip_heatmap.clip import fetching
-from napari_clip_heatmap.clip.fetching import Remote, WrongHashError, cached, fetch, look_up, settle
-from napari_clip_heatmap.clip.reasons import FETCH_ERRORS, reason
+from napari_clip_heatmap.clip.hub import download as fetching
+from napari_clip_heatmap.clip.hub.download import (
+    Remote,
+    WrongHashError,
+    cached_file,
+    download_file,
+    look_up,
+    set_current_version,
+)
+from napari_clip_heatmap.clip.hub.offline import FETCH_ERRORS, failure_reason
 from napari_clip_heatmap.errors import Cancelled
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -27,13 +34,13 @@ def remote(hub: Any, monkeypatch: pytest.MonkeyPatch) -> Remote:
 
 def test_a_whole_download(hub: Any, remote: Remote) -> None:
     assert remote.size == len(CONTENT)
-    assert cached(REPOSITORY, NAME) is None
+    assert cached_file(REPOSITORY, NAME) is None
     seen: list[int] = []
-    path = fetch(remote, progress=seen.append)
+    path = download_file(remote, progress=seen.append)
     assert path.read_bytes() == CONTENT
-    assert cached(REPOSITORY, NAME) is None, "not before all files of the version are here"
-    settle(remote)
-    assert path == cached(REPOSITORY, NAME)
+    assert cached_file(REPOSITORY, NAME) is None, "not before all files of the version are here"
+    set_current_version(remote)
+    assert path == cached_file(REPOSITORY, NAME)
     assert seen == sorted(seen)
     assert seen[-1] == len(CONTENT)
     assert not remote.partial.exists()
@@ -41,15 +48,15 @@ def test_a_whole_download(hub: Any, remote: Remote) -> None:
 
 
 def test_what_is_here_is_not_fetched_again(hub: Any, remote: Remote) -> None:
-    assert fetch(remote) == fetch(remote)
+    assert download_file(remote) == download_file(remote)
     assert len(hub.gets()) == 1
 
 
 def test_it_is_where_the_hub_s_own_client_looks(hub: Any, remote: Remote) -> None:
     from huggingface_hub import hf_hub_download
 
-    path = fetch(remote)
-    settle(remote)
+    path = download_file(remote)
+    set_current_version(remote)
     assert hf_hub_download(REPOSITORY, NAME, local_files_only=True) == str(path)
     assert hf_hub_download(REPOSITORY, NAME) == str(path)
     assert len(hub.gets()) == 1
@@ -60,16 +67,16 @@ def test_a_system_without_links(hub: Any, remote: Remote, monkeypatch: pytest.Mo
         raise OSError("A required privilege is not held by the client")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    path = fetch(remote)
+    path = download_file(remote)
     assert path.read_bytes() == CONTENT
     assert not remote.blob.exists(), "the bytes are there once"
-    assert fetch(remote) == path
+    assert download_file(remote) == path
     assert len(hub.gets()) == 1
 
 
 def test_a_cut_connection_goes_on(hub: Any, remote: Remote) -> None:
     hub.cut_after = 6 << 16
-    assert fetch(remote).read_bytes() == CONTENT
+    assert download_file(remote).read_bytes() == CONTENT
     starts = [part for _, part in hub.gets()]
     assert starts[0] is None
     assert starts[1] == f"bytes={6 << 16}-"
@@ -82,22 +89,22 @@ def test_a_lost_connection_is_kept_and_resumed(hub: Any, remote: Remote) -> None
         hub.status = 503
 
     with pytest.raises(FETCH_ERRORS) as caught:
-        fetch(remote, progress=lose)
-    assert "HTTP 503; try again later" in reason(caught.value)
+        download_file(remote, progress=lose)
+    assert "HTTP 503; try again later" in failure_reason(caught.value)
     assert remote.partial.read_bytes() == CONTENT[: 4 << 16]
-    assert cached(REPOSITORY, NAME) is None
+    assert cached_file(REPOSITORY, NAME) is None
     hub.cut_after = hub.status = None
-    assert fetch(remote).read_bytes() == CONTENT
+    assert download_file(remote).read_bytes() == CONTENT
     assert hub.gets()[-1] == (NAME, f"bytes={4 << 16}-")
 
 
 def test_a_cancelled_download_is_kept_and_resumed(hub: Any, remote: Remote) -> None:
     seen: list[int] = []
     with pytest.raises(Cancelled, match="what has come is kept"):
-        fetch(remote, progress=seen.append, cancelled=lambda: sum(seen) > 200_000)
+        download_file(remote, progress=seen.append, cancelled=lambda: sum(seen) > 200_000)
     done = remote.partial.stat().st_size
     assert 0 < done == seen[-1] < len(CONTENT)
-    assert fetch(remote).read_bytes() == CONTENT
+    assert download_file(remote).read_bytes() == CONTENT
     assert hub.gets()[-1] == (NAME, f"bytes={done}-")
 
 
@@ -106,14 +113,14 @@ def test_a_server_without_parts_begins_anew(hub: Any, remote: Remote) -> None:
     remote.partial.write_bytes(CONTENT[:1000])
     hub.ranges = False
     seen: list[int] = []
-    assert fetch(remote, progress=seen.append).read_bytes() == CONTENT
+    assert download_file(remote, progress=seen.append).read_bytes() == CONTENT
     assert seen[-1] == len(CONTENT)
 
 
 def test_a_partial_file_that_is_too_long_begins_anew(hub: Any, remote: Remote) -> None:
     remote.partial.parent.mkdir(parents=True)
     remote.partial.write_bytes(CONTENT + b"more")
-    assert fetch(remote).read_bytes() == CONTENT
+    assert download_file(remote).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("digits", [64, 40])
@@ -122,11 +129,11 @@ def test_another_hash_is_refused_and_deleted(hub: Any, remote: Remote, digits: i
     wrong = look_up(REPOSITORY, NAME)
     assert wrong is not None
     with pytest.raises(WrongHashError, match=rf"have the hash \w+, not {'a' * digits}") as caught:
-        fetch(wrong)
-    assert "they were deleted" in reason(caught.value)
+        download_file(wrong)
+    assert "they were deleted" in failure_reason(caught.value)
     assert not wrong.partial.exists()
     assert not wrong.blob.exists()
-    assert cached(REPOSITORY, NAME) is None
+    assert cached_file(REPOSITORY, NAME) is None
 
 
 def test_git_s_hash_of_a_small_file_is_checked(hub: Any) -> None:
@@ -134,7 +141,7 @@ def test_git_s_hash_of_a_small_file_is_checked(hub: Any) -> None:
     hub.digest = hashlib.sha1(b"blob 2\0{}").hexdigest()
     found = look_up(REPOSITORY, "config.json")
     assert found is not None
-    assert fetch(found).read_bytes() == b"{}"
+    assert download_file(found).read_bytes() == b"{}"
 
 
 def test_a_server_that_is_no_hub_is_refused(hub: Any) -> None:
@@ -148,7 +155,7 @@ def test_no_such_file_and_no_such_repository(hub: Any, remote: Remote) -> None:
     assert look_up(REPOSITORY, "none.bin") is None
     with pytest.raises(FETCH_ERRORS) as caught:
         look_up("nobody/nothing", NAME)
-    assert "no such repository, or it asks for permission" in reason(caught.value)
+    assert "no such repository, or it asks for permission" in failure_reason(caught.value)
 
 
 def test_a_full_disk_is_told_before_and_meanwhile(
@@ -160,16 +167,18 @@ def test_a_full_disk_is_told_before_and_meanwhile(
     with monkeypatch.context() as patch:
         patch.setattr(fetching.shutil, "disk_usage", lambda path: Usage(free=1000))
         with pytest.raises(OSError, match="1048576 bytes are missing and 1000 free") as caught:
-            fetch(remote)
-        assert reason(caught.value).startswith(f"the disk is full ({remote.partial.parent})")
+            download_file(remote)
+        assert failure_reason(caught.value).startswith(
+            f"the disk is full ({remote.partial.parent})"
+        )
 
     def full(self: object, piece: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fetching._Sink, "write", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        fetch(remote)
-    assert "set HF_HOME to a folder on another disk" in reason(caught.value)
+        download_file(remote)
+    assert "set HF_HOME to a folder on another disk" in failure_reason(caught.value)
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
@@ -181,6 +190,6 @@ def test_a_cache_that_cannot_be_written(
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OSError, match="refused") as caught:
-        fetch(remote)
-    assert f"{remote.partial.parent} cannot be written" in reason(caught.value)
-    assert "HF_HOME" in reason(caught.value)
+        download_file(remote)
+    assert f"{remote.partial.parent} cannot be written" in failure_reason(caught.value)
+    assert "HF_HOME" in failure_reason(caught.value)

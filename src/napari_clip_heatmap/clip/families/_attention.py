@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._norms import gained, normed, present, wide
 from napari_clip_heatmap.core.attention import (
+    head_contributions,
     pooled_weights,
     pooled_weights_from_inputs,
-    token_shares,
+    statistics,
 )
-from napari_clip_heatmap.core.norm import statistics
 
 __all__ = ["Attended", "Attention", "split_heads"]
 
@@ -245,7 +245,7 @@ class Attention:
 
     def _shares(self, weights: Tensor, value: Tensor) -> Tensor:
         values = rearrange(value, "batch head token d -> batch token head d")
-        return self._scaled(token_shares(weights, values))
+        return self._scaled(head_contributions(weights, values))
 
 
 def split_heads(projected: Tensor, n_heads: int, n_parts: int = 1) -> tuple[Tensor, ...]:

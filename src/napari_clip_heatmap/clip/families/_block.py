@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_clip_heatmap.clip.families._attention import Attended, Attention
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Pooling, pool
-from napari_clip_heatmap.core.tower import Step
+from napari_clip_heatmap.core.tower import BlockOutput
 
 __all__ = ["Mlp", "Parts", "ResidualBlock"]
 
@@ -71,14 +71,14 @@ class ResidualBlock:
         """Bias of the values, head scale included, [head, d_head]."""
         return self.read(self.module).attention.value_bias
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Run the block for all tokens."""
         parts = self.read(self.module)
         pooling = None if self.pooling is None else self.pooling(stream)
         attended = parts.attention.attend(normed(parts.norm_1, stream), pooling)
         return self._finish(parts, stream, attended)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Run the block for the pooled query alone; keys and values are of all tokens."""
         if self.pooling is not None:
             return self.step(stream)
@@ -86,15 +86,15 @@ class ResidualBlock:
         attended = parts.attention.attend_first(normed(parts.norm_1, stream))
         return self._finish(parts, stream[:, :1], attended)
 
-    def _finish(self, parts: Parts, stream: Tensor, attended: Attended) -> Step:
+    def _finish(self, parts: Parts, stream: Tensor, attended: Attended) -> BlockOutput:
         """Add what attention gave to the stream, and run the MLP."""
         stream = stream + parts.attention.output(attended.mixed)
         inputs = normed(parts.norm_2, stream).to(parts.attention.dtype)
         mlp = parts.mlp(inputs).to(stream.dtype)
-        return Step(
-            stream=stream + mlp,
+        return BlockOutput(
+            resid_post=stream + mlp,
             weights=attended.weights,
-            shares=attended.shares,
-            constant=parts.attention.constant(attended),
-            mlp=pool(self.pooling, mlp),
+            head_contributions=attended.shares,
+            attn_bias=parts.attention.constant(attended),
+            mlp_out=pool(self.pooling, mlp),
         )

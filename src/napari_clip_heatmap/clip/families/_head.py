@@ -10,8 +10,8 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.families._norms import normed, present, wide
 from napari_clip_heatmap.clip.families._pooling import Pooling, pool
-from napari_clip_heatmap.core.norm import statistics
-from napari_clip_heatmap.core.tower import Reading
+from napari_clip_heatmap.core.attention import statistics
+from napari_clip_heatmap.core.tower import HeadStatistics
 
 __all__ = ["LinearHead", "Projection", "identity"]
 
@@ -75,12 +75,12 @@ class LinearHead:
         """Return the pooled token, [batch, d_model]."""
         return pool(self.pooling, stream)
 
-    def read(self, pooled: Tensor) -> Reading:
+    def read(self, pooled: Tensor) -> HeadStatistics:
         """Return the last norm's statistics and the embedding."""
         pooled = wide(pooled)
         if self.divided:
             mean, one = pooled.mean(dim=-1), pooled.new_ones(len(pooled))
-            return Reading(mean, one, (pooled - mean[:, None]) @ self.weight + self.offset)
+            return HeadStatistics(mean, one, (pooled - mean[:, None]) @ self.weight + self.offset)
         if present(self.norm):
             mean, sigma = statistics(pooled, self.norm.eps)
         else:
@@ -89,4 +89,4 @@ class LinearHead:
         embedding = normed(self.norm, pooled) @ wide(projection.weight)
         if projection.bias is not None:
             embedding = embedding + wide(projection.bias)
-        return Reading(mean, sigma, embedding)
+        return HeadStatistics(mean, sigma, embedding)

@@ -17,11 +17,11 @@ from torch.nn import functional as F
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._norms import normed, present, wide
 from napari_clip_heatmap.core.attention import (
+    head_contributions,
     pooled_weights,
     pooled_weights_from_inputs,
-    token_shares,
 )
-from napari_clip_heatmap.core.tower import Step, accumulator
+from napari_clip_heatmap.core.tower import BlockOutput, accumulation_dtype
 
 __all__ = ["Latent", "LatentBlock", "Linear", "nothing"]
 
@@ -83,11 +83,11 @@ class LatentBlock:
             return None
         return rearrange(bias, "(head d) -> head d", head=latent.query.shape[1])
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Pool the tokens."""
         return self.last_step(stream)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Pool the tokens."""
         latent = self.read()
         tokens = stream.to(latent.value.weight.dtype)
@@ -96,17 +96,17 @@ class LatentBlock:
         values = rearrange(
             values, "batch token (head d) -> batch token head d", head=latent.query.shape[1]
         )
-        shares = token_shares(weights, values)
+        shares = head_contributions(weights, values)
         mixed = shares.sum(dim=1).flatten(1).to(latent.out.weight.dtype)
         pooled = F.linear(mixed, latent.out.weight, latent.out.bias)
         mlp = wide(pooled.new_zeros(pooled.shape) if latent.mlp is None else latent.mlp(pooled))
         bias = latent.out.bias
-        return Step(
-            stream=(wide(pooled) + mlp)[:, None],
+        return BlockOutput(
+            resid_post=(wide(pooled) + mlp)[:, None],
             weights=weights,
-            shares=shares,
-            constant=pooled.new_zeros(pooled.shape[1]) if bias is None else bias,
-            mlp=mlp,
+            head_contributions=shares,
+            attn_bias=pooled.new_zeros(pooled.shape[1]) if bias is None else bias,
+            mlp_out=mlp,
         )
 
 
@@ -114,7 +114,7 @@ def nothing(d_model: int) -> Callable[[Tensor], Tensor]:
     """Return what a pooled query holds that is no token: zeros, [batch, d_model]."""
 
     def start(stream: Tensor) -> Tensor:
-        return stream.new_zeros(len(stream), d_model, dtype=accumulator(stream.dtype))
+        return stream.new_zeros(len(stream), d_model, dtype=accumulation_dtype(stream.dtype))
 
     return start
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_clip_heatmap.core.norm import layer_norm
-from napari_clip_heatmap.core.tower import accumulator
+from napari_clip_heatmap.core.attention import layer_norm
+from napari_clip_heatmap.core.tower import accumulation_dtype
 
 __all__ = ["gained", "is_plain", "normed", "present", "wide"]
 
 
 def wide(tensor: Tensor) -> Tensor:
     """Return the tensor in single precision or wider."""
-    return tensor.to(accumulator(tensor.dtype))
+    return tensor.to(accumulation_dtype(tensor.dtype))
 
 
 def present(norm: Any) -> bool:

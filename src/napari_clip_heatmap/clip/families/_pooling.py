@@ -13,8 +13,8 @@ from typing import Any
 from einops import einsum
 from torch import Tensor
 
-from napari_clip_heatmap.core.norm import statistics
-from napari_clip_heatmap.core.tower import Tower, accumulator, steps
+from napari_clip_heatmap.core.attention import statistics
+from napari_clip_heatmap.core.tower import Tower, accumulation_dtype, block_outputs
 
 __all__ = ["Mean", "Pooling", "normalised_mean", "pool"]
 
@@ -42,7 +42,7 @@ class Mean:
     n_skipped: int
 
     def __call__(self, stream: Tensor) -> Tensor:
-        weights = stream.new_zeros(stream.shape[:2], dtype=accumulator(stream.dtype))
+        weights = stream.new_zeros(stream.shape[:2], dtype=accumulation_dtype(stream.dtype))
         weights[:, self.n_skipped :] = 1 / (stream.shape[1] - self.n_skipped)
         return weights
 
@@ -64,8 +64,8 @@ def normalised_mean(tower: Tower, stream: Tensor) -> Tower:
     ``sigma_i`` is known at the end only: the tower runs twice. Blocks and head of such a tower have
     a field ``pooling``; the head keeps the norm's gain and shift but divides no more.
     """
-    for step in steps(tower, stream):
-        stream = step.stream
+    for step in block_outputs(tower, stream):
+        stream = step.resid_post
     head: Any = tower.head
     _, sigma = statistics(stream, head.norm.eps)
     fixed = _Fixed(head.pooling(stream) / sigma)

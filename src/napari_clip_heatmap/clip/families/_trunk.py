@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._block import Parts, ResidualBlock
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
 from napari_clip_heatmap.clip.families._norms import normed, present
 from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, normalised_mean
 from napari_clip_heatmap.clip.families._refusal import other_norms
+from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = [
@@ -41,7 +41,7 @@ class _Embedding:
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the stream of a preprocessed batch, [batch, token, d_model]."""
         trunk = self.trunk
-        with evaluating(trunk):  # a convolutional stem may hold batch norms
+        with eval_mode(trunk):  # a convolutional stem may hold batch norms
             patches = trunk.patch_embed(batch.to(next(trunk.patch_embed.parameters()).dtype))
             stream = trunk._pos_embed(patches)
         stream = stream[0] if isinstance(stream, tuple) else stream  # EVA: with its rotation

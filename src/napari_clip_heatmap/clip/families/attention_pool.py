@@ -13,7 +13,6 @@ from typing import Any
 from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
@@ -26,6 +25,7 @@ from napari_clip_heatmap.clip.families._trunk import (
     sizes_of,
     trunk_of,
 )
+from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -66,7 +66,7 @@ class _LastTokens:
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the tokens of a preprocessed batch, [batch, token, d_model]."""
         trunk = self.trunk
-        with evaluating(trunk):
+        with eval_mode(trunk):
             tokens = trunk.forward_features(batch.to(next(trunk.parameters()).dtype))
         if trunk.attn_pool.pos_embed is not None:
             tokens = tokens + trunk.attn_pool.pos_embed.to(tokens)

@@ -13,13 +13,13 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection
 from napari_clip_heatmap.clip.families._latent import Latent, LatentBlock, Linear, nothing
 from napari_clip_heatmap.clip.families._norms import normed
 from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families.native import Embedding, is_native, pair, resize
+from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -55,7 +55,7 @@ class _LastTokens:
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the tokens of a preprocessed batch, [batch, token, d_model]."""
         visual = self.visual
-        with evaluating(visual.transformer):
+        with eval_mode(visual.transformer):
             stream = Embedding(visual)(batch).to(visual.conv1.weight.dtype)
             return normed(visual.attn_pool.ln_k, visual.transformer(stream))
 

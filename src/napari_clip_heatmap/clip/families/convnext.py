@@ -13,7 +13,6 @@ from einops import rearrange
 from timm.models.convnext import ConvNeXt
 from torch import Tensor
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
 from napari_clip_heatmap.clip.families._norms import present, wide
@@ -21,7 +20,8 @@ from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
 from napari_clip_heatmap.clip.families._resizing import sharing
 from napari_clip_heatmap.clip.families._trunk import missing_after, projection_of, trunk_of
 from napari_clip_heatmap.clip.families.native import pair
-from napari_clip_heatmap.core.tower import Step, Tower
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.core.tower import BlockOutput, Tower
 
 __all__ = ["adapt", "resize"]
 
@@ -63,7 +63,7 @@ class _FinalMap:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the final map of a preprocessed batch, row by row, [batch, place, channel]."""
-        with evaluating(self.trunk):
+        with eval_mode(self.trunk):
             maps: Tensor = self.trunk.forward_features(
                 batch.to(next(self.trunk.parameters()).dtype)
             )
@@ -86,20 +86,20 @@ class _MapMean:
         """None: every place is all content."""
         return None
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         return self.last_step(stream)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Take the mean."""
         shares = wide(stream)[:, :, None] / stream.shape[1]  # [batch, place, head, channel]
         pooled = shares.sum(dim=1)
-        return Step(
-            stream=pooled,
+        return BlockOutput(
+            resid_post=pooled,
             weights=shares.new_full(shares.shape[:3], 1 / stream.shape[1]),
-            shares=shares,
-            constant=pooled.new_zeros(pooled.shape[-1]),
-            mlp=pooled.new_zeros(pooled[:, 0].shape),
+            head_contributions=shares,
+            attn_bias=pooled.new_zeros(pooled.shape[-1]),
+            mlp_out=pooled.new_zeros(pooled[:, 0].shape),
         )
 
 

@@ -16,7 +16,6 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.evaluating import evaluating
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead, identity
 from napari_clip_heatmap.clip.families._latent import nothing
@@ -24,8 +23,9 @@ from napari_clip_heatmap.clip.families._norms import wide
 from napari_clip_heatmap.clip.families._refusal import refuse
 from napari_clip_heatmap.clip.families._resizing import resampled, sharing
 from napari_clip_heatmap.clip.families.native import pair
-from napari_clip_heatmap.core.attention import pooled_weights_from_inputs, token_shares
-from napari_clip_heatmap.core.tower import Step, Tower
+from napari_clip_heatmap.clip.weights import eval_mode
+from napari_clip_heatmap.core.attention import head_contributions, pooled_weights_from_inputs
+from napari_clip_heatmap.core.tower import BlockOutput, Tower
 
 __all__ = ["adapt", "resize"]
 
@@ -76,7 +76,7 @@ class _FinalMap:
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the map of a preprocessed batch, [batch, 1 + place, channel]."""
         visual = self.visual
-        with evaluating(visual):
+        with eval_mode(visual):
             maps = visual.stem(batch.to(visual.conv1.weight.dtype))
             for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
                 maps = layer(maps)
@@ -102,11 +102,11 @@ class _MapPool:
         bias: Tensor = self.pool.v_proj.bias
         return rearrange(bias, "(head d) -> head d", head=self.pool.num_heads)
 
-    def step(self, stream: Tensor) -> Step:
+    def step(self, stream: Tensor) -> BlockOutput:
         """Pool the map."""
         return self.last_step(stream)
 
-    def last_step(self, stream: Tensor) -> Step:
+    def last_step(self, stream: Tensor) -> BlockOutput:
         """Pool the map."""
         pool, places = self.pool, stream[:, 1:]
         tokens = torch.cat([places.mean(dim=1, keepdim=True), places], dim=1)
@@ -117,12 +117,12 @@ class _MapPool:
         shares = self._shares(places, weights)
         mixed = shares.sum(dim=1).flatten(1).to(stream.dtype)
         pooled = wide(pool.c_proj(mixed))
-        return Step(
-            stream=pooled[:, None],
+        return BlockOutput(
+            resid_post=pooled[:, None],
             weights=weights,
-            shares=shares,
-            constant=pool.c_proj.bias,
-            mlp=pooled.new_zeros(pooled.shape),
+            head_contributions=shares,
+            attn_bias=pool.c_proj.bias,
+            mlp_out=pooled.new_zeros(pooled.shape),
         )
 
     def _shares(self, places: Tensor, weights: Tensor) -> Tensor:
@@ -130,9 +130,11 @@ class _MapPool:
         value = self.pool.v_proj
         content = self._heads(F.linear(places, value.weight))
         positions = self._heads(value(self.pool.positional_embedding.to(places))[None])
-        own = token_shares(weights[:, 1:], content + positions[:, 1:])
-        in_mean = token_shares(weights[:, :1] / places.shape[1], content)
-        return torch.cat([token_shares(weights[:, :1], positions[:, :1]), own + in_mean], dim=1)
+        own = head_contributions(weights[:, 1:], content + positions[:, 1:])
+        in_mean = head_contributions(weights[:, :1] / places.shape[1], content)
+        return torch.cat(
+            [head_contributions(weights[:, :1], positions[:, :1]), own + in_mean], dim=1
+        )
 
     def _heads(self, values: Tensor) -> Tensor:
         return rearrange(

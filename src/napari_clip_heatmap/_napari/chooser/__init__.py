@@ -1,1 +1,0 @@
-"""The dialog in which a model is chosen, downloaded, or opened from files."""

@@ -1,0 +1,305 @@
+"""Heatmap layers in the viewer: add them, repaint them in place, show and remove them together.
+
+A layer is ours only while its mark names it: napari copies the mark into a duplicate, but a
+duplicate has an id of its own and belongs to the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_clip_heatmap._napari.startup import collection_paused
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_clip_heatmap._napari.colormaps import LayerStyle
+    from napari_clip_heatmap._napari.job.request import HeatmapResult
+
+__all__ = [
+    "METADATA_KEY",
+    "align",
+    "is_heatmap",
+    "is_own",
+    "own_heatmaps",
+    "placement",
+    "remove_all",
+    "repaint",
+    "row_key_of",
+    "set_color_bar",
+    "set_limits",
+    "set_metadata",
+    "set_visible",
+    "show_heatmaps",
+]
+
+
+METADATA_KEY = "clip_heatmap"
+
+# Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
+# "additive" turns jet's blue floor into a haze and two maps into white.
+OPACITY = 0.55
+
+BLENDING = "translucent"
+
+KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
+"""What a user may have set on a layer that has to be made anew."""
+
+LayerMetadata = dict[str, Any]
+
+
+def is_heatmap(layer: Layer) -> bool:
+    """Tell whether a layer is, or was duplicated from, one of our heatmaps."""
+    return METADATA_KEY in layer.metadata
+
+
+def is_own(layer: Layer, source: Layer | None = None) -> bool:
+    """Tell whether a layer is one of ours, and made from `source`, if given."""
+    mark = _mark(layer)
+    ours = mark.get("layer_id") == str(layer.unique_id)
+    return ours and (source is None or mark.get("source_id") == str(source.unique_id))
+
+
+def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image]:
+    """Return our layers, from the bottom up; only those made from `source`, if given."""
+    return [layer for layer in viewer.layers if is_own(layer, source)]
+
+
+def show_heatmaps(
+    viewer: ViewerModel,
+    source: Image,
+    answer: HeatmapResult,
+    marks: Sequence[LayerMetadata],
+    look: LayerStyle,
+    absent: Collection[str] = (),
+) -> Generator[tuple[int, Image], None, None]:
+    """Make our layers on a source the maps of an answer, one layer a step.
+
+    A layer costs napari a tenth of a second; between two steps the window can breathe.
+
+    A row that has its layer keeps it, or else takes the layer that its very words have, with
+    whatever name, colormap, opacity and visibility the user gave it; a new one is added on top; a
+    layer whose prompt was not asked again goes. Maps laid over one another hide one another, so of
+    new ones only the first is visible.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    source : Image
+        The layer asked about; it is not touched.
+    answer : HeatmapResult
+        As far as it is.
+    marks : sequence of dict
+        What each layer is to say of itself; in the order of the answer's prompts.
+    look : LayerStyle
+        Colours and scale.
+    absent : collection of str
+        Rows that get no layer: the user removed it.
+
+    Yields
+    ------
+    (int, Image)
+        Each layer, with the number of its prompt.
+    """
+    before, gone = _claimed(own_heatmaps(viewer, source), marks)
+    for layer in gone:
+        _remove(viewer, layer)
+    limits = look.limits(answer.limits, answer.keys)
+    added = 0
+    for number, mark in enumerate(marks):
+        old = before.get(number)
+        picture = answer.stack
+        shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
+        if old is not None and old in viewer.layers:
+            yield number, _renew(viewer, old, source, shown)
+        elif mark["row"] not in absent:
+            layer = _layer(source, shown, look.colormap(mark["row"]))
+            _add(viewer, layer, first=not added, old=before.values())
+            set_metadata(layer, mark)  # anew, as napari numbers a name that is taken
+            added += 1
+            yield number, layer
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """What a layer is given."""
+
+    data: Any
+    multiscale: bool
+    limits: tuple[float, float]
+    mark: LayerMetadata
+
+
+def _claimed(
+    ours: Iterable[Image], marks: Sequence[LayerMetadata]
+) -> tuple[dict[int, Image], list[Image]]:
+    """Return which prompt keeps which layer, its row's or one of the same words; and the rest."""
+    spare = list(ours)
+    claimed: dict[int, Image] = {}
+    for name in ("row", "prompt"):
+        for number, mark in enumerate(marks):
+            fits = [layer for layer in spare if _mark(layer).get(name) == mark[name]]
+            if fits and number not in claimed:
+                claimed[number] = fits[0]
+                spare.remove(fits[0])
+    return claimed, spare
+
+
+def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) -> None:
+    """Show what has been painted into a layer's picture since; hidden layers cost nothing.
+
+    The thumbnail, and those of hidden layers, are only renewed the last time.
+    """
+    set_limits(layer, limits)
+    # Neither extent nor what lies beneath the cursor has changed.
+    layer.refresh(thumbnail=last, highlight=False, extent=False, force=last)
+
+
+def set_limits(layer: Image, limits: tuple[float, float]) -> None:
+    """Let a layer's colours run from a value to another."""
+    if tuple(layer.contrast_limits) != limits:
+        layer.contrast_limits_range = limits
+        layer.contrast_limits = limits
+
+
+def align(layer: Image, source: Image) -> None:
+    """Lay a heatmap where its source lies now."""
+    here = placement(layer)
+    for name, value in placement(source).items():
+        if not np.array_equal(here[name], value):  # each costs a repaint
+            setattr(layer, name, value)
+
+
+def set_metadata(layer: Image, mark: LayerMetadata) -> None:
+    """Let a layer say of itself where it comes from."""
+    layer.metadata[METADATA_KEY] = {
+        **mark,
+        "layer_id": str(layer.unique_id),
+        "layer_name": layer.name,
+    }
+
+
+def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
+    """Show or hide all our layers; return how many there are."""
+    ours = own_heatmaps(viewer)
+    for layer in ours:
+        layer.visible = visible
+    return len(ours)
+
+
+def set_color_bar(layer: Image, *, visible: bool) -> None:
+    """Draw a layer's colours with their values, where napari can."""
+    bar = getattr(layer, "colorbar", None)
+    if bar is not None and bar.visible != visible:
+        bar.visible = visible
+
+
+def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
+    """Remove our layers, of one source or all; return how many there were."""
+    ours = own_heatmaps(viewer, source)
+    for layer in ours:
+        _remove(viewer, layer)
+    return len(ours)
+
+
+def _remove(viewer: ViewerModel, layer: Layer) -> None:
+    """Remove a layer without the full garbage collection that napari lets follow."""
+    with collection_paused():
+        viewer.layers.remove(layer)
+
+
+def row_key_of(layer: Layer) -> str:
+    """Return the key of the row that a layer of ours shows; empty of others."""
+    return str(_mark(layer).get("row", ""))
+
+
+def _mark(layer: Layer) -> LayerMetadata:
+    mark = layer.metadata.get(METADATA_KEY)
+    return mark if isinstance(mark, dict) else {}
+
+
+def _layer(source: Image, shown: _Map, colormap: object) -> Image:
+    layer = Image(
+        shown.data,
+        name=shown.mark["prompt"],
+        colormap=colormap,
+        contrast_limits=shown.limits,
+        opacity=OPACITY,
+        blending=BLENDING,
+        multiscale=shown.multiscale,
+        cache=False,  # a lazy map gives other values as tiles come
+        **placement(source),
+    )
+    set_metadata(layer, shown.mark)
+    return layer
+
+
+def _renew(viewer: ViewerModel, layer: Image, source: Image, shown: _Map) -> Image:
+    """Give a layer of ours a new picture."""
+    before = _mark(layer)
+    named_by_us = layer.name == before.get("layer_name")
+    if named_by_us and before.get("prompt") != shown.mark["prompt"]:
+        layer.name = shown.mark["prompt"]
+    if layer.multiscale != shown.multiscale or layer.ndim != source.ndim:
+        return _replace(viewer, layer, _layer(source, shown, layer.colormap))
+    if layer.data is not shown.data:  # else it was painted over where it lies
+        layer.data = shown.data
+    align(layer, source)  # it may have been moved, or its unit set, since
+    set_limits(layer, shown.limits)
+    set_metadata(layer, shown.mark)
+    return layer
+
+
+def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
+    """Put a layer in another's place: napari lets none become a pyramid, or cease to be one."""
+    for name in KEPT:
+        setattr(new, name, getattr(old, name))
+    position = viewer.layers.index(old)
+    _remove(viewer, old)
+    viewer.layers.insert(position, new)
+    return new
+
+
+def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]) -> None:
+    """Put a new layer on top; the first hides the old ones and is selected, the others hide."""
+    active = viewer.layers.selection.active
+    viewer.add_layer(layer)  # napari numbers a name that is taken; nothing is replaced
+    if first:
+        for other in old:
+            other.visible = False
+    else:
+        layer.visible = False  # only now: a layer that is added hidden has no thumbnail
+        viewer.layers.selection.active = active
+
+
+def placement(layer: Image) -> dict[str, Any]:
+    """Return the settings that place a layer of the same shape where another lies.
+
+    Every part of the transform is copied as it is, so nothing is lost by taking a matrix apart.
+
+    Parameters
+    ----------
+    layer : Image
+        The source.
+
+    Returns
+    -------
+    dict
+        scale, translate, rotate, shear, affine, units, axis_labels: arguments of
+        ``napari.layers.Image`` and attributes of a layer.
+    """
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine.affine_matrix,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }

@@ -1,0 +1,214 @@
+"""The chooser at work: lists, downloads, and hands over a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_clip_heatmap._napari.controllers.background import DownloadTask, LatestTask
+from napari_clip_heatmap._napari.controllers.status import time_left
+from napari_clip_heatmap._napari.job.model_download import ModelCatalog
+from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
+from napari_clip_heatmap._napari.views.model_table import (
+    FilteredModels,
+    ModelColumn,
+    ModelTable,
+    describe_model,
+)
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.job.request import RunStep
+    from napari_clip_heatmap.clip.catalog import CatalogEntry
+
+__all__ = ["ModelChooser"]
+
+FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
+
+
+class ModelChooser:
+    """Finds the name of a model together with the user.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Whom the dialog belongs to.
+    chosen : callable(str)
+        Told the name, as `api.load_model` takes it.
+    catalogue : ModelCatalog, optional
+    """
+
+    def __init__(
+        self, parent: QWidget, chosen: Callable[[str], None], catalogue: ModelCatalog | None = None
+    ) -> None:
+        self._parent, self._chosen = parent, chosen
+        self._catalogue = catalogue or ModelCatalog()
+        self._table = ModelTable(parent)
+        self._shown = FilteredModels(self._table, parent)
+        self.view = ModelDialog(self._shown, parent)
+        self._listing = LatestTask(self._on_listed, self.view.status.setText, patience=0)
+        self._reading = LatestTask(self._on_read, self.view.status.setText, patience=0)
+        self._download = DownloadTask(self._catalogue.download, self._on_step, self._on_end)
+        self._current = ""
+        self._own: tuple[Path, tuple[str, ...]] | None = None
+        self._told = ""
+        self._connect()
+        self._narrow()
+
+    def open(self, current: str) -> None:
+        """Let the user choose.
+
+        Parameters
+        ----------
+        current : str
+            The name of the model that is chosen now.
+        """
+        self._current = current
+        self.view.show_search()
+        self._select(current)
+        if not self._download.running:
+            self.view.status.setText("Listing\N{HORIZONTAL ELLIPSIS}")
+        self._list()
+
+    def open_file(self, path: Path) -> None:
+        """Take weights of the user's; see what they are like, and ask for the rest."""
+        self.view.status.setText(f"Reading {path}")
+        self._reading.submit(lambda: lambda: (path, self._catalogue.alike(path)))
+
+    def close(self) -> None:
+        """Stop what is at work and tell nobody; Qt's side may be gone."""
+        self._listing.close()
+        self._reading.close()
+        self._download.close()
+
+    def _connect(self) -> None:
+        view = self.view
+        view.search.textChanged.connect(lambda _: self._narrow())
+        view.here.toggled.connect(lambda _: self._narrow())
+        view.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell())
+        view.table.doubleClicked.connect(lambda _: self._use())
+        view.use.clicked.connect(self._use)
+        view.download.clicked.connect(self._start)
+        view.cancel.clicked.connect(self._stop)
+        view.forget.clicked.connect(lambda: self._ask(None))
+        view.open_file.clicked.connect(self._choose_file)
+        view.open_folder.clicked.connect(self._choose_folder)
+        view.finished.connect(lambda _: self._leave())
+
+    def _list(self) -> None:
+        self._listing.submit(lambda: self._catalogue.listed)
+
+    def _on_listed(self, entries: tuple[CatalogEntry, ...]) -> None:
+        entry = self._entry()
+        if entry is not None:
+            self._current = entry.name
+        self._table.reset(entries)
+        self._narrow()
+        if not self._download.running:
+            self.view.status.setText(self._told or f"{len(entries)} models can be decomposed.")
+            self._told = ""
+
+    def _narrow(self) -> None:
+        """Show what is searched for; a row that stays stays selected, else the first is."""
+        before = self._entry()
+        self._shown.narrow(
+            self.view.search.text(),
+            here=self.view.here.isChecked(),
+            architectures=self._own and self._own[1],
+        )
+        self._select(self._current if before is None else before.name)
+
+    def _select(self, name: str) -> None:
+        rows = range(self._shown.rowCount())
+        places = (self._shown.index(row, ModelColumn.MODEL) for row in rows)
+        found = next((place for place in places if place.data() == name), None)
+        self.view.table.setCurrentIndex(found or self._shown.index(0, ModelColumn.MODEL))
+        self._tell()
+
+    def _entry(self) -> CatalogEntry | None:
+        return self._shown.entry(self.view.table.currentIndex())
+
+    def _tell(self) -> None:
+        """Say what is known of the selected model, and what can be done with it."""
+        entry, view = self._entry(), self.view
+        nothing = "No model fits; fewer words find more." if self._table.entries else ""
+        view.about.setText(nothing if entry is None else describe_model(entry))
+        view.use.setEnabled(entry is not None)
+        to_bring = entry is not None and not entry.here and self._own is None
+        view.download.setEnabled(to_bring and not self._download.running)
+
+    def _use(self) -> None:
+        entry = self._entry()
+        if entry is not None:
+            self._hand_over(entry.name if self._own is None else f"{entry.name}@{self._own[0]}")
+
+    def _hand_over(self, name: str) -> None:
+        self.view.accept()
+        self._parent.activateWindow()  # where the keyboard goes on
+        self._chosen(name)
+
+    def _leave(self) -> None:
+        """Stop what is at work; the dialog is closed."""
+        self._download.cancel()
+        self._ask(None)
+
+    def _start(self) -> None:
+        entry = self._entry()
+        if entry is not None and not self._download.running:
+            self._download.start(entry.name)
+            self.view.set_downloading(True)
+            self._tell()
+
+    def _stop(self) -> None:
+        self.view.cancel.setEnabled(False)
+        self.view.status.setText("Stopping")
+        self._download.cancel()
+
+    def _on_step(self, step: RunStep) -> None:
+        self.view.status.setText(f"{step.text}{time_left(step.seconds_left)}")
+        self.view.progress.setRange(0, step.total)  # 0: only that something is being done
+        self.view.progress.setValue(step.done)
+
+    def _on_end(self, told: str, wrong: str) -> None:
+        self.view.set_downloading(False)
+        self._told = f"Not downloaded: {wrong}" if wrong else told
+        self.view.status.setText(self._told)
+        self._tell()
+        self._list()  # what is here may be more now
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self.view, "Open a file of weights", "", FILES)
+        if path:
+            self.open_file(Path(path))
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self.view, "Open a model folder")
+        if path:
+            self._hand_over(f"local-dir:{path}")
+
+    def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
+        path, architectures = found
+        if not self.view.isVisible():  # closed meanwhile
+            return
+        self.view.status.setText("")
+        if architectures is None:
+            self._hand_over(str(path))
+        else:
+            self._ask((path, architectures))
+
+    def _ask(self, own: tuple[Path, tuple[str, ...]] | None) -> None:
+        """Ask which released model weights of the user's are like, or no longer ask."""
+        self._own = own
+        self.view.set_asking("" if own is None else _question(*own))
+        self._narrow()
+
+
+def _question(path: Path, architectures: tuple[str, ...]) -> str:
+    seen = f", of {' or '.join(architectures)} by their shapes" if architectures else ""
+    return (
+        f"{path} holds weights{seen}, but not which activation and preprocessing belong to them. "
+        "Select the released model that they were trained from, or like, and press Use. If there "
+        f"is none, type ARCH@{path} as the model, and choose its preprocessing in the widget."
+    )

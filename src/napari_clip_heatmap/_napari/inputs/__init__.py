@@ -1,0 +1,1 @@
+"""From napari layers to what the pipeline reads: planes, regions, sizes, sources."""

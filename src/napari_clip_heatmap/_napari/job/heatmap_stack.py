@@ -1,0 +1,226 @@
+"""The maps of a run as arrays for napari, filled while the run goes on.
+
+A picture is written by the thread that works and read by the window. Half a write seen is only a
+map whose finer half comes with the next repaint.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import dask.array as da
+import numpy as np
+
+from napari_clip_heatmap.imaging.resample import WINDOW, coarser
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_clip_heatmap.imaging.lattice import Axis, Lattice
+    from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
+
+__all__ = ["EAGER_BYTES", "HeatmapStack", "limits_of"]
+
+Index = tuple[int, ...]
+
+EAGER_BYTES = 256 * 2**20
+"""Up to this all maps of a run lie in memory, at image pixels; beyond, they are interpolated from
+the lattice where and when napari looks."""
+
+LARGEST_PLANE = 4096
+"""A lazy plane with a longer side is a pyramid: napari would compute all of it to show it small."""
+
+
+SMALLEST_LEVEL = 256
+"""Pixels per side that the last level of a pyramid has at most."""
+
+
+class HeatmapStack:
+    """Maps of some prompts over all planes of a layer; NaN where nothing is known yet.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        One for each prompt, in order.
+    lattice : Lattice
+        Of each plane.
+    leading : tuple of int
+        Lengths of the layer's axes before the plane.
+    over : HeatmapStack, optional
+        An earlier one of the same planes: arrays whose key is asked again are painted over where
+        they lie, as new ones would take longer to come by than to fill.
+    """
+
+    def __init__(
+        self,
+        keys: tuple[str, ...],
+        lattice: Lattice,
+        leading: Index = (),
+        over: HeatmapStack | None = None,
+    ) -> None:
+        self.keys = keys
+        self.lattice = lattice
+        self.leading = leading
+        self.limits: tuple[tuple[float, float], ...] = ()
+        self._planes: dict[Index, LazyHeatmaps] = {}
+        shape = (*leading, *lattice.image_shape)
+        self._pixels: dict[str, NDArray[np.float32]] | None = None
+        if 4 * len(keys) * prod(shape) <= EAGER_BYTES:
+            there = {} if over is None or over._pixels is None else over._pixels
+            fit = {key: pixels for key, pixels in there.items() if pixels.shape == shape}
+            self._pixels = {
+                key: fit[key] if key in fit else np.full(shape, np.nan, np.float32) for key in keys
+            }
+        # Made here, in the thread that works: they cost the window tens of milliseconds each.
+        self._lazies = [] if self._pixels is not None else [*map(self._levels, range(len(keys)))]
+
+    @property
+    def multiscale(self) -> bool:
+        """Whether the layers' data are pyramids."""
+        return self._pixels is None and max(self.lattice.image_shape) > LARGEST_PLANE
+
+    @property
+    def blank(self) -> bool:
+        """Whether all pixels that are in memory are NaN."""
+        return self._pixels is not None and not any(
+            np.isfinite(pixels).any() for pixels in self._pixels.values()
+        )
+
+    @property
+    def planes(self) -> tuple[Index, ...]:
+        """Those that hold something."""
+        return tuple(self._planes)
+
+    def paint(
+        self, index: Index, maps: LazyHeatmaps, cells: tuple[slice, slice] | None = None
+    ) -> None:
+        """Show maps in a plane.
+
+        Parameters
+        ----------
+        index : tuple of int
+            The plane.
+        maps : LazyHeatmaps
+            Its lattice values may change later; they are not copied.
+        cells : (slice, slice), optional
+            The rectangle of lattice cells that differs from what was painted before; by default
+            all.
+        """
+        self._planes[index] = maps
+        if self._pixels is not None:
+            y, x = cells or (slice(0, n) for n in self.lattice.grid)
+            rows, columns = _touched(self.lattice.y, y), _touched(self.lattice.x, x)
+            for number, pixels in enumerate(self._pixels.values()):
+                one = slice(number, number + 1)
+                where: Any = (*index, rows, columns)
+                maps.window(rows, columns, maps=one, out=pixels[where][np.newaxis])
+
+    def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
+        """Return all maps at a point of a plane, in image pixels; None where nothing is known.
+
+        Returns
+        -------
+        float32 (prompt,) or None
+        """
+        maps = self._planes.get(index)
+        height, width = self.lattice.image_shape
+        if maps is None or not (0 <= y < height and 0 <= x < width):
+            return None
+        values = maps.at(int(y), int(x))
+        return values if np.isfinite(values).all() else None
+
+    def layer_data(self, prompt: int) -> Any:
+        """Return what napari is given: an array (*leading, y, x), or a list of lazy ones."""
+        if self._pixels is not None:
+            return self._pixels[self.keys[prompt]]
+        levels = self._lazies[prompt]
+        return levels if self.multiscale else levels[0]
+
+    def widen_limits(self) -> None:
+        """Let the limits hold what is painted, with room to spare.
+
+        Colours that moved with every tile would flicker. So limits only ever widen, and when they
+        must, by a quarter of the range more than they must: a handful of changes in a whole run.
+        """
+        new = self._lattice_limits()
+        old = self.limits or new
+        self.limits = tuple(_widened(*each) for each in zip(old, new, strict=True))
+
+    def settle_limits(self) -> None:
+        """Set the limits to the range of what is painted: of its pixels, where there are any."""
+        if self._pixels is None:
+            self.limits = self._lattice_limits()
+        else:
+            self.limits = tuple(limits_of(pixels) for pixels in self._pixels.values())
+
+    def _lattice_limits(self) -> tuple[tuple[float, float], ...]:
+        ranges = np.stack([maps.limits for maps in self._planes.values()])  # [plane, prompt, 2]
+        low, high = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
+        return tuple(_apart(float(a), float(b)) for a, b in zip(low, high, strict=True))
+
+    def _factors(self) -> list[int]:
+        """Each level halves the last; napari makes its thumbnail of the last one."""
+        factors = [1]
+        while self.multiscale and max(self.lattice.image_shape) / factors[-1] > SMALLEST_LEVEL:
+            factors.append(2 * factors[-1])
+        return factors
+
+    def _levels(self, prompt: int) -> list[da.Array]:
+        return [self._lazy(prompt, factor) for factor in self._factors()]
+
+    def _lazy(self, prompt: int, factor: int) -> da.Array:
+        """Return a map with pixels `factor` times as wide."""
+        plane = coarser(self.lattice, factor).image_shape
+        array: da.Array = da.map_blocks(  # type: ignore[no-untyped-call] # dask's own
+            self._block,
+            prompt,
+            factor,
+            chunks=(*((1,) * n for n in self.leading), *map(_chunks, plane)),
+            dtype=np.float32,
+            meta=np.empty((0,) * (len(self.leading) + 2), np.float32),
+            # A name of its own: the default one would hash all that the blocks are made from.
+            name=f"clip-heatmap-{uuid4().hex}",
+        )
+        return array
+
+    def _block(self, prompt: int, factor: int, block_info: Any = None) -> NDArray[np.float32]:
+        *leading, y, x = block_info[None]["array-location"]
+        maps = self._planes.get(tuple(int(first) for first, _ in leading))
+        shape = (*((1,) * len(leading)), y[1] - y[0], x[1] - x[0])
+        if maps is None:
+            return np.full(shape, np.nan, np.float32)
+        which = slice(prompt, prompt + 1)
+        return maps.window(slice(*y), slice(*x), factor=factor, maps=which).reshape(shape)
+
+
+def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the range of the values that there are, its ends apart."""
+    low, high = float(np.fmin.reduce(values, None)), float(np.fmax.reduce(values, None))
+    return _apart(low, high) if np.isfinite(low) else (0.0, 1.0)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Napari needs limits apart, also on a flat map."""
+    return low, max(high, low + 1e-6)
+
+
+def _widened(now: tuple[float, float], new: tuple[float, float]) -> tuple[float, float]:
+    low, high = min(now[0], new[0]), max(now[1], new[1])
+    spare = (high - low) / 4
+    return (
+        low if low == now[0] else low - spare,
+        high if high == now[1] else high + spare,
+    )
+
+
+def _touched(axis: Axis, cells: slice) -> slice:
+    """Return the image pixels that some cells have a say in: up to the next cell's centre."""
+    edges = axis.cell_edges()
+    first, last = max(cells.start - 1, 0), min(cells.stop + 1, axis.n_cells)
+    return slice(int(np.floor(edges[first])), int(np.ceil(edges[last])))
+
+
+def _chunks(length: int) -> Index:
+    return tuple(min(WINDOW, length - first) for first in range(0, length, WINDOW))

@@ -1,1 +1,0 @@
-"""The prompt table, and what it does to layers: live maps, solo, cursor, verdicts."""

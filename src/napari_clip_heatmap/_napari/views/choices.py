@@ -1,0 +1,246 @@
+"""Drop-down choices that magicgui does not have: free text beside known names, and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Label, Select, TextEdit
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+
+from napari_clip_heatmap._napari.controllers.layers import is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import fits_image
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+__all__ = [
+    "HEIGHT",
+    "ChannelChoice",
+    "EditableChoice",
+    "ImageChoice",
+    "PromptList",
+    "Thumbnail",
+    "WhereChoice",
+]
+
+
+VISIBLE_CHANNELS = 3
+"""Rows of the list of channels that are seen without scrolling."""
+
+WHOLE, VIEWPORT = "whole image", "what the view shows"
+
+AS_SAID = "as its files say"
+
+
+class EditableChoice(ComboBox):
+    """A drop-down that also takes any text that is typed; its value is the text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.native.setEditable(True)
+        # What is typed is a value, not a new entry of the list.
+        self.native.setInsertPolicy(self.native.InsertPolicy.NoInsert)
+        self.native.editTextChanged.connect(self._on_value_change)
+        self.native.activated.connect(self._show_beginning)
+
+    @property
+    def value(self) -> str:
+        """The text, without the spaces around it."""
+        return str(self.native.currentText()).strip()
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self.native.setCurrentText(value)
+        self._show_beginning()
+
+    def reset_choices(self, *_: Any) -> None:
+        """Reset the known names; the text stays."""
+        text = self.value
+        super().reset_choices()
+        if text:
+            self.value = text
+
+    def _show_beginning(self, *_: Any) -> None:
+        """Scroll a name that is too long to its beginning; Qt shows its end."""
+        if self.native.isEditable():  # not yet while magicgui builds it
+            self.native.lineEdit().setCursorPosition(0)
+
+
+class _KeptChoice(ComboBox):
+    """A choice among layers that stays when a layer is renamed; magicgui keeps it by name."""
+
+    def reset_choices(self, *_: Any) -> None:
+        """Read the layers again."""
+        chosen = self.value
+        super().reset_choices()
+        if chosen is not None and chosen in self.choices and chosen is not self.value:
+            self.value = chosen
+
+
+class ImageChoice(_KeptChoice):
+    """The viewer's image layers, our heatmaps left out.
+
+    Parameters
+    ----------
+    viewer : callable
+        Returns the viewer, or None while there is none.
+    **options
+        As magicgui's widgets take them.
+    """
+
+    def __init__(self, viewer: Callable[[], ViewerModel | None], **options: Any) -> None:
+        self._viewer = viewer
+        super().__init__(choices=self._images, **options)
+
+    def follow(self, layer: Layer | None) -> None:
+        """Choose a layer that has become active, if it is an image of the user's."""
+        if not isinstance(layer, Image) or is_heatmap(layer):
+            return
+        if layer not in self.choices:  # active before its insertion was announced
+            self.reset_choices()
+        if layer in self.choices:
+            self.value = layer
+
+    def _images(self, _: Any = None) -> list[tuple[str, Image]]:
+        return [(layer.name, layer) for layer in _own(self._viewer(), Image)]
+
+
+class ChannelChoice(Select):
+    """Further layers to look at together with the image: those that lie exactly on it.
+
+    Parameters
+    ----------
+    viewer : callable
+        Returns the viewer, or None while there is none.
+    image : callable
+        Returns the chosen image layer, or None.
+    **options
+        As magicgui's widgets take them.
+    """
+
+    def __init__(
+        self,
+        viewer: Callable[[], ViewerModel | None],
+        image: Callable[[], Image | None],
+        **options: Any,
+    ) -> None:
+        self._viewer, self._image = viewer, image
+        super().__init__(choices=self._channels, **options)
+        row = self.native.fontMetrics().lineSpacing() + 4
+        self.native.setMaximumHeight(VISIBLE_CHANNELS * row + 2 * self.native.frameWidth())
+
+    def reset_choices(self, *_: Any) -> None:
+        """Read the layers again; those chosen stay, also when renamed."""
+        chosen = list(self.value or ())
+        super().reset_choices()
+        kept = [layer for layer in chosen if layer in self.choices]
+        if kept != list(self.value or ()):
+            self.value = kept
+
+    def _channels(self, _: Any = None) -> list[tuple[str, Image]]:
+        image = self._image()
+        return [
+            (layer.name, layer)
+            for layer in _own(self._viewer(), Image)
+            if image is not None and layer is not image and fits_image(layer, image)
+        ]
+
+
+class WhereChoice(_KeptChoice):
+    """The whole image, what the view shows, or inside a layer of shapes or labels."""
+
+    def __init__(self, viewer: Callable[[], ViewerModel | None], **options: Any) -> None:
+        self._viewer = viewer
+        super().__init__(choices=self._places, **options)
+
+    def _places(self, _: Any = None) -> list[tuple[str, Any]]:
+        inside = [(f"inside {layer.name}", layer) for layer in _own(self._viewer(), Shapes, Labels)]
+        return [(WHOLE, WHOLE), (VIEWPORT, VIEWPORT), *inside]
+
+
+def _own(viewer: ViewerModel | None, *kinds: type[Layer]) -> Iterable[Any]:
+    """Yield the user's layers of some kinds, from the bottom up."""
+    for layer in () if viewer is None else viewer.layers:
+        if isinstance(layer, kinds) and not is_heatmap(layer):
+            yield layer
+
+
+class PromptList(TextEdit):
+    """A text box whose value is its lines, a list of str; blank lines count for nothing.
+
+    Parameters
+    ----------
+    placeholder : str
+        Shown while it is empty.
+    lines : int
+        Smallest height, in lines of text.
+    grows : bool
+        Whether it takes the room that others leave.
+    **options
+        As magicgui's widgets take them.
+    """
+
+    def __init__(
+        self, *, placeholder: str = "", lines: int = 5, grows: bool = True, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        box = self.native
+        box.setAcceptRichText(False)  # a page pasted from a browser is its words only
+        box.setTabChangesFocus(True)  # Tab leaves the box: the keyboard is not trapped in it
+        box.setPlaceholderText(placeholder)
+        margins = 2 * (box.frameWidth() + int(box.document().documentMargin()))
+        box.setMinimumHeight(lines * box.fontMetrics().lineSpacing() + margins)
+        if not grows:
+            box.setMaximumHeight(box.minimumHeight())
+
+    def get_value(self) -> list[str]:  # type: ignore[override]
+        """Return the lines that have text, without the spaces around them."""
+        lines = self.native.toPlainText().splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    def set_value(self, value: str | Iterable[str]) -> None:
+        """Take a list of prompts, or text with one a line."""
+        # Not setText: it would read a prompt such as "<b>" as markup.
+        self.native.setPlainText(value if isinstance(value, str) else "\n".join(value))
+
+    def _on_value_change(self, value: Any = None) -> None:
+        self.changed.emit(self.get_value())
+
+
+HEIGHT = 128
+"""Of the picture, in screen pixels; its width is what the dock leaves, or what its shape gives."""
+
+WIDTH = 260
+
+
+class Thumbnail(Label):
+    """A label that shows a picture, or a word on why there is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(value="", **options)
+        self.pixels: NDArray[np.uint8] | None = None
+        self.native.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.native.setMinimumHeight(HEIGHT)
+
+    def show_picture(self, rgb: NDArray[np.float32]) -> None:
+        """Show colours in 0..1, float32 (y, x, 3), as large as there is room, unsmoothed.
+
+        Unsmoothed, so that the pixels are seen at which the model looks.
+        """
+        self.pixels = np.ascontiguousarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
+        height, width = self.pixels.shape[:2]
+        image = QImage(self.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        self.native.setPixmap(
+            QPixmap.fromImage(image).scaled(WIDTH, HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
+        )
+
+    def show_words(self, words: str) -> None:
+        """Show words in its place."""
+        self.pixels = None
+        self.value = words

@@ -1,0 +1,176 @@
+"""The prompts of the dock widget: a table, one row a prompt, and the buttons below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import Container
+from napari.utils.colormaps import AVAILABLE_COLORMAPS
+from napari.utils.notifications import show_error
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
+
+from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
+from napari_clip_heatmap._napari.views.prompt_model import PromptModel, PromptRow, lines_of, rows_of
+from napari_clip_heatmap._napari.views.prompt_view import PromptView
+from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.prompting.prompt_set import (
+    SUFFIXES,
+    Entry,
+    PromptSet,
+    load_set,
+    save_set,
+    shipped_set,
+    shipped_sets,
+)
+
+__all__ = ["PromptTable"]
+
+FILES = "Sets of prompts ({})".format(" ".join(f"*{suffix}" for suffix in SUFFIXES))
+
+
+class PromptTable(Container[Any]):
+    """A table of prompts whose value is the list of those that have words.
+
+    Parameters
+    ----------
+    value : iterable of str
+    look : callable
+        Returns how maps become colours.
+
+    Signals
+    -------
+    changed : list of str
+        The prompts are others.
+    loaded : PromptSet
+        A set was taken.
+    **options
+        As magicgui's containers take them.
+    """
+
+    loaded = Signal(PromptSet)
+
+    def __init__(
+        self,
+        *,
+        value: Iterable[str] = (),
+        look: Callable[[], LayerStyle] = LayerStyle,
+        **options: Any,
+    ) -> None:
+        super().__init__(widgets=(), labels=False, **options)
+        self.model = PromptModel(self.native)
+        self.view = PromptView(self.model, COLORMAPS, look, self.native)
+        self.view.setToolTip(self.tooltip)
+        self.templates: str | tuple[str, ...] = "plain"
+        layout = self.native.layout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.view)
+        layout.addLayout(self._buttons())
+        self.native.setFocusProxy(self.view)
+        self.model.reset(rows_of(value))
+        self.model.asked.connect(lambda: self.changed.emit(self.value))
+        self.model.dropped.connect(self.load)
+
+    @property
+    def rows(self) -> tuple[PromptRow, ...]:
+        """The rows that have words, in order."""
+        return tuple(row for row in self.model.rows if row.prompt)
+
+    @property
+    def value(self) -> list[str]:
+        """The prompts, in order."""
+        return [row.prompt for row in self.rows]
+
+    @value.setter
+    def value(self, prompts: str | Iterable[str]) -> None:
+        given = lines_of(prompts) if isinstance(prompts, str) else [p.strip() for p in prompts]
+        self.model.edit(rows_of(filter(None, given), self.model.rows), "set")
+
+    def load(self, path: str | Path) -> None:
+        """Take the prompts of a file; of one that is none, say why and keep what is there."""
+        try:
+            self._take(load_set(Path(path)))
+        except PromptError as error:
+            show_error(str(error))
+
+    def save(self, path: str | Path) -> None:
+        """Write the prompts to a file; where that fails, say why."""
+        try:
+            entries = tuple(Entry(prompt=r.prompt, colormap=r.colormap) for r in self.rows)
+            if not entries:
+                raise PromptError("there is no prompt to save: type at least one")
+            save_set(PromptSet(prompts=entries, templates=self.templates), Path(path))
+        except (PromptError, ValueError) as error:  # a prompt that cannot be read is no set
+            show_error(str(error))
+
+    def sets_menu(self) -> QMenu:
+        """Return the menu of shipped sets, and of files."""
+        menu = QMenu(self.native)
+        for name in shipped_sets():
+            menu.addAction(name.capitalize(), partial(self._take_shipped, name))
+        menu.addSeparator()
+        menu.addAction("Open a file\N{HORIZONTAL ELLIPSIS}", self._ask_open)
+        menu.addAction("Save to a file\N{HORIZONTAL ELLIPSIS}", self._ask_save)
+        return menu
+
+    def _take_shipped(self, name: str) -> None:
+        self._take(shipped_set(name))
+
+    def _take(self, chosen: PromptSet) -> None:
+        old = {row.prompt: row.key for row in self.model.rows}
+        rows = []
+        for entry in chosen.prompts:
+            known = entry.colormap if entry.colormap in (*COLORMAPS, *AVAILABLE_COLORMAPS) else ""
+            key = old.pop(entry.prompt, None)
+            rows.append(
+                PromptRow(entry.prompt, known, key) if key else PromptRow(entry.prompt, known)
+            )
+        self.templates = chosen.templates
+        self.model.edit(rows, f"set {chosen.name}")
+        self.loaded.emit(chosen)
+
+    def _ask_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self.native, "Open a set of prompts", "", FILES)
+        if path:
+            self.load(path)
+
+    def _ask_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self.native, "Save the prompts", "prompts.yaml", FILES
+        )
+        if path:
+            self.save(path)
+
+    def _buttons(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        for name, text, tooltip, slot in (
+            ("add", "+", "Add a prompt (Enter).", self.view.add),
+            ("remove", "\N{MINUS SIGN}", "Remove the selected prompts (Delete).", self.view.remove),
+            ("up", "\N{UPWARDS ARROW}", "Move up (Ctrl+Up).", lambda: self.view.move(-1)),
+            ("down", "\N{DOWNWARDS ARROW}", "Move down (Ctrl+Down).", lambda: self.view.move(1)),
+            ("undo", "\N{LEFTWARDS ARROW WITH HOOK}", "Undo (Ctrl+Z).", self.model.stack.undo),
+        ):
+            button = _button(name, text, tooltip)
+            button.clicked.connect(slot)
+            line.addWidget(button)
+        line.addStretch()
+        sets = _button("sets", "Sets  ", "Load or save a set of prompts; files can be dropped too.")
+        sets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        sets.setMenu(self.sets_menu())
+        line.addWidget(sets)
+        return line
+
+
+def _button(name: str, text: str, tooltip: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName(name)
+    button.setText(text)
+    button.setToolTip(tooltip)
+    button.setAccessibleName(tooltip)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return button

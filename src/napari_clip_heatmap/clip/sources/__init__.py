@@ -1,0 +1,1 @@
+"""Where weights come from: names, folders, checkpoints, other libraries' formats."""

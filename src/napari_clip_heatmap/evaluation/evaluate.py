@@ -1,0 +1,66 @@
+"""The whole evaluation, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
+from napari_clip_heatmap.evaluation.example_maps import write_examples
+from napari_clip_heatmap.evaluation.real import count_real, evaluate_blood, evaluate_nuclei
+from napari_clip_heatmap.evaluation.report import Report
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+__all__ = ["evaluate_model"]
+
+
+def evaluate_model(
+    model: ClipModel,
+    *,
+    data: Path | None,
+    output: Path,
+    n_scenes: int,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> Report:
+    """Measure heatmaps on drawn scenes and, where ``data`` is given, on real images.
+
+    Parameters
+    ----------
+    model : ClipModel
+        What `load_model` returns.
+    data : Path or None
+        Folder with ``nuclei/`` or ``blood/``; see `napari_clip_heatmap.evaluation.real`.
+    output : Path
+        Folder for ``report.md``, ``report.json`` and one picture per class; made if need be.
+    n_scenes : int
+        Number of drawn scenes.
+    seed : int
+        Seed of the first scene; the others follow it.
+    progress : callable
+        Called with (images done, images in all).
+
+    Raises
+    ------
+    ImageError
+        If ``data`` holds no images with truth.
+    """
+    total = n_scenes + (0 if data is None else count_real(data))
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    output.mkdir(parents=True, exist_ok=True)
+    drawn = evaluate_drawn(model, n_scenes=n_scenes, seed=seed, progress=advance)
+    nuclei = None if data is None else evaluate_nuclei(model, data / "nuclei", advance)
+    blood = None if data is None else evaluate_blood(model, data / "blood", advance)
+    report = Report(model.describe(), drawn, nuclei, blood)
+    report.write(output)
+    write_examples(model, output, seed)
+    return report

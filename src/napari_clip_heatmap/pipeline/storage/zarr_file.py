@@ -1,0 +1,286 @@
+"""Named arrays and a record of them as Zarr, whole or not at all, and verified when read.
+
+A path that ends in ``.zip`` becomes one file, any other a folder; both are plain Zarr (version 3),
+which other programs read too. The group's attributes hold the record and the SHA-256 of each array
+and of the record itself, so that nothing damaged is ever taken for data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import EncodingFileError, OutputError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+__all__ = ["LOSS", "PART", "digest", "from_half", "read_arrays", "to_half", "write_arrays"]
+
+
+FORMAT = 1
+"""Of the record and the arrays; a reader refuses a higher one."""
+
+PART = ".part"
+"""Ending of what is still being written."""
+
+_ENTRY = "clip_heatmap_encoding"
+
+_CHUNK = 8 * 2**20
+"""Bytes per chunk, about."""
+
+_DAMAGE = (
+    OSError,
+    ValueError,  # among them what is no JSON, and what is no UTF-8
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zarr, zipfile and the codecs raise when bytes are not what they were."""
+
+
+def write_arrays(
+    path: Path, record: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write arrays and what is to be said of them; what lies at the path is replaced at the end.
+
+    Parameters
+    ----------
+    path : Path
+        A file that ends in ``.zip``, or a folder.
+    record : mapping
+        In values that JSON has.
+    arrays : mapping of str to array
+        None of them empty.
+
+    Raises
+    ------
+    OSError
+        The disk refuses; nothing is left behind, and what was there still is.
+    """
+    part = path.with_name(f".{path.stem}-{uuid4().hex}{PART}{path.suffix}")
+    ordered = {name: _little(array) for name, array in arrays.items()}
+    content = {
+        "format": FORMAT,
+        "record": dict(record),
+        "arrays": {name: _describe(array) for name, array in ordered.items()},
+    }
+    try:
+        _write(part, {_ENTRY: content, "sha256": digest(content)}, ordered)
+        _put_in_place(part, path)
+    finally:
+        _remove(part)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what `write_arrays` wrote, and prove that it is that.
+
+    Returns
+    -------
+    record : dict
+    arrays : dict of str to array
+
+    Raises
+    ------
+    EncodingFileError
+        It is not there, is none of ours, is of a newer version, or any of its bytes has changed.
+    """
+    if not path.exists():
+        raise EncodingFileError(f"there is no saved encoding '{path}'; give the path of one")
+    try:
+        with _opened(path, "r") as store:
+            return _read(store, path)
+    except EncodingFileError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise EncodingFileError(
+            f"'{path}' cannot be read as a saved encoding ({reason}): it is damaged, incomplete or "
+            "something else. Get another copy, or encode the image anew"
+        ) from error
+
+
+def digest(content: object) -> str:
+    """Return the SHA-256 of what JSON has, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(store: Store, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    import zarr
+
+    group = zarr.open_group(store, mode="r")
+    attributes = group.attrs.asdict()
+    content: Any = attributes.get(_ENTRY)
+    if not isinstance(content, dict):
+        raise EncodingFileError(
+            f"'{path}' is no saved encoding: its attributes have no '{_ENTRY}'. "
+            "Choose one that `encoding.save` wrote"
+        )
+    if digest(content) != attributes.get("sha256"):
+        raise _damaged(path, "its record")
+    if content["format"] > FORMAT:
+        raise EncodingFileError(
+            f"'{path}' has format {content['format']}, and this version reads up to {FORMAT}; "
+            "update napari-clip-heatmap"
+        )
+    arrays = {}
+    for name, told in content["arrays"].items():
+        stored: Any = group[name]
+        # Before it is read: a shape that has changed could ask for any amount of memory.
+        if list(stored.shape) != told["shape"] or stored.dtype.str != told["dtype"]:
+            raise _damaged(path, f"its array '{name}'")
+        arrays[name] = np.asarray(stored[...])
+        if _describe(arrays[name]) != told:
+            raise _damaged(path, f"its array '{name}'")
+    return content["record"], arrays
+
+
+def _damaged(path: Path, what: str) -> EncodingFileError:
+    return EncodingFileError(
+        f"'{path}' is damaged: {what} is not what was written. Get another copy, or encode the "
+        "image anew"
+    )
+
+
+def _describe(array: NDArray[Any]) -> dict[str, object]:
+    octets = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return {
+        "shape": list(array.shape),
+        "dtype": array.dtype.str,
+        "sha256": hashlib.sha256(octets.data).hexdigest(),
+    }
+
+
+def _little(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array in little-endian order: the same bytes on every machine."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+
+
+def _write(
+    path: Path, attributes: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    import zarr
+
+    with _opened(path, "w") as store:
+        group = zarr.create_group(store, attributes=dict(attributes))
+        for name, array in arrays.items():
+            rows = max(1, len(array) * _CHUNK // max(array.nbytes, 1))
+            chunks = (min(rows, len(array)), *array.shape[1:])
+            stored = group.create_array(
+                name, shape=array.shape, dtype=array.dtype, chunks=chunks, fill_value=0
+            )
+            stored[...] = array
+
+
+@contextmanager
+def _opened(path: Path, mode: Any) -> Iterator[Store]:
+    from zarr.storage import LocalStore, ZipStore
+
+    zipped = path.suffix == ".zip" if mode == "w" else not path.is_dir()
+    if zipped and mode == "r" and not zipfile.is_zipfile(path):
+        # Opened lazily by zarr, which would fail for another reason when it closes.
+        raise zipfile.BadZipFile("it is no zip file")
+    store: Any = ZipStore(path, mode=mode) if zipped else LocalStore(path, read_only=mode == "r")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Rename what is written to its name; a folder in the way, only if it is one of ours."""
+    if not path.is_dir():
+        part.replace(path)
+        return
+    if not _is_ours(path):
+        raise OutputError(
+            f"'{path}' is a folder that holds no saved encoding; it is not replaced. "
+            "Choose another name"
+        )
+    old = path.with_name(f".{path.stem}-{uuid4().hex}{PART}")
+    path.rename(old)
+    part.rename(path)
+    shutil.rmtree(old)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        about = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and _ENTRY in about.get("attributes", {})
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+LOSS = 1e-3
+"""Largest error of a map, as a share of its range."""
+
+_DIRECTIONS = 64
+"""Maps that are compared, of random directions: a half that is right for some prompts only would
+be none."""
+
+
+def to_half(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | None:
+    """Return a token map in half precision and its exponent; None where too much would be lost.
+
+    Shares of a cosine are small, and below 6e-5 half precision has no digits to spare: the largest
+    is brought near 2**14 first, by a power of two, which costs nothing.
+
+    Parameters
+    ----------
+    tokens : float32 (y, x, d_embed)
+
+    Returns
+    -------
+    half : float16 (y, x, d_embed)
+        Times ``2 ** -exponent``: the tokens.
+    exponent : int
+    """
+    largest = float(np.abs(tokens).max(initial=0))
+    exponent = 14 - int(np.frexp(largest)[1]) if largest else 0
+    half = np.ldexp(tokens, exponent).astype(np.float16)
+    return (half, exponent) if _loss(tokens, from_half(half, exponent)) < LOSS else None
+
+
+def from_half(half: NDArray[Any], exponent: int) -> NDArray[np.float32]:
+    """Return the token map, float32."""
+    tokens: NDArray[np.float32] = np.ldexp(half.astype(np.float32), -exponent)
+    return tokens
+
+
+def _loss(tokens: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
+    """Return the largest error of any map, as a share of its own range."""
+    generator = np.random.default_rng(0)
+    directions = generator.standard_normal((tokens.shape[-1], _DIRECTIONS)).astype(np.float32)
+    true, error = tokens @ directions, (tokens - stored) @ directions
+    spread = np.ptp(true, axis=(0, 1))
+    largest = np.abs(error).max(axis=(0, 1))
+    if not spread.all():
+        return 0.0 if not largest.any() else float("inf")
+    return float((largest / spread).max())

@@ -1,0 +1,223 @@
+"""What the model has said so far: tiles laid on the lattice, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
+from napari_clip_heatmap.imaging.sketch import sketch
+from napari_clip_heatmap.imaging.tiles import lay_tile, reflect
+from napari_clip_heatmap.imaging.view import Appearance
+from napari_clip_heatmap.pipeline.batches import forward_tile, read_now
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
+
+__all__ = ["CoarsePreview", "TokenAccumulator", "encode_coarsely", "read_only"]
+
+
+class TokenAccumulator:
+    """The token map in the making, and which tiles it is made of.
+
+    Tiles are only ever added, each once, so an `Encoding` of finished tiles does not change while
+    others are added for another region.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    d_embed : int
+
+    Raises
+    ------
+    ImageError
+        There is no memory for the lattice.
+    """
+
+    def __init__(self, lattice: Lattice, d_embed: int) -> None:
+        rows, columns = len(lattice.y.starts), len(lattice.x.starts)
+        self.lattice = lattice
+        try:
+            # Zeros cost no memory before they are written to.
+            self._token_map = np.zeros((*lattice.grid, d_embed), np.float32)
+        except MemoryError as error:
+            size = 4e-9 * lattice.grid[0] * lattice.grid[1] * d_embed
+            raise ImageError(
+                f"the lattice of {lattice.grid[0]} x {lattice.grid[1]} patches would take "
+                f"{size:.0f} GB; choose a larger downsample"
+            ) from error
+        self._embeddings = np.zeros((rows, columns, d_embed), np.float32)
+        self._done = np.zeros((rows, columns), bool)
+
+    @classmethod
+    def restored(
+        cls,
+        lattice: Lattice,
+        cells: tuple[slice, slice],
+        tokens: NDArray[np.float32],
+        embeddings: NDArray[np.float32],
+        done: NDArray[np.bool_],
+    ) -> TokenAccumulator:
+        """Return a accumulator as it stood before, to be read or carried on.
+
+        Parameters
+        ----------
+        lattice : Lattice
+        cells : (slice, slice)
+            The rectangle of cells (y, x) outside of which no tile was laid; see `covered`.
+        tokens : float32 (y, x, d_embed)
+            The token map in it.
+        embeddings : float32 (row, column, d_embed)
+        done : bool (row, column)
+        """
+        accumulator = cls(lattice, embeddings.shape[-1])
+        accumulator._token_map[cells] = tokens
+        accumulator._embeddings[...] = embeddings
+        accumulator._done[...] = done
+        return accumulator
+
+    @property
+    def covered(self) -> tuple[slice, slice]:
+        """The smallest rectangle of cells (y, x) that holds all tiles that were laid."""
+        if not self._done.any():
+            return slice(0, 0), slice(0, 0)
+        spans = []
+        for axis, other in ((self.lattice.y, 1), (self.lattice.x, 0)):
+            tiles = np.flatnonzero(self._done.any(axis=other))
+            first, last = axis.cells(int(tiles[0]))[0], axis.cells(int(tiles[-1]))[0]
+            spans.append(slice(first.start, last.stop))
+        return spans[0], spans[1]
+
+    @property
+    def token_map(self) -> NDArray[np.float32]:
+        """Sum of the tiles' tokens by their weights, float32 (grid_y, grid_x, d_embed)."""
+        return read_only(self._token_map)
+
+    @property
+    def tile_mask(self) -> NDArray[np.bool_]:
+        """Which tiles were laid, bool (row, column)."""
+        return read_only(self._done)
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Unit embedding of each tile that was laid, else 0; float32 (row, column, d_embed)."""
+        return read_only(self._embeddings)
+
+    def add_tile(
+        self, tile: tuple[int, int], tokens: NDArray[np.float32], embedding: NDArray[np.float32]
+    ) -> None:
+        """Add a tile that was not laid before.
+
+        Parameters
+        ----------
+        tile : (row, column)
+        tokens : float32 (cells_y, cells_x, d_embed)
+        embedding : float32 (d_embed,)
+            Of length 1.
+        """
+        lay_tile(self._token_map, self.lattice, tile, tokens)
+        self._embeddings[tile] = embedding
+        self._done[tile] = True
+
+    def weights(self, y: slice, x: slice) -> NDArray[np.float32]:
+        """Return how much of each cell's tiles was laid: 1 where all were; float32 (y, x)."""
+        laid = self.lattice.y.weights[:, y].T @ self._done.astype(np.float32)
+        weights: NDArray[np.float32] = laid @ self.lattice.x.weights[:, x]
+        return weights
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, eq=False)
+class CoarsePreview:
+    """What a coarse look says of some cells of the lattice, until tiles do.
+
+    Parameters
+    ----------
+    tokens : float32 (coarse_y, coarse_x, d_embed)
+    embedding : float32 (d_embed,)
+        Of length 1.
+    bounds : (slice, slice)
+        The rectangle of cells that was looked at.
+    y, x : float32 (cell, coarse)
+        Shares of the coarse cells in each cell of the rectangle; rows sum to 1.
+    """
+
+    tokens: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    bounds: tuple[slice, slice]
+    y: NDArray[np.float32]
+    x: NDArray[np.float32]
+
+    def values(
+        self, directions: NDArray[np.float32], cells: tuple[slice, slice]
+    ) -> NDArray[np.float32]:
+        """Return maps of some cells, float32 (prompt, y, x); NaN outside the rectangle."""
+        out = np.full((len(directions), *(each.stop - each.start for each in cells)), np.nan)
+        (into_y, from_y), (into_x, from_x) = (
+            _common(wanted, known) for wanted, known in zip(cells, self.bounds, strict=True)
+        )
+        coarse = np.moveaxis(self.tokens @ directions.T, -1, 0)
+        out[:, into_y, into_x] = self.y[from_y] @ coarse @ self.x[from_x].T
+        return out.astype(np.float32)
+
+
+def encode_coarsely(
+    model: ClipModel,
+    channels: Sequence[Channel],
+    appearance: Appearance,
+    lattice: Lattice,
+    bounds: tuple[slice, slice],
+) -> CoarsePreview:
+    """Squeeze a rectangle of cells into one tile and show it to the model."""
+    axes = (lattice.y, lattice.x)
+    low, high = (
+        tuple(float(axis.cell_edges()[edge]) for axis, edge in zip(axes, edges, strict=True))
+        for edges in zip(*((each.start, each.stop) for each in bounds), strict=True)
+    )
+    squeezed = []
+    for axis, begin, end in zip(axes, low, high, strict=True):
+        span = round((end - begin) * axis.working / axis.image)
+        working = max(1, min(axis.tile, span))
+        squeezed.append(plan_axis(working, working, patch=axis.patch, tile=axis.tile, overlap=0))
+    shape = squeezed[0].working, squeezed[1].working
+    field = ((low[0], low[1]), (high[0], high[1]))
+    picture = read_now(lambda shape: sketch(channels, appearance, shape, field), shape)
+    seen = picture[np.ix_(*(reflect(axis.pixels(0), axis.working) for axis in squeezed))]
+    answer = forward_tile(model, seen)
+    y, x = (axis.cells(0)[1] for axis in squeezed)
+    shares = [
+        _shares(axis, each, small, begin, end)
+        for axis, each, small, begin, end in zip(axes, bounds, squeezed, low, high, strict=True)
+    ]
+    return CoarsePreview(answer.tokens[y, x], answer.embedding, bounds, shares[0], shares[1])
+
+
+def _shares(axis: Axis, cells: slice, small: Axis, low: float, high: float) -> NDArray[np.float32]:
+    """Interpolate between coarse cells at the centres of some cells, (cell, coarse cell)."""
+    centres = (axis.cell_centres(cells) - low) * small.working / (high - low)
+    positions = np.clip((centres + small.lead) / small.patch - 0.5, 0, small.n_cells - 1)
+    distance = np.abs(positions[:, np.newaxis] - np.arange(small.n_cells))
+    shares: NDArray[np.float32] = np.maximum(1 - distance, 0).astype(np.float32)
+    return shares
+
+
+def _common(wanted: slice, known: slice) -> tuple[slice, slice]:
+    """Return what two ranges share, counted in each."""
+    low = max(wanted.start, known.start)
+    high = max(low, min(wanted.stop, known.stop))
+    return (
+        slice(low - wanted.start, high - wanted.start),
+        slice(low - known.start, high - known.start),
+    )

@@ -1,0 +1,144 @@
+"""Scripts, paragraphs, saved encodings, settings and verdicts, from a real viewer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_clip_heatmap._napari import settings
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
+from napari_clip_heatmap._napari.widget import HeatmapWidget
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
+from napari_clip_heatmap.pipeline import null_reference as yardstick
+from napari_clip_heatmap.scenes import sample_scene
+
+PROMPTS = ["nuclei", "filaments", "qwerty asdf zxcv"]
+
+
+@pytest.fixture
+def widget(viewer):
+    """With the library and the bundled model behind it."""
+    widget = HeatmapWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = PROMPTS
+    return widget
+
+
+@pytest.fixture
+def image(viewer, widget, qtbot):
+    image = viewer.add_image(sample_scene()[:160, :200], name="cells")
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=120_000)
+    return image
+
+
+def action(widget, begins):
+    (found,) = (each for each in widget._more.menu.actions() if each.text().startswith(begins))
+    return found
+
+
+def worth(widget):
+    model = widget["prompts"].model
+    return [model.index(n, PromptColumn.WORTH).data() for n in range(3)]
+
+
+def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
+    qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
+    assert worth(widget)[2] == "hardly"
+    assert worth(widget)[0] == "clear"
+    cell = widget["prompts"].model.index(2, PromptColumn.WORTH)
+    told = cell.data(Qt.ItemDataRole.ToolTipRole)
+    assert told.startswith("hardly depends on the text. ")
+    assert "similarity" in told
+    assert "True resolution" in widget["notes"].value
+
+
+def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, monkeypatch):
+    qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
+    module = "napari_clip_heatmap._napari.controllers.live_update.make_yardstick"
+    monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
+    widget["prompts"].model.rewrite(2, "vesicles")
+    qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "hardly"), timeout=60_000)
+    assert yardstick.make_null_reference is not None
+
+
+def test_a_layer_as_a_script_and_as_a_paragraph(viewer, widget, image, messages):
+    viewer.layers.selection.active = viewer.layers["filaments"]
+    record = viewer.layers["filaments"].metadata[METADATA_KEY]
+    action(widget, "Copy as Python").trigger()
+    assert QApplication.clipboard().text() == python_script(record)
+    action(widget, "Copy methods").trigger()
+    assert QApplication.clipboard().text() == methods_text(record)
+    widget["remove_all"].native.click()
+    action(widget, "Copy methods").trigger()
+    assert "run first" in messages[-1].message
+
+
+def test_an_encoding_is_saved_and_opened_without_the_image_tower(
+    viewer, widget, image, qtbot, tmp_path, messages
+):
+    path = tmp_path / "cells.zarr.zip"
+    values = viewer.layers["nuclei"].data.copy()
+    widget._more.save(path)
+    qtbot.waitUntil(lambda: "Saved" in widget["status"].value, timeout=60_000)
+    widget["remove_all"].native.click()
+    fresh = HeatmapWidget(viewer)
+    viewer.window.add_dock_widget(fresh, name="another")
+    fresh["prompts"].value = PROMPTS
+    fresh._more.open(path)
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=120_000)
+    np.testing.assert_array_equal(viewer.layers["nuclei"].data, values)
+    fresh["prompts"].model.rewrite(0, "mitochondria")
+    qtbot.waitUntil(lambda: "mitochondria" in viewer.layers, timeout=60_000)
+    viewer.add_image(np.zeros((9, 9)), name="other")
+    fresh["image"].value = viewer.layers["other"]
+    fresh._more.open(path)
+    qtbot.waitUntil(lambda: any("160 x 200" in each.message for each in messages), timeout=60_000)
+    fresh._more.open(tmp_path / "absent.zarr.zip")
+    qtbot.waitUntil(lambda: "absent" in messages[-1].message, timeout=60_000)
+
+
+def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
+    cache = widget._runner.cache
+    assert len(cache) == 1
+    widget._more.menu.aboutToShow.emit()
+    assert "MB" in action(widget, "Clear the cache").text()
+    action(widget, "Clear the cache").trigger()
+    assert len(cache) == 0
+    assert "Removed" in widget["status"].value
+
+
+def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypatch):
+    kept = SimpleNamespace(
+        model="demo",
+        score="absolute",
+        templates="photo",
+        view="raw",
+        colormap="viridis",
+        scale="shared",
+        fade=True,
+        colour_bar=False,
+        words="a list of an older version",
+    )
+    monkeypatch.setattr(settings, "section", lambda: kept)
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget)
+    assert widget["score"].value == "absolute"
+    assert widget["colormap"].value == "viridis"
+    assert kept.words == widget["words"].value == "the prompts"
+    widget["score"].value = "softmax"
+    assert kept.score == "softmax"
+
+
+def test_every_choice_that_is_kept_is_declared_in_the_manifest(monkeypatch):
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution("napari-clip-heatmap")
+    declared = manifest.contributions.configurations["widget"].properties
+    assert {*declared} == {*settings.KEPT}

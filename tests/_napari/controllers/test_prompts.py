@@ -1,0 +1,336 @@
+"""The prompt panel in a real viewer: maps follow the words, layers follow the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.utils.colormaps import AVAILABLE_COLORMAPS
+from qtpy.QtWidgets import QLineEdit
+
+from napari_clip_heatmap._napari.colormaps import SIGNED
+from napari_clip_heatmap._napari.controllers.cursor import PROMPTS_ONLY
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
+from napari_clip_heatmap._napari.widget import HeatmapWidget
+
+PROMPTS = ["red", "green", "blue"]
+
+
+@pytest.fixture
+def image(viewer, widget, picture, qtbot):
+    """The picture, answered."""
+    image = viewer.add_image(picture, name="cells")
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    return image
+
+
+def names(viewer):
+    return [layer.name for layer in own_heatmaps(viewer)]
+
+
+def key(widget, place):
+    return widget["prompts"].rows[place].key
+
+
+def layer_of(viewer, key):
+    (layer,) = (layer for layer in own_heatmaps(viewer) if row_key_of(layer) == key)
+    return layer
+
+
+def follow(widget, qtbot, change):
+    """Change something, and wait until the maps have followed."""
+    before = widget._panel._live.last
+    change()
+    qtbot.waitUntil(
+        lambda: widget._panel._live.last is not before and widget._panel._showing is None,
+        timeout=20_000,
+    )
+
+
+def shown(widget):
+    model = widget["prompts"].model
+    boxes = [model.index(n, PromptColumn.SHOWN) for n in range(model.rowCount())]
+    return [bool(model.data(box, 10).value) for box in boxes]  # 10: Qt's role of a check box
+
+
+def test_typing_renames_a_layer_and_repaints_it_without_the_image_tower(
+    viewer, widget, image, model, qtbot
+):
+    tiles, layer = model.tiles, layer_of(viewer, key(widget, 1))
+    before = layer.data.copy()
+    widget["prompts"].view.open(1)
+    editor = widget["prompts"].view.findChild(QLineEdit)
+    editor.selectAll()
+    follow(widget, qtbot, lambda: qtbot.keyClicks(editor, "longer words"))
+    qtbot.waitUntil(
+        lambda: layer.metadata[METADATA_KEY]["prompt"] == "longer words", timeout=20_000
+    )
+    assert layer_of(viewer, key(widget, 1)) is layer
+    assert names(viewer) == ["red", "longer words", "blue"]
+    assert not np.array_equal(layer.data, before)
+    assert model.tiles == tiles
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    assert model.tiles == tiles
+    again = layer_of(viewer, key(widget, 1))
+    np.testing.assert_array_equal(again.data, layer.data)
+
+
+def test_rows_added_removed_and_moved_are_followed(viewer, widget, image, qtbot):
+    table = widget["prompts"]
+    red = layer_of(viewer, key(widget, 0))
+    follow(widget, qtbot, lambda: table.model.insert(["some more"], 1))
+    assert names(viewer) == ["red", "green", "blue", "some more"]
+    follow(widget, qtbot, lambda: table.model.remove([2, 3]))
+    assert names(viewer) == ["red", "some more"]
+    follow(widget, qtbot, table.model.stack.undo)
+    assert {*names(viewer)} == {"red", "green", "blue", "some more"}
+    follow(widget, qtbot, lambda: table.model.move(0, 3))
+    assert layer_of(viewer, key(widget, 3)) is red
+    assert red.metadata[METADATA_KEY]["prompts"] == ["some more", "green", "blue", "red"]
+
+
+def test_a_name_that_the_user_gave_stays(viewer, widget, image, qtbot):
+    layer = layer_of(viewer, key(widget, 0))
+    layer.name = "mine"
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
+    assert layer.name == "mine"
+    assert layer.metadata[METADATA_KEY]["prompt"] == "other"
+
+
+def test_no_row_left_leaves_no_layer_and_undo_brings_them_back(viewer, widget, image, qtbot):
+    widget["prompts"].model.remove([0, 1, 2])
+    assert names(viewer) == []
+    follow(widget, qtbot, widget["prompts"].model.stack.undo)
+    assert names(viewer) == PROMPTS
+
+
+def test_words_that_cannot_be_read_are_told_and_the_maps_stay(viewer, widget, image, qtbot):
+    widget["prompts"].model.rewrite(0, "red |")
+    qtbot.waitUntil(lambda: "Not answered yet" in widget["status"].value, timeout=20_000)
+    assert names(viewer) == PROMPTS
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "red | green"))
+    assert names(viewer)[0] == "red | green"
+
+
+def test_score_baseline_and_templates_are_followed(viewer, widget, image, qtbot):
+    layer = layer_of(viewer, key(widget, 0))
+    follow(widget, qtbot, lambda: setattr(widget["score"], "value", "softmax"))
+    assert layer.metadata[METADATA_KEY]["unit"] == "probability"
+    assert 0 <= np.nanmin(layer.data) < np.nanmax(layer.data) <= 1
+    follow(widget, qtbot, lambda: setattr(widget["templates"], "value", "my {}; a {}"))
+    assert layer.metadata[METADATA_KEY]["direction"] == {"texts": ["my red", "a red"], "minus": []}
+
+
+def test_a_layer_the_user_removed_stays_away_until_it_is_asked_for(viewer, widget, image, qtbot):
+    green = key(widget, 1)
+    viewer.layers.remove(layer_of(viewer, green))
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
+    assert names(viewer) == ["other", "blue"]
+    follow(widget, qtbot, lambda: widget["prompts"].model.show.emit(green, True))
+    assert "green" in names(viewer)
+
+
+def test_boxes_and_layers_agree(viewer, widget, image):
+    layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
+    assert shown(widget) == [True, False, False]
+    widget["prompts"].model.show.emit(key(widget, 1), True)
+    assert layers[1].visible
+    layers[0].visible = False
+    assert shown(widget) == [False, True, False]
+    widget["hide_all"].native.click()
+    assert shown(widget) == [False] * 3
+
+
+def test_boxes_are_ticked_while_a_run_goes_on(viewer, progressive_session, picture, model, qtbot):
+    widget = HeatmapWidget(viewer, progressive_session)
+    viewer.window.add_dock_widget(widget)
+    widget["prompts"].value = PROMPTS
+    viewer.add_image(picture, name="cells")
+    model.hold_after = 1  # the coarse look
+    model.gate.clear()
+    widget.start()
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: shown(widget) == [True, False, False], timeout=60_000)
+    model.gate.set()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    assert shown(widget) == [True, False, False]
+
+
+def test_solo_shows_one_alone_and_gives_back_what_was_shown(viewer, widget, image):
+    layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
+    layers[1].visible = True
+    solo = widget["prompts"].model.solo
+    solo.emit(key(widget, 2))
+    assert [layer.visible for layer in layers] == [False, False, True]
+    solo.emit(key(widget, 1))
+    assert [layer.visible for layer in layers] == [False, True, False]
+    solo.emit(key(widget, 1))
+    assert [layer.visible for layer in layers] == [True, True, False]
+    solo.emit(key(widget, 0))
+    layers[2].visible = True  # by hand: no longer solo
+    solo.emit(key(widget, 2))
+    solo.emit(key(widget, 2))
+    assert [layer.visible for layer in layers] == [True, False, True]
+
+
+def test_keys_step_through_the_prompts_and_solo_one(viewer, widget, image):
+    layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
+
+    def press(name):
+        (slot,) = (slot for bound, slot in viewer.keymap.items() if str(bound) == name)
+        slot(viewer)
+
+    press("N")
+    assert [layer.visible for layer in layers] == [False, True, False]
+    press("Shift+N")
+    press("Shift+N")
+    assert [layer.visible for layer in layers] == [False, False, True]
+    press("Alt+N")
+    assert [layer.visible for layer in layers] == [True, False, False]
+
+
+def test_a_key_that_the_user_bound_stays_the_users(viewer, session, qtbot):
+    def mine(_viewer):
+        return None
+
+    viewer.bind_key("N", mine)
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget)
+    assert mine in viewer.keymap.values()
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: widget._closed)
+    assert [*viewer.keymap.values()] == [mine]
+
+
+def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
+    layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
+    widget["prompts"].model.colour(1, "magma")
+    assert [layer.colormap.name for layer in layers] == ["jet", "magma", "jet"]
+    widget["scale"].value = "shared"
+    assert len({layer.contrast_limits[1] for layer in layers}) == 1
+    layers[0].contrast_limits = (0, layers[0].contrast_limits[1] / 2)
+    assert layers[2].contrast_limits == layers[0].contrast_limits
+    widget["scale"].value = "own"
+    assert len({layer.contrast_limits[1] for layer in layers}) == 3
+    widget["colormap"].value = SIGNED
+    assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
+    assert layers[1].colormap.name == "magma"
+    widget["fade"].value = True
+    assert layers[1].colormap.colors[0, 3] == 0
+    widget["colour_bar"].value = True
+    assert all(layer.colorbar.visible for layer in layers)
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
+    assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
+    assert layers[0].colormap.name == f"{SIGNED}, fading"
+
+
+def test_a_row_of_a_set_with_a_colormap_of_naparis_gets_it(viewer, widget, image, qtbot, tmp_path):
+    name = "twilight"
+    assert name in AVAILABLE_COLORMAPS
+    path = tmp_path / "set.yaml"
+    path.write_text(f"templates: photo\nprompts: [red, {{prompt: a, colormap: {name}}}]")
+    follow(widget, qtbot, lambda: widget["prompts"].load(path))
+    assert viewer.layers["a"].colormap.name == name
+    assert widget["templates"].value == "photo"
+
+
+def test_the_values_beneath_the_cursor_are_in_the_table_and_the_status_bar(
+    viewer, widget, image, qtbot
+):
+    def here():
+        model = widget["prompts"].model
+        return [model.index(n, PromptColumn.HERE).data() for n in range(3)]
+
+    def status():
+        status = viewer.status
+        return status if isinstance(status, str) else status["coordinates"]
+
+    viewer.cursor.position = (48, 20)  # on the red stripe
+    qtbot.waitUntil(lambda: here()[0] != "", timeout=10_000)
+    red = viewer.layers["red"]
+    value = red.data[48, 20]
+    low, high = red.contrast_limits
+    assert here()[0] == f"{100 * (value - low) / (high - low):.0f} %"
+    assert f"red {value:.2g}" in status()
+    assert status().index("red") < status().index("green")
+    viewer.cursor.position = (-30, 20)
+    qtbot.waitUntil(lambda: here() == [""] * 3, timeout=10_000)
+    assert "green" not in status()
+
+
+@pytest.mark.parametrize("words", [PROMPTS_ONLY, "organelles"])
+def test_a_click_ranks_the_prompts_and_a_list_of_words(viewer, widget, image, qtbot, words):
+    class Event:
+        type, button, position = "mouse_press", 1, (48, 100)  # on the blue stripe
+
+    event = Event()
+    (watch,) = (each for each in viewer.mouse_drag_callbacks if "on_click" in each.__qualname__)
+    click = watch(viewer, event)
+    next(click)
+    event.type = "mouse_release"
+    assert next(click, "done") == "done"
+    qtbot.waitUntil(lambda: widget["ranked"].value != "", timeout=20_000)
+    if words != PROMPTS_ONLY:
+        before = widget["ranked"].value
+        widget["words"].value = words  # ranks the same place anew
+        qtbot.waitUntil(lambda: widget["ranked"].value != before, timeout=20_000)
+    lines = widget["ranked"].value.splitlines()
+    assert lines[0].startswith("At y = 48, x = 100")
+    if words == PROMPTS_ONLY:
+        assert lines[1].startswith("1. blue")
+        assert len(lines) == 4
+    else:
+        assert any("mitochondria" in line for line in lines)
+
+
+def test_a_drag_ranks_nothing(viewer, widget, image, qtbot):
+    class Event:
+        type, button, position = "mouse_press", 1, (48, 100)
+
+    event = Event()
+    (watch,) = (each for each in viewer.mouse_drag_callbacks if "on_click" in each.__qualname__)
+    drag = watch(viewer, event)
+    next(drag)
+    event.type = "mouse_move"
+    next(drag)
+    event.type = "mouse_release"
+    assert next(drag, "done") == "done"
+    qtbot.wait(300)
+    assert widget["ranked"].value == ""
+
+
+def test_closing_lets_go_of_the_viewer(viewer, widget, image, qtbot):
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: widget._closed)
+    assert not any("on_click" in each.__qualname__ for each in viewer.mouse_drag_callbacks)
+    assert not any(str(bound) in ("N", "Shift+N", "Alt+N") for bound in viewer.keymap)
+    viewer.cursor.position = (48, 20)
+    layer = own_heatmaps(viewer)[0]
+    layer.visible = not layer.visible
+
+
+def test_layers_of_another_image_are_left_alone(viewer, widget, image, picture, qtbot):
+    first = own_heatmaps(viewer)
+    other = viewer.add_image(picture[::-1].copy(), name="others")
+    widget["image"].value = other
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    first[1].visible = True
+    second = own_heatmaps(viewer, other)
+    assert len(second) == 3
+    widget["prompts"].model.solo.emit(key(widget, 2))
+    assert [layer.visible for layer in second] == [False, False, True]
+    assert first[1].visible
+    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
+    assert names(viewer).count("red") == 1
+    assert first[0].metadata[METADATA_KEY]["prompt"] == "red"
+
+
+def test_a_set_is_saved_with_the_templates_in_use(viewer, widget, image, tmp_path):
+    widget["templates"].value = "my {}; a {}"
+    widget["prompts"].save(tmp_path / "mine.yaml")
+    widget["templates"].value = "plain"
+    widget["prompts"].load(tmp_path / "mine.yaml")
+    assert widget["templates"].value == "my {}; a {}"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pint
+import pytest
+
+from napari_clip_heatmap._napari.controllers.status import resolution_text, summary, time_left
+from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
+from napari_clip_heatmap._napari.job.request import HeatmapResult
+from napari_clip_heatmap.imaging.lattice import plan_lattice
+
+UNITS = pint.get_application_registry()
+
+
+@pytest.fixture
+def answer():
+    lattice = plan_lattice((200, 300), (100, 150), patch=(8, 8), tile=(64, 64), overlap=0.5)
+    return HeatmapResult(
+        stack=SimpleNamespace(lattice=lattice, planes=((),)),
+        limits=(),
+        scoring=None,
+        keys=("a", "b"),
+        similarity=np.zeros(2, np.float32),
+        tiling={},
+        encodings={},
+        tiles=12,
+        seconds=1.2345,
+        complete=True,
+    )
+
+
+def test_says_what_was_done_and_how_fine_it_is(answer):
+    pixels = (UNITS.pixel, UNITS.pixel)
+    expected = "2 prompts, 12 tiles, 1.2 s; one patch = 16 px"
+    assert summary(answer, (1, 1), pixels) == expected
+    again = replace(answer, tiles=0, keys=("a",))
+    assert summary(again, (1, 1), pixels).startswith("1 prompt, encoded before, ")
+
+
+def test_gives_the_patch_in_the_images_unit(answer):
+    line = summary(answer, (-0.325, 0.325), (UNITS.micrometer, UNITS.micrometer))
+    assert line.endswith("one patch = 5.2 µm")
+
+
+def test_counts_slices(answer):
+    pixels = (UNITS.pixel, UNITS.pixel)
+    picture = SimpleNamespace(lattice=answer.stack.lattice, planes=((0,), (1,), (2,)))
+    stack = replace(answer, stack=picture)
+    assert summary(stack, (1, 1), pixels).startswith("2 prompts, 3 slices, 12 tiles, ")
+
+
+def test_says_how_far_the_model_sees():
+    sizes = ModelSizes(tile=(224, 224), patch=(16, 16))
+    metric = (UNITS.micrometer, UNITS.micrometer)
+    assert resolution_text(sizes, 1, (0.2, 0.2), metric) == "one patch = 3.2 µm, a tile = 44.8 µm"
+    assert (
+        resolution_text(sizes, 2, (1, 1), (UNITS.pixel,) * 2)
+        == "one patch = 32 px, a tile = 448 px"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.2, ", 1 s left"),
+        (59, ", 59 s left"),
+        (90, ", 2 min left"),
+        (9000, ", 2.5 h left"),
+    ],
+)
+def test_says_how_long_it_takes(seconds, words):
+    assert time_left(seconds) == words

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+IN_A_THREAD = """
+import gc, sys, threading
+from napari_clip_heatmap._napari.startup import import_towers
+thread = threading.Thread(target=import_towers)
+thread.start()
+thread.join()
+assert "open_clip" in sys.modules
+assert sys.modules.get("triton", True) is not None
+assert gc.isenabled()
+import torch
+assert torch.ones(2).sum() == 2
+import_towers()  # again costs nothing
+"""
+
+IN_TWO_THREADS = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from napari_clip_heatmap._napari import importing, without_triton
+both = threading.Barrier(2)
+def has_llvm():  # as beside a window that Mesa has drawn; asked by both at once, if both may
+    try:
+        both.wait(2)
+    except threading.BrokenBarrierError:
+        pass
+    return True
+without_triton._has_llvm = has_llvm
+with ThreadPoolExecutor(2) as pool:
+    for done in [pool.submit(importing.import_towers) for _ in range(2)]:
+        done.result()
+    assert "triton" not in sys.modules
+"""
+
+
+def test_imports_in_a_thread_and_leaves_python_as_it_was():
+    subprocess.run([sys.executable, "-c", IN_A_THREAD], check=True, timeout=120)
+
+
+def test_two_threads_may_import_at_once():
+    subprocess.run([sys.executable, "-c", IN_TWO_THREADS], check=True, timeout=120)
