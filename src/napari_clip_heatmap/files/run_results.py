@@ -2,98 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_clip_heatmap.errors import ImageError, OutputError
-from napari_clip_heatmap.files.file_names import unique_slugs
 from napari_clip_heatmap.files.overlays import overlay, write_picture
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.files.run_record import (
-    RECORD_NAME,
-    new_record,
-    read_record,
-    sha256_of,
-    write_record,
-)
-from napari_clip_heatmap.prompting.templates import PLAIN
+from napari_clip_heatmap.files.reading.picture_choice import short_name
+from napari_clip_heatmap.files.run_record import new_record, sha256_of, write_record
+from napari_clip_heatmap.files.run_request import RunRequest, heatmap_file, overlay_file
+from napari_clip_heatmap.files.shown_range import channel_and_view, seen_colors, shown_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.scoring import Score
+    from napari_clip_heatmap.pipeline.scoring import Scoring
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
     from napari_clip_heatmap.pipeline.verdicts import Assessment
 
-__all__ = ["Done", "Request", "claim_folder", "write_heatmaps"]
+__all__ = ["FailedImage", "ImageResult", "write_heatmaps"]
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a run was asked for.
-
-    Attributes
-    ----------
-    images : tuple of Path
-        The image files, in order.
-    prompts : tuple of str
-        The user's words, each once.
-    output : Path
-        The folder for the results.
-    model, device, precision : str
-        As the user named them.
-    score : str
-        "relative", "absolute", "contrast" or "softmax".
-    baseline : tuple of str
-        The prompts that "contrast" takes off, or "softmax" lets compete.
-    templates : tuple of str
-        Sentences that names are put into.
-    downsample : float or "auto"
-        Image pixels per pixel that the model sees.
-    image_size : int, optional
-        Side of what the model looks at in one pass; by default as it was trained.
-    preprocess : str or None
-        What pixels are brought to, where the model's own files do not say.
-    """
-
-    images: tuple[Path, ...]
-    prompts: tuple[str, ...]
-    output: Path
-    model: str = "demo"
-    device: str = "auto"
-    precision: str = "auto"
-    score: Score = "relative"
-    baseline: tuple[str, ...] = ()
-    templates: tuple[str, ...] = PLAIN
-    downsample: float | Literal["auto"] = "auto"
-    image_size: int | None = None
-    preprocess: str | None = None
-
-    def settings(self) -> dict[str, Any]:
-        """Tell the request in values that JSON has, with absolute paths."""
-        paths = {"images": [str(path.resolve()) for path in self.images]}
-        return asdict(self) | paths | {"output": str(self.output.resolve())}
-
-    def names(self) -> dict[Path, list[str]]:
-        """Name the results: for each image one ``stem_prompt`` per prompt, all different."""
-        stems = unique_slugs([path.stem for path in self.images], fallback="image")
-        prompts = unique_slugs(list(self.prompts), fallback="prompt")
-        return {
-            image: [f"{stem}_{prompt}" for prompt in prompts]
-            for image, stem in zip(self.images, stems, strict=True)
-        }
-
-
-@dataclass(frozen=True)
-class Done:
+@dataclass(frozen=True, eq=False)
+class ImageResult:
     """One image's results, written.
 
     Attributes
@@ -101,74 +39,60 @@ class Done:
     source : Path
         The image file.
     names : list of str
-        Per prompt the files' common beginning, see `heatmap_path` and `overlay_path`.
+        Per prompt the beginning of its files' names; see `heatmap_file` and `overlay_file`.
     heatmaps : Heatmaps
         The values as computed.
     overlays : list of uint8 arrays (y, x, 3)
         Per prompt the heatmap over the image, RGB.
-    worth : Assessment
-        What the maps are worth.
+    assessment : Assessment
+        How far each map depends on its words.
+    limits : (low, high)
+        The image's values that the model saw as black and white.
+    downsample : float
+        Image pixels per pixel that the model saw.
     """
 
     source: Path
     names: list[str]
     heatmaps: Heatmaps
     overlays: list[NDArray[np.uint8]]
-    worth: Assessment
+    assessment: Assessment
+    limits: tuple[float, float]
+    downsample: float
 
 
-def claim_folder(request: Request, *, overwrite: bool, extra: tuple[str, ...] = ()) -> None:
-    """Make the output folder, unless results of something else would be lost in it.
+@dataclass(frozen=True)
+class FailedImage:
+    """An image that has no results, and why.
 
-    The same images and prompts may be run again into the same folder.
-
-    Parameters
+    Attributes
     ----------
-    request : Request
-        The run to come.
-    overwrite : bool
-        Replace whatever is there.
-    extra : tuple of str
-        Names of further files that will be written.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made, or holds files that this run would replace.
+    source : Path
+        The image file.
+    reason : str
+        One sentence that names the file.
     """
-    folder = request.output
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the output folder '{folder}' cannot be made ({error.strerror}); "
-            "choose another --output"
-        ) from error
-    if overwrite or _is_repeated(request):
-        return
-    names = [name for group in request.names().values() for name in group]
-    planned = [RECORD_NAME, *extra, *(f for n in names for f in (_heatmap(n), _overlay(n)))]
-    standing = [name for name in planned if (folder / name).exists()]
-    if standing:
-        raise OutputError(
-            f"'{folder}' holds '{standing[0]}' of another run; "
-            "choose another --output, or add --overwrite"
-        )
+
+    source: Path
+    reason: str
 
 
 def write_heatmaps(
     model: ClipModel,
-    request: Request,
+    request: RunRequest,
     progress: Callable[[int, int], None] | None = None,
     cache: EncodingCache | None = None,
-) -> Iterator[Done]:
+) -> Iterator[ImageResult | FailedImage]:
     """Encode each image, score the prompts, and write a TIFF and an overlay for each.
+
+    ``run.json`` is written after each image, so that a run that stops early leaves a true record
+    of what it finished and of what failed.
 
     Parameters
     ----------
     model : ClipModel
         The model that `request` names, loaded.
-    request : Request
+    request : RunRequest
         What to do; its folder exists (see `claim_folder`).
     progress : callable(done_tiles, all_tiles), optional
         Called while an image is encoded.
@@ -177,23 +101,23 @@ def write_heatmaps(
 
     Yields
     ------
-    Done
-        After each image. ``run.json`` then tells of it, so that a run that stops early leaves a
-        true record of what it finished.
+    ImageResult or FailedImage
+        After each image. One that cannot be read, holds several pictures of which none was
+        chosen, or has no picture to look at, fails, and the next follows.
 
     Raises
     ------
-    ImageError
-        If an image cannot be read or has no shape that can be looked at; the message names it.
     PromptError
-        If the prompts, the score and its baseline do not go together.
+        The prompts, the score and its baseline do not go together.
     OutputError
-        If the disk refuses a file.
+        The disk refuses a file.
+
+    Examples
+    --------
+    >>> for done in write_heatmaps(model, request):  # doctest: +SKIP
+    ...     print(done.source)
     """
-    from napari_clip_heatmap.api import encode
-    from napari_clip_heatmap.pipeline.null_reference import make_null_reference
     from napari_clip_heatmap.pipeline.scoring import build_scoring
-    from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
     # A mistake in the words is told before the first image costs its time.
     scoring = build_scoring(
@@ -201,110 +125,134 @@ def write_heatmaps(
     )
     record = new_record(request.settings(), model.describe())
     for source, names in request.names().items():
-        image = read_image(source)
         try:
-            encoding = encode(
-                model, image, downsample=request.downsample, progress=progress, cache=cache
+            image, result, encoding = _compute(
+                model, request, scoring, source, names, progress, cache
             )
-        except ImageError as error:
-            raise ImageError(f"'{source}': {error}") from error
-        maps = encoding.lazy_maps(scoring).eager()
-        worth = assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
-        overlays = _overlays(image, maps)
-        try:
-            _write_images(request.output, names, maps, overlays)
-            record["images"].append(_entry(source, image, encoding, names, maps, worth))
-            write_record(request.output, record)
-        except OSError as error:
-            raise OutputError(
-                f"results cannot be written to '{request.output}' ({error.strerror or error}); "
-                "make room or choose another --output"
-            ) from error
-        yield Done(source, names, maps, overlays, worth)
+        except (ImageError, MemoryError) as error:
+            failed = FailedImage(source, _reason(source, error))
+            record["failed"].append({"source": str(source.resolve()), "reason": failed.reason})
+            if len(request.images) > 1:
+                _write(request, record)
+            yield failed
+            continue
+        record["images"].append(_entry(image, encoding, result))
+        _write(request, record, result)
+        yield result
 
 
-def _is_repeated(request: Request) -> bool:
-    """Tell whether the folder's record is of the same images and prompts."""
-    previous = read_record(request.output)
-    asked = request.settings()
-    if previous is None or not isinstance(previous.get("settings"), dict):
-        return False
-    return all(previous["settings"].get(key) == list(asked[key]) for key in ("images", "prompts"))
+def _compute(
+    model: ClipModel,
+    request: RunRequest,
+    scoring: Scoring,
+    source: Path,
+    names: list[str],
+    progress: Callable[[int, int], None] | None,
+    cache: EncodingCache | None,
+) -> tuple[NDArray[Any], ImageResult, Encoding]:
+    from napari_clip_heatmap.api import encode
+    from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+    from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
-
-def _heatmap(name: str) -> str:
-    return f"{name}_heatmap.tif"
-
-
-def _overlay(name: str) -> str:
-    return f"{name}_overlay.png"
-
-
-def _overlays(image: NDArray[Any], maps: Heatmaps) -> list[NDArray[np.uint8]]:
-    """Blend each prompt's JET picture onto the image."""
-    from napari_clip_heatmap.imaging.source import as_rgb
-
-    rgb = as_rgb(image).rgb
-    return [
-        overlay(rgb, colours, np.isfinite(values))
-        for values, colours in zip(maps.values, maps.jet(), strict=True)
+    image = read_image(source, **asdict(request.choice))
+    channel, view = channel_and_view(image, request.view)
+    encoding = encode(
+        model,
+        channel,
+        view=view,
+        downsample=request.downsample,
+        progress=progress,
+        cache=cache,
+    )
+    maps = encoding.lazy_maps(scoring).eager()
+    reference = make_null_reference(encoding, scoring.templates)
+    rgb = seen_colors(channel, view)
+    overlays = [
+        overlay(rgb, colors, np.isfinite(values))
+        for values, colors in zip(maps.values, maps.jet(), strict=True)
     ]
+    result = ImageResult(
+        source=source,
+        names=names,
+        heatmaps=maps,
+        overlays=overlays,
+        assessment=assess_scoring(encoding, scoring, reference),
+        limits=shown_range(channel, view),
+        downsample=encoding.downsample,
+    )
+    return image, result, encoding
 
 
-def _write_images(
-    folder: Path, names: list[str], maps: Heatmaps, overlays: list[NDArray[np.uint8]]
-) -> None:
-    """Write the values as float32 TIFF with named axes, and the pictures as PNG."""
+def _reason(source: Path, error: ImageError | MemoryError) -> str:
+    """Return one line that names the file."""
+    name = short_name(source)
+    if isinstance(error, MemoryError):
+        return f"{name} needs more memory than there is; crop it, or use a larger --downsample"
+    text = " ".join(str(error).split())
+    return text if text.startswith(name) else f"{name}: {text}"
+
+
+def _write(request: RunRequest, record: dict[str, Any], result: ImageResult | None = None) -> None:
+    """Write an image's files, if it has some, and the record."""
+    try:
+        if result is not None:
+            _write_pictures(request.output, result)
+        write_record(request.output, record)
+    except OSError as error:
+        raise OutputError(
+            f"results cannot be written to {short_name(request.output)} "
+            f"({error.strerror or error}); make room or choose another --output"
+        ) from error
+
+
+def _write_pictures(folder: Path, result: ImageResult) -> None:
+    """Write the values as float32 TIFF with named axes, and the overlays as PNG."""
     import tifffile
 
+    maps = result.heatmaps
     for name, prompt, values, picture in zip(
-        names, maps.prompts, maps.values, overlays, strict=True
+        result.names, maps.prompts, maps.values, result.overlays, strict=True
     ):
         tifffile.imwrite(
-            folder / _heatmap(name),
+            folder / heatmap_file(name),
             values,
             photometric="minisblack",
             metadata={"axes": "YX", "prompt": prompt, "score": maps.score, "unit": maps.unit},
         )
-        write_picture(folder / _overlay(name), picture)
+        write_picture(folder / overlay_file(name), picture)
 
 
-def _entry(
-    source: Path,
-    image: NDArray[Any],
-    encoding: Encoding,
-    names: list[str],
-    maps: Heatmaps,
-    worth: Assessment,
-) -> dict[str, Any]:
-    """Record one image and its results."""
+def _entry(image: NDArray[Any], encoding: Encoding, result: ImageResult) -> dict[str, Any]:
+    """Return the record of one image and its results."""
     seen = encoding.describe()
-    del seen["model"]  # told once for all images
+    del seen["model"]  # it is the same for all images
+    maps, assessment = result.heatmaps, result.assessment
     return {
-        "source": str(source.resolve()),
-        "sha256": sha256_of(source),
+        "source": str(result.source.resolve()),
+        "sha256": sha256_of(result.source),
         "shape": list(image.shape),
         "dtype": str(image.dtype),
+        "shown_range": list(result.limits),
         "encoding": seen,
         "baseline": list(maps.baseline),
-        "notes": [*maps.notes, *worth.notes],
+        "notes": [*maps.notes, *assessment.notes],
         "results": [
             {
                 "prompt": prompt,
                 "recipe": recipe,
-                "heatmap": _heatmap(name),
-                "overlay": _overlay(name),
+                "heatmap": heatmap_file(name),
+                "overlay": overlay_file(name),
                 "similarity": float(similarity),
                 "worth": asdict(check),
                 "range": [float(np.nanmin(values)), float(np.nanmax(values))],
             }
             for name, prompt, recipe, similarity, values, check in zip(
-                names,
+                result.names,
                 maps.prompts,
                 maps.recipes,
                 maps.similarity,
                 maps.values,
-                worth.checks,
+                assessment.checks,
                 strict=True,
             )
         ],
