@@ -21,9 +21,9 @@ if TYPE_CHECKING:
         token_map,
     )
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
-    from napari_clip_heatmap.files.methods import methods_text
-    from napari_clip_heatmap.files.reading import read_image
-    from napari_clip_heatmap.files.script import python_script
+    from napari_clip_heatmap.files.methods_paragraph import methods_text
+    from napari_clip_heatmap.files.reading.image_file import read_image
+    from napari_clip_heatmap.files.reproduction_script import python_script
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Outlines, Region
     from napari_clip_heatmap.imaging.view import View
@@ -71,10 +71,10 @@ _HOMES = {
     "list_models": "api",
     "encode": "api",
     "load_model": "api",
-    "methods_text": "files.methods",
+    "methods_text": "files.methods_paragraph",
     "open_encoding": "api",
-    "python_script": "files.script",
-    "read_image": "files.reading",
+    "python_script": "files.reproduction_script",
+    "read_image": "files.reading.image_file",
     "token_map": "api",
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.pillow_images import array_of
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
@@ -88,6 +89,7 @@ def as_channels(image: ArrayLike | Channel | Sequence[Channel]) -> tuple[Channel
                 "Choose channels of the same image"
             )
         return channels
+    image = array_of(image)
     if isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__"):
         return (Channel((image,)),)
     return (Channel((np.asanyarray(image),)),)

@@ -13,8 +13,8 @@ from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 from napari_clip_heatmap.pipeline import null_reference as yardstick
 from napari_clip_heatmap.scenes import sample_scene
 

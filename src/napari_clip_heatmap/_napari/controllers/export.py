@@ -19,8 +19,8 @@ from napari_clip_heatmap._napari.job.run import PromptScorer
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import LayerResult
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -1,54 +1,21 @@
 from __future__ import annotations
 
+import errno
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import imageio.v3 as imageio
 import numpy as np
-import open_clip
 import pytest
 import tifffile
-import torch
-from safetensors.torch import save_file
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.pipeline.verdicts import Verdict
-
-TINY = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "head_width": 8, "layers": 2},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
-}
-PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a tiny CLIP with random weights, in a folder as open_clip writes them."""
-    folder = tmp_path_factory.mktemp("model")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        clip = open_clip.CLIP(**TINY)
-    config = {"model_cfg": TINY, "preprocess_cfg": PREPROCESS}
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    weights = {name: tensor.contiguous() for name, tensor in clip.state_dict().items()}
-    save_file(weights, folder / "open_clip_model.safetensors")
-    return f"local-dir:{folder}"
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Path:
-    """An image file."""
-    path = tmp_path / "cells.png"
-    imageio.imwrite(path, np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8))
-    return path
 
 
 def cli(*arguments: object) -> Result:
@@ -104,6 +71,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     out = tmp_path / "out"
     asked = ("--score", "contrast", "--baseline", "glass", "--downsample", "2", "--device", "cpu")
     asked += ("--precision", "bf16", "--preprocess", "half", "--image-size", "40")
+    asked += ("--view", "10,200", "--page", "0", "--channel", "2,1,0")
     result = cli("run", cells, *options("a", "b"), *asked, "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     record = record_in(out)
@@ -120,12 +88,19 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "downsample": 2.0,
         "image_size": 40,
         "preprocess": "half",
+        "view": [10.0, 200.0],
+        "page": 0,
+        "series": None,
+        "channel": [2, 1, 0],
+        "time": None,
+        "z": None,
     }
     assert record["version"] == nch.__version__
     assert record["model"]["weights_sha256"]
     image = record["images"][0]
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
+    assert image["shown_range"] == [10.0, 200.0]
     assert image["encoding"]["downsample"] == 2.0
     assert image["encoding"]["notices"] == []
     assert record["model"]["precision"] == "bfloat16"
@@ -174,7 +149,7 @@ def test_another_run_s_results_are_not_replaced(model: str, cells: Path, tmp_pat
     out = tmp_path / "out"
     other = tmp_path / "deep" / "cells.png"
     other.parent.mkdir()
-    imageio.imwrite(other, np.zeros((8, 8), np.uint8))
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(other)
     words = (*options("a", "b"), "--model", model, "--output", out)
     assert cli("run", cells, *words).exit_code == 0
     before = (out / "cells_a_heatmap.tif").read_bytes()
@@ -197,16 +172,6 @@ def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: P
     assert "cells_a_overlay.png" in refused.stderr
 
 
-def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture")
-    out = tmp_path / "out"
-    result = cli("run", cells, broken, *options("a", "b"), "--model", model, "--output", out)
-    assert result.exit_code == 2
-    assert "broken.png" in result.stderr
-    assert [image["source"] for image in record_in(out)["images"]] == [str(cells)]
-
-
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -226,6 +191,17 @@ def test_a_run_that_stops_keeps_what_is_done(model: str, cells: Path, tmp_path: 
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "9,1"), "LOW,HIGH"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "nan,1"), "LOW,HIGH"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "1,2"), "--channel"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "7"), "no channel 7"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--page", "1"), "no page 1"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--page", "-1"), "--page"),
+        (("run", "CUBE", "-p", "a", "-o", "OUT"), "--page"),
+        (("run", "CUBE", "-p", "a", "-o", "OUT", "--page", "5"), "page=0 to 4"),
+        (("run", "CUBE", "-p", "a", "-o", "OUT", "--time", "1"), "no time axis"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "FOLDER"), "prompts"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "CELLS"), "cells.png"),
         (("evaluate", "--data", "no-such-folder"), "no-such-folder"),
         (("honesty", "--data", "CELLS"), "cells.png"),
         (("dance",), "dance"),
@@ -246,50 +222,6 @@ def test_a_mistake_is_told_in_one_line(
     assert result.stderr.count("\n") == 1, result.stderr
     assert word in result.stderr
     assert not list(out.glob("*")), "nothing half done is left"
-
-
-def test_the_program_itself_answers_in_one_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from napari_clip_heatmap.cli import main; main()", "run", "x.png"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr == "clip-heatmap: Missing option '--output'.\n"
-
-
-def test_it_tells_its_version() -> None:
-    result = cli("--version")
-    assert (result.exit_code, result.stdout.strip()) == (0, nch.__version__)
-
-
-def test_without_arguments_the_help_is_shown() -> None:
-    assert all(name in cli().stdout for name in ("run", "demo", "evaluate"))
-
-
-def test_evaluate_passes_everything_on(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = SimpleNamespace()
-
-    def evaluate(model: Any, *, progress: Any, **settings: Any) -> str:
-        progress(1, 2)
-        given.model, given.settings = model.name, settings
-        return "AUROC 1.0"
-
-    monkeypatch.setattr("napari_clip_heatmap.evaluation.evaluate", evaluate)
-    where = ("--data", tmp_path, "--output", tmp_path / "out", "--scenes", 3, "--seed", 7)
-    result = cli("evaluate", "--model", model, *where)
-    assert result.exit_code == 0, result.output
-    assert "AUROC 1.0" in result.stdout
-    assert given.model == model
-    assert given.settings == {
-        "data": tmp_path,
-        "output": tmp_path / "out",
-        "n_scenes": 3,
-        "seed": 7,
-    }
 
 
 def test_the_demo_writes_its_pictures_and_says_where(tmp_path: Path) -> None:
@@ -340,19 +272,182 @@ def test_a_second_run_reads_the_cache(
     assert heatmap("second") == first == plain
 
 
-def test_the_cache_is_shown_limited_and_emptied(
-    model: str, cells: Path, tmp_path: Path, cache_folder: Path
-) -> None:
-    def told(*options: str) -> str:
-        result = cli("cache", *options)
-        assert result.exit_code == 0, result.output
-        return result.stdout
+def noise(path: Path, seed: int = 0) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 4000, (33, 40), dtype=np.uint16)
+    tifffile.imwrite(path, pixels)
+    return path
 
-    assert "Entries: 0" in told()
-    cli("run", cells, *options("a"), "--model", model, "--output", tmp_path / "out")
-    assert str(cache_folder) in told()
-    assert "Entries: 1" in told("--limit", "2.5")
-    assert "of 2500 MB" in told()
-    assert "Entries: 0" in told("--clear")
-    refused = cli("cache", "--limit", "-1")
-    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+def test_a_bad_file_fails_alone(model: str, cells: Path, tmp_path: Path) -> None:
+    bad, out = tmp_path / "bad.tif", tmp_path / "out"
+    bad.write_bytes(b"II*\0no picture")
+    images = (noise(tmp_path / "a.tif"), bad, cells)
+    asked = ("run", *images, *options("a", "b"), "-m", model)
+    result = cli(*asked, "-o", out)
+    assert result.exit_code == 1
+    assert "1 of 3 images failed (2 done)" in result.stderr
+    assert "bad.tif" in result.stderr.splitlines()[1]
+    record = record_in(out)
+    assert [image["source"] for image in record["images"]] == [str(images[0]), str(cells)]
+    assert [image["source"] for image in record["failed"]] == [str(bad)]
+    assert (out / "cells_b_heatmap.tif").is_file()
+
+    result = cli(*asked, "-o", tmp_path / "stopped", "--stop-on-error")
+    assert result.exit_code == 1
+    assert "1 of 3 images failed (1 done, 1 not tried)" in result.stderr
+    assert len(record_in(tmp_path / "stopped")["images"]) == 1
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "empty.tif": lambda path: path.write_bytes(b""),
+    "text.png": lambda path: path.write_text("no picture"),
+    "cut.jpg": lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(30)),
+    "folder.tif": lambda path: path.mkdir(),
+    "missing.tif": lambda path: None,
+    "pages.tif": lambda path: tifffile.imwrite(
+        path, np.zeros((3, 8, 9), np.uint8), photometric="minisblack"
+    ),
+    "frames.gif": lambda path: Image.new("L", (9, 8)).save(
+        path, save_all=True, append_images=[Image.new("L", (9, 8), 99)]
+    ),
+    "missing_values.tif": lambda path: tifffile.imwrite(path, np.full((9, 8), np.nan, np.float32)),
+    "complex.npy": lambda path: np.save(path, np.zeros((9, 8), complex)),
+    "objects.npy": lambda path: np.save(path, np.array([{}], object), allow_pickle=True),
+}
+
+
+def test_fifty_files_of_which_ten_are_bad(model: str, tmp_path: Path) -> None:
+    for name, make in BAD.items():
+        make(tmp_path / name)
+    good = [noise(tmp_path / f"good{n}.tif", n) for n in range(40)]
+    images = [*good[:15], *(tmp_path / name for name in BAD), *good[15:]]
+    assert len(images) == 50
+    out = tmp_path / "out"
+    result = cli("run", *images, *options("a", "b"), "-m", model, "-o", out, "--no-cache")
+    assert result.exit_code == 1
+    assert "10 of 50 images failed (40 done)" in result.stderr
+    record = record_in(out)
+    assert [Path(image["source"]) for image in record["images"]] == good
+    assert [Path(image["source"]).name for image in record["failed"]] == list(BAD)
+    assert len(list(out.glob("*_heatmap.tif"))) == 80
+    for line, name in zip(result.stderr.splitlines()[1:], BAD, strict=True):
+        assert name in line
+        assert len(line) <= 502
+
+
+def test_all_bad_files_leave_a_record(model: str, tmp_path: Path) -> None:
+    for name in ("empty.tif", "text.png"):
+        BAD[name](tmp_path / name)
+    images, out = (tmp_path / "empty.tif", tmp_path / "text.png"), tmp_path / "out"
+    result = cli("run", *images, "-p", "a", "-m", model, "-o", out)
+    assert result.exit_code == 1
+    assert "2 of 2 images failed (0 done)" in result.stderr
+    assert [path.name for path in out.iterdir()] == ["run.json"]
+    assert record_in(out)["images"] == []
+
+
+def test_an_image_beyond_memory_fails_alone(
+    model: str, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.files import run_results
+
+    large = noise(tmp_path / "large.tif")
+    overlay = run_results.seen_colors
+
+    def limited(channel: Any, view: Any) -> Any:
+        if channel.shape == (33, 40):
+            raise MemoryError
+        return overlay(channel, view)
+
+    monkeypatch.setattr(run_results, "seen_colors", limited)
+    result = cli("run", large, cells, "-p", "a", "-m", model, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "'" + str(large) + "' needs more memory" in result.stderr
+
+
+def test_what_the_model_saw_is_told(model: str, tmp_path: Path) -> None:
+    pixels = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    asked = ("run", tmp_path / "a.tif", "-p", "a", "-m", model, "-o", tmp_path / "out")
+    for view, told in (
+        ((), "values from 0 (black) to 399 (white); 1 image pixel per model pixel (chosen auto"),
+        (("--view", "raw"), "values from 0 (black) to 65535 (white)"),
+        (("--view", "min-max"), "values from 0 (black) to 399 (white)"),
+        (("--view", "percentile"), "values from 3.99 (black) to 398.202 (white)"),
+        (("--view", "-5,100.5"), "values from -5 (black) to 100.5 (white)"),
+        (("--downsample", "2"), "2 image pixels per model pixel\n"),
+    ):
+        result = cli(*asked, *view)
+        assert result.exit_code == 0, result.output
+        assert told in result.stdout
+
+
+def test_a_view_changes_what_the_model_sees(model: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4000, (40, 50)).astype(np.uint16)
+    pixels[3, 4] = 65535  # one hot pixel
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    asked = ("run", tmp_path / "a.tif", "-p", "a", "-p", "b", "-m", model, "-o", tmp_path / "out")
+    assert cli(*asked, "--view", "0,4000").exit_code == 0
+    written = read_image(tmp_path / "out" / "a_a_heatmap.tif")
+    channel = nch.Channel((pixels,), limits=(0, 4000))
+    maps = nch.encode(nch.load_model(model), channel).heatmaps(["a", "b"])
+    np.testing.assert_allclose(written, maps.values[0], atol=1e-6)
+    overlay = read_image(tmp_path / "out" / "a_a_overlay.png")
+    assert overlay.mean() > 60, "the overlay shows what the model saw"
+
+
+@pytest.mark.parametrize(
+    ("choice", "index"),
+    [(("--page", "4"), (1, 1)), (("--time", "1", "--channel", "2"), (1, 2))],
+)
+def test_one_of_several_pictures(
+    choice: tuple[str, ...], index: tuple[int, int], model: str, tmp_path: Path
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (2, 3, 40, 50), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": "TCYX"})
+    tifffile.imwrite(tmp_path / "plane.tif", stack[index])
+    asked = ("-p", "a", "-p", "b", "-m", model, "--no-cache")
+    assert cli("run", tmp_path / "a.ome.tif", *choice, *asked, "-o", tmp_path / "x").exit_code == 0
+    assert cli("run", tmp_path / "plane.tif", *asked, "-o", tmp_path / "y").exit_code == 0
+    heatmaps = [
+        read_image(next((tmp_path / folder).glob("*_a_heatmap.tif"))) for folder in ("x", "y")
+    ]
+    np.testing.assert_array_equal(*heatmaps)
+
+
+def test_quiet_and_json(model: str, cells: Path, tmp_path: Path) -> None:
+    asked = ("run", cells, "-p", "a", "-p", "b", "-m", model, "-o", tmp_path / "out")
+    result = cli(*asked, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    result = cli(*asked, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == record_in(tmp_path / "out")
+
+
+def test_json_tells_of_failures_too(model: str, cells: Path, tmp_path: Path) -> None:
+    BAD["text.png"](tmp_path / "text.png")
+    images = (cells, tmp_path / "text.png")
+    result = cli("run", *images, "-p", "a", "-m", model, "-o", tmp_path / "out", "--json", "-q")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert len(told["images"]) == len(told["failed"]) == 1
+    assert "text.png" in told["failed"][0]["reason"]
+
+
+def test_a_full_disk_has_a_code_of_its_own(
+    model: str, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_clip_heatmap.files.run_results.write_picture", full)
+    result = cli("run", cells, "-p", "a", "-m", model, "-o", tmp_path / "out")
+    assert result.exit_code == 3
+    assert result.stderr.count("\n") == 1
+    assert "No space left" in result.stderr
+
+
+def test_the_help_says_what_is_read() -> None:
+    text = cli("run", "-h").stdout
+    for word in ("TIFF", "OME", "ImageJ", "PNG", "JPEG 2000", "NPY", "--page", "--series"):
+        assert word in text

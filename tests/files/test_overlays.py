@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_clip_heatmap.files.pictures import CAPTION_HEIGHT, contact_sheet, overlay
+from napari_clip_heatmap.files.overlays import CAPTION_HEIGHT, contact_sheet, overlay
 
 
 def test_an_overlay_is_the_mean_of_image_and_colours() -> None:

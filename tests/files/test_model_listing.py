@@ -6,7 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from napari_clip_heatmap.clip.catalog import CatalogEntry
-from napari_clip_heatmap.files.listing import print_models
+from napari_clip_heatmap.files.model_listing import print_models
 
 ENTRY = CatalogEntry(
     name="hf-hub:someone/a-model-with-a-very-long-name-that-must-not-be-cut",

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.files.layer_record import Record, require
-from napari_clip_heatmap.files.naming import slug
-from napari_clip_heatmap.files.reading import TIFF_ENDINGS
+from napari_clip_heatmap.files.file_names import slug
+from napari_clip_heatmap.files.heatmap_metadata import Record, require
 from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 
 _NEEDED = ("prompt", "prompts", "score", "model", "tiling", "origins", "slices")
 
-_READABLE = (*TIFF_ENDINGS, ".npy", ".png", ".jpg", ".jpeg", ".bmp")
-"""What `read_image` reads as napari does."""
+_READ_BY_NAPARI = (".tif", ".tiff", ".lsm", ".npy", ".png", ".jpg", ".jpeg", ".bmp")
+"""What napari's own reader opens, by imageio and numpy; a script reads it in the same way, as the
+layer shows the stored values whatever `read_image` would make of them."""
 
 _PRECISIONS = {"float32": "fp32", "float64": "fp64", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -87,15 +87,16 @@ def python_script(record: Record) -> str:
             "load models by name, as in load_model('local-dir:FOLDER')"
         )
     origins = record["origins"]
-    maps = [origin["colormap"] for origin in origins if origin["colormap"]]
+    has_colormaps = any(origin["colormap"] for origin in origins)
+    images = _images(origins)
     parts = [
         _head(record),
-        _imports(colormaps=bool(maps)),
+        _imports(colormaps=has_colormaps, imageio="iio." in images),
         _constants(record),
         _PLANE,
-        _LUT.format(steps=_LUT_STEPS) if maps else "",
+        _LUT.format(steps=_LUT_STEPS) if has_colormaps else "",
         "\n\n" + _model(model),
-        _images(origins),
+        images,
         _looks(origins),
         _CHECKS,
         _WORK,
@@ -112,8 +113,9 @@ def _head(record: Record) -> str:
     )
 
 
-def _imports(*, colormaps: bool) -> str:
-    lines = ["import numpy as np"]
+def _imports(*, colormaps: bool, imageio: bool) -> str:
+    lines = ["import imageio.v3 as iio"] if imageio else []
+    lines.append("import numpy as np")
     if colormaps:
         lines.append("from napari.utils.colormaps import Colormap, ensure_colormap")
     return "\n".join([*lines, "", "import napari_clip_heatmap as nch", "", ""])
@@ -193,8 +195,9 @@ def _image(origin: Record, name: str) -> list[str]:
             "from napari_clip_heatmap._napari import sample_data",
             f"images.append([sample_data.{sample[1]}()[0][0]])",
         ]
-    if path and not levels and str(path).lower().endswith(_READABLE):
-        return [f"images.append([nch.read_image({path!r})])"]
+    if path and not levels and str(path).lower().endswith(_READ_BY_NAPARI):
+        read = "np.load" if str(path).lower().endswith(".npy") else "iio.imread"
+        return [f"images.append([{read}({path!r})])"]
     files = [f"{name}-level{n}.npy" for n in range(levels)] or [f"{name}.npy"]
     data = f"viewer.layers[{origin['layer']!r}].data"
     saves = [

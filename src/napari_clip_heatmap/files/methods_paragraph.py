@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from napari_clip_heatmap.files.layer_record import Record, require
+from napari_clip_heatmap.files.heatmap_metadata import Record, require
 
 __all__ = ["REFERENCES", "methods_text"]
 

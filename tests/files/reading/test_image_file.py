@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 
 if TYPE_CHECKING:
     from pathlib import Path

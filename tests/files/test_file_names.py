@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_clip_heatmap.files.naming import MAX_BYTES, slug, unique_slugs
+from napari_clip_heatmap.files.file_names import MAX_BYTES, slug, unique_slugs
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def new_record(settings: dict[str, Any], model: dict[str, object]) -> dict[str, 
         "settings": settings,
         "model": model,
         "images": [],
+        "failed": [],
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_clip_heatmap.errors import OutputError
-from napari_clip_heatmap.files.record import new_record, read_record, sha256_of, write_record
+from napari_clip_heatmap.files.run_record import new_record, read_record, sha256_of, write_record
 
 if TYPE_CHECKING:
     from pathlib import Path
