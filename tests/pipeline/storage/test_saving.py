@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -193,6 +194,15 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(encoding, tiny_model, tmp_p
             harmless += 1
         file.write_bytes(before)
     assert noticed > harmless
+
+
+@FORMS
+def test_the_users_own_zarr_settings_change_no_file(encoding, tmp_path, name):
+    with zarr.config.set({"default_zarr_format": 2}):
+        path = encoding.save(tmp_path / name)
+        encoding.save(path, overwrite=True)
+    assert zarr.open_group(path, mode="r").metadata.zarr_format == 3
+    same(encoding, nch.open_encoding(path))
 
 
 @pytest.mark.parametrize("array", ["tokens", "embeddings", "done", "invalid"])
