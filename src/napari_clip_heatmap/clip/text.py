@@ -209,11 +209,18 @@ def configured_tokenizer(text_cfg: Mapping[str, Any], folder: Path | None = None
     Raises
     ------
     ModelLoadError
-        A Hugging Face tokenizer cannot be read.
+        A Hugging Face tokenizer cannot be read, or the configuration wants its code to be run.
     """
     length = text_cfg.get("context_length", 77)
     options = dict(text_cfg.get("tokenizer_kwargs") or {})
     name = text_cfg.get("hf_tokenizer_name")
+    if options.pop("trust_remote_code", False):
+        raise ModelLoadError(
+            f"The model's configuration asks to run code that comes with its tokenizer {name!r} "
+            "(trust_remote_code); only tensors and plain tokenizer files are read. Load the model "
+            "yourself if you trust it, and pass it with its tokenizer: "
+            "load_model(model, tokenizer=...)."
+        )
     if not name:
         plain: Tokenizer = SimpleTokenizer(context_length=length, **options)
         return plain
@@ -223,6 +230,7 @@ def configured_tokenizer(text_cfg: Mapping[str, Any], folder: Path | None = None
             str(folder) if local else name,
             context_length=length,
             tokenizer_mode=text_cfg.get("tokenizer_mode"),
+            trust_remote_code=False,  # unset, transformers may ask on the terminal
             **options,
         )
     except (ImportError, OSError, ValueError) as error:

@@ -182,7 +182,8 @@ def _write(
     import zarr
 
     with _opened(path, "w") as store:
-        group = zarr.create_group(store, attributes=dict(attributes))
+        # Said here, because zarr lets an environment variable change what it takes by itself.
+        group = zarr.create_group(store, zarr_format=3, attributes=dict(attributes))
         for name, array in arrays.items():
             rows = max(1, len(array) * _CHUNK // max(array.nbytes, 1))
             chunks = (min(rows, len(array)), *array.shape[1:])
