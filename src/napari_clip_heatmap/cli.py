@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from napari_clip_heatmap.errors import ClipHeatmapError
+from napari_clip_heatmap.pipeline.score_registry import SCORES, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,11 +126,8 @@ def run(
     device: Device = "auto",
     precision: Precision = "auto",
     score: Annotated[
-        Literal["relative", "absolute", "contrast", "softmax"],
-        typer.Option(
-            help="Minus the mean over prompts; as it is; minus the --baseline prompts; "
-            "probability among prompts."
-        ),
+        Score,
+        typer.Option(help="; ".join(f"{name}: {each.help}" for name, each in SCORES.items())),
     ] = "relative",
     baseline: Annotated[
         list[str] | None, typer.Option(help="A prompt to contrast with; may be repeated.")

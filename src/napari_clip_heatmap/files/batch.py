@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
-    from napari_clip_heatmap.pipeline.scoring import Score
+    from napari_clip_heatmap.pipeline.score_registry import Score
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
     from napari_clip_heatmap.pipeline.verdicts import Assessment
 

@@ -9,7 +9,8 @@ from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.layer_record import Record, require
 from napari_clip_heatmap.files.naming import slug
 from napari_clip_heatmap.files.reading import TIFF_ENDINGS
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.score_registry import score_method
+from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 
@@ -144,8 +145,9 @@ def _words(record: Record) -> dict[str, Any]:
     if record.get("templates"):
         words["templates"] = list(record["templates"])
     baseline, score = list(record.get("baseline", ())), record["score"]
-    alone = score == "relative" or (score == "softmax" and len(words["prompts"]) == 1)
-    if baseline and not (alone and baseline == list(NEUTRAL_PROMPTS)):
+    method = score_method(score)
+    single = method.needs_neutral([True] * len(words["prompts"]))
+    if baseline and method.takes_baseline and not (single and baseline == list(NEUTRAL_PROMPTS)):
         words["baseline"] = baseline
     return words
 

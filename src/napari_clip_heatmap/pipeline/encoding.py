@@ -16,7 +16,8 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
+from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
 
 if TYPE_CHECKING:

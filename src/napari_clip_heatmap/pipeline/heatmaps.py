@@ -15,7 +15,8 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring
+from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.scoring import Scoring
 
 if TYPE_CHECKING:
     from dask.array import Array

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, TextDirections
+from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS, Directions, TextDirections
 from napari_clip_heatmap.prompting.templates import PLAIN
 
 __all__ = [
@@ -22,8 +22,6 @@ __all__ = [
     "token_covariance",
 ]
 
-
-_Directions = NDArray[np.float64]
 
 _APART = 0.9
 """Quantile over nonsense prompts of how far each is from its nearest fellow. The largest would hang
@@ -47,7 +45,7 @@ class NullReference:
 
     Parameters
     ----------
-    wording : TextDirections
+    words : TextDirections
         How texts become directions; the same for nonsense and for prompts.
     embedding : float64 (d_embed,)
         Of the image.
@@ -64,11 +62,11 @@ class NullReference:
         How far nonsense prompts are from their nearest fellows, at the 0.9 quantile.
     """
 
-    wording: TextDirections
+    words: TextDirections
     embedding: NDArray[np.float64]
     covariance: NDArray[np.float64]
     metric: NDArray[np.float64]
-    nonsense: _Directions
+    nonsense: Directions
     similarities: NDArray[np.float64]
     apart: float
 
@@ -78,7 +76,7 @@ class NullReference:
         rank: NDArray[np.float64] = below.mean(axis=1)
         return rank
 
-    def dependence(self, directions: _Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return how far prompts are from all nonsense, and the nonsense that is nearest.
 
         Parameters
@@ -97,7 +95,7 @@ class NullReference:
         distances = _distances(self.metric, directions, self.nonsense)
         return distances.min(axis=1) / self.apart, distances.argmin(axis=1)
 
-    def residual_variance(self, directions: _Directions) -> NDArray[np.float64]:
+    def residual_variance(self, directions: Directions) -> NDArray[np.float64]:
         """Return the share of each map's variance that no nonsense map explains, 0 to 1.
 
         What is left after the best fit of the nonsense map that fits best, (prompt,).
@@ -119,8 +117,8 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
     templates : tuple of str
         Those of the prompts that are to be judged: nonsense is put into the same sentences.
     """
-    wording = TextDirections(encoding.text, templates)
-    nonsense = wording.directions((text,) for text in NONSENSE)
+    words = TextDirections(encoding.text, templates)
+    nonsense = words.directions((text,) for text in NONSENSE)
     # Neutral prompts are whole sentences.
     neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
@@ -130,7 +128,7 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
     np.fill_diagonal(between, np.inf)
     apart = float(np.quantile(between.min(axis=1), _APART))
     return NullReference(
-        wording=wording,
+        words=words,
         embedding=embedding,
         covariance=covariance,
         metric=metric,
@@ -142,7 +140,7 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
 
 
 def correlations(
-    covariance: NDArray[np.float64], one: _Directions, other: _Directions
+    covariance: NDArray[np.float64], one: Directions, other: Directions
 ) -> NDArray[np.float64]:
     """Return the correlation of each map of one set with each of another; 0 with a flat one."""
     scale = np.outer(_deviations(covariance, one), _deviations(covariance, other))
@@ -160,14 +158,14 @@ def _metric(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return metric
 
 
-def _deviations(covariance: NDArray[np.float64], directions: _Directions) -> NDArray[np.float64]:
+def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
     variances = np.einsum("td,de,te->t", directions, covariance, directions, optimize=True)
     deviations: NDArray[np.float64] = np.sqrt(np.maximum(variances, 0))
     return deviations
 
 
 def _distances(
-    metric: NDArray[np.float64], one: _Directions, other: _Directions
+    metric: NDArray[np.float64], one: Directions, other: Directions
 ) -> NDArray[np.float64]:
     own, others = _deviations(metric, one) ** 2, _deviations(metric, other) ** 2
     squared = own[:, np.newaxis] + others - 2 * one @ metric @ other.T

@@ -19,7 +19,8 @@ from napari_clip_heatmap.pipeline.null_reference import (
     correlations,
     make_null_reference,
 )
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
+from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = [
@@ -88,19 +89,19 @@ def assess(
 def assess_scoring(
     encoding: Encoding,
     scoring: Scoring,
-    yardstick: NullReference,
+    reference: NullReference,
     *,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: str = "pixel",
 ) -> Assessment:
-    """Judge maps with a yardstick that was made before: a few products, so while typing.
+    """Judge maps with a reference that was made before: a few products, so while typing.
 
     Parameters
     ----------
     encoding : Encoding
     scoring : Scoring
-        From `build_scoring`, with the yardstick's templates.
-    yardstick : NullReference
+        From `build_scoring`, with the reference's templates.
+    reference : NullReference
         From `make_null_reference`, of the same encoding.
     pixel_size : (y, x)
         Of an image pixel, in `unit`.
@@ -108,22 +109,22 @@ def assess_scoring(
         Such as "micrometer".
     """
     grain = _true_resolution(encoding, pixel_size, unit)
-    related = _related(scoring, yardstick)
+    related = _related(scoring, reference)
     return Assessment(
-        checks=_checks(scoring, yardstick),
+        checks=_checks(scoring, reference),
         alike=tuple(pair for pair in related if pair[2] > _ALIKE),
         resolution=grain,
         notes=tuple(_notes(encoding, related, grain)),
     )
 
 
-def _checks(scoring: Scoring, yardstick: NullReference) -> tuple[PromptCheck, ...]:
+def _checks(scoring: Scoring, reference: NullReference) -> tuple[PromptCheck, ...]:
     text = _unit(scoring.text)
-    similarity = text @ yardstick.embedding
-    rank, own = yardstick.rank(similarity), yardstick.residual_variance(text)
-    dependence, nearest = yardstick.dependence(text)
+    similarity = text @ reference.embedding
+    rank, own = reference.rank(similarity), reference.residual_variance(text)
+    dependence, nearest = reference.dependence(text)
     dependence[~text.any(axis=1)] = 0  # synonyms that cancel say nothing
-    known = _without_unmet_words(yardstick, scoring.prompts)
+    known = _without_unmet_words(reference, scoring.prompts)
     for number, (less, alike) in known.items():
         if less < dependence[number]:
             dependence[number], nearest[number] = less, alike
@@ -147,7 +148,7 @@ def _checks(scoring: Scoring, yardstick: NullReference) -> tuple[PromptCheck, ..
 
 
 def _without_unmet_words(
-    yardstick: NullReference, prompts: Iterable[str]
+    reference: NullReference, prompts: Iterable[str]
 ) -> dict[int, tuple[float, int]]:
     """Return dependence, and the nearest nonsense, of prompts with words the model never met.
 
@@ -155,7 +156,7 @@ def _without_unmet_words(
     it, though letters of it may be pieces of words that it did learn. Prompts of known words alone
     are left out; so are all, where it is not known which words a model met.
     """
-    encoder = yardstick.wording.encoder
+    encoder = reference.words.encoder
 
     def stand_in(word: re.Match[str]) -> str:
         return STAND_IN if encoder.unknown_words(word[0]) else word[0]
@@ -168,20 +169,18 @@ def _without_unmet_words(
             changed[number] = known
     if not changed:
         return {}
-    dependence, nearest = yardstick.dependence(yardstick.wording.directions(changed.values()))
+    dependence, nearest = reference.dependence(reference.words.directions(changed.values()))
     return dict(zip(changed, zip(dependence.tolist(), nearest.tolist(), strict=True), strict=True))
 
 
 _Pairs = tuple[tuple[str, str, float], ...]
 
 
-def _related(scoring: Scoring, yardstick: NullReference) -> _Pairs:
+def _related(scoring: Scoring, reference: NullReference) -> _Pairs:
     """Return every pair of prompts with the correlation of their maps as they are shown."""
     directions = scoring.directions.astype(np.float64)
-    if scoring.score == "softmax":
-        directions = directions - directions.mean(axis=0)  # it knows differences only
-    shown = directions[: len(scoring.prompts)]
-    related = correlations(yardstick.covariance, shown, shown)
+    shown = scoring.method.map_directions(directions, len(scoring.prompts))
+    related = correlations(reference.covariance, shown, shown)
     return tuple(
         (scoring.prompts[one], scoring.prompts[other], float(related[one, other]))
         for one, other in zip(*np.triu_indices(len(shown), k=1), strict=True)
