@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.errors import PromptError, shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,7 +215,7 @@ SCORES: Mapping[Score, ScoreMethod] = {
 """Every score by its name, the default first."""
 
 
-def score_method(name: str) -> ScoreMethod:
+def score_method(name: object) -> ScoreMethod:
     """Return the score of a name.
 
     Raises
@@ -223,10 +223,9 @@ def score_method(name: str) -> ScoreMethod:
     PromptError
         There is no such score.
     """
-    found = SCORES.get(name) if isinstance(name, str) else None  # type: ignore[call-overload]
-    if found is None:
-        raise PromptError(
-            f"the score {str(name)[:60]!r} is unknown; accepted: {', '.join(map(repr, SCORES))}"
-        )
-    method: ScoreMethod = found
-    return method
+    for method in SCORES.values():
+        if method.name == name:
+            return method
+    raise PromptError(
+        f"the score {shorten(repr(name))} is unknown; accepted: {', '.join(map(repr, SCORES))}"
+    )
