@@ -1,7 +1,7 @@
 """Everything this package raises on purpose.
 
 Each error is also the builtin a caller would expect, so ``except ValueError`` keeps working, and
-each message says what was asked, what was got, what is accepted and what to do next.
+each message says what was given, what is accepted and what to do next.
 """
 
 from __future__ import annotations
@@ -19,11 +19,34 @@ __all__ = [
     "SceneError",
     "SettingsError",
     "UnsupportedModelError",
+    "shorten",
 ]
+
+LONGEST_MESSAGE = 500
+"""Characters of an error message; longer ones are shortened in the middle."""
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """Return a text of at most `limit` characters, with its middle left out where it is longer.
+
+    Examples
+    --------
+    >>> shorten("nuclei of dividing cells", 13)
+    'nuclei… cells'
+    """
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 class ClipHeatmapError(Exception):
-    """Base of every error raised by this package."""
+    """Base of every error raised by this package; no message is longer than 500 characters."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(
+            *(shorten(arg, LONGEST_MESSAGE) if isinstance(arg, str) else arg for arg in args)
+        )
 
 
 class UnsupportedModelError(ClipHeatmapError, ValueError):
@@ -31,7 +54,7 @@ class UnsupportedModelError(ClipHeatmapError, ValueError):
 
 
 class DecompositionError(ClipHeatmapError, RuntimeError):
-    """The parts of the image embedding do not sum to it, or were asked for in an impossible way."""
+    """The parts of the image embedding do not sum to it, or cannot be selected like this."""
 
 
 class ModelLoadError(ClipHeatmapError, RuntimeError):
@@ -39,19 +62,19 @@ class ModelLoadError(ClipHeatmapError, RuntimeError):
 
 
 class DeviceError(ClipHeatmapError, RuntimeError):
-    """The requested device is not there, or cannot be used."""
+    """The requested device does not exist or cannot be used."""
 
 
 class ImageError(ClipHeatmapError, ValueError):
-    """The image has a shape, type or content that cannot be looked at."""
+    """The image has a shape, type or content that this package cannot use."""
 
 
 class OutputError(ClipHeatmapError, OSError):
-    """Results cannot be written where they were asked for, or would replace other results."""
+    """Results cannot be written to this place, or would replace other results."""
 
 
 class EncodingFileError(ClipHeatmapError, OSError):
-    """A saved encoding is not there, is damaged, or is none."""
+    """A saved encoding does not exist, is damaged, or is another kind of file."""
 
 
 class PromptError(ClipHeatmapError, ValueError):
@@ -59,12 +82,12 @@ class PromptError(ClipHeatmapError, ValueError):
 
 
 class SceneError(ClipHeatmapError, ValueError):
-    """A drawn scene was asked for with settings that cannot be met."""
+    """A scene cannot be drawn with these settings."""
 
 
 class SettingsError(ClipHeatmapError, ValueError):
-    """A setting lies outside what is accepted."""
+    """A setting has a wrong type or is outside the accepted range."""
 
 
-class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - no error: it was asked for
+class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - the caller asked for it
     """The caller asked for the work to stop; nothing was changed."""

@@ -113,7 +113,9 @@ class HeatmapWidget(Container[Any]):
         self.live_updater = LiveUpdater(state, viewer, style)
         self.chooser = ModelChooser(self.native, self._on_model_chosen, catalog)
         self.visibility = LayerVisibility(state, viewer, rows)
-        self.preview_controller = PreviewController(state, viewer, self["preview"], self["resolution_info"])
+        self.preview_controller = PreviewController(
+            state, viewer, self["preview"], self["resolution_info"]
+        )
         self.export_menu = ExportMenu(self["more"].native)
         self.export = ExportController(
             state,

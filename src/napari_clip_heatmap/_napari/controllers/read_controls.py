@@ -26,6 +26,7 @@ from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.score_registry import SCORES
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -45,7 +46,7 @@ __all__ = [
     "with_prompts",
 ]
 
-WITH_BASELINE = ("contrast", "softmax")
+WITH_BASELINE = tuple(name for name, method in SCORES.items() if method.takes_baseline)
 """Scores that take baseline prompts."""
 
 

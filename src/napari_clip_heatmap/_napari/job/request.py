@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.pipeline.encoding import Encoding
-    from napari_clip_heatmap.pipeline.scoring import Score, Scoring
+    from napari_clip_heatmap.pipeline.score_registry import Score
+    from napari_clip_heatmap.pipeline.scoring import Scoring
 
 __all__ = ["HeatmapRequest", "HeatmapResult", "PlaneRequest", "ResultStatus", "RunStep"]
 

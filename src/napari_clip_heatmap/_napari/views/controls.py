@@ -21,6 +21,7 @@ from napari_clip_heatmap._napari.views.choices import (
     WhereChoice,
 )
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
+from napari_clip_heatmap.pipeline.score_registry import SCORES
 from napari_clip_heatmap.prompting.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ KNOWN_MODELS = (
     "hf-hub:wisdomik/QuiltNet-B-32",
 )
 
-SCORES = ("relative", "absolute", "contrast", "softmax")
 
 VIEWS = (
     ("as shown", "shown"),
@@ -138,12 +138,8 @@ def _question(known: ControlSources) -> list[Widget]:
         ComboBox(
             name="score",
             value="relative",
-            choices=SCORES,
-            tooltip="relative: how much more a prompt fits here than the prompts do on average; "
-            "one prompt is compared with neutral ones.\n"
-            "absolute: the patch's share of the similarity between image and prompt.\n"
-            "contrast: how much more a prompt fits here than the baseline prompts.\n"
-            "softmax: the probability of each prompt, by the model's own scale.",
+            choices=tuple(SCORES),
+            tooltip="\n".join(f"{name}: {each.help}." for name, each in SCORES.items()),
         ),
         PromptList(
             name="baseline",
