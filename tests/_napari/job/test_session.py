@@ -204,13 +204,13 @@ def test_a_failing_read_is_told_and_what_was_done_is_kept(session, model, pictur
 
 def test_what_a_device_could_not_do_is_told_once_and_kept_in_the_record(session, model, picture):
     model.notices = Notices()
-    model.notices.tell("device", "The card is gone.")
+    model.notices.add("device", "The card is gone.")
     *_, answer = ask(session, picture)
     assert "The card is gone." in answer.notes
     assert answer.tiling["notices"] == ["The card is gone."]
     *_, answer = ask(session, picture)
     assert "The card is gone." not in answer.notes
-    model.notices.tell("room", "It is full.")
+    model.notices.add("room", "It is full.")
     *_, answer = ask(session, picture.copy(), model="other")
     assert "It is full." in answer.notes
     assert "The card is gone." not in answer.notes
