@@ -11,8 +11,8 @@ from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.state import RunStatus
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.controllers.view_protocols import DockView
     from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import DockView
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
 
 __all__ = ["VALUE_CONTROLS", "ControlBinding"]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_clip_heatmap._napari.controllers.background import Work
-    from napari_clip_heatmap._napari.controllers.view_protocols import TextView
     from napari_clip_heatmap._napari.job.request import HeatmapResult
     from napari_clip_heatmap._napari.state import DockState, PlanePosition
+    from napari_clip_heatmap._napari.view_protocols import TextView
 
 __all__ = ["LISTS", "PROMPTS_ONLY", "ClickRanking", "Ranking", "rank_at", "words_of_list"]
 

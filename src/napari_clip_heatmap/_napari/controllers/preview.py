@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_clip_heatmap._napari.controllers.background import Work
-    from napari_clip_heatmap._napari.controllers.view_protocols import PictureView, TextView
     from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import PictureView, TextView
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.view import View
 
