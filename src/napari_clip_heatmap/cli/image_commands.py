@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from napari_clip_heatmap.cli.option_values import (
 )
 from napari_clip_heatmap.cli.options import Device, Json, Model, Precision, Preprocess, Quiet
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.pipeline.score_registry import SCORES, Score
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.files.run_request import RunRequest
@@ -62,11 +63,8 @@ def run(
     device: Device = "auto",
     precision: Precision = "auto",
     score: Annotated[
-        Literal["relative", "absolute", "contrast", "softmax"],
-        typer.Option(
-            help="Minus the mean over prompts; as it is; minus the --baseline prompts; "
-            "probability among prompts."
-        ),
+        Score,
+        typer.Option(help="; ".join(f"{name}: {each.help}" for name, each in SCORES.items())),
     ] = "relative",
     baseline: Annotated[
         list[str] | None, typer.Option(help="A prompt to contrast with; may be repeated.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from napari_clip_heatmap.files.heatmap_metadata import Record, require
+from napari_clip_heatmap.pipeline.score_registry import score_method
 
 __all__ = ["REFERENCES", "methods_text"]
 
@@ -24,13 +25,6 @@ REFERENCES = (
     ),
 )
 """CLIP, the decomposition, open_clip, napari."""
-
-_SCORES = {
-    "relative": "the mean over {against} was subtracted",
-    "absolute": "nothing was subtracted",
-    "contrast": "the mean over {against} was subtracted",
-    "softmax": "the softmax over {against} was taken at the model's own logit scale",
-}
 
 
 def methods_text(record: Record) -> str:
@@ -111,7 +105,8 @@ def _scored(record: Record) -> str:
     prompts, baseline = _quoted(record["prompts"]), _quoted(record.get("baseline", ()))
     count = f"all {len(prompts)} prompts" if len(prompts) > 1 else "the prompt"
     against = _listed(baseline) if baseline else count
-    if baseline and record["score"] == "softmax":
+    method = score_method(record["score"])
+    if baseline and method.takes_baseline and not method.requires_baseline:
         against = f"{count} and {against}"
     templates = record.get("templates", ())
     put = _quoted(text for text in templates if text != "{}")
@@ -125,7 +120,7 @@ def _scored(record: Record) -> str:
     )
     return (
         f"The prompts were {_listed(prompts)}{worded} with the "
-        f"{record['score']} score: {_SCORES[record['score']].format(against=against)}.{told}"
+        f"{method.name} score: {method.methods_sentence.format(against=against)}.{told}"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.file_names import slug
 from napari_clip_heatmap.files.heatmap_metadata import Record, require
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.score_registry import score_method
+from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 
@@ -146,8 +147,9 @@ def _words(record: Record) -> dict[str, Any]:
     if record.get("templates"):
         words["templates"] = list(record["templates"])
     baseline, score = list(record.get("baseline", ())), record["score"]
-    alone = score == "relative" or (score == "softmax" and len(words["prompts"]) == 1)
-    if baseline and not (alone and baseline == list(NEUTRAL_PROMPTS)):
+    method = score_method(score)
+    single = method.needs_neutral([True] * len(words["prompts"]))
+    if baseline and method.takes_baseline and not (single and baseline == list(NEUTRAL_PROMPTS)):
         words["baseline"] = baseline
     return words
 

@@ -14,7 +14,7 @@ from napari_clip_heatmap.prompting.templates import PLAIN
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.files.shown_range import ViewSetting
-    from napari_clip_heatmap.pipeline.scoring import Score
+    from napari_clip_heatmap.pipeline.score_registry import Score
 
 __all__ = ["RunRequest", "claim_folder", "heatmap_file", "make_folder", "overlay_file"]
 

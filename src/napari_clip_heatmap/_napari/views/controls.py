@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
-from napari_clip_heatmap._napari.controllers.cursor import LISTS, PROMPTS_ONLY
+from napari_clip_heatmap._napari.controllers.click_ranking import LISTS, PROMPTS_ONLY
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.views.choices import (
     AS_SAID,
@@ -21,6 +21,7 @@ from napari_clip_heatmap._napari.views.choices import (
     WhereChoice,
 )
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
+from napari_clip_heatmap.pipeline.score_registry import SCORES
 from napari_clip_heatmap.prompting.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ KNOWN_MODELS = (
     "hf-hub:wisdomik/QuiltNet-B-32",
 )
 
-SCORES = ("relative", "absolute", "contrast", "softmax")
 
 VIEWS = (
     ("as shown", "shown"),
@@ -138,12 +138,8 @@ def _question(known: ControlSources) -> list[Widget]:
         ComboBox(
             name="score",
             value="relative",
-            choices=SCORES,
-            tooltip="relative: how much more a prompt fits here than the prompts do on average; "
-            "one prompt is compared with neutral ones.\n"
-            "absolute: the patch's share of the similarity between image and prompt.\n"
-            "contrast: how much more a prompt fits here than the baseline prompts.\n"
-            "softmax: the probability of each prompt, by the model's own scale.",
+            choices=tuple(SCORES),
+            tooltip="\n".join(f"{name}: {each.help}." for name, each in SCORES.items()),
         ),
         PromptList(
             name="baseline",
@@ -213,7 +209,9 @@ def _view(known: ControlSources) -> list[Widget]:
             "pixel of the model (such as 2), or a size in the layer's unit (such as 0.65 um). "
             "Larger sees larger things, and is faster.",
         ),
-        Label(name="grain", tooltip="How fine the map will be, and how far the model sees."),
+        Label(
+            name="resolution_info", tooltip="How fine the map will be, and how far the model sees."
+        ),
     ]
 
 
@@ -258,12 +256,12 @@ def _look() -> list[Widget]:
             "maps can be compared; then their contrast limits are linked.",
         ),
         CheckBox(
-            name="fade",
+            name="transparent_low",
             text="clear where there is little",
             tooltip="Make maps the more transparent the less they find, so the image shows.",
         ),
         CheckBox(
-            name="colour_bar",
+            name="color_bar",
             text="colour bar",
             tooltip="Draw each visible map's colours with their values onto the canvas.",
         ),
@@ -273,7 +271,7 @@ def _look() -> list[Widget]:
 def _there() -> list[Widget]:
     return [
         ComboBox(
-            name="words",
+            name="ranking_list",
             value=PROMPTS_ONLY,
             choices=LISTS,
             tooltip="What a click on the image ranks: your prompts, or these words with them.",

@@ -32,7 +32,7 @@ def test_tells_once_when_a_layer_goes(viewer, layers, watch, heard):
     assert not heard
     viewer.layers.remove(layers[1])
     viewer.layers.remove(layers[0])
-    assert heard == ["the layer 'second' was removed meanwhile"]
+    assert heard == ["the layer 'second' was removed during the run"]
 
 
 def test_tells_when_data_is_replaced(layers, watch, heard):
@@ -41,7 +41,7 @@ def test_tells_when_data_is_replaced(layers, watch, heard):
     layers[1].contrast_limits = (0, 2)
     assert not heard
     layers[1].data = np.ones((9, 9))
-    assert heard == ["the data of 'second' was replaced meanwhile"]
+    assert heard == ["the data of 'second' was replaced during the run"]
 
 
 def test_tells_when_the_first_is_moved_and_takes_a_new_name_in_silence(layers, watch, heard):

@@ -12,7 +12,7 @@ from huggingface_hub import close_session, constants
 from safetensors.torch import save_file
 from torch import Tensor
 
-from napari_clip_heatmap.clip.hub import download as fetching
+from napari_clip_heatmap.clip.hub import download
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.sources.open_clip_registry import download_tag
@@ -134,14 +134,14 @@ def test_half_a_newer_version_takes_nothing_away(
 
 
 def test_cancel_and_resume(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "PIECE", 1 << 16)
+    monkeypatch.setattr(download, "PIECE", 1 << 16)
     seen: list[int] = []
     with pytest.raises(Cancelled):
         download_hub_model(
             NAME, progress=lambda done, total: seen.append(done), cancelled=lambda: len(seen) > 3
         )
     assert hub_folder(NAME) is None
-    with pytest.raises(Cancelled, match="before it began"):
+    with pytest.raises(Cancelled, match="before it started"):
         download_hub_model(NAME, cancelled=lambda: True)
     download_hub_model(NAME)
     assert hub.gets()[-1] == (WEIGHTS, f"bytes={seen[-1]}-")
@@ -154,17 +154,17 @@ def test_everything_a_failure_has_to_say(
     with pytest.raises(ModelLoadError) as caught:
         load(listed)
     text = str(caught.value)
-    address = f"{hub.url}/someone/tiny/resolve/main/{WEIGHTS}"
+    base = f"{hub.url}/someone/tiny/resolve/main"
     folder = tmp_path / "by-hand" / "ViT-tiny" / "released"
     assert f"The file {WEIGHTS} of '{listed}'" in text, "what was asked"
-    assert f"from {address}: " in text, "from where"
+    assert f"from {hub.url}: " in text, "from where"
     assert "HTTP 503; try again later" in text, "why"
-    assert f"{address} and put it into the folder {folder}" in text, "what to do by hand"
+    assert text.endswith(f"Or download by hand {WEIGHTS} from {base} into {folder}.")
     with pytest.raises(ModelLoadError) as caught:
         load(NAME)
     folder = tmp_path / "by-hand" / "hf-hub" / "someone" / "tiny"
-    both = f"resolve/main/{CONFIG} and {address} and put them into the folder {folder}"
-    assert both in str(caught.value)
+    advice = f"Or download by hand {CONFIG} and {WEIGHTS} from {base} into {folder}."
+    assert str(caught.value).endswith(advice)
 
 
 def test_brought_by_hand_it_loads(
@@ -213,16 +213,16 @@ def test_a_proxy_that_asks_for_a_password(
     point_to(f"{scheme}://hub.invalid")
     close_session()
     for name in (NAME, listed):
-        with pytest.raises(ModelLoadError, match=r"proxy asks for a password \(HTTP 407\)"):
+        with pytest.raises(ModelLoadError, match=r"proxy requires a password \(HTTP 407\)"):
             load(name)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("hf-hub:nobody/nothing", "there is no such repository, or it asks for permission"),
-        ("hf-hub:a b/c", "no name on the hub"),
-        ("hf-hub:", "no name on the hub"),
+        ("hf-hub:nobody/nothing", "there is no such repository, or it requires permission"),
+        ("hf-hub:a b/c", "is not the name of a repository"),
+        ("hf-hub:", "is not the name of a repository"),
         ("hf-hub:someone/bare", "has none of open_clip_model.safetensors"),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
     config = json.loads(hub.files["someone/tiny", CONFIG])
     config["model_cfg"]["text_cfg"]["hf_model_name"] = odd
     hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
-    with pytest.raises(ModelLoadError, match="no name on the hub"):
+    with pytest.raises(ModelLoadError, match=r"not the name of a repository|hf_model_name' is"):
         load(NAME)
 
 

@@ -1,4 +1,4 @@
-"""What the viewer does before a run, through the real path: missing files are brought."""
+"""Before a run the viewer downloads missing files; through the real path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _served(hub: Any, tiny_folder: Path) -> None:
     hub.add("someone/tiny", tiny_folder)
 
 
-def test_only_what_is_missing_is_brought(hub: Any, tiny_folder: Path) -> None:
+def test_only_missing_files_are_downloaded(hub: Any, tiny_folder: Path) -> None:
     *_, last = download_missing(NAME, lambda: False)
     size = (tiny_folder / "open_clip_model.safetensors").stat().st_size
     assert (last.here, last.total) == (size, size)
@@ -29,13 +29,13 @@ def test_only_what_is_missing_is_brought(hub: Any, tiny_folder: Path) -> None:
     assert len(hub.asked) == asked
 
 
-def test_cancelled_it_is_still_missing(hub: Any) -> None:
+def test_a_cancelled_download_is_still_missing(hub: Any) -> None:
     with pytest.raises(Cancelled):
         list(download_missing(NAME, lambda: True))
     assert needs_download(NAME)
 
 
-def test_what_fails_is_told_with_what_to_do(hub: Any) -> None:
+def test_a_failure_says_what_to_do(hub: Any) -> None:
     hub.status = 503
     with pytest.raises(ModelLoadError, match=r"HTTP 503.*by hand"):
         list(download_missing(NAME, lambda: False))

@@ -17,8 +17,8 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def widget(viewer, session, hub):
-    session._bring = hub.catalogue.bring
-    widget = HeatmapWidget(viewer, session, hub.catalogue)
+    session.download = hub.catalog.download
+    widget = HeatmapWidget(viewer, session, hub.catalog)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
     widget["model"].value = "ViT-B-16/web"
     widget["prompts"].value = ["red", "green"]
@@ -52,7 +52,7 @@ def test_used_while_the_chooser_downloads_it_goes_on_in_the_run(
 ):
     viewer.add_image(picture)
     widget["choose"].native.click()
-    chooser = widget._chooser
+    chooser = widget.chooser
     qtbot.waitUntil(lambda: "4 models" in chooser.view.status.text(), timeout=20_000)
     assert chooser.view.table.currentIndex().data() == "ViT-B-16/web"
     chooser.view.download.click()

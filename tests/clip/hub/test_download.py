@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from napari_clip_heatmap.clip.hub import download as fetching
+from napari_clip_heatmap.clip.hub import download as download
 from napari_clip_heatmap.clip.hub.download import (
     Remote,
     WrongHashError,
@@ -26,7 +26,7 @@ REPOSITORY, NAME = "someone/tiny", "model.safetensors"
 @pytest.fixture
 def remote(hub: Any, monkeypatch: pytest.MonkeyPatch) -> Remote:
     hub.files[REPOSITORY, NAME] = CONTENT
-    monkeypatch.setattr(fetching, "PIECE", 1 << 16)
+    monkeypatch.setattr(download, "PIECE", 1 << 16)
     found = look_up(REPOSITORY, NAME)
     assert found is not None
     return found
@@ -100,7 +100,7 @@ def test_a_lost_connection_is_kept_and_resumed(hub: Any, remote: Remote) -> None
 
 def test_a_cancelled_download_is_kept_and_resumed(hub: Any, remote: Remote) -> None:
     seen: list[int] = []
-    with pytest.raises(Cancelled, match="what has come is kept"):
+    with pytest.raises(Cancelled, match="the received bytes are kept"):
         download_file(remote, progress=seen.append, cancelled=lambda: sum(seen) > 200_000)
     done = remote.partial.stat().st_size
     assert 0 < done == seen[-1] < len(CONTENT)
@@ -128,7 +128,9 @@ def test_another_hash_is_refused_and_deleted(hub: Any, remote: Remote, digits: i
     hub.digest = "a" * digits
     wrong = look_up(REPOSITORY, NAME)
     assert wrong is not None
-    with pytest.raises(WrongHashError, match=rf"have the hash \w+, not {'a' * digits}") as caught:
+    with pytest.raises(
+        WrongHashError, match=rf"have the hash \w+, but the hub lists {'a' * digits}"
+    ) as caught:
         download_file(wrong)
     assert "they were deleted" in failure_reason(caught.value)
     assert not wrong.partial.exists()
@@ -155,7 +157,7 @@ def test_no_such_file_and_no_such_repository(hub: Any, remote: Remote) -> None:
     assert look_up(REPOSITORY, "none.bin") is None
     with pytest.raises(FETCH_ERRORS) as caught:
         look_up("nobody/nothing", NAME)
-    assert "no such repository, or it asks for permission" in failure_reason(caught.value)
+    assert "no such repository, or it requires permission" in failure_reason(caught.value)
 
 
 def test_a_full_disk_is_told_before_and_meanwhile(
@@ -165,7 +167,7 @@ def test_a_full_disk_is_told_before_and_meanwhile(
         free: int
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetching.shutil, "disk_usage", lambda path: Usage(free=1000))
+        patch.setattr(download.shutil, "disk_usage", lambda path: Usage(free=1000))
         with pytest.raises(OSError, match="1048576 bytes are missing and 1000 free") as caught:
             download_file(remote)
         assert failure_reason(caught.value).startswith(
@@ -175,7 +177,7 @@ def test_a_full_disk_is_told_before_and_meanwhile(
     def full(self: object, piece: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fetching._Sink, "write", full)
+    monkeypatch.setattr(download._Sink, "write", full)
     with pytest.raises(OSError, match="No space left") as caught:
         download_file(remote)
     assert "set HF_HOME to a folder on another disk" in failure_reason(caught.value)
