@@ -20,6 +20,7 @@ __all__ = [
     "SettingsError",
     "UnsupportedModelError",
     "shorten",
+    "shown_value",
 ]
 
 LONGEST_MESSAGE = 500
@@ -38,6 +39,15 @@ def shorten(text: str, limit: int = 60) -> str:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shown_value(value: object, limit: int = 80) -> str:
+    """Return a short text of any value, for messages."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - someone else's repr must not hide our message
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return shorten(" ".join(text.split()), limit)
 
 
 class ClipHeatmapError(Exception):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.validation import number, number_array, numbers, shown_value
+from napari_clip_heatmap.errors import ImageError, shown_value
+from napari_clip_heatmap.imaging.validation import number, number_array, numbers
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
