@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from npe2 import PluginManifest
 
 ROOT = Path(__file__).parents[1]
@@ -156,6 +158,22 @@ def test_the_version_stands_in_one_place() -> None:
     assert not others
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {current}" in changelog
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == current
+
+
+def test_every_declared_python_is_tested_on_every_system() -> None:
+    declared = re.findall(r"Python :: (3\.\d+)", "\n".join(project()["classifiers"]))
+    assert project()["requires-python"] == f">={declared[0]}"
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
+    matrix = jobs["tests"]["strategy"]["matrix"]
+    tested = set(itertools.product(matrix["system"], matrix["python"]))
+    tested -= {(job["system"], job["python"]) for job in matrix["exclude"]}
+    for job in (jobs["everything"], jobs["lowest"]):
+        steps = [step["with"]["python-version"] for step in job["steps"] if "setup" in str(step)]
+        tested |= {(job["runs-on"], python) for python in steps}
+    systems = ("ubuntu-latest", "macos-latest", "windows-latest")
+    assert set(itertools.product(systems, declared)) <= tested
 
 
 def test_no_qt_in_the_base_and_no_upper_pins() -> None:
@@ -219,7 +237,7 @@ def test_nothing_of_one_machine_is_in_the_tree() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {hit}"
         for path in (*paths, *ROOT.glob("*"))
-        if path.is_file() and path.suffix in written
+        if path.is_file() and path.suffix in written and path.name != ".git"  # git's, in a worktree
         for hit in machine.findall(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -1,12 +1,14 @@
-"""Everything this package raises on purpose.
+"""The exceptions that this package raises.
 
-Each error is also the builtin a caller would expect, so ``except ValueError`` keeps working, and
-each message says what was given, what is accepted and what to do next.
+Each one also derives from the built-in exception that a caller would expect, so
+``except ValueError`` keeps working. A message says what was requested, what was found, what is
+accepted and what to do next.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "MESSAGE_LIMIT",
     "Cancelled",
     "ClipHeatmapError",
     "DecompositionError",
@@ -23,22 +25,32 @@ __all__ = [
     "shown_value",
 ]
 
-LONGEST_MESSAGE = 500
-"""Characters of an error message; longer ones are shortened in the middle."""
+MESSAGE_LIMIT = 500
+"""Characters of the longest message."""
+
+_ELLIPSIS = " ... "
 
 
-def shorten(text: str, limit: int = 60) -> str:
-    """Return a text of at most `limit` characters, with its middle left out where it is longer.
+def shorten(value: object, limit: int = 100) -> str:
+    """Return a value's text for a message, with its middle left out where it is too long.
+
+    Parameters
+    ----------
+    value : object
+        A name, a path, a prompt, another error; for a quoted text, pass ``repr(text)``.
+    limit : int
+        Largest number of characters.
 
     Examples
     --------
-    >>> shorten("nuclei of dividing cells", 13)
-    'nuclei… cells'
+    >>> shorten("visual.transformer.resblocks.11.attn.in_proj_weight", 25)
+    'visual.tra ... roj_weight'
     """
+    text = str(value)
     if len(text) <= limit:
         return text
-    tail = (limit - 1) // 2
-    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+    kept = max(limit - len(_ELLIPSIS), 0)
+    return text[: kept - kept // 2] + _ELLIPSIS + text[len(text) - kept // 2 :]
 
 
 def shown_value(value: object, limit: int = 80) -> str:
@@ -51,40 +63,40 @@ def shown_value(value: object, limit: int = 80) -> str:
 
 
 class ClipHeatmapError(Exception):
-    """Base of every error raised by this package; no message is longer than 500 characters."""
+    """Base class of all errors raised by this package; its message has at most 500 characters."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(
-            *(shorten(arg, LONGEST_MESSAGE) if isinstance(arg, str) else arg for arg in args)
-        )
+        if len(args) == 1 and isinstance(args[0], str):
+            args = (shorten(args[0], MESSAGE_LIMIT),)
+        super().__init__(*args)
 
 
 class UnsupportedModelError(ClipHeatmapError, ValueError):
-    """The model's image tower has a part for which no exact decomposition is known here."""
+    """No exact decomposition is known for a part of the model's image tower."""
 
 
 class DecompositionError(ClipHeatmapError, RuntimeError):
-    """The parts of the image embedding do not sum to it, or cannot be selected like this."""
+    """The parts of the image embedding do not sum to it, or a request for parts is invalid."""
 
 
 class ModelLoadError(ClipHeatmapError, RuntimeError):
-    """A model, its weights or its tokenizer could not be read."""
+    """A model, its weights or its tokenizer cannot be read."""
 
 
 class DeviceError(ClipHeatmapError, RuntimeError):
-    """The requested device does not exist or cannot be used."""
+    """The requested device does not exist here, or cannot be used."""
 
 
 class ImageError(ClipHeatmapError, ValueError):
-    """The image has a shape, type or content that this package cannot use."""
+    """The image has a shape, type or content that cannot be used."""
 
 
 class OutputError(ClipHeatmapError, OSError):
-    """Results cannot be written to this place, or would replace other results."""
+    """Results cannot be written to the requested place, or would replace other results."""
 
 
 class EncodingFileError(ClipHeatmapError, OSError):
-    """A saved encoding does not exist, is damaged, or is another kind of file."""
+    """A saved encoding is missing or damaged, or the file is not one."""
 
 
 class PromptError(ClipHeatmapError, ValueError):
@@ -92,12 +104,12 @@ class PromptError(ClipHeatmapError, ValueError):
 
 
 class SceneError(ClipHeatmapError, ValueError):
-    """A scene cannot be drawn with these settings."""
+    """A drawn scene was requested with settings that cannot be satisfied."""
 
 
 class SettingsError(ClipHeatmapError, ValueError):
-    """A setting has a wrong type or is outside the accepted range."""
+    """A setting is outside the accepted range."""
 
 
-class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - the caller asked for it
-    """The caller asked for the work to stop; nothing was changed."""
+class Cancelled(ClipHeatmapError, RuntimeError):  # noqa: N818 - a request, not an error
+    """The caller cancelled the work; nothing was changed."""

@@ -56,7 +56,7 @@ def answered(layers, indices=((),), **settings):
         origins=tuple(describe_origin(layer) for layer in layers),
         **settings,
     )
-    asking = Session().answer(question, lambda: False)
+    asking = Session().run(question, lambda: False)
     while True:
         try:
             next(asking)

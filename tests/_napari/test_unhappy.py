@@ -235,7 +235,7 @@ def test_a_device_that_fails_mid_run_is_told_of_and_all_is_done(
         return answer(batch)
 
     def fall_back_to_cpu(reason):
-        model.notices.tell("device", f"cuda:0 {reason}, so the CPU went on.")
+        model.notices.add("device", f"cuda:0 {reason}, so the CPU went on.")
         model.device = torch.device("cpu")
 
     monkeypatch.setattr(model, "device", torch.device("cuda:0"))

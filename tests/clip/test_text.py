@@ -74,7 +74,7 @@ def test_it_needs_no_image_tower_and_leaves_the_model_whole(tiny_clip: Any) -> N
         ([], "no prompts"),
         (["nuclei", "  \t"], "Prompt 2 is blank"),
         ([""], "Prompt 1 is blank"),
-        (["nuclei", None], "Prompt 2 is no text"),
+        (["nuclei", None], "Prompt 2 is None, which is not a text"),
         ("nuclei", "list of texts"),
     ],
 )
@@ -131,16 +131,16 @@ def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self)
     texts, told = encoder(tiny_clip), []
     expected = texts.encode(["cell"])
-    texts.go_on_with(_Lost())
+    texts.replace_tower(_Lost())
 
     def rescue(what: str) -> None:
         told.append(what)
-        texts.go_on_with(text_tower(tiny_clip))
+        texts.replace_tower(text_tower(tiny_clip))
 
     texts.on_device_failure = lambda: rescue
     torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
     assert told == ["failed (CUDA error: lost)"]
-    texts.go_on_with(_Lost())
+    texts.replace_tower(_Lost())
     texts.on_device_failure = lambda: (
         None
     )  # the model is gone, and so is what it would have been read from

@@ -42,25 +42,25 @@ class LayerStyle:
 
     Parameters
     ----------
-    usual : str
+    default : str
         Colormap of rows that have none of their own.
     own : mapping of str to str
         Colormap by the row's key.
     scale : {"own", "shared"}
         Whether each map's colours run over its own range, or all over that of all.
-    fade : bool
+    transparent_low : bool
         Whether a map is the more transparent the less it finds.
     """
 
-    usual: str = "jet"
+    default: str = "jet"
     own: Mapping[str, str] = field(default_factory=dict)
     scale: Literal["own", "shared"] = "own"
-    fade: bool = False
+    transparent_low: bool = False
 
     def colormap(self, key: str) -> Any:
         """Return what napari takes for a row's colormap."""
         name = self._name(key)
-        return _fading(name) if self.fade else named_colormap(name)
+        return _fading(name) if self.transparent_low else named_colormap(name)
 
     def limits(self, ranges: Sequence[Limits], keys: Sequence[str]) -> list[Limits]:
         """Return between which values each map's colours run.
@@ -80,7 +80,7 @@ class LayerStyle:
         return [_even(one) if any(signed) else one] * len(keys)
 
     def _name(self, key: str) -> str:
-        return self.own.get(key) or self.usual
+        return self.own.get(key) or self.default
 
 
 def _even(limits: Limits) -> Limits:

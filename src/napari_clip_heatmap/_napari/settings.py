@@ -11,7 +11,17 @@ __all__ = ["KEPT", "keep", "section"]
 
 PLUGIN = "napari-clip-heatmap"
 
-KEPT = ("model", "score", "templates", "view", "colormap", "scale", "fade", "colour_bar", "words")
+KEPT = (
+    "model",
+    "score",
+    "templates",
+    "view",
+    "colormap",
+    "scale",
+    "transparent_low",
+    "color_bar",
+    "ranking_list",
+)
 """Parts whose value is there again next time; each is declared in the manifest."""
 
 

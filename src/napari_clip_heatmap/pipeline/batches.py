@@ -223,7 +223,7 @@ class BatchedForward:
 
         release_memory()
         self._model.max_batch = size // 2
-        self._model.notices.tell(
+        self._model.notices.add(
             "room",
             f"{self._model.device} has no memory for {size} tiles at once, so it gets "
             f"{size // 2} at a time.",

@@ -37,60 +37,7 @@ def encode(
     cancelled: Callable[[], bool] | None = None,
     cache: EncodingCache | None = None,
 ) -> Encoding:
-    """Encode a whole image in overlapping tiles on one patch lattice.
-
-    No pixel is left out: there is no center crop, and an image smaller than a tile is padded with
-    its reflection, as context. An image of exactly the model's input size, at ``downsample=1``,
-    gives exactly the model's own token map.
-
-    Parameters
-    ----------
-    model : ClipModel
-        As `load_model` returns it.
-    image : array (y, x), (y, x, 3) or (y, x, 4), Channel or sequence of Channel
-        Gray, RGB or RGBA, of any boolean, integer or real floating type: in memory, mapped, dask or
-        zarr, and then read a part at a time. A list of arrays is a pyramid, the finest level first.
-        NaN and infinite pixels are NaN in the heatmaps. Several channels are added up.
-    view : View, optional
-        How values become colors. By default 8-bit values are taken as they are, other types by
-        their robust range; the notes of the heatmaps say which.
-    region : Region, optional
-        The part to make heatmaps of; they are NaN elsewhere. By default everything.
-    downsample : float or "auto"
-        Image pixels per pixel that the model looks at, averaged over their area; below 1 enlarges.
-        "auto": the short side is at most `AUTO_TILES` tiles long, and images much smaller than a
-        tile are enlarged; the notes of the heatmaps say so.
-    overlap : float
-        Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
-    batch_size : int, optional
-        Tiles per batch; by default what suits the device.
-    progress : callable(done_tiles, all_tiles), optional
-        Called before the first batch and after each.
-    cancelled : callable() -> bool, optional
-        Called before each batch; once it returns true, nothing more is computed.
-    cache : EncodingCache, optional
-        Encodings on disk: an image that was encoded before is not encoded again. By default nothing
-        is read or written.
-
-    Returns
-    -------
-    Encoding
-
-    Raises
-    ------
-    ImageError
-        The image or region has no valid pixel, or the image a wrong shape or type.
-    SettingsError
-        A setting has a wrong type or is outside its range.
-    Cancelled
-        `cancelled` returned true.
-
-    Examples
-    --------
-    >>> model = nch.load_model("demo")
-    >>> encoding = nch.encode(model, image, downsample=2)
-    >>> maps = encoding.heatmaps(["nuclei", "filaments", "background"])
-    """
+    """Do what `napari_clip_heatmap.encode` says."""
     _check(model, progress, cache)
     steps: Callable[..., Iterator[Progress]]
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)

@@ -173,7 +173,11 @@ class HeatmapStack:
         maps = self._planes.get(index)
         if maps is None:
             return np.full((y.stop - y.start, x.stop - x.start), np.nan, np.float32)
-        return maps.window(y, x, factor=factor, maps=slice(prompt, prompt + 1))[0]
+        values: NDArray[np.float32] = maps.window(
+            y, x, factor=factor, maps=slice(prompt, prompt + 1)
+        )
+        first: NDArray[np.float32] = values[0]
+        return first
 
 
 def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, ComboBox, Label, ProgressBar, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
-from napari_clip_heatmap._napari.controllers.cursor import LISTS, PROMPTS_ONLY
+from napari_clip_heatmap._napari.controllers.click_ranking import LISTS, PROMPTS_ONLY
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.views.choices import (
     AS_SAID,
@@ -209,7 +209,9 @@ def _view(known: ControlSources) -> list[Widget]:
             "pixel of the model (such as 2), or a size in the layer's unit (such as 0.65 um). "
             "Larger sees larger things, and is faster.",
         ),
-        Label(name="grain", tooltip="How fine the map will be, and how far the model sees."),
+        Label(
+            name="resolution_info", tooltip="How fine the map will be, and how far the model sees."
+        ),
     ]
 
 
@@ -254,12 +256,12 @@ def _look() -> list[Widget]:
             "maps can be compared; then their contrast limits are linked.",
         ),
         CheckBox(
-            name="fade",
+            name="transparent_low",
             text="clear where there is little",
             tooltip="Make maps the more transparent the less they find, so the image shows.",
         ),
         CheckBox(
-            name="colour_bar",
+            name="color_bar",
             text="colour bar",
             tooltip="Draw each visible map's colours with their values onto the canvas.",
         ),
@@ -269,7 +271,7 @@ def _look() -> list[Widget]:
 def _there() -> list[Widget]:
     return [
         ComboBox(
-            name="words",
+            name="ranking_list",
             value=PROMPTS_ONLY,
             choices=LISTS,
             tooltip="What a click on the image ranks: your prompts, or these words with them.",

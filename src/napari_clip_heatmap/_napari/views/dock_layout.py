@@ -29,21 +29,28 @@ BESIDE = {"model": "choose"}
 
 SECTIONS = {
     "How the model is loaded": ("precision", "preprocess"),
-    "What the model sees": ("preview", "channels", "view", "invert", "resolution", "grain"),
+    "What the model sees": (
+        "preview",
+        "channels",
+        "view",
+        "invert",
+        "resolution",
+        "resolution_info",
+    ),
     "Where, and which slices": ("where", "slices", "along", "first", "last"),
-    "How maps are shown": ("colormap", "scale", "fade", "colour_bar"),
-    "What a click finds": ("words", "ranked"),
+    "How maps are shown": ("colormap", "scale", "transparent_low", "color_bar"),
+    "What a click finds": ("ranking_list", "ranked"),
 }
 """What most runs leave as it is; folded away until wanted."""
 
 LABELS = {
     "channels": "Also",
     "preview": "",
-    "grain": "",
+    "resolution_info": "",
     "invert": "",
     "prompts": "",
-    "fade": "",
-    "colour_bar": "",
+    "transparent_low": "",
+    "color_bar": "",
     "ranked": "",
 }
 """Where the label in front is not the part's name; without one the part has the whole row."""
@@ -63,14 +70,14 @@ SCROLL_BAR = 14
 MARGIN = 8
 """Pixels to the left and right of the text of a small button."""
 
-TEXTS = ("status", "notes", "grain", "ranked")
+TEXTS = ("status", "notes", "resolution_info", "ranked")
 SHRINKING = (
     *FORM,
     "precision",
     "preprocess",
     "colormap",
     "scale",
-    "words",
+    "ranking_list",
     "channels",
     "view",
     "resolution",

@@ -26,6 +26,7 @@ from napari_clip_heatmap.pipeline.storage.records import (
     lattice_record,
 )
 from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
+from napari_clip_heatmap.user_folders import cache_root
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -235,9 +236,7 @@ def _users_folder() -> Path:
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-clip-heatmap", appauthor=False) / "encodings"
+    return cache_root() / "encodings"
 
 
 METHOD = 2

@@ -314,7 +314,7 @@ class DeferredText:
         text, weights = load_text(
             self._name,
             image_size=(height, width),
-            normalisation=normalization_of(self._encoded),
+            normalization=normalization_of(self._encoded),
             d_embed=self.d_embed,
         )
         require_same(self._encoded, self._name, weights)
