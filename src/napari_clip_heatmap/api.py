@@ -148,12 +148,13 @@ def encode(
         Several channels are blended into one image.
     view : View, optional
         How values are mapped to colors. By default 8-bit values are kept, and other types are
-        scaled by their range.
+        scaled by their robust range, which the notes of the heatmaps state.
     region : Region, optional
         The part to encode; the heatmaps are NaN elsewhere. By default the whole image.
     downsample : float or "auto"
         Image pixels per model pixel, averaged over their area; below 1 enlarges. With "auto", the
-        short side spans at most `AUTO_TILES` tiles, and nothing is enlarged.
+        short side spans at most `AUTO_TILES` tiles, and images much smaller than a tile are
+        enlarged; the notes of the heatmaps state it.
     overlap : float
         Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
     batch_size : int, optional

@@ -156,7 +156,7 @@ def test_prompts(fuzz, encoding):
 
 
 def check(model, image, settings):
-    encoding = encode(model, image, **settings)
+    encoding = nch.encode(model, image, **settings)
     maps = encoding.heatmaps(["nuclei", "filaments", "background"])
     height, width = encoding.image_shape
     inside = encoding.region.inside(np.arange(height) + 0.5, np.arange(width) + 0.5)

@@ -174,7 +174,7 @@ class Softmax(ScoreMethod):
     """Softmax over the prompts, patch by patch, at the model's own logit scale."""
 
     name = "softmax"
-    help = "how the prompts share out each patch, as probabilities by the model's logit scale"
+    help = "probability of each prompt in a patch, by the model's own logit scale"
     methods_sentence = "the softmax over {against} was taken at the model's own logit scale"
     takes_baseline = True
     unit = "probability"
