@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.pillow_images import array_of
-from napari_clip_heatmap.imaging.validation import number, number_array, numbers, shown_value
+from napari_clip_heatmap.imaging.validation import number, number_array, numbers
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
@@ -171,11 +170,6 @@ def _is_smaller(fine: tuple[int, ...], coarse: tuple[int, ...]) -> bool:
 
 
 def _as_array(image: object) -> Any:
-    if isinstance(image, str | bytes | PathLike):
-        raise ImageError(
-            f"the image is {shown_value(image)}; read the file first: "
-            "encode(model, read_image(path))"
-        )
     try:
         return np.asanyarray(image)
     except Exception as error:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ClipHeatmapError, SettingsError, shorten
+from napari_clip_heatmap.errors import ClipHeatmapError, SettingsError, shown_value
 
 __all__ = [
     "ascending",
@@ -27,19 +28,9 @@ __all__ = [
     "numbers",
     "one_of",
     "refuse",
-    "shown_value",
 ]
 
 Error = type[ClipHeatmapError]
-
-
-def shown_value(value: object, limit: int = 80) -> str:
-    """Return a short text of any value, for messages."""
-    try:
-        text = repr(value)
-    except Exception as error:  # noqa: BLE001 - someone else's repr must not hide our message
-        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
-    return shorten(" ".join(text.split()), limit)
 
 
 def refuse(name: str, value: object, accepted: str, error: Error = SettingsError) -> Exception:
@@ -100,8 +91,8 @@ def numbers(
     if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
         raise refuse(name, value, accepted, error)
     try:
-        items = tuple(value)
-    except TypeError as cause:  # an array without axes
+        items = tuple(islice(value, count + 1))
+    except Exception as cause:
         raise refuse(name, value, accepted, error) from cause
     if len(items) != count:
         raise refuse(name, value, accepted, error)
@@ -128,7 +119,7 @@ def number_array(
     try:
         array = np.asarray(value)
         real = array.astype(np.float64) if array.dtype.kind in "uif" else None
-    except (TypeError, ValueError, OverflowError, RuntimeError) as cause:
+    except Exception as cause:
         raise refuse(name, value, accepted, error) from cause
     if real is None or real.ndim != len(shape) or not np.isfinite(real).all():
         raise refuse(name, value, accepted, error)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError, shorten
+from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
 from napari_clip_heatmap.imaging.validation import ascending, boolean, number, one_of
@@ -115,7 +115,7 @@ class View:
             low, high = (float(part) for part in words.split(","))
         except ValueError as error:
             raise SettingsError(
-                f"the view is {shorten(repr(text))}; accepted: {', '.join(MODES)}, or two values "
+                f"the view is {shown_value(text)}; accepted: {', '.join(MODES)}, or two values "
                 "that become black and white, such as 100,4000"
             ) from error
         return cls(limits=(low, high))

@@ -15,15 +15,15 @@ import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.evaluation.choice import cover
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
-from napari_clip_heatmap.evaluation.honesty import (
+from napari_clip_heatmap.evaluation.verdict_chart import draw_distribution
+from napari_clip_heatmap.evaluation.verdict_report import VerdictReport
+from napari_clip_heatmap.evaluation.verdict_trial import (
     ABSENT,
     PRESENT,
     JudgedPrompt,
     gibberish,
     measure_verdicts,
 )
-from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
-from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
 from napari_clip_heatmap.pipeline.null_reference import NONSENSE
 from napari_clip_heatmap.pipeline.verdicts import LIKE_NONSENSE, Verdict, assess
 from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
@@ -97,9 +97,9 @@ def test_the_report_names_what_went_wrong() -> None:
         case(PRESENT, "nuclei", 1.1, Verdict.HARDLY),
         case(ABSENT, "platelets", 1.1, Verdict.HARDLY),
     )
-    report = HonestyReport({"name": "x"}, judged)
+    report = VerdictReport({"name": "x"}, judged)
     assert [each.prompt for each in report.missed] == ["sdf"]
-    assert [each.prompt for each in report.wronged] == ["nuclei"]
+    assert [each.prompt for each in report.falsely_flagged] == ["nuclei"]
     assert "| keyboard | drawn scenes | 2 | 50.0% | 50.0% | 0.0% |" in str(report)
     assert "'sdf' on 1 image," in str(report)
     picture = draw_distribution(judged)

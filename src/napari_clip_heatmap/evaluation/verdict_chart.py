@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, JudgedPrompt
+from napari_clip_heatmap.evaluation.verdict_trial import ABSENT, PRESENT, JudgedPrompt
 from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE
 
 __all__ = ["draw_distribution"]

@@ -1,4 +1,4 @@
-"""What the honesty check said of gibberish and of names, as text and as numbers."""
+"""The verdicts on gibberish and on names, as text and as numbers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_clip_heatmap.evaluation.honesty import ABSENT, PRESENT, JudgedPrompt
+from napari_clip_heatmap.evaluation.verdict_trial import ABSENT, PRESENT, JudgedPrompt
 from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE, Verdict
 
-__all__ = ["HonestyReport"]
+__all__ = ["VerdictReport"]
 
 
 @dataclass(frozen=True)
-class HonestyReport:
-    """Verdicts, and how far their figures lie from the limits; `str` gives the tables.
+class VerdictReport:
+    """All verdicts and their figures; `str` gives the tables.
 
     Attributes
     ----------
     model : mapping
-        Where the model came from, as JSON-able values.
+        The model's description, as JSON-able values.
     judged : tuple of JudgedPrompt
     """
 
@@ -49,14 +49,14 @@ class HonestyReport:
         )
 
     @property
-    def wronged(self) -> tuple[JudgedPrompt, ...]:
-        """Names of what is there that were flagged."""
+    def falsely_flagged(self) -> tuple[JudgedPrompt, ...]:
+        """Names of what is present that were flagged."""
         return tuple(
             each for each in self.judged if each.group == PRESENT and each.verdict is Verdict.HARDLY
         )
 
     def _lines(self) -> Iterator[str]:
-        yield f"# What the honesty check of {self.model.get('name')} says\n"
+        yield f"# Verdicts of {self.model.get('name')}\n"
         yield (
             f"Dependence below {LIKE_NONSENSE}: hardly depends on the text; from {CLEAR_FROM}, and "
             "with a similarity above half of all nonsense: clear; else weak.\n"
@@ -70,19 +70,19 @@ class HonestyReport:
                     yield f"| {group} | {source} | {_figures(found)} |"
         yield ""
         yield from _named("Gibberish that was not flagged", self.missed)
-        yield from _named("Names of what is there that were flagged", self.wronged)
+        yield from _named("Names of what is there that were flagged", self.falsely_flagged)
 
 
 def _figures(found: list[JudgedPrompt]) -> str:
     dependence = [each.dependence for each in found]
-    shares = (
+    fractions = (
         sum(each.verdict is verdict for each in found) / len(found)
         for verdict in (Verdict.HARDLY, Verdict.WEAK, Verdict.CLEAR)
     )
     return " | ".join(
         [
             str(len(found)),
-            *(f"{share:.1%}" for share in shares),
+            *(f"{fraction:.1%}" for fraction in fractions),
             *(f"{value:.2f}" for value in np.quantile(dependence, (0, 0.5, 1))),
         ]
     )

@@ -1,4 +1,4 @@
-"""The honesty check put to the test: gibberish against words that name what is there."""
+"""Test the verdicts: gibberish against names of what is in the image."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["ABSENT", "PRESENT", "JudgedPrompt", "gibberish", "measure_verdicts"]
 
 PRESENT, ABSENT = "what is there", "what is not there"
-"""Groups of prompts that are no gibberish."""
+"""Groups of prompts that are not gibberish."""
 
 _SIDE = 256
 _VISIBLE = 0.005
-"""Share of a scene's pixels from which a class counts as there, and 0 as not there."""
+"""Fraction of a scene's pixels from which a class counts as present; absent means 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class JudgedPrompt:
 
 
 def gibberish(seed: int, count: int) -> dict[str, tuple[str, ...]]:
-    """Return gibberish by kind, none of which is among the built-in nonsense."""
+    """Return gibberish by kind, without the built-in nonsense prompts."""
     kinds = {
         **draw_gibberish(seed, count),
         "classic": CLASSIC,
@@ -86,11 +86,11 @@ def measure_verdicts(
     data : Path or None
         As `evaluate` takes it.
     n_scenes : int
-        Drawn scenes, beside the demo's own.
+        Number of drawn scenes, in addition to the sample scene.
     seed : int
-        Of the first scene, and of the gibberish.
+        Seed of the first scene and of the gibberish.
     n_gibberish : int
-        Prompts of each drawn kind.
+        Number of prompts of each drawn kind.
     progress : callable
         Called with (images done, images in all).
     """
@@ -106,7 +106,7 @@ def measure_verdicts(
 
 
 _Known = tuple[str, "Path | NDArray[Any]", frozenset[str], frozenset[str]]
-"""Kind of image, the image, classes that are there, classes that are not."""
+"""Kind of image, the image, classes that are present, classes that are absent."""
 
 
 def _images(n_scenes: int, seed: int, real: Iterable[_Known]) -> Iterator[_Known]:
@@ -115,14 +115,14 @@ def _images(n_scenes: int, seed: int, real: Iterable[_Known]) -> Iterator[_Known
     for number in range(n_scenes):
         scene = draw(seed + number, (_SIDE, _SIDE))
         seen = {name: float(mask.mean()) for name, mask in scene.masks.items()}
-        shown = frozenset(name for name, share in seen.items() if share >= _VISIBLE)
+        shown = frozenset(name for name, fraction in seen.items() if fraction >= _VISIBLE)
         absent = frozenset(name for name in CLASSES if not seen.get(name))
         yield "drawn scenes", scene.image, shown, absent
     yield from real
 
 
 def _nuclei(folder: Path) -> list[_Known]:
-    # What else such images show, nobody has labelled.
+    # Nothing else is labeled in these images.
     absent = frozenset({"platelets"})
     return [("real nuclei", path, frozenset({"nuclei"}), absent) for path, _ in label_pairs(folder)]
 
