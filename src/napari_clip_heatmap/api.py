@@ -311,7 +311,7 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
     EncodingFileError
         The file is missing, damaged, or of a newer version.
     ModelLoadError
-        The model is missing or has other weights; unless a `ClipModel` is given, at the first prompt.
+        The model is missing or has other weights; raised at the first prompt where it is loaded.
 
     Examples
     --------
