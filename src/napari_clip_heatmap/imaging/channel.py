@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
@@ -31,9 +32,12 @@ class Channel:
         Values shown as 0 and as 1. By default those of `View`'s mode "shown".
     gamma : float
         Power applied between 0 and 1.
-    lut : float32 (n, 3), optional
-        Colours in 0..1 at n equally spaced values from 0 to 1, linear in between; for a gray image
-        only. By default gray.
+    lut : float32 (n, 3|4), optional
+        Colours in 0..1, with alpha where there are 4, at n equally spaced values from 0 to 1,
+        linear in between; for a gray image only. By default gray.
+    blend : Blend, optional
+        How it is drawn onto the other channels; all of an image's channels have one, or none has.
+        By default they are added.
 
     Raises
     ------
@@ -45,6 +49,7 @@ class Channel:
     limits: tuple[float, float] | None = None
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
+    blend: Blend | None = None
 
     def __post_init__(self) -> None:
         for level in self.levels:
@@ -55,6 +60,18 @@ class Channel:
             raise ImageError(f"the contrast limits are {self.limits}; accepted: two finite numbers")
         if self.lut is not None and self.n_colours != 1:
             raise ImageError("a colour image was given a colormap; only a gray one can have one")
+
+    @property
+    def style(self) -> tuple[Hashable, ...]:
+        """All that decides how stored values are shown, to be compared with another channel's."""
+        lut = None if self.lut is None else self.lut.tobytes()
+        return self.limits, self.gamma, lut, self.blend
+
+    @property
+    def slab(self) -> Hashable:
+        """Which planes of a thick slice are put together, and how; None of a single plane."""
+        level = self.levels[0]
+        return (level.ranges, level.projection) if isinstance(level, ThickPlane) else None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
 from napari_clip_heatmap.imaging.statistics import percentiles, summarise
 
 __all__ = ["Appearance", "Mode", "Tone", "View"]
@@ -64,15 +65,16 @@ class View:
     def appearance(self, channels: Sequence[Channel]) -> Appearance:
         """Look at the channels' values where the view depends on them."""
         several = len(channels) > 1
-        return Appearance(
-            tuple(self._tone(channel, several=several) for channel in channels), self.invert
-        )
+        tones = tuple(self._tone(channel, several=several) for channel in channels)
+        blends = tuple(channel.blend for channel in channels if channel.blend is not None)
+        return Appearance(tones, self.invert, blends if self.mode == "shown" else ())
 
     def _tone(self, channel: Channel, *, several: bool) -> Tone:
         low, high = self._limits(channel)
         if self.mode == "shown":
-            return Tone(low, high, channel.gamma, channel.lut)
-        return Tone(low, high, 1.0, channel.lut if several else None)
+            return Tone(low, high, channel.gamma, channel.lut, alpha=channel.blend is not None)
+        lut = channel.lut if several else None
+        return Tone(low, high, 1.0, lut if lut is None else lut[:, :3])
 
     def _limits(self, channel: Channel) -> tuple[float, float]:
         dtype = np.dtype(channel.levels[0].dtype)
@@ -95,14 +97,17 @@ class Tone:
     low, high : float
         Values that become 0 and 1; beyond them values are clipped. Equal: all become 0.
     gamma : float
-    lut : float32 (n, 3), optional
+    lut : float32 (n, 3|4), optional
         Colours at equally spaced values.
+    alpha : bool
+        Whether colours keep their own opacity, as `compose_layers` takes them.
     """
 
     low: float
     high: float
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
+    alpha: bool = False
 
     def __call__(
         self, colours: NDArray[Any], opacity: NDArray[Any] | None = None
@@ -116,6 +121,8 @@ class Tone:
         opacity : float32 or float64 (y, x, 1), optional
             What is not opaque is black.
         """
+        if self.alpha:
+            return with_alpha(replace(self, alpha=False), colours, opacity)
         # Halved, so that the range of floats as large as 1e308 is finite too.
         number = colours.dtype.type
         low, spread = number(self.low * 0.5), number(self.high * 0.5) - number(self.low * 0.5)
@@ -134,11 +141,14 @@ class Appearance:
 
     tones: tuple[Tone, ...]
     invert: bool = False
+    blends: tuple[Blend, ...] = ()
 
     def compose(self, shown: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Add the channels' colours (y, x, 1|3), clipped at 1; (y, x, 1) where all are gray."""
+        """Add the channels' colours (y, x, 1|3), clipped at 1, or blend them by `blends`."""
         colours = shown[0]
-        if len(shown) > 1:
+        if self.blends:
+            colours = compose_layers(shown, self.blends)
+        elif len(shown) > 1:
             colours = np.minimum(sum(shown[1:], start=colours), np.float32(1))
         return np.float32(1) - colours if self.invert else colours
 

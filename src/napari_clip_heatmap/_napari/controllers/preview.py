@@ -12,7 +12,8 @@ import numpy as np
 from napari_clip_heatmap._napari.controllers.background import LatestTask
 from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_view
 from napari_clip_heatmap._napari.controllers.status import resolution_text
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, shown_index
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import (
     Rectangle,
     camera_of,
@@ -43,7 +44,10 @@ __all__ = ["PreviewController", "PreviewRequest", "render_preview"]
 LARGEST = 2 * HEIGHT
 """Pixels per side of a thumbnail: as many as a screen of twice the density shows."""
 
-DRAWN = ("contrast_limits", "gamma", "colormap", "data", "scale", "units")
+DRAWN = (
+    *("contrast_limits", "gamma", "colormap", "opacity", "blending", "projection_mode"),
+    *("data", "scale", "units"),
+)
 """What of an image changes what the model sees, or how large it is."""
 
 
@@ -136,7 +140,9 @@ class PreviewController:
         if viewer is None:
             return ()
         camera = camera_of(viewer)
-        return camera.events.center, camera.events.zoom, viewer.dims.events.point
+        dims = viewer.dims.events
+        sliced = dims.point, dims.margin_left, dims.margin_right
+        return camera.events.center, camera.events.zoom, *sliced, viewer.layers.events.reordered
 
     def _asked(self) -> PreviewRequest:
         layers = input_layers(self._parts, self._viewer)
@@ -148,7 +154,7 @@ class PreviewController:
         except ImageError:  # turned, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
         return PreviewRequest(
-            channels=channels_of(layers, shown_index(image, viewer.dims.point)),
+            channels=channels_of(layers, shown_index(image, viewer.dims.point), viewer),
             view=read_view(self._parts),
             part=part,
             shape=shape,
@@ -173,7 +179,7 @@ class PreviewController:
         image = self._parts["image"].value
         if image is None:
             return
-        self._parts["resolution_text"].value = (
+        self._parts["resolution_info"].value = (
             "How fine the map will be is known once the model is loaded"
             if sizes is None or factor is None
             else resolution_text(sizes, factor, image.scale[-2:], image.units[-2:])
@@ -181,4 +187,4 @@ class PreviewController:
 
     def _on_reason(self, reason: str) -> None:
         self._parts["preview"].show_words("")
-        self._parts["resolution_text"].value = reason
+        self._parts["resolution_info"].value = reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import (
     SliceChoice,
-    channels_of,
     check_layer,
     leading_shape,
     no_image_error,
@@ -20,7 +20,7 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
     region_of_rectangle,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import describe_origin
+from napari_clip_heatmap._napari.inputs.layer_source import describe_origin, finest
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
 from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
@@ -64,12 +64,12 @@ def read_request(parts: Container[Any], viewer: ViewerModel | None) -> HeatmapRe
     region, told = _region(parts["where"].value, image, viewer)
     return HeatmapRequest(
         planes=tuple(
-            PlaneRequest(index, channels_of(layers, index))
+            PlaneRequest(index, channels_of(layers, index, viewer))
             for index in requested_planes(image, shown, _slide(parts))
         ),
         **_words(parts),
         leading=leading_shape(image),
-        stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
+        stores=tuple(map(finest, layers)),
         model=parts["model"].value,
         device=parts["device"].value,
         precision=parts["precision"].value,

@@ -137,14 +137,12 @@ class HeatmapRun:
     def _key(self, plane: PlaneRequest) -> EncodingKey:
         question = self._question
         content = tuple(content_key(store, plane.index) for store in question.stores)
-        return EncodingKey(self._settings(), plane.index, content)
+        slabs = tuple(each.slab for each in plane.channels)
+        return EncodingKey(self._settings(), plane.index, (*content, slabs))
 
     def _settings(self) -> Hashable:
         question = self._question
-        shown = tuple(
-            (each.limits, each.gamma, None if each.lut is None else each.lut.tobytes())
-            for each in question.planes[0].channels
-        )
+        shown = tuple(each.style for each in question.planes[0].channels)
         return (
             question.model,
             question.device,
@@ -188,7 +186,8 @@ class HeatmapRun:
         for key in self._kept.others(self._settings()) if self._question.leading else ():
             asked = {plane.index for plane in self._question.planes}
             stores = self._question.stores
-            now = tuple(content_key(store, key.index) for store in stores)
+            single = (None,) * len(stores)  # of thick slices it is not known what they hold now
+            now = (*(content_key(store, key.index) for store in stores), single)
             encoding = self._kept.get(key)
             if key.index not in asked and key.content == now and encoding is not None:
                 self._flush()

@@ -11,8 +11,8 @@ from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 
-from napari_clip_heatmap._napari.controllers.layers import is_heatmap
-from napari_clip_heatmap._napari.inputs.layer_planes import fits_image
+from napari_clip_heatmap._napari.inputs.layer_channels import fits_image
+from napari_clip_heatmap._napari.inputs.layer_source import is_heatmap
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
