@@ -35,7 +35,8 @@ from napari_clip_heatmap._napari.startup import (
     import_torch_and_open_clip,
     no_full_collection,
 )
-from napari_clip_heatmap._napari.views.controls import ControlSources, make_controls
+from napari_clip_heatmap._napari.views.control_spec import ControlSources
+from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap.errors import ClipHeatmapError
 
@@ -54,10 +55,7 @@ __all__ = ["HeatmapWidget"]
 class HeatmapWidget(Container[Any]):
     """Ask an image layer a list of prompts; get a heatmap layer for each.
 
-    Its parts, by name: image, model, choose, device, prompts, score, baseline, templates;
-    precision, preprocess; preview, channels, view, invert, resolution, grain; where, slices, along,
-    first, last; colormap, scale, fade, colour_bar; words, ranked; run, cancel, progress, show_all,
-    hide_all, remove_all, more, status, notes.
+    Its parts are those of `CONTROLS`, by name.
 
     Parameters
     ----------

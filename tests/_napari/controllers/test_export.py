@@ -122,23 +122,15 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
         view="raw",
         colormap="viridis",
         scale="shared",
-        fade=True,
-        colour_bar=False,
-        words="a list of an older version",
+        transparent_low=True,
+        color_bar=False,
+        ranking_list="a list of an older version",
     )
     monkeypatch.setattr(settings, "section", lambda: kept)
     widget = HeatmapWidget(viewer, session)
     viewer.window.add_dock_widget(widget)
     assert widget["score"].value == "absolute"
     assert widget["colormap"].value == "viridis"
-    assert kept.words == widget["words"].value == "the prompts"
+    assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
-
-
-def test_every_choice_that_is_kept_is_declared_in_the_manifest(monkeypatch):
-    from npe2 import PluginManifest
-
-    manifest = PluginManifest.from_distribution("napari-clip-heatmap")
-    declared = manifest.contributions.configurations["widget"].properties
-    assert {*declared} == {*settings.KEPT}

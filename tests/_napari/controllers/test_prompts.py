@@ -8,8 +8,8 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.controllers.cursor import PROMPTS_ONLY
 from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.views.choices import PROMPTS_ONLY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -217,9 +217,9 @@ def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     widget["colormap"].value = SIGNED
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
     assert layers[1].colormap.name == "magma"
-    widget["fade"].value = True
+    widget["transparent_low"].value = True
     assert layers[1].colormap.colors[0, 3] == 0
-    widget["colour_bar"].value = True
+    widget["color_bar"].value = True
     assert all(layer.colorbar.visible for layer in layers)
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
@@ -274,7 +274,7 @@ def test_a_click_ranks_the_prompts_and_a_list_of_words(viewer, widget, image, qt
     qtbot.waitUntil(lambda: widget["ranked"].value != "", timeout=20_000)
     if words != PROMPTS_ONLY:
         before = widget["ranked"].value
-        widget["words"].value = words  # ranks the same place anew
+        widget["ranking_list"].value = words  # ranks the same place anew
         qtbot.waitUntil(lambda: widget["ranked"].value != before, timeout=20_000)
     lines = widget["ranked"].value.splitlines()
     assert lines[0].startswith("At y = 48, x = 100")

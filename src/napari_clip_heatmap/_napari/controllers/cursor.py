@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
+from napari_clip_heatmap._napari.views.choices import ALL_SETS, PROMPTS_ONLY
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.prompting.prompt_set import shipped_set, shipped_sets
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
 __all__ = [
-    "LISTS",
-    "PROMPTS_ONLY",
     "CursorReadout",
     "PlanePosition",
     "Ranking",
@@ -127,12 +126,6 @@ def position_on(image: Image, position: Sequence[float]) -> PlanePosition:
     return tuple(round(each) for each in leading), y + 0.5, x + 0.5
 
 
-PROMPTS_ONLY, ALL_SETS = "the prompts", "all shipped sets"
-
-LISTS = (PROMPTS_ONLY, *shipped_sets(), ALL_SETS)
-"""What a click ranks: the prompts alone, or a list of words with them."""
-
-
 @dataclass(frozen=True)
 class Ranking:
     """Words in the order in which they fit a patch.
@@ -157,7 +150,7 @@ class Ranking:
 
 
 def words_of_list(listed: str) -> tuple[str, ...]:
-    """Return the words of one of `LISTS`; none for the prompts themselves."""
+    """Return the words of one of `RANKING_LISTS`; none for the prompts themselves."""
     if listed == PROMPTS_ONLY:
         return ()
     names = shipped_sets() if listed == ALL_SETS else (listed,)

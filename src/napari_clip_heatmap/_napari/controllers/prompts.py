@@ -44,12 +44,12 @@ LINKED = ("contrast_limits",)
 
 
 def layer_style_of(parts: Container[Any]) -> LayerStyle:
-    """Return how the controls want maps to become colours."""
+    """Return how the controls want maps to become colors."""
     return LayerStyle(
-        usual=parts["colormap"].value,
-        own={row.key: row.colormap for row in parts["prompts"].model.rows if row.colormap},
+        default=parts["colormap"].value,
+        by_row={row.key: row.colormap for row in parts["prompts"].model.rows if row.colormap},
         scale=parts["scale"].value,
-        fade=parts["fade"].value,
+        transparent_low=parts["transparent_low"].value,
     )
 
 
@@ -135,10 +135,10 @@ class PromptController:
         parts = self._parts
         for name in ("prompts", "score", "baseline", "templates"):
             parts[name].changed.connect(self._on_words)
-        for name in ("colormap", "scale", "fade", "colour_bar"):
+        for name in ("colormap", "scale", "transparent_low", "color_bar"):
             parts[name].changed.connect(self._on_look)
         parts["prompts"].loaded.connect(self._on_loaded)
-        parts["words"].changed.connect(self._on_list)
+        parts["ranking_list"].changed.connect(self._on_list)
         parts["templates"].changed.connect(self._on_templates)
         self._on_templates()
         self._model.coloured.connect(lambda _key: self._on_look())
@@ -225,7 +225,7 @@ class PromptController:
         for key, layer in ours.items():
             if restyle:
                 layer.colormap = look.colormap(key)
-            layers.set_color_bar(layer, visible=self._parts["colour_bar"].value)
+            layers.set_color_bar(layer, visible=self._parts["color_bar"].value)
         self._linked = look.scale == "shared" and len(ours) > 1
         if self._linked:
             self._viewer.layers.link_layers(ours.values(), LINKED)
@@ -250,7 +250,7 @@ class PromptController:
 
     def _on_click(self, place: PlanePosition) -> None:
         self._clicked = place
-        last, words = self._live.last, words_of_list(self._parts["words"].value)
+        last, words = self._live.last, words_of_list(self._parts["ranking_list"].value)
         if last is not None and not self._busy():
             work = partial(rank_at, last.answer, place, words)
             self._rank.submit(lambda: work)
