@@ -61,6 +61,11 @@ CASES = (
     Case("PE-Core-B-16", "attention-pooling head, rotary positions, class token"),
     Case("RN50", "attention pool of the final map"),
     Case("convnext_base", "mean of the final map, then norm, linear head"),
+    Case("convnext_large_d", "mean of the final map, then norm, MLP with its gates held"),
+    Case("MobileCLIP2-S2", "mean of the final map, linear head (MobileCLIP-S)"),
+    Case("MobileCLIP2-S4", "mean of the final map, linear head"),
+    Case("swin_base_patch4_window7_224", "norm, then mean of the final map, linear head"),
+    Case("vit_relpos_medium_patch16_cls_224", "class token, relative positions"),
 )
 
 TEXT = """# Families of image towers
@@ -84,15 +89,18 @@ last layer weighs too much). Targets: 1e-5 in single precision (fp32), 1e-10 in 
 
 ## What the layers of a family are
 
-- `native`, `timm_vit`, `eva`, `eva_post_norm`: every layer and head of the transformer, and every
-  token, as in the paper. Norms between the heads and the residual stream (EVA02's inner norm,
-  EVA02-E's post-norm, open_clip's `scale_attn` and `scale_attn_inner`) are linear once their
-  deviation is held at its actual value, as the last norm's is.
+- `native`, `timm_vit`, `eva`, `eva_post_norm`, `relative_vit`: every layer and head of the
+  transformer, and every token, as in the paper. Norms between the heads and the residual stream
+  (EVA02's inner norm, EVA02-E's post-norm, open_clip's `scale_attn` and `scale_attn_inner`) are
+  linear once their deviation is held at its actual value, as the last norm's is. Rotary and
+  relative positions change how much is attended to, not what is taken.
 - `attention_pool`, `coca`: the last tokens. Everything before the pooling is one step; the layer
   and the heads are the pooling's. The MLP of SigLIP's and PE-Core's pooling belongs to no token:
   it is in the part that no patch owns.
-- `resnet`, `convnext`: the places of the final feature map, 32 pixels wide, in the same manner.
-  What the mean of the map brings as a token of a ResNet's pool is given back to its places.
+- `resnet`, `convnext`, `fastvit`, `swin`: the places of the final feature map, 32 pixels wide (64
+  for MobileCLIP2-S3 and S4), in the same manner. What the mean of the map brings as a token of a
+  ResNet's pool is given back to its places. An MLP between the mean and the embedding is linear
+  once the gate of each of its units, `act(a) / a`, is held at its actual value.
 
 ## Another input size
 
@@ -103,7 +111,7 @@ maps are exact, of an embedding that may be worse.
 ## Register-like tokens
 
 `load_model(name, outlier_factor=3)` leaves tokens out of the maps whose norm before the last layer
-is over 3 times the median of their image; their neighbours' mean takes the place, and the total
+is over 3 times the median of their image; their neighbors' mean takes the place, and the total
 stays exact. It is off by default: `benchmarks/outliers.py` finds none in the bundled model, and no
 figures of a large one are at hand.
 
@@ -111,9 +119,10 @@ figures of a large one are at hand.
 
 {supported}
 
-Refused, and why:
-
 {refused}
+
+Of newer open_clip versions than this one: TIPSv2 (`timm_vit`) and SigLIP 2 NaFlex
+(`attention_pool`), as far as the installed timm has their trunks.
 """
 
 
@@ -180,7 +189,8 @@ def listing() -> tuple[str, str]:
             reasons[_reason(str(error))].append(name)
         else:
             families[tower.family].append(name)
-    return _lines(families, "`{}`"), _lines(reasons, "{}")
+    refused = "Refused, and why:\n\n" + _lines(reasons, "{}") if reasons else "None is refused."
+    return _lines(families, "`{}`"), refused
 
 
 def _reason(message: str) -> str:

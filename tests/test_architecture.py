@@ -36,7 +36,9 @@ def test_the_package_itself_is_light() -> None:
 
 
 def test_the_library_needs_no_gui() -> None:
-    assert not loaded_by("api", "evaluation", "files.batch", "files.showcase", "cli") & GUI
+    assert (
+        not loaded_by("api", "evaluation", "files.run_results", "files.demo_pictures", "cli") & GUI
+    )
 
 
 def test_the_command_line_starts_light() -> None:

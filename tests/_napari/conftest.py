@@ -64,7 +64,7 @@ class ColourModel:
     name = "colours"
     device = torch.device("cpu")
     image_size, patch_size, d_embed = (32, 32), (8, 8), 3
-    notices, room = (), None
+    notices, max_batch = (), None
 
     def __init__(self):
         self.text = ColourText()
@@ -249,7 +249,7 @@ class Hub:
         return self.alike
 
     @property
-    def catalogue(self):
+    def catalog(self):
         return ModelCatalog(
             self.listed,
             lambda name, cancelled: download_with_progress(name, cancelled, self.download),

@@ -21,7 +21,7 @@ def test_on_a_shared_scale_all_maps_run_over_the_range_of_all():
 
 @pytest.mark.parametrize(("scale", "expected"), [("own", (-4.0, 4.0)), ("shared", (-4.0, 4.0))])
 def test_signed_colours_run_as_far_to_both_sides(scale, expected):
-    look = LayerStyle(by_row={"a": SIGNED}, scale=scale)
+    look = LayerStyle(own={"a": SIGNED}, scale=scale)
     limits = look.limits(RANGES, KEYS)
     assert limits[0] == expected
     middle = look.colormap("a").map(np.array([0.5], np.float32))[0, :3]

@@ -44,7 +44,7 @@ class LayerStyle:
     ----------
     default : str
         Colormap of rows that have none of their own.
-    by_row : mapping of str to str
+    own : mapping of str to str
         Colormap by the row's key.
     scale : {"own", "shared"}
         Whether the colors of each map run over its own range, or over one range for all maps.
@@ -53,7 +53,7 @@ class LayerStyle:
     """
 
     default: str = "jet"
-    by_row: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     scale: Literal["own", "shared"] = "own"
     transparent_low: bool = False
 
@@ -80,7 +80,7 @@ class LayerStyle:
         return [_symmetric(one) if any(signed) else one] * len(keys)
 
     def _name(self, key: str) -> str:
-        return self.by_row.get(key) or self.default
+        return self.own.get(key) or self.default
 
 
 def _symmetric(limits: Limits) -> Limits:

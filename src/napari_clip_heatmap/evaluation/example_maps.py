@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.api import encode
-from napari_clip_heatmap.files.pictures import write_picture
+from napari_clip_heatmap.files.overlays import write_picture
 from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes import CLASSES, draw
 

@@ -16,7 +16,7 @@ __all__ = ["draw_distribution"]
 _WIDTH, _LEFT, _RIGHT, _ROW, _TOP, _FOOT = 1000, 190, 20, 74, 40, 44
 _MOST, _BIN = 3.5, 0.025
 """End of the axis and width of a bar, in units of dependence."""
-_COLOURS = {PRESENT: (24, 130, 60), ABSENT: (200, 120, 20)}
+_COLORS = {PRESENT: (24, 130, 60), ABSENT: (200, 120, 20)}
 _GIBBERISH = (110, 110, 120)
 _LINE = (190, 30, 40)
 
@@ -40,7 +40,7 @@ def draw_distribution(judged: Sequence[JudgedPrompt]) -> NDArray[np.uint8]:
     for number, group in enumerate(groups):
         values = np.array([each.dependence for each in judged if each.group == group])
         base = _TOP + _ROW * (number + 1) - 8
-        _bars(pen, values, base, _COLOURS.get(group, _GIBBERISH))
+        _bars(pen, values, base, _COLORS.get(group, _GIBBERISH))
         pen.text((8, base - 42), group, fill="black", font=font)
         pen.text(
             (8, base - 22), f"{values.min():.2f} to {values.max():.2f}", fill="gray", font=font
@@ -57,7 +57,7 @@ def _at(dependence: float) -> float:
 
 
 def _bars(
-    pen: ImageDraw.ImageDraw, values: NDArray[np.float64], base: int, colour: tuple[int, int, int]
+    pen: ImageDraw.ImageDraw, values: NDArray[np.float64], base: int, color: tuple[int, int, int]
 ) -> None:
     edges = np.arange(0, _MOST + _BIN / 2, _BIN)
     counts, _ = np.histogram(values.clip(0, _MOST), edges)
@@ -65,4 +65,4 @@ def _bars(
     pen.line([(_LEFT, base), (_WIDTH - _RIGHT, base)], fill=(210, 210, 210))
     for left, right, height in zip(edges[:-1], edges[1:], heights, strict=True):
         if height:
-            pen.rectangle([_at(left), base - height, _at(right) - 1, base], fill=colour)
+            pen.rectangle([_at(left), base - height, _at(right) - 1, base], fill=color)

@@ -18,7 +18,7 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.scores import Scores
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.scenes import CLASSES
 
 if TYPE_CHECKING:

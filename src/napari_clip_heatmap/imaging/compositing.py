@@ -94,7 +94,7 @@ def _bottom(layer: NDArray[np.float32], blend: Blend) -> _Canvas:
     if blend.mode == "additive":
         colors = colors * alpha
     elif blend.mode != "minimum":
-        colors = colors * alpha + np.float32(blend.background) * (1 - alpha)
+        colors = colors * alpha + np.asarray(blend.background, np.float32) * (1 - alpha)
     return colors, np.ones_like(alpha)
 
 

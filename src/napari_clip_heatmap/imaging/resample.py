@@ -40,8 +40,8 @@ def to_image_pixels(
 ) -> NDArray[np.float32]:
     """Interpolate maps bilinearly from lattice cells to image pixels: ``B_y @ values @ B_x.T``.
 
-    Cell and pixel centres lie where they really are, whatever the ratio of their sizes; pixels
-    beyond the outermost cell centres take those cells' values. A rectangle has exactly the values
+    Cell and pixel centers lie where they really are, whatever the ratio of their sizes; pixels
+    beyond the outermost cell centers take those cells' values. A rectangle has exactly the values
     that it has in the whole. A cell of NaN has no say: pixels whose own cell is NaN are NaN, the
     others are made of the rest.
 
@@ -186,7 +186,7 @@ class Sampling:
 
     def needed(self, working: slice) -> slice:
         """Return the stored pixels that some working pixels are made of; at least one."""
-        if self.step < 1:  # the two stored centres around each working centre
+        if self.step < 1:  # the two stored centers around each working center
             low = math.floor(self.start + (working.start + 0.5) * self.step - 0.5)
             high = math.floor(self.start + (working.stop - 0.5) * self.step - 0.5) + 2
         else:
@@ -203,7 +203,7 @@ class Sampling:
         -------
         float64 (working pixel, stored pixel), optional
             Rows sum to 1: shares of the area, or, for working pixels narrower than stored ones,
-            distances between centres (the outermost stored pixels continue beyond theirs).
+            distances between centers (the outermost stored pixels continue beyond theirs).
         """
         if self.step == 1 and self.start == int(self.start):
             return None
@@ -211,8 +211,8 @@ class Sampling:
         stored = np.arange(needed.start, needed.stop)
         begin = self.start + np.arange(working.start, working.stop)[:, np.newaxis] * self.step
         if self.step < 1:
-            centres = np.clip(begin + self.step / 2 - 0.5, 0, self.stored - 1)
-            shares = np.maximum(1 - np.abs(centres - stored), 0)
+            centers = np.clip(begin + self.step / 2 - 0.5, 0, self.stored - 1)
+            shares = np.maximum(1 - np.abs(centers - stored), 0)
         else:
             end = np.minimum(begin + self.step, stored + 1)
             shares = np.maximum(end - np.maximum(begin, stored), 0)
@@ -224,13 +224,13 @@ class Sampling:
 
         Parameters
         ----------
-        numbers : float32 or float64 (stored pixel, other, colour)
+        numbers : float32 or float64 (stored pixel, other, color)
             Those of `needed`.
         working : slice
 
         Returns
         -------
-        the same type (working pixel, other, colour)
+        the same type (working pixel, other, color)
         """
         if self.weights(slice(working.start, working.start + 1)) is None:
             return numbers

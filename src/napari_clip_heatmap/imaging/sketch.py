@@ -34,7 +34,7 @@ def sketch(
     seconds: float = 0.3,
     clock: Callable[[], float] = time.monotonic,
 ) -> NDArray[np.float32]:
-    """Return an image squeezed into a few pixels, coloured as the model would see it.
+    """Return an image squeezed into a few pixels, colored as the model would see it.
 
     Where a level coarse enough is stored, or the image is small, every new pixel is the mean over
     its area. Else the image would have to be read whole, so it is sampled: first sparsely, then
@@ -76,7 +76,7 @@ def _sample(
     field: tuple[tuple[float, float], tuple[float, float]],
     at: tuple[slice, slice],
 ) -> NDArray[np.float32]:
-    """Return the mean colour of a window of stored pixels in the middle of some picture pixels."""
+    """Return the mean color of a window of stored pixels in the middle of some picture pixels."""
     low, high = field
     spans = []
     for axis in (0, 1):

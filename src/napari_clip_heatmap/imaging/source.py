@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels, load
 from napari_clip_heatmap.imaging.resample import Sampling
-from napari_clip_heatmap.imaging.statistics import summarise
+from napari_clip_heatmap.imaging.statistics import summarize
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import Appearance, Tone, View
 
@@ -33,9 +33,9 @@ _KEPT = 128 * 2**20
 
 
 class ImageSource:
-    """An image as the model looks at it: coloured, and averaged down over areas.
+    """An image as the model looks at it: colored, and averaged down over areas.
 
-    Stored values are averaged first and coloured then, as a viewer does with a pyramid. Of several
+    Stored values are averaged first and colored then, as a viewer does with a pyramid. Of several
     levels the coarsest that is fine enough is read, and of that only what is needed. Whatever is
     asked for, the same blocks are computed, so that a pixel's value depends neither on what was
     asked for with it nor on where the image is stored.
@@ -83,9 +83,9 @@ class ImageSource:
         return sum(each.steps[0] * each.steps[1] * area for each in self._shown)
 
     def read(self, y: slice, x: slice) -> NDArray[np.float32]:
-        """Return the colours of a rectangle of working pixels, float32 (y, x, 3) in 0..1.
+        """Return the colors of a rectangle of working pixels, float32 (y, x, 3) in 0..1.
 
-        Invalid pixels have the mean colour of the image; `validity` then tells of them.
+        Invalid pixels have the mean color of the image; `validity` then tells of them.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class _Shown:
         return self.y.step, self.x.step
 
     def read(self, y: slice, x: slice, validity: Validity) -> NDArray[np.float32]:
-        """Return the channel's colours, float32 (y, x, 1|3)."""
+        """Return the channel's colors, float32 (y, x, 1|3)."""
         rows, columns = self.y.needed(y), self.x.needed(x)
         values = load(self.level, rows, columns)
         validity.note(self.level.shape[:2], rows, columns, values.valid)
@@ -145,35 +145,35 @@ class _Shown:
             along_y = self.y.average(numbers, y)
             return self.x.average(along_y.swapaxes(0, 1), x).swapaxes(0, 1)
 
-        opacity, colours = values.opacity, values.colours
+        opacity, colors = values.opacity, values.colors
         if opacity is not None:
-            colours, opacity = averaged(colours * opacity), averaged(opacity)
+            colors, opacity = averaged(colors * opacity), averaged(opacity)
         else:
-            colours = averaged(colours)
+            colors = averaged(colors)
         if values.valid is None:
-            return self.tone(colours, opacity)
-        counted = averaged(values.valid[..., np.newaxis].astype(colours.dtype))
+            return self.tone(colors, opacity)
+        counted = averaged(values.valid[..., np.newaxis].astype(colors.dtype))
         # A share of valid pixels that is only rounding has no say.
         known = counted[..., 0] > 1e-4
         counted[~known] = 1
-        shown = self.tone(colours / counted, None if opacity is None else opacity / counted)
+        shown = self.tone(colors / counted, None if opacity is None else opacity / counted)
         if not known.all():
             shown = np.array(shown)
-            shown[~known] = self._mean_colour
+            shown[~known] = self._mean_color
         return shown
 
     @cached_property
-    def _mean_colour(self) -> NDArray[np.float32]:
+    def _mean_color(self) -> NDArray[np.float32]:
         try:
-            known = summarise(self.channel)
+            known = summarize(self.channel)
         except ImageError:
             if self.channel.limits is None:
                 raise
-            # The few that were looked at of a large image are all invalid: any colour will do.
+            # The few that were looked at of a large image are all invalid: any color will do.
             return np.zeros(1, np.float32)
         mean, opacity = known.mean[np.newaxis, np.newaxis], np.full((1, 1, 1), known.opacity)
-        colour: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
-        return colour
+        color: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
+        return color
 
 
 def _shown(
@@ -215,9 +215,9 @@ class Pixels:
     Parameters
     ----------
     rgb : float32 (y, x, 3)
-        Colours in 0..1, finite everywhere.
+        Colors in 0..1, finite everywhere.
     valid : bool (y, x)
-        False where the image had NaN or infinity, or was masked; ``rgb`` holds the mean colour
+        False where the image had NaN or infinity, or was masked; ``rgb`` holds the mean color
         there.
     """
 
@@ -226,7 +226,7 @@ class Pixels:
 
 
 def as_rgb(image: ArrayLike) -> Pixels:
-    """Return an image's colours in 0..1, as `View` shows an array by default.
+    """Return an image's colors in 0..1, as `View` shows an array by default.
 
     Transparency is laid over black, as a viewer shows it. NaN, infinity and the masked values of a
     `numpy.ma.MaskedArray` count for nothing.

@@ -61,7 +61,7 @@ def stroke(
 
 def blob_outline(
     rng: np.random.Generator,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     radius: float,
     *,
     elongation: float = 1.0,
@@ -75,7 +75,7 @@ def blob_outline(
     ----------
     rng : Generator
         Source of the wobble.
-    centre : (float, float)
+    center : (float, float)
         x and y in pixels.
     radius : float
         Geometric mean of the two half-axes, in pixels.
@@ -96,8 +96,8 @@ def blob_outline(
     long_axis = radius * np.sqrt(elongation) * wobble * np.cos(turn)
     short_axis = radius / np.sqrt(elongation) * wobble * np.sin(turn)
     cos, sin = np.cos(angle), np.sin(angle)
-    x = centre[0] + cos * long_axis - sin * short_axis
-    y = centre[1] + sin * long_axis + cos * short_axis
+    x = center[0] + cos * long_axis - sin * short_axis
+    y = center[1] + sin * long_axis + cos * short_axis
     return np.stack([x, y], 1).astype(np.float32)
 
 

@@ -20,23 +20,23 @@ def fluoresce(
     rng: np.random.Generator,
     size: tuple[int, int],
     signals: Mapping[str, _Plane],
-    colours: Mapping[str, tuple[float, float, float]],
+    colors: Mapping[str, tuple[float, float, float]],
 ) -> _Picture:
-    """Add coloured light on a dark, uneven ground: ``(y, x, 3)``, 0..1."""
+    """Add colored light on a dark, uneven ground: ``(y, x, 3)``, 0..1."""
     picture = np.zeros((*size, 3), np.float32)
     for name, signal in signals.items():
         gain = rng.uniform(0.45, 1.0)
         halo = rng.uniform(0, 0.35) * cv2.GaussianBlur(signal, (0, 0), rng.uniform(3, 10))
-        picture += (gain * (signal + halo))[..., None] * np.asarray(colours[name], np.float32)
+        picture += (gain * (signal + halo))[..., None] * np.asarray(colors[name], np.float32)
     haze = rng.uniform(0, 0.14) * (1 + 0.7 * smooth_noise(rng, size, rng.uniform(20, 120)))
-    tint = rng.uniform(0.3, 1, 3) if _is_coloured(colours) else np.ones(3)
+    tint = rng.uniform(0.3, 1, 3) if _is_colored(colors) else np.ones(3)
     # Real cameras are rarely filled: many published 8-bit images end at a fifth of the range.
     exposure = 1.0 if rng.random() < 0.6 else np.exp(rng.uniform(np.log(0.15), 0))
     return np.asarray(exposure * (picture + haze[..., None] * tint), np.float32)
 
 
-def _is_coloured(colours: Mapping[str, tuple[float, float, float]]) -> bool:
-    return any(len(set(colour)) > 1 for colour in colours.values())
+def _is_colored(colors: Mapping[str, tuple[float, float, float]]) -> bool:
+    return any(len(set(color)) > 1 for color in colors.values())
 
 
 def tissue(rng: np.random.Generator, size: tuple[int, int], zoom: float) -> _Plane:

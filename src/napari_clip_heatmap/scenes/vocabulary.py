@@ -11,7 +11,7 @@ __all__ = [
     "BLOOD_CLASSES",
     "CELL_CLASSES",
     "CLASSES",
-    "COLOURS",
+    "COLORS",
     "DENSITIES",
     "EMPTY_NAMES",
     "MODALITY_NAMES",
@@ -63,7 +63,7 @@ MODALITY_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Kind of picture -> what a caption may call it."""
 
-COLOURS: Mapping[str, tuple[float, float, float]] = {
+COLORS: Mapping[str, tuple[float, float, float]] = {
     "red": (1.0, 0.1, 0.1),
     "green": (0.1, 1.0, 0.15),
     "blue": (0.15, 0.25, 1.0),
@@ -72,7 +72,7 @@ COLOURS: Mapping[str, tuple[float, float, float]] = {
     "yellow": (1.0, 1.0, 0.1),
     "white": (1.0, 1.0, 1.0),
 }
-"""Colour word -> red, green and blue share of a fluorescent channel."""
+"""Color word -> red, green and blue share of a fluorescent channel."""
 
 DENSITIES = ("sparse", "dense")
 """Words for how much of a view a class covers."""

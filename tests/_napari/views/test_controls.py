@@ -9,14 +9,7 @@ import napari_clip_heatmap
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.settings import PERSISTED
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
-from napari_clip_heatmap._napari.views.controls import (
-    CONTROLS,
-    PRECISIONS,
-    PREPROCESSINGS,
-    make_controls,
-)
-from napari_clip_heatmap.clip.devices import PRECISIONS as PRECISIONS_OF_DEVICES
-from napari_clip_heatmap.clip.sources.normalization import PREPROCESSINGS as PREPROCESSINGS_OF_CLIP
+from napari_clip_heatmap._napari.views.controls import CONTROLS, make_controls
 
 CONTRACT = ("image", "prompts", "model", "device", "score", "run")
 
@@ -59,8 +52,3 @@ def test_what_is_persisted_is_declared_in_the_manifest_with_its_default(controls
         assert setting.default == controls[name].value
         if setting.enum:
             assert [*setting.enum] == [*controls[name].choices]
-
-
-def test_names_that_importing_would_cost_torch_are_those_of_the_library():
-    assert tuple(PREPROCESSINGS_OF_CLIP) == PREPROCESSINGS
-    assert {*PRECISIONS} == {"auto", *PRECISIONS_OF_DEVICES}

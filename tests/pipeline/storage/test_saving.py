@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -193,6 +194,15 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(encoding, tiny_model, tmp_p
             harmless += 1
         file.write_bytes(before)
     assert noticed > harmless
+
+
+def test_the_users_own_zarr_settings_change_no_file(encoding, tiny_model, tmp_path):
+    path = tmp_path / "scan.zarr"
+    with zarr.config.set({"default_zarr_format": 2}):
+        encoding.save(path)
+        encoding.save(path, overwrite=True)
+    assert zarr.open_group(path, mode="r").metadata.zarr_format == 3
+    same(encoding, nch.open_encoding(path, model=tiny_model))
 
 
 @pytest.mark.parametrize("array", ["tokens", "embeddings", "done", "invalid"])

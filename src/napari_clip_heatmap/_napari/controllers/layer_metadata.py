@@ -14,15 +14,15 @@ __all__ = ["layer_records"]
 
 
 def layer_records(
-    answer: HeatmapResult, question: HeatmapRequest, *, source: str, source_id: str
+    result: HeatmapResult, request: HeatmapRequest, *, source: str, source_id: str
 ) -> list[Any]:
-    """Describe each heatmap of an answer, in values that JSON has.
+    """Describe each heatmap of an result, in values that JSON has.
 
     Parameters
     ----------
-    answer : HeatmapResult
+    result : HeatmapResult
         May still be on its way; then ``complete`` is false.
-    question : HeatmapRequest
+    request : HeatmapRequest
     source, source_id : str
         Name and unique id of the layer asked about.
 
@@ -31,7 +31,7 @@ def layer_records(
     list of dict
         One per prompt, in order.
     """
-    tiling, scoring = dict(answer.tiling), answer.scoring
+    tiling, scoring = dict(result.tiling), result.scoring
     model: Any = tiling.pop("model", {})
     common = {
         "prompts": list(scoring.prompts),
@@ -39,7 +39,7 @@ def layer_records(
         "baseline": list(scoring.baseline),
         "templates": list(scoring.templates),
         "unit": scoring.unit,
-        "notes": list(answer.notes),
+        "notes": list(result.notes),
         "model": model,
         "weights_sha256": model.get("weights_sha256"),
         "device": model.get("device"),
@@ -47,17 +47,17 @@ def layer_records(
         "versions": {**model.get("versions", {}), **_versions()},
         "tiling": tiling,
         "downsample": tiling.get("downsample"),
-        "view": question.view_record,
-        "channels": list(question.channel_names),
-        "origins": _origins(question),
-        "region": question.region_record,
+        "view": request.view_record,
+        "channels": list(request.channel_names),
+        "origins": _origins(request),
+        "region": request.region_record,
         "source": source,
         "source_id": source_id,
-        "slice": list(question.planes[0].index),
-        "slices": [list(index) for index in answer.planes],
-        "complete": answer.complete,
+        "slice": list(request.planes[0].index),
+        "slices": [list(index) for index in result.planes],
+        "complete": result.complete,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(answer.seconds, 3),
+        "seconds": round(result.seconds, 3),
         "version": version("napari-clip-heatmap"),
     }
     return [
@@ -69,7 +69,7 @@ def layer_records(
             **common,
         }
         for prompt, key, recipe, similarity in zip(
-            scoring.prompts, answer.keys, scoring.recipes, answer.similarity, strict=True
+            scoring.prompts, result.keys, scoring.recipes, result.similarity, strict=True
         )
     ]
 
@@ -79,7 +79,7 @@ def _versions() -> dict[str, str]:
     return {"napari": version("napari"), "python": platform.python_version()}
 
 
-def _origins(question: HeatmapRequest) -> list[dict[str, Any]]:
+def _origins(request: HeatmapRequest) -> list[dict[str, Any]]:
     """Return where each channel comes from, and how it was shown."""
     return [
         {
@@ -87,5 +87,5 @@ def _origins(question: HeatmapRequest) -> list[dict[str, Any]]:
             "limits": channel.limits and [float(limit) for limit in channel.limits],
             "gamma": float(channel.gamma),
         }
-        for origin, channel in zip(question.origins, question.planes[0].channels, strict=False)
+        for origin, channel in zip(request.origins, request.planes[0].channels, strict=False)
     ]

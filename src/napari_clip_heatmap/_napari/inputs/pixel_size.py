@@ -14,6 +14,7 @@ import numpy as np
 import pint
 
 from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.imaging.resolution import format_length
 
 __all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model", "unit_factor"]
 
@@ -94,9 +95,9 @@ def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
         Size of an image pixel, in `unit`.
     unit : pint unit
     """
-    if str(unit) == "pixel":
-        return f"{working * pixel:.3g} px"
-    return f"{working * pixel * abs(scale):.3g} {unit:~P}"
+    # A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
+    size = 1.0 if str(unit) == "pixel" else abs(scale)
+    return format_length(working * pixel * size, f"{unit:~P}")
 
 
 def _is_number(text: str) -> bool:

@@ -252,6 +252,11 @@ class Thumbnail(Label):
             QPixmap.fromImage(image).scaled(WIDTH, HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
         )
 
+    @property
+    def seen(self) -> bool:
+        """Whether it is on screen."""
+        return bool(self.native.isVisible())
+
     def show_words(self, words: str) -> None:
         """Show words in its place."""
         self.pixels = None

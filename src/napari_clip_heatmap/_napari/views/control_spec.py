@@ -89,6 +89,8 @@ class ControlSpec:
     label : str, optional
         In front of the control; by default the name, capitalized. Empty: the control takes the
         whole row.
+    has_value : bool
+        Whether its value is one of `DockState.controls`.
     persisted : bool
         Whether its value is there again at the next start. The manifest declares it too.
     former_name : str
@@ -106,6 +108,7 @@ class ControlSpec:
     make: WidgetFactory
     tooltip: str
     label: str | None = None
+    has_value: bool = False
     persisted: bool = False
     former_name: str = ""
     shrinks: bool = False
