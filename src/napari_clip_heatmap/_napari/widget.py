@@ -24,7 +24,8 @@ from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.state import DockState
-from napari_clip_heatmap._napari.views.controls import ControlSources, make_controls
+from napari_clip_heatmap._napari.views.control_spec import ControlSources
+from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
 
