@@ -1,4 +1,4 @@
-"""Examples in public docstrings give what they say, with the bundled model and a drawn image."""
+"""The examples in public docstrings run as written, with the bundled model and a drawn image."""
 
 from __future__ import annotations
 

@@ -12,15 +12,15 @@ from .api import (
 from .clip.model import ClipModel
 from .core.decomposition import Decomposition
 from .errors import Cancelled, ClipHeatmapError
-from .files.methods import methods_text
-from .files.reading import read_image
-from .files.script import python_script
+from .files.methods_paragraph import methods_text
+from .files.reading.image_file import read_image
+from .files.reproduction_script import python_script
 from .imaging.channel import Channel
 from .imaging.region import Outlines, Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from .pipeline.scoring import Score
+from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.verdicts import Assessment, PromptCheck, Verdict, assess
 

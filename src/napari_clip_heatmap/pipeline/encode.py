@@ -1,4 +1,4 @@
-"""A whole image, of any size and shape, through the model, in one call."""
+"""Encode a whole image, of any size and shape, in one call."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
 
+from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.validation import function
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
@@ -36,6 +38,7 @@ def encode(
     cache: EncodingCache | None = None,
 ) -> Encoding:
     """Do what `napari_clip_heatmap.encode` says."""
+    _check(model, progress, cache)
     steps: Callable[..., Iterator[Progress]]
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
     for record in steps(
@@ -52,3 +55,16 @@ def encode(
         if progress is not None:
             progress(record.done, record.total)
     return record.encoding
+
+
+def _check(model: object, progress: object, cache: object) -> None:
+    """Check what `encode_progressively` does not check."""
+    if not (hasattr(model, "token_map") and hasattr(model, "preprocess")):
+        raise SettingsError(
+            f"model is {shown_value(model)}; accepted: what load_model returns, such as "
+            "load_model('demo')"
+        )
+    if progress is not None:
+        function("progress", progress)
+    if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
+        raise SettingsError(f"cache is {shown_value(cache)}; accepted: an EncodingCache, or None")

@@ -12,7 +12,11 @@ import pytest
 import timm
 import torch
 from open_clip.model import _build_vision_tower
+from timm.layers import Mlp
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+
+from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
 
 SIZE = (96, 64)
 """Pixels of the cut towers' input: not square, 6 by 4 patches of 16."""
@@ -38,6 +42,31 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "CoCa": ("coca_ViT-B-32", {"layers": 2, "image_size": (96, 64), "width": 128}),
     "RN50": ("RN50", {"layers": [1, 1, 1, 1], "image_size": 96, "width": 16}),
     "ConvNeXt-T": ("convnext_tiny", {}),
+    "ConvNeXt-L-MLP": ("convnext_large_d", {}),
+    "MobileCLIP2-S0": ("MobileCLIP2-S0", {"image_size": SIZE}),
+    "MobileCLIP2-S3": ("MobileCLIP2-S3", {"image_size": (192, 128)}),
+    "Swin-B": ("swin_base_patch4_window7_224", {}),
+    "RelPos": ("vit_relpos_medium_patch16_cls_224", {}),
+    "RelPos, norms after": (
+        "vit_relpos_medium_patch16_cls_224",
+        {"timm_model_name": "vit_relpos_medium_patch16_rpn_224"},
+    ),
+    "RelPos, shared": (
+        "vit_relpos_medium_patch16_cls_224",
+        {"timm_model_name": "vit_srelpos_small_patch16_224"},
+    ),
+    "TIPSv2-B": (
+        "MobileCLIP-B",
+        {
+            "timm_model_name": "vit_base_patch14_reg1_tipsv2",
+            "timm_pool": "token",
+            "timm_proj": "none",
+        },
+    ),
+    "SigLIP2-NaFlex": (
+        "ViT-B-16-SigLIP2",
+        {"timm_model_name": "naflexvit_base_patch16_siglip", "image_size": SIZE},
+    ),
 }
 """Name in the tests: architecture of open_clip, and what is changed of its vision configuration."""
 
@@ -49,6 +78,13 @@ NARROW: dict[str, dict[str, Any]] = {
     "ViT-gopt-16-SigLIP2-256": {"embed_dim": 192, "num_heads": 4},
     "ViT-B-16-SigLIP": {"embed_dim": 192, "num_heads": 3},
     "convnext_tiny": {"dims": (24, 48, 96, 192)},
+    "convnext_large_d": {"dims": (24, 48, 96, 192)},
+    "MobileCLIP2-S3": {"embed_dims": (24, 48, 96, 96, 192)},
+    "swin_base_patch4_window7_224": {
+        "embed_dim": 24,
+        "depths": (2, 2, 2, 2),
+        "num_heads": (1, 2, 4, 8),
+    },
 }
 """Widths of the trunks that are cut in width, too."""
 
@@ -70,7 +106,7 @@ def build(arch: str, changed: dict[str, Any], n_blocks: int = 2) -> Any:
             stage.blocks = stage.blocks[:1]
     visual = visual.to_empty(device="cpu").eval()
     fill(visual)
-    if hasattr(trunk, "set_input_size"):
+    if hasattr(trunk, "set_input_size") and not hasattr(trunk, "layers"):  # Swin keeps its windows
         patch = trunk.patch_embed.patch_size[0]
         visual.set_input_size(SIZE if patch != 14 else (56, 28))
     return visual
@@ -87,6 +123,8 @@ def _narrow(visual: Any, vision: dict[str, Any], widths: dict[str, Any]) -> None
     )
     if hasattr(visual.head, "proj"):
         visual.head.proj = nn.Linear(visual.trunk.num_features, 64, bias=False)
+    if hasattr(visual.head, "mlp"):
+        visual.head.mlp = Mlp(visual.trunk.num_features, 128, 64)
 
 
 def fill(visual: nn.Module) -> None:
@@ -108,10 +146,18 @@ def fill(visual: nn.Module) -> None:
             module.init_non_persistent_buffers()
 
 
+def build_conch() -> Any:
+    """Return an image tower of CONCH, which is none of open_clip's architectures."""
+    trunk = VisionTransformer(SIZE, 16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
+    visual = ConchVisionTower(trunk, 64).eval()
+    fill(visual)
+    return visual
+
+
 @cache
 def _built(name: str, dtype: torch.dtype = torch.float32) -> Any:
     if dtype == torch.float32:
-        return build(*ARCHITECTURES[name])
+        return build_conch() if name == "CONCH" else build(*ARCHITECTURES[name])
     return copy.deepcopy(_built(name)).to(dtype)
 
 

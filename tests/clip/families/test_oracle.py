@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from timm.layers import apply_rot_embed_cat
@@ -50,7 +51,13 @@ def divided(norm: Any, terms: Tensor, whole: Tensor) -> Tensor:
 
 
 def by_token(
-    query: Tensor, key: Tensor, value: Tensor, n_heads: int, turn: Any = None, norms: Any = ()
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    n_heads: int,
+    turn: Any = None,
+    norms: Any = (),
+    bias: Any = 0,
 ) -> Tensor:
     """Return what each query takes from each token, [batch, query, token, head * d_head]."""
 
@@ -62,7 +69,7 @@ def by_token(
         query, key = norm[0](query), norm[1](key)
     if turn is not None:
         query, key = turn(query), turn(key)
-    attention = (query @ key.mT / query.shape[-1] ** 0.5).softmax(dim=-1)
+    attention = (query @ key.mT / query.shape[-1] ** 0.5 + bias).softmax(dim=-1)
     return torch.einsum("bhqn,bhnd->bqnhd", attention, value).flatten(3)
 
 
@@ -100,7 +107,8 @@ def timm_terms(visual: Any, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         visual(images)
         hook.remove()
     for block, stream in zip(trunk.blocks, streams, strict=True):
-        attn, post = block.attn, type(block).__name__ == "EvaBlockPostNorm"
+        attn = block.attn
+        post = type(block).__name__ in ("EvaBlockPostNorm", "ResPostRelPosBlock")
         normed = stream if post else block.norm1(stream)
         if getattr(attn, "q_proj", None) is not None:
             parts = [attn.q_proj(normed), attn.k_proj(normed), attn.v_proj(normed)]
@@ -115,9 +123,12 @@ def timm_terms(visual: Any, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
             return torch.cat([x[:, :, :n], turned], dim=2)
 
         rotary = turn if getattr(trunk, "rope", None) is not None else None
-        mixed = by_token(*parts, attn.num_heads, rotary, [(attn.q_norm, attn.k_norm)])
+        relative = getattr(attn, "rel_pos", None) or getattr(trunk, "shared_rel_pos", None)
+        bias = 0 if relative is None else relative.get_bias()
+        mixed = by_token(*parts, attn.num_heads, rotary, [(attn.q_norm, attn.k_norm)], bias)
         scale = getattr(getattr(block, "ls1", block), "gamma", getattr(block, "gamma_1", None))
-        inner = None if isinstance(attn.norm, nn.Identity) else attn.norm
+        inner = getattr(attn, "norm", None)
+        inner = None if isinstance(inner, nn.Identity) else inner
         yield added(mixed, inner, attn.proj, block.norm1 if post else None, scale), last[0]
 
 
@@ -139,6 +150,10 @@ VITS = {
     "EVA01-g": "token",
     "EVA02-B": "token",
     "EVA02-E": "token",
+    "TIPSv2-B": "token",
+    "RelPos": "token",
+    "RelPos, norms after": "norm, then mean",
+    "RelPos, shared": "norm, then mean",
 }
 
 
@@ -158,13 +173,14 @@ def test_transformers(
         layers, n_skipped = timm_terms(visual, images), trunk.num_prefix_tokens
         norm = trunk.fc_norm if isinstance(trunk.norm, nn.Identity) else trunk.norm
         linear = visual.head.proj if hasattr(visual.head, "proj") else trunk.head
-        project = linear.weight.mT
+        none = isinstance(linear, nn.Identity)
+        project = torch.eye(trunk.num_features).double() if none else linear.weight.mT
     total = sum(of_patches(*layer, norm, VITS[name], n_skipped) for layer in layers)
     agree(tower, images, visual, total @ project)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["SigLIP-B", "SigLIP2-gopt", "PE-Core-T"])
+@pytest.mark.parametrize("name", ["SigLIP-B", "SigLIP2-gopt", "SigLIP2-NaFlex", "PE-Core-T"])
 def test_attention_pooling(
     name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
 ) -> None:
@@ -180,8 +196,11 @@ def test_attention_pooling(
 
 
 @torch.no_grad()
-def test_coca(image_tower: Callable[..., Any], images_for: Callable[..., Tensor]) -> None:
-    visual = image_tower("CoCa", torch.float64)
+@pytest.mark.parametrize("name", ["CoCa", "CONCH"])
+def test_coca(
+    name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    visual = image_tower(name, torch.float64)
     tower, pooler = adapt(visual), visual.attn_pool
     images = images_for(tower, 1)
     with inputs_of([pooler]) as seen:
@@ -246,6 +265,57 @@ def test_convnext(image_tower: Callable[..., Any], images_for: Callable[..., Ten
     slope = torch.autograd.functional.jacobian(embedding, places)[:, 0]
     with torch.no_grad():
         agree(tower, images, visual, torch.einsum("enc,nc->ne", slope, places[0])[None])
+
+
+def test_convnext_with_an_mlp(
+    image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    """With deviation and GELU's gate held, the embedding is linear in the map."""
+    visual = image_tower("ConvNeXt-L-MLP", torch.float64)
+    tower, head, mlp = adapt(visual), visual.trunk.head, visual.head.mlp
+    images = images_for(tower, 1)
+    with inputs_of([head]) as seen, torch.no_grad():
+        visual(images)
+    places = seen[0].flatten(2).mT.detach().requires_grad_()
+    sigma = (places.detach().mean(dim=1).var(correction=0) + head.norm.eps).sqrt()
+
+    def inner(x: Tensor) -> Tensor:
+        mean = x.mean(dim=1)
+        centered = mean - mean.mean(dim=-1, keepdim=True)
+        return mlp.fc1(centered / sigma * head.norm.weight + head.norm.bias)
+
+    gate = (1 + torch.erf(inner(places.detach()) / 2**0.5)) / 2  # the normal distribution's
+
+    def embedding(x: Tensor) -> Tensor:
+        return mlp.fc2(gate * inner(x))[0]
+
+    torch.testing.assert_close(embedding(places), visual(images)[0])
+    slope = torch.autograd.functional.jacobian(embedding, places)[:, 0]
+    with torch.no_grad():
+        agree(tower, images, visual, torch.einsum("enc,nc->ne", slope, places[0])[None])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["MobileCLIP2-S0", "MobileCLIP2-S3", "Swin-B"])
+def test_the_mean_of_a_map(
+    name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    """The head is linear: it gives a place's part for a map that holds that place alone."""
+    visual = image_tower(name, torch.float64)
+    tower, head = adapt(visual), visual.trunk.head
+    images = images_for(tower, 1)
+    with inputs_of([head]) as seen:
+        visual(images)
+    at = seen[0].movedim(1, 3) if name != "Swin-B" else seen[0]  # [1, y, x, channel]
+    rows, columns = at.shape[1:3]
+    assert (rows, columns) == tower.grid
+    parts = []
+    for y, x in np.ndindex(rows, columns):
+        alone = torch.zeros_like(at)
+        alone[:, y, x] = at[:, y, x]
+        alone = alone.movedim(3, 1) if name != "Swin-B" else alone
+        parts.append(visual.head(head(alone)) - visual.head(head(torch.zeros_like(alone))))
+    agree(tower, images, visual, torch.stack(parts, dim=1))
 
 
 def agree(tower: Any, images: Tensor, visual: Any, expected: Tensor) -> None:

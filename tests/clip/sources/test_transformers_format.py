@@ -78,7 +78,7 @@ def test_pixels_that_are_not_normalized(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "entries", "error", "message"),
     [
-        ("config.json", {"model_type": "siglip"}, UnsupportedModelError, "'siglip'"),
+        ("config.json", {"model_type": "altclip"}, UnsupportedModelError, "'altclip'"),
         ("config.json", {"projection_dim": "x"}, ModelLoadError, "does not describe a CLIP"),
         ("config.json", {"vision_config": 3}, ModelLoadError, "does not describe a CLIP"),
         ("config.json", {"text_config": {"hidden_act": "relu"}}, UnsupportedModelError, "'relu'"),

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.read_controls import read_request
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.run import PromptScorer
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import LayerResult
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

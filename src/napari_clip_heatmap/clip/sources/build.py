@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import open_clip
+import timm
 import torch
 from open_clip.coca_model import CoCa
 from open_clip.convert import convert_state_dict
@@ -20,11 +21,8 @@ from open_clip.model import (
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.sources.layouts import convert_weights
 from napari_clip_heatmap.clip.sources.limits import require_config_limits
-from napari_clip_heatmap.clip.sources.transformers_format import (
-    convert_weights,
-    has_transformers_names,
-)
 from napari_clip_heatmap.clip.weights import require_finite
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError, shorten
@@ -36,6 +34,7 @@ __all__ = [
     "infer_config",
     "is_openai",
     "matching_architectures",
+    "raise_if_misfit",
     "refuse_unsupported",
 ]
 
@@ -146,7 +145,12 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     custom = cfg.pop("custom_text", False) or "hf_model_name" in cfg.get("text_cfg", {})
     kind = CLIP if not custom else CoCa if "multimodal_cfg" in cfg else CustomTextCLIP
     try:
-        model: nn.Module = kind(**cfg)
+        if _TRUNK_OPTIONS not in cfg["vision_cfg"]:
+            model: nn.Module = kind(**cfg)
+        else:  # an image tower that this open_clip builds with the trunk's defaults only
+            visual = _build_visual(cfg)
+            model = kind(**{**cfg, "vision_cfg": _SMALLEST_TOWER})
+            model.visual = visual
     except BUILD_ERRORS as error:
         raise ModelLoadError(
             f"{shorten(origin)} does not describe a model that this open_clip can build: "
@@ -176,15 +180,36 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     cfg = _without_downloads(model_cfg)
     try:
         with torch.device("meta"):
-            visual = _build_vision_tower(
-                cfg["embed_dim"], cfg["vision_cfg"], cfg.get("quick_gelu", False)
-            )
+            visual = _build_visual(cfg)
     except BUILD_ERRORS as error:
         raise ModelLoadError(
             f"{shorten(origin)} does not describe an image tower that this open_clip can build: "
             f"{shorten(repr(error), 250)}."
         ) from error
     return adapt(visual)
+
+
+_TRUNK_OPTIONS = "timm_model_kwargs"
+"""Options of a timm trunk, as open_clip's versions after 3.3 name them."""
+
+_SMALLEST_TOWER = {"layers": 1, "width": 64, "image_size": 16, "patch_size": 16}
+
+
+def _build_visual(cfg: Mapping[str, Any]) -> nn.Module:
+    """Return a configuration's image tower alone, on the device that is the default now."""
+    vision, quick_gelu = dict(cfg["vision_cfg"]), cfg.get("quick_gelu", False)
+    options = vision.pop(_TRUNK_OPTIONS, None)
+    if options is None:
+        plain: nn.Module = _build_vision_tower(cfg["embed_dim"], vision, quick_gelu)
+        return plain
+    if vision.get("timm_proj") != "none":
+        raise ValueError(f"{_TRUNK_OPTIONS} needs timm_proj 'none', not {vision.get('timm_proj')}")
+    with torch.device("meta"):
+        visual: Any = _build_vision_tower(cfg["embed_dim"], vision, quick_gelu)
+    name, pool = vision["timm_model_name"], vision["timm_pool"]
+    visual.trunk = timm.create_model(name, num_classes=0, global_pool=pool, **options)
+    wrapped: nn.Module = visual
+    return wrapped
 
 
 def build_from_parts(
@@ -204,7 +229,7 @@ def build_from_parts(
     with torch.device("meta"):
         skeleton = build_model(model_cfg, origin=origin)
     weights = _renamed(skeleton, weights)
-    _require_fit(skeleton, weights, origin=weights_origin)
+    raise_if_misfit(skeleton, weights, origin=weights_origin)
     require_finite(weights.items(), origin=weights_origin)
     model = build_model(model_cfg, origin=origin)
     model.load_state_dict(weights, strict=True)
@@ -213,8 +238,7 @@ def build_from_parts(
 
 def _renamed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint with the names and shapes of the model."""
-    if has_transformers_names(weights):
-        weights = convert_weights(weights)
+    weights = convert_weights(weights)
     weights = {name: value for name, value in weights.items() if name not in _NO_WEIGHTS}
     weights = convert_state_dict(model, weights)  # from other training code's names
     if not hasattr(model, "positional_embedding") and "positional_embedding" in weights:
@@ -228,7 +252,14 @@ def _renamed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-def _require_fit(model: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+def raise_if_misfit(model: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    """Raise if tensors differ from a model's own in names or shapes.
+
+    Raises
+    ------
+    ModelLoadError
+        With the first few that do.
+    """
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if expected == found:

@@ -23,7 +23,9 @@ from napari_clip_heatmap.clip.sources.build import (
     matching_architectures,
     refuse_unsupported,
 )
-from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_NAMES, find_weights, read_weights
+from napari_clip_heatmap.clip.sources.conch import is_conch, load_conch
+from napari_clip_heatmap.clip.sources.layouts import open_clip_config
 from napari_clip_heatmap.clip.sources.normalization import (
     OPENAI,
     LoadedModel,
@@ -37,7 +39,6 @@ from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_PREPROCESSING_NAME,
     has_own_vocabulary,
     is_transformers_folder,
-    open_clip_config,
     preprocess_config,
     read_json,
 )
@@ -67,7 +68,8 @@ def load_file(
         Instead of that of the tag.
     released_as : str
         "ARCH/TAG" in open_clip's list with the same architecture, activation and preprocessing;
-        "ARCH" if `normalization` is given; empty for an archive of OpenAI, with known settings.
+        "ARCH" if `normalization` is given; empty for an archive of OpenAI or a checkpoint of
+        CONCH, whose settings are known.
 
     Raises
     ------
@@ -78,6 +80,8 @@ def load_file(
         The image tower cannot be decomposed.
     """
     weights = read_weights(path)
+    if not released_as and is_conch(weights):
+        return load_conch(path, weights, name, normalization)
     if released_as.partition("/")[2]:
         model_cfg, tag_cfg = released(released_as)
     elif released_as:
@@ -120,7 +124,8 @@ def architectures_alike(path: Path) -> tuple[str, ...] | None:
         The file is damaged, or holds anything but weights; nothing in it was executed.
     """
     weights = read_weights(path)
-    return None if is_openai(weights) and infer_config(weights) else tuple(_candidates(weights))
+    known = is_conch(weights) or (is_openai(weights) and infer_config(weights))
+    return None if known else tuple(_candidates(weights))
 
 
 def _candidates(weights: Mapping[str, Tensor]) -> list[str]:
@@ -183,6 +188,8 @@ def load_folder(folder: Path, name: str, normalization: Normalization | None = N
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
+    if conch := _conch_file(folder):
+        return load_file(conch, name, normalization)
     found = _describe(folder)
     model_cfg = found.model_cfg
     is_missing = found.pixels.name == CONFIG_NAME and not has_normalization(found.preprocess_cfg)
@@ -222,6 +229,15 @@ def refuse_folder(folder: Path) -> None:
     refuse_unsupported(found.model_cfg, origin=str(found.origin))
 
 
+def _conch_file(folder: Path) -> Path | None:
+    """Return CONCH's checkpoint in a folder that describes no model; the authors ship none."""
+    described = (folder / CONFIG_NAME).is_file() or is_transformers_folder(folder)
+    if described or not any((folder / name).is_file() for name in WEIGHT_NAMES):
+        return None
+    path = find_weights(folder)
+    return path if is_conch(read_weights(path)) else None
+
+
 def _describe(folder: Path) -> _Description:
     if not folder.is_dir():
         raise ModelLoadError(f"There is no model folder {shorten(folder, 300)}.")
@@ -252,7 +268,7 @@ def _describe(folder: Path) -> _Description:
 def _describe_transformers(folder: Path) -> _Description:
     path = folder / HF_CONFIG_NAME
     model_cfg = open_clip_config(read_json(path), origin=str(path))
-    if has_own_vocabulary(folder):
+    if has_own_vocabulary(folder) or "hf_tokenizer_name" in model_cfg["text_cfg"]:
         model_cfg["text_cfg"]["hf_tokenizer_name"] = str(folder)
     pixels = folder / HF_PREPROCESSING_NAME
     return _Description(model_cfg, preprocess_config(folder), path, pixels)

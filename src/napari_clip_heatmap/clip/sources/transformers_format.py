@@ -1,30 +1,25 @@
-"""CLIP models in the format of the transformers library (PLIP, PubMedCLIP ...).
+"""A model folder in the format of the transformers library (PLIP, SigLIP ...): its JSON files.
 
-Architecture, activation, preprocessing and vocabulary are read from its JSON files.
+Architecture, activation, preprocessing and vocabulary are those that the files name. How each type
+of model is converted to open_clip is in `layouts`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from open_clip.tokenizer import SimpleTokenizer
-from torch import Tensor
 
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
 __all__ = [
     "HF_CONFIG_NAME",
     "HF_PREPROCESSING_NAME",
-    "convert_weights",
     "has_own_vocabulary",
-    "has_transformers_names",
     "is_transformers_folder",
-    "open_clip_config",
     "preprocess_config",
     "read_json",
 ]
@@ -33,32 +28,6 @@ __all__ = [
 HF_CONFIG_NAME = "config.json"
 
 HF_PREPROCESSING_NAME = "preprocessor_config.json"
-
-# Defaults of the transformers library, which it leaves out of config.json.
-_TEXT_DEFAULTS = {
-    "vocab_size": 49408,
-    "hidden_size": 512,
-    "intermediate_size": 2048,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 8,
-    "max_position_embeddings": 77,
-    "hidden_act": "quick_gelu",
-    "layer_norm_eps": 1e-5,
-}
-
-_VISION_DEFAULTS = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "num_channels": 3,
-    "image_size": 224,
-    "patch_size": 32,
-    "hidden_act": "quick_gelu",
-    "layer_norm_eps": 1e-5,
-}
-
-_QUICK_GELU = {"quick_gelu": True, "gelu": False}
 
 
 def is_transformers_folder(folder: Path) -> bool:
@@ -85,47 +54,6 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{shorten(path, 200)} holds no JSON object; it is not the configuration of a model."
         )
     return content
-
-
-def open_clip_config(config: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
-    """Convert a configuration of the transformers library to open_clip's.
-
-    Raises
-    ------
-    UnsupportedModelError
-        It does not describe a CLIP model, or one that open_clip cannot build.
-    ModelLoadError
-        An entry is invalid.
-    """
-    if config.get("model_type") != "clip":
-        raise UnsupportedModelError(
-            f"{shorten(origin)} describes a model of type "
-            f"{shorten(repr(config.get('model_type')))}. Of the transformers library's models, "
-            "only those of type 'clip' are supported; others need open_clip's format."
-        )
-    text = _tower_config(config, "text_config", _TEXT_DEFAULTS, origin)
-    vision = _tower_config(config, "vision_config", _VISION_DEFAULTS, origin)
-    _require_supported(text, vision, origin)
-    return {
-        "embed_dim": _require_size(config.get("projection_dim", 512), "projection_dim", origin),
-        "quick_gelu": _QUICK_GELU[vision["hidden_act"]],
-        "vision_cfg": {
-            "image_size": vision["image_size"],
-            "patch_size": vision["patch_size"],
-            "layers": vision["num_hidden_layers"],
-            "width": vision["hidden_size"],
-            "head_width": vision["hidden_size"] // vision["num_attention_heads"],
-            "mlp_ratio": vision["intermediate_size"] / vision["hidden_size"],
-        },
-        "text_cfg": {
-            "context_length": text["max_position_embeddings"],
-            "vocab_size": text["vocab_size"],
-            "width": text["hidden_size"],
-            "heads": text["num_attention_heads"],
-            "layers": text["num_hidden_layers"],
-            "mlp_ratio": text["intermediate_size"] / text["hidden_size"],
-        },
-    }
 
 
 def preprocess_config(folder: Path) -> dict[str, Any]:
@@ -168,132 +96,3 @@ def _vocabulary(folder: Path) -> Mapping[str, int]:
         vocabulary = model.get("vocab") if isinstance(model, dict) else None
         return vocabulary if isinstance(vocabulary, dict) else {"": 0}
     return {}
-
-
-def _tower_config(
-    config: Mapping[str, Any], name: str, defaults: Mapping[str, Any], origin: str
-) -> dict[str, Any]:
-    """Return the settings of one tower; like transformers, prefer the older ``..._dict`` entry."""
-    older = config.get(f"{name}_dict")
-    given = older if older is not None else config.get(name) or {}
-    if not isinstance(given, dict):
-        raise ModelLoadError(
-            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
-            f"{shorten(repr(given))}."
-        )
-    tower = {**defaults, **given}
-    for key, default in defaults.items():
-        if type(default) is int:
-            _require_size(tower[key], f"{name}.{key}", origin)
-    width, heads = tower["hidden_size"], tower["num_attention_heads"]
-    if width % heads:
-        raise ModelLoadError(
-            f"{shorten(origin)} does not describe a CLIP model: in its {name!r}, {shorten(heads)} "
-            f"attention heads do not divide the hidden size {shorten(width)}."
-        )
-    return tower
-
-
-def _require_size(value: object, name: str, origin: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ModelLoadError(
-            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
-            f"{shorten(repr(value))}; accepted is a whole number of 1 or more."
-        )
-    return value
-
-
-def _require_supported(text: Mapping[str, Any], vision: Mapping[str, Any], origin: str) -> None:
-    unsupported = [
-        f"{key} {shorten(repr(tower[key]))}"
-        for tower in (text, vision)
-        for key, accepted in (
-            ("hidden_act", tuple(_QUICK_GELU)),
-            ("layer_norm_eps", (_TEXT_DEFAULTS["layer_norm_eps"],)),
-        )
-        if tower[key] not in accepted
-    ]
-    if text["hidden_act"] != vision["hidden_act"]:
-        unsupported.append("different activations in the two towers")
-    if unsupported:
-        raise UnsupportedModelError(
-            f"{shorten(origin)} has {', '.join(unsupported)}, which open_clip cannot build."
-        )
-
-
-_NAMES = {
-    "logit_scale": "logit_scale",
-    "text_projection.weight": "text_projection",
-    "visual_projection.weight": "visual.proj",
-    "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
-    "text_model.embeddings.position_embedding.weight": "positional_embedding",
-    "vision_model.embeddings.class_embedding": "visual.class_embedding",
-    "vision_model.embeddings.patch_embedding.weight": "visual.conv1.weight",
-    "vision_model.embeddings.position_embedding.weight": "visual.positional_embedding",
-}
-
-_MODULES = {
-    "text_model.final_layer_norm": "ln_final",
-    "vision_model.pre_layrnorm": "visual.ln_pre",  # sic
-    "vision_model.post_layernorm": "visual.ln_post",
-}
-
-_IN_BLOCK = {
-    "self_attn.out_proj": "attn.out_proj",
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-}
-
-_TRANSPOSED = ("text_projection.weight", "visual_projection.weight")
-
-_BLOCK = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
-
-
-def has_transformers_names(weights: Mapping[str, Tensor]) -> bool:
-    """Return whether tensors have the names of the transformers library."""
-    return "visual_projection.weight" in weights
-
-
-def convert_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a transformers CLIP under open_clip's names.
-
-    The projections of queries, keys and values are stacked to [3 * d_model, d_model], and the two
-    final projections are transposed. Unknown names are kept, and refused when the model is built.
-
-    Raises
-    ------
-    ModelLoadError
-        A projection of queries, keys or values is missing or has another shape.
-    """
-    converted: dict[str, Tensor] = {}
-    stacks: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in weights.items():
-        if name.endswith("embeddings.position_ids"):  # 0, 1, 2 ...
-            continue
-        block = _BLOCK.fullmatch(name)
-        if block is None:
-            converted[_renamed(name)] = tensor.T if name in _TRANSPOSED else tensor
-            continue
-        tower, number, part, kind = block.groups()
-        home = f"{'visual.' if tower == 'vision' else ''}transformer.resblocks.{number}"
-        if part in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"):
-            stacks.setdefault(f"{home}.attn.in_proj_{kind}", {})[part[-6]] = tensor
-        else:
-            converted[f"{home}.{_IN_BLOCK.get(part, part)}.{kind}"] = tensor
-    for name, parts in stacks.items():
-        if parts.keys() != set("qkv") or len({part.shape for part in parts.values()}) > 1:
-            raise ModelLoadError(
-                f"The projections of queries, keys and values for {shorten(repr(name))} are "
-                "missing or have different shapes."
-            )
-        converted[name] = torch.cat([parts[each] for each in "qkv"])
-    return converted
-
-
-def _renamed(name: str) -> str:
-    module, _, kind = name.rpartition(".")
-    if module in _MODULES:
-        return f"{_MODULES[module]}.{kind}"
-    return _NAMES.get(name, name)
