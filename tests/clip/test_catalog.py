@@ -99,7 +99,7 @@ def test_every_listed_model_has_training_data() -> None:
         f"{arch}/{tag}"
         for arch, tag in list_pretrained()
         if provenance(f"{arch}/{tag}").licence is UNKNOWN
-        # Refused; and of ViTamin the licence is told nowhere that could be read here.
+        # Refused; and no license of ViTamin could be found.
         and not arch.startswith(("MobileCLIP-S", "ViTamin"))
     }
     assert unknown == set(), "a newer open_clip lists models of which nothing is known here"
