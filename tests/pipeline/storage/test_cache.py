@@ -394,7 +394,7 @@ def test_the_users_cache_folder_is_the_default(monkeypatch):
     monkeypatch.delenv("CLIP_HEATMAP_CACHE")
     folder = nch.EncodingCache().folder
     assert folder.is_relative_to(platformdirs.user_cache_path())
-    assert "napari-clip-heatmap" in folder.parts
+    assert "clip-heatmap" in folder.parts
     monkeypatch.setenv("CLIP_HEATMAP_CACHE", "~/elsewhere")
     assert nch.EncodingCache().folder == Path.home() / "elsewhere"
 
