@@ -144,17 +144,16 @@ def encode(
         From `load_model`.
     image : array (y, x), (y, x, 3) or (y, x, 4), Channel or sequence of Channel
         Gray, RGB or RGBA, of any boolean, integer or real floating dtype: in memory, memory-mapped,
-        dask or zarr, which are read in parts. NaN and infinite pixels are NaN in the heatmaps.
-        Several channels are blended into one image.
+        dask or zarr, which are read in parts. A list of arrays is a pyramid, finest first. NaN and
+        infinite pixels are NaN in the heatmaps. Several channels are blended into one image.
     view : View, optional
-        How values are mapped to colors. By default 8-bit values are kept, and other types are
-        scaled by their robust range, which the notes of the heatmaps state.
+        How values become colors. By default 8-bit values are kept, and other types are scaled by
+        their robust range; the notes of the heatmaps say which.
     region : Region, optional
         The part to encode; the heatmaps are NaN elsewhere. By default the whole image.
     downsample : float or "auto"
         Image pixels per model pixel, averaged over their area; below 1 enlarges. With "auto", the
-        short side spans at most `AUTO_TILES` tiles, and images much smaller than a tile are
-        enlarged; the notes of the heatmaps state it.
+        short side spans at most `AUTO_TILES` tiles, and tiny images are enlarged.
     overlap : float
         Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
     batch_size : int, optional
@@ -312,8 +311,7 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
     EncodingFileError
         The file is missing, damaged, or of a newer version.
     ModelLoadError
-        The model cannot be found, or has other weights than the one that encoded the image. Unless
-        a `ClipModel` is given, this is raised at the first prompt.
+        The model is missing or has other weights; raised at the first prompt where it is loaded.
 
     Examples
     --------

@@ -61,6 +61,11 @@ class OneLineErrors(TyperGroup):
             if text:  # empty when the help was shown for want of arguments
                 typer.echo(f"clip-heatmap: {text}", err=True)
             code = _code_of(error)
+        except OSError as error:
+            if error.errno not in _DISK_ERRORS:
+                raise
+            typer.echo(f"clip-heatmap: {error}; make room or choose another --output", err=True)
+            code = ExitCode.DISK
         if code == ExitCode.INTERRUPTED:
             typer.echo("clip-heatmap: stopped; what is done is kept", err=True)
         sys.exit(code)

@@ -27,7 +27,8 @@ def register(app: typer.Typer) -> None:
 def manage_cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
     limit: Annotated[
-        float | None, typer.Option(min=0, help="Gigabytes it may take from now on; 0: no cache.")
+        float | None,
+        typer.Option(min=0, max=10**6, help="Gigabytes it may take from now on; 0: no cache."),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,

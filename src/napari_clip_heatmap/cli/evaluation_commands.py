@@ -43,7 +43,7 @@ def evaluate(
         Path, typer.Option("--output", "-o", help="Folder for the report and its pictures.")
     ] = Path("clip-heatmap-evaluation"),
     scenes: Scenes = 200,
-    seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 0,
     preprocess: Preprocess = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -51,8 +51,10 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
+    from napari_clip_heatmap.files.run_request import make_folder
 
     printer = Printer(quiet, as_json)
+    make_folder(output)
     loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with printer.progress("Evaluating") as advance:
         report = evaluate_model(
@@ -71,7 +73,9 @@ def honesty(
         Path, typer.Option("--output", "-o", help="Folder for the report and its picture.")
     ] = Path("clip-heatmap-honesty"),
     scenes: Scenes = 60,
-    seed: Annotated[int, typer.Option(help="Which scenes and gibberish are drawn.")] = 9_000_000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Which scenes and gibberish are drawn.")
+    ] = 9_000_000,
     gibberish: Annotated[int, typer.Option(min=1, help="Prompts of each kind of gibberish.")] = 60,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -82,15 +86,16 @@ def honesty(
     from napari_clip_heatmap.evaluation.verdict_report import VerdictReport
     from napari_clip_heatmap.evaluation.verdict_trial import measure_verdicts
     from napari_clip_heatmap.files.overlays import write_picture
+    from napari_clip_heatmap.files.run_request import make_folder
 
     printer = Printer(quiet, as_json)
+    make_folder(output)
     loaded = load_model(model, device=device)
     with printer.progress("Judging") as advance:
         judged = measure_verdicts(
             loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
         )
     report = VerdictReport(loaded.describe(), judged)
-    output.mkdir(parents=True, exist_ok=True)
     report.write(output)
     write_picture(output / "honesty.png", draw_distribution(judged))
     printer.say(report)

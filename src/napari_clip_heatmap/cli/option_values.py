@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["parse_channel", "parse_downsample", "parse_view", "prompts_and_templates"]
 
 
+_LARGEST = 1e38
+"""Beyond, the range between two values has no number in single precision."""
+
+
 def parse_downsample(text: str) -> float | Literal["auto"]:
     """Read ``--downsample``: a number from 1 up, or auto.
 
@@ -40,7 +44,7 @@ def parse_view(text: str | None) -> ViewSetting:
     Raises
     ------
     typer.BadParameter
-        It is none of these, or LOW is not below HIGH.
+        It is none of these, LOW is not below HIGH, or a value is beyond single precision.
 
     Examples
     --------
@@ -52,7 +56,7 @@ def parse_view(text: str | None) -> ViewSetting:
     numbers = [_number(part) for part in text.split(",")]
     if len(numbers) == 2 and None not in numbers:
         low, high = (float(number or 0) for number in numbers)
-        if low < high:
+        if -_LARGEST < low < high < _LARGEST:
             return low, high
     raise typer.BadParameter(
         f"--view is percentile, min-max, raw, or two values LOW,HIGH; got '{text[:60]}'"

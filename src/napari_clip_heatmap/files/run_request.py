@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.shown_range import ViewSetting
     from napari_clip_heatmap.pipeline.score_registry import Score
 
-__all__ = ["RunRequest", "claim_folder", "heatmap_file", "overlay_file"]
+__all__ = ["RunRequest", "claim_folder", "heatmap_file", "make_folder", "overlay_file"]
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,7 @@ def claim_folder(request: RunRequest, *, overwrite: bool, extra: tuple[str, ...]
     >>> claim_folder(request, overwrite=False)  # doctest: +SKIP
     """
     folder = request.output
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the output folder {short_name(folder)} cannot be made ({error.strerror}); "
-            "choose another --output"
-        ) from error
+    make_folder(folder)
     if overwrite or _is_repeated(request):
         return
     names = [name for group in request.names().values() for name in group]
@@ -131,6 +125,27 @@ def claim_folder(request: RunRequest, *, overwrite: bool, extra: tuple[str, ...]
             f"{short_name(folder)} holds {short_name(existing[0])} of another run; "
             "choose another --output, or add --overwrite"
         )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, if it is not there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+
+    Examples
+    --------
+    >>> make_folder(Path("results"))  # doctest: +SKIP
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {short_name(folder)} cannot be made ({error.strerror}); "
+            "choose another --output"
+        ) from error
 
 
 def heatmap_file(name: str) -> str:

@@ -10,7 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -134,11 +135,3 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
-
-
-def test_every_choice_that_is_kept_is_declared_in_the_manifest(monkeypatch):
-    from npe2 import PluginManifest
-
-    manifest = PluginManifest.from_distribution("napari-clip-heatmap")
-    declared = manifest.contributions.configurations["widget"].properties
-    assert {*declared} == {*settings.KEPT}

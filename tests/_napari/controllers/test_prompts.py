@@ -8,8 +8,9 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.controllers.click_ranking import PROMPTS_ONLY
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.views.choices import PROMPTS_ONLY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 

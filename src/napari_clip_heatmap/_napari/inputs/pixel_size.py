@@ -16,7 +16,7 @@ import pint
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.resolution import format_length
 
-__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model"]
+__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model", "unit_factor"]
 
 
 AUTO: Literal["auto"] = "auto"
@@ -65,6 +65,21 @@ def read_resolution(
     # One factor for both axes: of anisotropic pixels, the geometric mean.
     factors = np.asarray(pixels) / np.abs(np.asarray(scale, dtype=float))
     return _positive(float(np.exp(np.log(factors).mean())) if (factors > 0).all() else -1, text)
+
+
+def unit_factor(unit: Any, other: Any) -> float | None:
+    """Return how many of another unit a pint unit is; None where they measure different things.
+
+    Examples
+    --------
+    >>> import pint
+    >>> round(unit_factor(pint.Unit("um"), pint.Unit("nm")), 6)
+    1000.0
+    """
+    try:
+        return float(pint.Quantity(1, str(unit)).to(str(other)).magnitude)
+    except pint.DimensionalityError:
+        return None
 
 
 def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:

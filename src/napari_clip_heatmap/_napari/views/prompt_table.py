@@ -40,8 +40,8 @@ class PromptTable(Container[Any]):
     Parameters
     ----------
     value : iterable of str
-    look : callable
-        Returns how maps become colours.
+    style : callable
+        Returns how maps become colors.
 
     Signals
     -------
@@ -59,12 +59,12 @@ class PromptTable(Container[Any]):
         self,
         *,
         value: Iterable[str] = (),
-        look: Callable[[], LayerStyle] = LayerStyle,
+        style: Callable[[], LayerStyle] = LayerStyle,
         **options: Any,
     ) -> None:
         super().__init__(widgets=(), labels=False, **options)
         self.model = PromptModel(self.native)
-        self.view = PromptView(self.model, COLORMAPS, look, self.native)
+        self.view = PromptView(self.model, COLORMAPS, style, self.native)
         self.view.setToolTip(self.tooltip)
         self.templates: str | tuple[str, ...] = "plain"
         layout = self.native.layout()

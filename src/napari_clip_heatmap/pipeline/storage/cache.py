@@ -291,4 +291,5 @@ def _shown(channel: Channel, view: View, *, several: bool) -> list[Any]:
     if view.mode != "shown":
         return [lut if several else None]
     limits = channel.limits and [float(limit) for limit in channel.limits]
-    return [limits, float(channel.gamma), lut]
+    drawn = [] if channel.blend is None else [asdict(channel.blend)]
+    return [limits, float(channel.gamma), lut, *drawn]
