@@ -9,21 +9,8 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.evaluation import evaluate
-from napari_clip_heatmap.evaluation.auroc import auroc
+from napari_clip_heatmap.evaluation import evaluate_model
 from napari_clip_heatmap.evaluation.scores import Scores
-
-
-def test_auroc_is_the_chance_that_inside_wins() -> None:
-    rng = np.random.default_rng(0)
-    inside, outside = rng.integers(0, 9, 40).astype(float), rng.integers(0, 7, 60).astype(float)
-    wins = (inside[:, None] > outside).mean() + 0.5 * (inside[:, None] == outside).mean()
-    assert auroc(inside, outside) == pytest.approx(wins, abs=1e-12)
-
-
-def test_auroc_of_perfect_blind_and_inverted_maps() -> None:
-    high, low = np.ones(5), np.zeros(7)
-    assert (auroc(high, low), auroc(high, high), auroc(low, high)) == (1.0, 0.5, 0.0)
 
 
 def test_scores_leave_out_what_was_not_measured() -> None:
@@ -37,7 +24,7 @@ def test_scores_leave_out_what_was_not_measured() -> None:
 def test_the_report_goes_to_disk_with_pictures(tiny_model, real_data: Path, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     output = tmp_path / "out"
-    report = evaluate(
+    report = evaluate_model(
         tiny_model,
         data=real_data,
         output=output,
@@ -55,7 +42,7 @@ def test_the_report_goes_to_disk_with_pictures(tiny_model, real_data: Path, tmp_
 
 def test_a_folder_without_truth_is_refused_before_any_work(tiny_model, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"boxes\.json"):
-        evaluate(
+        evaluate_model(
             tiny_model,
             data=tmp_path,
             output=tmp_path / "out",

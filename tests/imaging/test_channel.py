@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.source import as_rgb
 
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
@@ -147,3 +148,42 @@ def test_whatever_the_values_colors_are_finite_and_in_range(image):
     assert pixels.rgb.min() >= 0
     assert pixels.rgb.max() <= 1 + 1e-6
     np.testing.assert_array_equal(pixels.valid, np.isfinite(image))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"levels": np.zeros((4, 4))},
+        {"levels": ()},
+        {"levels": (None,)},
+        {"levels": (np.zeros((4, 4)), np.zeros((2, 2, 3)))},
+        {"levels": (np.zeros((4, 4)),), "limits": (0, np.nan)},
+        {"levels": (np.zeros((4, 4)),), "limits": 5},
+        {"levels": (np.zeros((4, 4)),), "gamma": 0},
+        {"levels": (np.zeros((4, 4)),), "gamma": "1"},
+        {"levels": (np.zeros((4, 4)),), "lut": [[0, 0]]},
+        {"levels": (np.zeros((4, 4)),), "lut": np.zeros((0, 3))},
+    ],
+)
+def test_channels_of_the_wrong_kind_are_refused_in_words(settings):
+    with pytest.raises(ImageError, match="accepted"):
+        Channel(**settings)
+
+
+def test_a_list_of_arrays_is_a_pyramid():
+    levels = [np.zeros((64, 48)), np.zeros((32, 24)), np.zeros((16, 12))]
+    (channel,) = as_channels(levels)
+    assert channel.levels == tuple(levels)
+    assert repr(channel) == "Channel((64, 48) float64, 3 levels)"
+    for wrong in ([levels[1], levels[0]], [levels[0], levels[0]], [levels[0], np.zeros(3)]):
+        with pytest.raises(ImageError, match=r"finest first|shape"):
+            as_channels(wrong)
+
+
+def test_channels_and_other_things_are_not_mixed():
+    channel = Channel((np.zeros((4, 4)),))
+    assert as_channels([channel, channel]) == (channel, channel)
+    with pytest.raises(ImageError, match="Channel records only"):
+        as_channels([np.zeros((4, 4)), channel])
+    with pytest.raises(ImageError, match="one shape"):
+        as_channels([channel, Channel((np.zeros((5, 4)),))])

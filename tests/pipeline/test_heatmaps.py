@@ -65,3 +65,24 @@ def test_a_pixel_is_what_its_window_is(model, region):
     places = np.random.default_rng(1).integers(0, (1300, 1100), (200, 2)).tolist()
     for y, x in [(0, 0), (1299, 1099), (39, 1055), (45, 1055), (50, 1060), (100, 200), *places]:
         np.testing.assert_allclose(maps.at(y, x), window[:, y, x], atol=1e-6)
+
+
+def test_reprs_are_short_and_say_what_is_inside(model):
+    encoding = encoding_of(model)
+    assert repr(encoding) == (
+        "Encoding(model='fake', image=1300 x 1100, patches=99 x 84, tiles=480 of 480)"
+    )
+    maps = encoding.lazy_heatmaps([*PROMPTS, "a", "b"])
+    assert repr(maps) == (
+        "LazyHeatmaps('red', 'green', 'nuclei', 'a', ... 5 in all; "
+        "score='relative', y=1300, x=1100)"
+    )
+    assert len(repr(encoding.lazy_heatmaps(["x" * 5000]))) < 200
+
+
+def test_text_that_is_the_same_to_the_model_is_told_as_one(model):
+    encode = model.text.encode
+    model.text.encode = lambda prompts: encode([prompt.lower() for prompt in prompts])
+    maps = encoding_of(model).lazy_heatmaps(["nuclei", "Nuclei", "NUCLEI", "debris"])
+    (note,) = [note for note in maps.notes if "same text" in note]
+    assert note.startswith("To this model 'nuclei', 'Nuclei', 'NUCLEI' are")
