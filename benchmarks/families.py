@@ -112,7 +112,7 @@ maps are exact, of an embedding that may be worse.
 ## Register-like tokens
 
 `load_model(name, outlier_factor=3)` leaves tokens out of the maps whose norm before the last layer
-is over 3 times the median of their image; their neighbours' mean takes the place, and the total
+is over 3 times the median of their image; their neighbors' mean takes the place, and the total
 stays exact. It is off by default: `benchmarks/outliers.py` finds none in the bundled model, and no
 figures of a large one are at hand.
 

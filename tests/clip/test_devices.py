@@ -13,7 +13,7 @@ from napari_clip_heatmap.clip.devices import (
     fast_types,
     is_out_of_memory,
     release_memory,
-    unused_card,
+    unused_gpu_notice,
 )
 from napari_clip_heatmap.errors import DeviceError
 
@@ -38,7 +38,7 @@ def test_the_device_of_a_name(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert choose_device(asked) == torch.device(found)
-    with pytest.raises(DeviceError, match=r"no device 'cuda:2' here\. There is .*cpu"):
+    with pytest.raises(DeviceError, match=r"Device 'cuda:2' is not available\. Available: .*cpu"):
         choose_device("cuda:2")
 
 
@@ -119,11 +119,11 @@ class TestUnusedCard:
         )
 
     @pytest.mark.parametrize(
-        ("cuda", "words"), [(None, "built without CUDA"), ("13.0", "finds no card")]
+        ("cuda", "words"), [(None, "built without CUDA"), ("13.0", "finds no usable GPU")]
     )
     def test_it_is_explained(self, monkeypatch: pytest.MonkeyPatch, cuda: Any, words: str) -> None:
         monkeypatch.setattr(torch.version, "cuda", cuda)
-        told = unused_card(CPU)
+        told = unused_gpu_notice(CPU)
         assert told is not None
         assert words in told
         assert "https://pytorch.org" in told
@@ -131,9 +131,9 @@ class TestUnusedCard:
     def test_there_is_nothing_to_say_where_it_is_used_or_hidden_or_absent(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert unused_card(torch.device("cuda")) is None
+        assert unused_gpu_notice(torch.device("cuda")) is None
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-        assert unused_card(CPU) is None
+        assert unused_gpu_notice(CPU) is None
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
         monkeypatch.setattr(devices, "_has_nvidia_driver", lambda: False)
-        assert unused_card(CPU) is None
+        assert unused_gpu_notice(CPU) is None

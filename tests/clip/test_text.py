@@ -8,8 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_clip_heatmap.clip import text as text_module
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
+from napari_clip_heatmap.clip.text import (
+    TextEncoder,
+    configured_tokenizer,
+    plain_tokenizer,
+    text_tower,
+)
 from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
 WORDS = st.sampled_from(["nuclei", "actin", "a", "cell,", "Mitochondria", "x-ray", "🔬", "ß"])
@@ -68,7 +74,7 @@ def test_it_needs_no_image_tower_and_leaves_the_model_whole(tiny_clip: Any) -> N
         ([], "no prompts"),
         (["nuclei", "  \t"], "Prompt 2 is blank"),
         ([""], "Prompt 1 is blank"),
-        (["nuclei", None], "Prompt 2 is no text"),
+        (["nuclei", None], "Prompt 2 is None, which is not a text"),
         ("nuclei", "list of texts"),
     ],
 )
@@ -125,18 +131,43 @@ def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self)
     texts, told = encoder(tiny_clip), []
     expected = texts.encode(["cell"])
-    texts.go_on_with(_Lost())
+    texts.replace_tower(_Lost())
 
     def rescue(what: str) -> None:
         told.append(what)
-        texts.go_on_with(text_tower(tiny_clip))
+        texts.replace_tower(text_tower(tiny_clip))
 
     texts.on_device_failure = lambda: rescue
     torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
     assert told == ["failed (CUDA error: lost)"]
-    texts.go_on_with(_Lost())
+    texts.replace_tower(_Lost())
     texts.on_device_failure = lambda: (
         None
     )  # the model is gone, and so is what it would have been read from
     with pytest.raises(RuntimeError, match="lost"):
         texts.encode(["debris"])
+
+
+def test_code_that_comes_with_a_tokenizer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **options: object) -> None:
+        pytest.fail(f"transformers was given {options}")
+
+    monkeypatch.setattr(text_module, "HFTokenizer", never)
+    config = {"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"trust_remote_code": True}}
+    with pytest.raises(ModelLoadError, match=r"'a/b' \(trust_remote_code\).*tokenizer=\.\.\."):
+        configured_tokenizer(config)
+
+
+def test_transformers_never_asks_whether_to_run_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_options: dict[str, object] = {}
+    monkeypatch.setattr(
+        text_module, "HFTokenizer", lambda name, **options: given_options.update(options)
+    )
+    config = {"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"clean": "canonicalize"}}
+    configured_tokenizer({**config, "context_length": 16})
+    assert given_options == {
+        "context_length": 16,
+        "tokenizer_mode": None,
+        "trust_remote_code": False,
+        "clean": "canonicalize",
+    }

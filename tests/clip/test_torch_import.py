@@ -14,7 +14,7 @@ from napari_clip_heatmap.errors import ModelLoadError
     [
         (
             OSError("[WinError 1114] A DLL initialization routine failed. Error loading c10.dll"),
-            ("WinError 1114", "Qt has loaded", "vc_redist.x64.exe", "import torch, napari"),
+            ("WinError 1114", "Qt may have loaded", "vc_redist.x64.exe", "import torch, napari"),
         ),
         (ImportError("libcudart.so.13: cannot open"), ("libcudart", "pip install", "torch")),
         (OSError("Input/output error"), ("Input/output error", "pip install")),
@@ -34,5 +34,5 @@ def test_other_errors_are_not_touched() -> None:
 
 def test_the_library_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "napari_clip_heatmap.clip.loading", None)
-    with pytest.raises(ModelLoadError, match="PyTorch and open_clip cannot be loaded"):
+    with pytest.raises(ModelLoadError, match="PyTorch and open_clip cannot be imported"):
         nch.load_model("demo")

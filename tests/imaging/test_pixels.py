@@ -37,7 +37,7 @@ def test_other_types_are_scaled_by_their_range(dtype):
     )
 
 
-def test_colours_share_one_scale_so_that_hue_is_kept():
+def test_colors_share_one_scale_so_that_hue_is_kept():
     image = np.array([[[0, 100, 400]]], np.uint16)
     np.testing.assert_allclose(as_rgb(image).rgb[0, 0], [0, 0.25, 1])
 
@@ -76,7 +76,7 @@ def test_invalid_pixels_are_masked_and_have_no_say_in_the_scale(hole):
     np.testing.assert_allclose(pixels.rgb[0, 3], 1.25 / 3, rtol=1e-6)
 
 
-def test_one_invalid_colour_masks_the_pixel():
+def test_one_invalid_color_masks_the_pixel():
     image = np.zeros((2, 2, 3))
     image[1, 0, 2] = np.nan
     np.testing.assert_array_equal(as_rgb(image).valid, [[True, True], [False, True]])
@@ -140,7 +140,7 @@ def test_what_cannot_be_looked_at_is_refused(image, words):
         npst.array_shapes(min_dims=2, max_dims=2, max_side=6),
     )
 )
-def test_whatever_the_values_colours_are_finite_and_in_range(image):
+def test_whatever_the_values_colors_are_finite_and_in_range(image):
     if not np.isfinite(image).any():
         return
     pixels = as_rgb(image)

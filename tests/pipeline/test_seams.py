@@ -77,7 +77,7 @@ def test_without_overlap_it_would(demo, scenes):
     assert borders_over_inside(demo, scenes[:2], overlap=0) > 1.1
 
 
-def test_neighbours_across_a_border_differ_no_more_than_others(demo, scenes):
+def test_neighbors_across_a_border_differ_no_more_than_others(demo, scenes):
     across, within = [], []
     for scene in scenes[:2]:
         values, phases = shifted_maps(demo, scene, 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import run as module
-from napari_clip_heatmap._napari.job.request import HeatmapRequest
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, ResultStatus
 from napari_clip_heatmap._napari.job.run import PromptScorer, rescore
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encode import encode
@@ -24,7 +24,7 @@ def answered(question, encodings, model):
     scored = PromptScorer(question, model.text)
     for index, encoding in encodings.items():
         scored.paint(index, encoding)
-    return scored.answer("")
+    return scored.result(ResultStatus.COMPLETE)
 
 
 def test_other_prompts_are_answered_as_a_run_would(encodings, model):

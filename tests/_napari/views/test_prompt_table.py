@@ -214,7 +214,7 @@ def test_shipped_sets_are_a_click_away(table):
 
 def test_colours_are_chosen_from_pictures_and_undone(table):
     recoloured = []
-    table.model.coloured.connect(recoloured.append)
+    table.model.colored.connect(recoloured.append)
     actions = {action.text(): action for action in table.view.colour_menu(0).actions()}
     assert {*COLORMAPS} <= {*actions}
     assert not actions["magma"].icon().isNull()
@@ -235,7 +235,7 @@ def test_a_strip_shows_a_colormap_from_low_to_high(qapp):
 def test_figures_and_values_are_shown_as_text_and_bars(table):
     first, second, _ = table.rows
     table.model.set_figures({first.key: RowFigures(0.1234, 0.5, "clear", "why it is clear")})
-    table.model.set_here({second.key: 0.25})
+    table.model.set_cursor_values({second.key: 0.25})
     model = table.model
     assert model.index(0, PromptColumn.SIMILARITY).data() == "0.123"
     assert model.index(0, PromptColumn.SIMILARITY).data(BAR) == 0.5
@@ -244,7 +244,7 @@ def test_figures_and_values_are_shown_as_text_and_bars(table):
     assert model.index(1, PromptColumn.HERE).data() == "25 %"
     assert model.index(1, PromptColumn.HERE).data(BAR) == 0.25
     assert model.index(1, PromptColumn.SIMILARITY).data() == ""
-    model.set_here({})
+    model.set_cursor_values({})
     assert model.index(1, PromptColumn.HERE).data() == ""
     table.view.grab()  # every cell is painted
 

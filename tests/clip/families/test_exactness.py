@@ -99,7 +99,7 @@ def test_the_patches_matter(
 ) -> None:
     """No map is flat or a small remainder: the exactness above is not that of a constant."""
     tower = adapt(image_tower(name))
-    tokens = token_map(tower, images_for(tower), fold(tower, Convention.CENTRED)).tokens
+    tokens = token_map(tower, images_for(tower), fold(tower, Convention.CENTERED)).tokens
     varying = tokens - tokens.mean(dim=(1, 2), keepdim=True)
     assert varying.norm(dim=-1).sum(dim=(1, 2)).min() > 0.02
 

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def test_scoring_takes_no_image_tower(tiny_folder, pixels, tmp_path):
 def test_another_models_words_are_refused(encoding, tiny_folder, tmp_path, make_clip):
     path = encoding.save(tmp_path / "a.zarr")
     other = nch.load_model(make_clip(seed=7), device="cpu")
-    with pytest.raises(ModelLoadError, match=r"weights .*another\s+model's words"):
+    with pytest.raises(ModelLoadError, match=r"weights .*does not\s+fit"):
         nch.open_encoding(path, model=other)
     with pytest.raises(ModelLoadError, match="no name to load it by"):
         nch.open_encoding(path).heatmaps(PROMPTS)
@@ -195,6 +196,15 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(encoding, tiny_model, tmp_p
     assert noticed > harmless
 
 
+def test_the_users_own_zarr_settings_change_no_file(encoding, tiny_model, tmp_path):
+    path = tmp_path / "scan.zarr"
+    with zarr.config.set({"default_zarr_format": 2}):
+        encoding.save(path)
+        encoding.save(path, overwrite=True)
+    assert zarr.open_group(path, mode="r").metadata.zarr_format == 3
+    same(encoding, nch.open_encoding(path, model=tiny_model))
+
+
 @pytest.mark.parametrize("array", ["tokens", "embeddings", "done", "invalid"])
 def test_a_lost_chunk_is_noticed(encoding, tmp_path, array):
     path = encoding.save(tmp_path / "a.zarr")
@@ -247,7 +257,7 @@ def test_a_map_without_range_is_halved_only_where_that_is_exact():
 
 
 def test_a_newer_format_asks_for_an_update(encoding, tmp_path, monkeypatch):
-    from napari_clip_heatmap.pipeline.storage import arrays
+    from napari_clip_heatmap.pipeline.storage import zarr_file as arrays
 
     with monkeypatch.context() as future:
         future.setattr(arrays, "FORMAT", arrays.FORMAT + 1)

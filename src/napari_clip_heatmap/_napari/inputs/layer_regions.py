@@ -12,6 +12,7 @@ import numpy as np
 from napari.layers import Labels, Shapes
 
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
+from napari_clip_heatmap._napari.inputs.layer_source import finest
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Plane
 from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
@@ -124,7 +125,7 @@ def to_image(layer: Layer, points: NDArray[np.float64], image: Image) -> NDArray
 
 def image_shape(image: Image) -> tuple[int, int]:
     """Return height and width of an image layer's planes, at full resolution."""
-    shape: Any = image.data[0].shape if image.multiscale else image.data.shape
+    shape = finest(image).shape
     return int(shape[image.ndim - 2]), int(shape[image.ndim - 1])
 
 
@@ -165,8 +166,7 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     if isinstance(layer, Shapes):
         return Region(mask=Outlines(polygons(layer, image)))
     index = shown_index(layer, point)
-    data = layer.data[0] if layer.multiscale else layer.data
-    return Region(mask=LabeledRegion(Plane(data, index), _to_labels(layer, image, index)))
+    return Region(mask=LabeledRegion(Plane(finest(layer), index), _to_labels(layer, image, index)))
 
 
 def _to_labels(layer: Labels, image: Image, index: tuple[int, ...]) -> NDArray[np.float64]:

@@ -14,8 +14,9 @@ import numpy as np
 import pint
 
 from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.imaging.resolution import format_length
 
-__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model"]
+__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model", "unit_factor"]
 
 
 AUTO: Literal["auto"] = "auto"
@@ -66,6 +67,21 @@ def read_resolution(
     return _positive(float(np.exp(np.log(factors).mean())) if (factors > 0).all() else -1, text)
 
 
+def unit_factor(unit: Any, other: Any) -> float | None:
+    """Return how many of another unit a pint unit is; None where they measure different things.
+
+    Examples
+    --------
+    >>> import pint
+    >>> round(unit_factor(pint.Unit("um"), pint.Unit("nm")), 6)
+    1000.0
+    """
+    try:
+        return float(pint.Quantity(1, str(unit)).to(str(other)).magnitude)
+    except pint.DimensionalityError:
+        return None
+
+
 def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
     """Tell the length of some working pixels: "8 px", or "2.6 µm" where the image has a unit.
 
@@ -79,9 +95,9 @@ def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
         Size of an image pixel, in `unit`.
     unit : pint unit
     """
-    if str(unit) == "pixel":
-        return f"{working * pixel:.3g} px"
-    return f"{working * pixel * abs(scale):.3g} {unit:~P}"
+    # A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
+    size = 1.0 if str(unit) == "pixel" else abs(scale)
+    return format_length(working * pixel * size, f"{unit:~P}")
 
 
 def _is_number(text: str) -> bool:

@@ -11,8 +11,9 @@ from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 
-from napari_clip_heatmap._napari.controllers.layers import is_heatmap
-from napari_clip_heatmap._napari.inputs.layer_planes import fits_image
+from napari_clip_heatmap._napari.inputs.layer_channels import fits_image
+from napari_clip_heatmap._napari.inputs.layer_source import is_heatmap
+from napari_clip_heatmap.prompting.prompt_set import shipped_sets
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "ALL_SETS",
+    "AS_SAID",
     "HEIGHT",
+    "PROMPTS_ONLY",
+    "RANKING_LISTS",
+    "VIEWPORT",
+    "WHOLE",
     "ChannelChoice",
     "EditableChoice",
     "ImageChoice",
@@ -36,6 +43,11 @@ VISIBLE_CHANNELS = 3
 WHOLE, VIEWPORT = "whole image", "what the view shows"
 
 AS_SAID = "as its files say"
+
+PROMPTS_ONLY, ALL_SETS = "the prompts", "all shipped sets"
+
+RANKING_LISTS = (PROMPTS_ONLY, *shipped_sets(), ALL_SETS)
+"""What a click ranks: the prompts alone, or a list of words with them."""
 
 
 class EditableChoice(ComboBox):
@@ -239,6 +251,11 @@ class Thumbnail(Label):
         self.native.setPixmap(
             QPixmap.fromImage(image).scaled(WIDTH, HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
         )
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is on screen."""
+        return bool(self.native.isVisible())
 
     def show_words(self, words: str) -> None:
         """Show words in its place."""

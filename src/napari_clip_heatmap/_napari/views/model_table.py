@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
 from qtpy.QtGui import QFont
 
-from napari_clip_heatmap.files.listing import pixels_in_words, size_in_words
+from napari_clip_heatmap.files.model_listing import pixels_in_words, size_in_words
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalog import CatalogEntry

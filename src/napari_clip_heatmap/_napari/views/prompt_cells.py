@@ -178,5 +178,6 @@ WORDS = {
     Verdict.CLEAR: ("clear", "#3fa34d"),
     Verdict.WEAK: ("weak", "#c98a1b"),
     Verdict.HARDLY: ("hardly", "#d9534f"),
+    Verdict.NOTHING: ("nothing", "#8a8a8a"),
 }
 """A verdict in a word, and in a colour that is read on dark and on light."""

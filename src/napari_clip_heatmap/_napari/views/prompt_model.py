@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
+from napari_clip_heatmap._napari.state import PromptRow
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
@@ -20,7 +20,7 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
 )
 from napari_clip_heatmap.pipeline.verdicts import Verdict
 
-__all__ = ["PromptModel", "PromptRow", "RowFigures", "lines_of", "rows_of"]
+__all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of"]
 
 
 MOVED = "application/x-clip-heatmap-row"
@@ -34,7 +34,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     -------
     asked
         The prompts are others now, or in another order.
-    coloured : key
+    colored : key
         A row has another colormap.
     show : key, bool
         The user wants a layer shown, or hidden.
@@ -45,7 +45,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     """
 
     asked = Signal()
-    coloured = Signal(str)
+    colored = Signal(str)
     show = Signal(str, bool)
     solo = Signal(str)
     dropped = Signal(str)
@@ -87,7 +87,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         colours = {row.key: row.colormap for row in old}
         for row in rows:
             if colours.get(row.key, row.colormap) != row.colormap:
-                self.coloured.emit(row.key)
+                self.colored.emit(row.key)
 
     def insert(self, prompts: Sequence[str], at: int | None = None) -> int:
         """Add prompts before a row, by default at the end; return where the first went."""
@@ -126,7 +126,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self._figures = dict(figures)
         self._repaint(PromptColumn.SIMILARITY, PromptColumn.WORTH)
 
-    def set_here(self, here: Mapping[str, float]) -> None:
+    def set_cursor_values(self, here: Mapping[str, float]) -> None:
         """Show where in their maps' ranges the values beneath the cursor lie, 0..1."""
         if here or self._here:
             self._here = dict(here)
@@ -262,7 +262,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             and figures is not None
             and figures.similarity is not None
         ):
-            return figures.share
+            return figures.fraction
         if column == PromptColumn.SOLO:
             return 1.0 if row.key == self._soloed else None
         return None
@@ -293,25 +293,6 @@ class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
 
 
 @dataclass(frozen=True)
-class PromptRow:
-    """One prompt.
-
-    Parameters
-    ----------
-    prompt : str
-        As written; blank in a row that is only just begun.
-    colormap : str
-        Of its layer; empty: the usual one.
-    key : str
-        What its layer knows it by, whatever becomes of the words.
-    """
-
-    prompt: str
-    colormap: str = ""
-    key: str = field(default_factory=lambda: uuid4().hex)
-
-
-@dataclass(frozen=True)
 class RowFigures:
     """What is known of a prompt's map.
 
@@ -319,7 +300,7 @@ class RowFigures:
     ----------
     similarity : float, optional
         Cosine of the whole of what was looked at.
-    share : float
+    fraction : float
         Where that lies between the lowest and the highest in the table, 0..1.
     verdict : Verdict, optional
         What the map is worth.
@@ -328,7 +309,7 @@ class RowFigures:
     """
 
     similarity: float | None = None
-    share: float = 0.0
+    fraction: float = 0.0
     verdict: Verdict | None = None
     advice: str = ""
 

@@ -15,7 +15,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
-from napari_clip_heatmap._napari.views.prompt_model import PromptModel, PromptRow, lines_of, rows_of
+from napari_clip_heatmap._napari.state import PromptRow
+from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of, rows_of
 from napari_clip_heatmap._napari.views.prompt_view import PromptView
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.prompting.prompt_set import (
@@ -39,8 +40,8 @@ class PromptTable(Container[Any]):
     Parameters
     ----------
     value : iterable of str
-    look : callable
-        Returns how maps become colours.
+    style : callable
+        Returns how maps become colors.
 
     Signals
     -------
@@ -58,12 +59,12 @@ class PromptTable(Container[Any]):
         self,
         *,
         value: Iterable[str] = (),
-        look: Callable[[], LayerStyle] = LayerStyle,
+        style: Callable[[], LayerStyle] = LayerStyle,
         **options: Any,
     ) -> None:
         super().__init__(widgets=(), labels=False, **options)
         self.model = PromptModel(self.native)
-        self.view = PromptView(self.model, COLORMAPS, look, self.native)
+        self.view = PromptView(self.model, COLORMAPS, style, self.native)
         self.view.setToolTip(self.tooltip)
         self.templates: str | tuple[str, ...] = "plain"
         layout = self.native.layout()
@@ -90,6 +91,10 @@ class PromptTable(Container[Any]):
     def value(self, prompts: str | Iterable[str]) -> None:
         given = lines_of(prompts) if isinstance(prompts, str) else [p.strip() for p in prompts]
         self.model.edit(rows_of(filter(None, given), self.model.rows), "set")
+
+    def repaint(self) -> None:
+        """Draw the rows again, whose colors may have changed."""
+        self.view.viewport().update()
 
     def load(self, path: str | Path) -> None:
         """Take the prompts of a file; of one that is none, say why and keep what is there."""

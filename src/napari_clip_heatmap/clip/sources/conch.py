@@ -79,7 +79,7 @@ def load_conch(
         name=name,
         module=model.eval(),
         tokenizer=lambda: _tokenizer(path.parent, length),
-        normalisation=normalisation or OPENAI,
+        normalization=normalisation or OPENAI,
     )
 
 
