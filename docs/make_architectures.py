@@ -18,7 +18,9 @@ from napari_clip_heatmap.clip.catalog import TABLE_NAME, format_table, read_arch
 def main() -> None:
     """Measure every architecture that has released weights."""
     listed = dict.fromkeys(arch for arch, _ in list_pretrained())
-    table = {name: format_table(read_architecture(name)) for name in ("demo", "BiomedCLIP", *listed)}
+    table = {
+        name: format_table(read_architecture(name)) for name in ("demo", "BiomedCLIP", *listed)
+    }
     rows = (f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in table.items())
     path = Path(architectures.__file__).with_name(TABLE_NAME)
     path.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
