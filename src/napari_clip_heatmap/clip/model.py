@@ -22,6 +22,7 @@ from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
+from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ImageError
 
 __all__ = ["ClipModel"]
@@ -98,6 +99,11 @@ class ClipModel:
     def dtype(self) -> torch.dtype:
         """Type of the weights."""
         return self._weight.dtype
+
+    @property
+    def tower(self) -> Tower:
+        """The image tower as the decomposition sees it, where it runs now."""
+        return self._tower
 
     @property
     def _weight(self) -> Tensor:
@@ -304,7 +310,7 @@ class ClipModel:
     def _take(self, placed: PlacedModel) -> None:
         self._placed = placed
         self._module: Any = placed.module
-        self._tower = placed.tower
+        self._tower: Tower = placed.tower
         self._folds: dict[Convention, Fold] = {}
         if placed.notice:
             self.notices.tell("device", placed.notice)
