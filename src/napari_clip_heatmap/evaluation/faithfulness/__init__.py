@@ -1,4 +1,4 @@
-"""Is a map faithful: do the patches that it puts first carry the model's answer?
+"""Whether a map is faithful: do the patches that it puts first carry the model's answer.
 
 Deletion and insertion against other ways to make a map, and contributions against actual effects.
 """

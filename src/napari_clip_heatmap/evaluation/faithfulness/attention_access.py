@@ -22,7 +22,6 @@ from napari_clip_heatmap.errors import DecompositionError
 __all__ = [
     "AttentionAccess",
     "AttentionRun",
-    "pooled_rows",
     "run_with_attention",
     "unit_cosine",
 ]
@@ -148,18 +147,6 @@ def run_with_attention(
         representation,
         tower,
     )
-
-
-def pooled_rows(run: AttentionRun, rows: Tensor) -> Tensor:
-    """Return what the pooled query has of [batch, head, query, token], [batch, head, token].
-
-    The class token's row; for a mean over tokens, the mean of theirs.
-    """
-    tower = run.tower
-    n_tokens = rows.shape[2]
-    one_hot = torch.eye(n_tokens, device=rows.device).expand(len(rows), -1, -1)
-    pooling = tower.head.pool(one_hot)  # [batch, query]: each query's weight in the pooled one
-    return torch.einsum("bq,bhqt->bht", pooling.to(rows), rows)
 
 
 def unit_cosine(representation: Tensor, directions: Tensor) -> Tensor:

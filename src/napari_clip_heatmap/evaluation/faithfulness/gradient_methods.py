@@ -15,7 +15,6 @@ from torch import Tensor
 
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.evaluation.faithfulness.attention_access import (
-    pooled_rows,
     run_with_attention,
     unit_cosine,
 )
@@ -57,16 +56,17 @@ def grad_cam(model: ClipModel, batch: Tensor, directions: Tensor) -> Tensor:
 
 
 def gradient_attention(model: ClipModel, batch: Tensor, directions: Tensor) -> Tensor:
-    """Sum gradient times attention of the pooled query over layers and heads."""
+    """Sum the positive part of gradient times attention over layers, heads and queries.
+
+    All queries alike, as that proved more faithful than the pooled query's row alone.
+    """
     with torch.enable_grad():
         run = run_with_attention(model.tower, batch)
         score = unit_cosine(run.representation, directions)
         gradients = torch.autograd.grad(score.sum(), run.weights)
-    total = sum(
-        pooled_rows(run, slope * weights.detach()).mean(dim=1)
-        for slope, weights in zip(gradients, run.weights, strict=True)
-    )
-    return _on_grid(model.tower, torch.as_tensor(total)[:, model.tower.n_prefix :])
+    products = zip(gradients, run.weights, strict=True)
+    parts = [(slope * weights.detach()).relu().mean(dim=(1, 2)) for slope, weights in products]
+    return _on_grid(model.tower, torch.stack(parts).sum(dim=0)[:, model.tower.n_prefix :])
 
 
 def legrad(model: ClipModel, batch: Tensor, directions: Tensor) -> Tensor:
