@@ -208,7 +208,7 @@ def write_heatmaps(
             )
         except ImageError as error:
             raise ImageError(f"'{source}': {error}") from error
-        maps = encoding.maps(scoring).eager()
+        maps = encoding.maps(scoring).eager(encoding)
         worth = judge(encoding, scoring, make_yardstick(encoding, scoring.templates))
         overlays = _overlays(image, maps)
         try:

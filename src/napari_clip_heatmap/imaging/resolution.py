@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Resolution", "resolution"]
+__all__ = ["Resolution", "resolution", "unit_symbol"]
 
 _SYMBOLS = {"micrometer": "µm", "micrometre": "µm", "um": "µm", "nanometer": "nm", "pixel": "px"}
 
@@ -51,7 +51,12 @@ def resolution(
     def measured(pixels: tuple[int, int]) -> tuple[float, float]:
         return pixels[0] * abs(pixel_size[0]), pixels[1] * abs(pixel_size[1])
 
-    return Resolution(measured(patch), measured(tile), _SYMBOLS.get(unit, unit))
+    return Resolution(measured(patch), measured(tile), unit_symbol(unit))
+
+
+def unit_symbol(unit: str) -> str:
+    """Return the symbol of a unit by its name; a unit that is not known stays as it is."""
+    return _SYMBOLS.get(unit, unit)
 
 
 def _length(lengths: tuple[float, float], unit: str) -> str:

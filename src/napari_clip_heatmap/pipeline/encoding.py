@@ -221,7 +221,7 @@ class Encoding:
             There is no prompt, one cannot be read, the score or the templates are unknown, or the
             baseline does not belong to the score.
         """
-        return self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates).eager()
+        return self.maps(plan_scoring(self.text, prompts, score, baseline, templates)).eager(self)
 
     def lazy_heatmaps(
         self,

@@ -20,6 +20,8 @@ from napari_clip_heatmap.pipeline.maps import Maps
 if TYPE_CHECKING:
     from dask.array import Array
 
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+
 __all__ = ["LazyHeatmaps"]
 
 
@@ -94,9 +96,10 @@ class LazyHeatmaps(Maps):
                 values[:] = np.nan
         return values
 
-    def eager(self) -> Heatmaps:
-        """Return the maps with all their pixels."""
+    def eager(self, encoding: Encoding) -> Heatmaps:
+        """Return the maps with all their pixels; `encoding` is what they were made of."""
         return Heatmaps(
+            encoding=encoding,
             scoring=self.scoring,
             lattice_values=self.lattice_values,
             similarity=self.similarity,
