@@ -11,6 +11,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for typing's, and typing need not be imported
 if TYPE_CHECKING:
+    from napari_clip_heatmap.annotation.objects import Objects
     from napari_clip_heatmap.api import (
         decompose,
         download_model,
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
         list_models,
         load_model,
         open_encoding,
+        score_objects,
         token_map,
     )
     from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
     from napari_clip_heatmap.files.methods import methods_text
+    from napari_clip_heatmap.files.object_formats import write_objects
     from napari_clip_heatmap.files.reading import read_image
     from napari_clip_heatmap.files.script import python_script
     from napari_clip_heatmap.imaging.channel import Channel
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
+    from napari_clip_heatmap.pipeline.object_scores import ObjectScores
     from napari_clip_heatmap.pipeline.stored.cache import EncodingCache
 
     __version__: str
@@ -41,6 +45,8 @@ __all__ = [
     "Encoding",
     "EncodingCache",
     "Heatmaps",
+    "ObjectScores",
+    "Objects",
     "Outlines",
     "Region",
     "View",
@@ -54,7 +60,9 @@ __all__ = [
     "open_encoding",
     "python_script",
     "read_image",
+    "score_objects",
     "token_map",
+    "write_objects",
 ]
 
 _HOMES = {
@@ -64,6 +72,8 @@ _HOMES = {
     "Encoding": "pipeline.encoding",
     "EncodingCache": "pipeline.stored.cache",
     "Heatmaps": "pipeline.heatmaps",
+    "ObjectScores": "pipeline.object_scores",
+    "Objects": "annotation.objects",
     "Outlines": "imaging.masks",
     "Region": "imaging.region",
     "View": "imaging.view",
@@ -76,7 +86,9 @@ _HOMES = {
     "open_encoding": "api",
     "python_script": "files.script",
     "read_image": "files.reading",
+    "score_objects": "api",
     "token_map": "api",
+    "write_objects": "files.object_formats",
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_clip_heatmap.clip.torch_import import explained
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.object_scores import score_objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "list_models",
     "load_model",
     "open_encoding",
+    "score_objects",
     "token_map",
 ]
 

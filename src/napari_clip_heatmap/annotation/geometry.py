@@ -25,7 +25,7 @@ class PixelSize:
     y, x : float
         In `unit`.
     unit : str
-        Such as "µm".
+        As it was given, such as "micrometer".
     """
 
     y: float
@@ -35,7 +35,7 @@ class PixelSize:
     @property
     def suffix(self) -> str:
         """What column names in this unit end with, in ASCII: "um"."""
-        return self.unit.replace("µ", "u").replace("μ", "u")
+        return unit_symbol(self.unit).replace("µ", "u").replace("μ", "u")
 
 
 def read_pixel_size(pixel_size: Any, unit: Any) -> PixelSize | None:
@@ -65,7 +65,7 @@ def read_pixel_size(pixel_size: Any, unit: Any) -> PixelSize | None:
             "pixel, two positive numbers, together with their unit, such as (0.5, 0.5) and "
             "'micrometer'; or neither"
         )
-    return PixelSize(y, x, unit_symbol(unit.strip()))
+    return PixelSize(y, x, unit.strip())
 
 
 def geometry_columns(
