@@ -60,7 +60,7 @@ def find_peaks(
     threshold : float
         In the unit of the map. NaN finds nothing.
     min_distance : float
-        Image pixels between patches of two peaks, of which the higher is kept; at least one patch.
+        Image pixels that two peaks are apart, patch to patch; of nearer ones the higher is kept.
 
     Raises
     ------
@@ -74,21 +74,18 @@ def find_peaks(
     values : float32 (peak,)
     cells : int (peak, 2)
     """
-    known = np.isfinite(lattice_values)
-    if not (known & (lattice_values > threshold)).any():
-        _distance_in_patches(min_distance, lattice)
+    distance = _distance_in_patches(min_distance, lattice)
+    above = np.isfinite(lattice_values) & (lattice_values > threshold)
+    if not above.any():
         return np.zeros((0, 2)), np.zeros(0, np.float32), np.zeros((0, 2), np.intp)
-    from skimage.feature import peak_local_max  # deferred: it takes a second to import
+    from skimage.morphology import local_maxima  # deferred: it takes a second to import
 
-    cells = peak_local_max(
-        np.where(known, lattice_values, lattice_values[known].min() - 1),
-        min_distance=_distance_in_patches(min_distance, lattice),
-        threshold_abs=threshold,
-        exclude_border=False,
-        p_norm=2,
-    )
+    floor = lattice_values[above].min() - 1
+    cells = _one_of_each(local_maxima(np.where(above, lattice_values, floor)) & above)
     values = lattice_values[cells[:, 0], cells[:, 1]]
-    cells, values = cells[values > threshold], values[values > threshold]
+    order = np.argsort(-values, kind="stable")
+    cells = _apart(cells[order], distance, lattice.grid)
+    values = lattice_values[cells[:, 0], cells[:, 1]]
     positions = np.stack(
         [
             _refined(lattice_values, lattice.y, cells, (1, 0)),
@@ -120,25 +117,47 @@ def prominent_cells(lattice_values: NDArray[np.float32], threshold: float) -> ND
     above = known & (lattice_values > threshold)
     if not above.any():
         return np.zeros((0, 2), np.intp)
-    from skimage.measure import label
     from skimage.morphology import h_maxima
 
     height = float(lattice_values[above].max()) - threshold
     filled = np.where(known, lattice_values, lattice_values[known].min()).astype(np.float64)
-    tops = label((h_maxima(filled, _PROMINENCE * height) > 0) & above, connectivity=2)
-    cells = np.argwhere(tops)
-    _, first = np.unique(tops[tops > 0], return_index=True)
+    return _one_of_each((h_maxima(filled, _PROMINENCE * height) > 0) & above)
+
+
+def _one_of_each(tops: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the first patch of each connected area, (area, 2): a plateau is one peak."""
+    from skimage.measure import label
+
+    plateaus = label(tops, connectivity=2)
+    cells = np.argwhere(plateaus)
+    _, first = np.unique(plateaus[plateaus > 0], return_index=True)
     chosen: NDArray[np.intp] = cells[first]
     return chosen
 
 
-def _distance_in_patches(min_distance: float, lattice: Lattice) -> int:
+def _apart(cells: NDArray[np.intp], distance: float, grid: tuple[int, int]) -> NDArray[np.intp]:
+    """Return those of some patches that are not nearer than a distance to one before them."""
+    reach = math.ceil(distance) - 1
+    if reach < 1:
+        return cells
+    steps = np.arange(-reach, reach + 1)
+    near = np.argwhere(np.hypot(steps[:, np.newaxis], steps) < distance)
+    taken = np.zeros([length + 2 * reach for length in grid], bool)
+    kept = []
+    for number, cell in enumerate(cells):
+        if not taken[cell[0] + reach, cell[1] + reach]:
+            kept.append(number)
+            taken[tuple((cell + near).T)] = True
+    return cells[kept]
+
+
+def _distance_in_patches(min_distance: float, lattice: Lattice) -> float:
     if not (math.isfinite(min_distance) and min_distance >= 0):
         raise SettingsError(
             f"min_distance is {min_distance!r}; accepted: image pixels, a finite number from 0"
         )
     width = min(axis.patch * axis.image / axis.working for axis in (lattice.y, lattice.x))
-    return max(1, round(min_distance / width))
+    return max(1.0, min_distance / width)
 
 
 def _refined(
