@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.errors import OutputError
 from napari_clip_heatmap.files.object_formats._replacing import replacing
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
@@ -27,7 +28,7 @@ _CLASSIC = 2**32 - 2**25
 
 
 def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
-    """Write the labels in their own type, losslessly compressed.
+    """Write the labels in their own type, losslessly compressed; in OME-TIFF with 32 bits at most.
 
     ``.ome.tif`` tells the size of a pixel, where it is known; in a plain TIFF the description holds
     the record as JSON.
@@ -35,15 +36,15 @@ def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> No
     import tifffile
 
     labels = objects.labels
-    shape, dtype = tuple(labels.shape), np.dtype(labels.dtype)
     is_ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    shape, dtype = tuple(labels.shape), _ome_type(objects) if is_ome else np.dtype(labels.dtype)
     is_big = prod(shape) * dtype.itemsize > _CLASSIC
     with (
         replacing(path, overwrite=overwrite) as draft,
         tifffile.TiffWriter(draft, bigtiff=is_big, ome=is_ome) as tiff,
     ):
         tiff.write(
-            _tiles(labels),
+            _tiles(labels, dtype),
             shape=shape,
             dtype=dtype,
             tile=(_TILE, _TILE),
@@ -53,7 +54,21 @@ def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> No
         )
 
 
-def _tiles(labels: Any) -> Iterator[NDArray[Any]]:
+def _ome_type(objects: ObjectSet) -> np.dtype[Any]:
+    """Return the type of the labels, or the largest that OME-TIFF has where that holds them."""
+    dtype: np.dtype[Any] = np.dtype(objects.labels.dtype)
+    if dtype.itemsize <= 4:
+        return dtype
+    highest = max(objects.table["label"].tolist(), default=0)
+    if highest > np.iinfo(np.uint32).max:
+        raise OutputError(
+            f"OME-TIFF holds labels up to {np.iinfo(np.uint32).max}, and there is {highest}; write "
+            "a plain .tif, or number the labels anew"
+        )
+    return np.dtype(np.uint32)
+
+
+def _tiles(labels: Any, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     """Yield tiles in the order of the file; labels are read a row of tiles at a time."""
     height, width = labels.shape[-2:]
     for plane in np.ndindex(labels.shape[:-2]):
@@ -62,7 +77,7 @@ def _tiles(labels: Any) -> Iterator[NDArray[Any]]:
             for left in range(0, width, _TILE):
                 tile = rows[:, left : left + _TILE]
                 missing = [(0, _TILE - length) for length in tile.shape]
-                yield np.ascontiguousarray(np.pad(tile, missing))
+                yield np.pad(tile, missing).astype(dtype, order="C", copy=False)
 
 
 def _described(objects: ObjectSet, source: str) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> No
     import zarr.errors
 
     try:
+        if path.is_file():
+            raise FileNotFoundError(path)
         if path.exists():
             group = zarr.open_group(path, mode="r+", use_consolidated=False)
             _add(group, path, objects, source, overwrite=overwrite)
@@ -142,6 +144,7 @@ def _write_all(
 def _write_pyramid(
     group: Group, pyramid: Pyramid, labels: Any, chosen: NDArray[Any] | None
 ) -> None:
+    is_new = group.metadata.zarr_format == 3
     for number, level in enumerate(pyramid.levels):
         chunks = (*(1,) * (len(level.shape) - 2), *(min(1024, n) for n in level.shape[-2:]))
         array = group.create_array(
@@ -149,10 +152,8 @@ def _write_pyramid(
             shape=level.shape,
             chunks=chunks,
             dtype=np.dtype(labels.dtype),
-            chunk_key_encoding={
-                "name": "default" if group.metadata.zarr_format == 3 else "v2",
-                "separator": "/",
-            },
+            chunk_key_encoding={"name": "default" if is_new else "v2", "separator": "/"},
+            dimension_names=[axis["name"] for axis in pyramid.axes] if is_new else None,
         )
         write_level(labels, pyramid.levels[0], level, array, chosen)
 
