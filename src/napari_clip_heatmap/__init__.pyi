@@ -23,7 +23,7 @@ from .imaging.region import Outlines, Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from .pipeline.object_scores import ObjectScores, score_objects
+from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.verdicts import Assessment, PromptCheck, Verdict, assess

@@ -15,7 +15,7 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.pipeline.heatmap_objects import HeatmapObjects
+from napari_clip_heatmap.pipeline.objects.heatmap_objects import HeatmapObjects
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring
 

@@ -9,7 +9,7 @@ import torch
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.tiles import read_tile
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.object_sums import merge_planes, sum_plane
+from napari_clip_heatmap.pipeline.objects.object_sums import merge_planes, sum_plane
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 
 PROMPTS = ["red", "green", "nuclei"]
@@ -115,7 +115,7 @@ def test_chunks_of_pairs_do_not_show(model, monkeypatch):
     image, labels = drawn((50, 70))
     encoding = encode(model, image, downsample=1)
     whole = sums_of(encoding, labels)
-    monkeypatch.setattr("napari_clip_heatmap.pipeline.object_sums._PAIRS", 7)
+    monkeypatch.setattr("napari_clip_heatmap.pipeline.objects.object_sums._PAIRS", 7)
     np.testing.assert_allclose(sums_of(encoding, labels).cosine, whole.cosine, atol=1e-6)
 
 

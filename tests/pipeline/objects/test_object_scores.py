@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari_clip_heatmap.api import decompose
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, PromptError, SettingsError
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.object_scores import score_objects
+from napari_clip_heatmap.pipeline.objects.object_scores import score_objects
 from napari_clip_heatmap.pipeline.verdicts import Verdict
 
 PROMPTS = ["red", "green", "blue"]

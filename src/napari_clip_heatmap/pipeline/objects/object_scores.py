@@ -17,7 +17,7 @@ from napari_clip_heatmap.annotation.table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.null_reference import make_null_reference
-from napari_clip_heatmap.pipeline.object_sums import (
+from napari_clip_heatmap.pipeline.objects.object_sums import (
     PlaneSums,
     StackSums,
     merge_planes,
