@@ -182,7 +182,7 @@ def assess(
 
     Examples
     --------
-    >>> for check in assess(encoding, ["nuclei", "wug"]).checks:
+    >>> for check in nch.assess(encoding, ["nuclei", "wug"]).checks:
     ...     print(check.prompt, check.verdict)
     nuclei clear
     wug hardly depends on the text

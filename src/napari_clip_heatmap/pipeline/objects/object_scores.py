@@ -156,9 +156,9 @@ def score_objects(
 
     Examples
     --------
-    >>> scores = nch.score_objects(encoding, labels, ["red blood cells", "platelets"])
-    >>> scores.best[:3]
-    ('red blood cells', 'platelets', 'red blood cells')
+    >>> scores = nch.score_objects(encoding, labels, ["nuclei", "filaments"])
+    >>> scores.contribution.shape  # (object, prompt)
+    (3, 2)
     """
     size = read_pixel_size(pixel_size, unit)
     planes: list[PlaneSums] = []
