@@ -63,7 +63,6 @@ class ClipModel:
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> model = nch.load_model("demo", device="cpu")
     >>> model
     ClipModel('demo', device='cpu', dtype=torch.float32)

@@ -52,10 +52,10 @@ def test_other_towers_are_refused_before_a_download(
 def test_a_tag_brings_its_own_activation_and_preprocessing(
     monkeypatch: pytest.MonkeyPatch, tiny_clip: Any, tiny_folder: Path
 ) -> None:
-    asked: list[dict[str, Any]] = []
+    built: list[dict[str, Any]] = []
 
     def build(model_cfg: dict[str, Any], *_: object, **options: object) -> Any:
-        asked.append(model_cfg)
+        built.append(model_cfg)
         return copy.deepcopy(tiny_clip)
 
     monkeypatch.setattr(registry, "find_or_download", lambda name, files: [tiny_folder / WEIGHTS])
@@ -63,10 +63,10 @@ def test_a_tag_brings_its_own_activation_and_preprocessing(
     model = load_model("ViT-B-32/openai", device="cpu")
     assert model.mean == (0.48145466, 0.4578275, 0.40821073)
     theirs = get_pretrained_cfg("ViT-B-32", "openai")
-    assert asked[-1]["quick_gelu"] is theirs.get("quick_gelu", False)
-    assert asked[-1]["vision_cfg"]["patch_size"] == 32
+    assert built[-1]["quick_gelu"] is theirs.get("quick_gelu", False)
+    assert built[-1]["vision_cfg"]["patch_size"] == 32
     half = load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu")
     assert half.mean == half.std == (0.5, 0.5, 0.5)
-    assert asked[-1]["quick_gelu"] is False
-    said = load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu", preprocess="openai")
-    assert said.mean == (0.48145466, 0.4578275, 0.40821073)
+    assert built[-1]["quick_gelu"] is False
+    chosen = load_model("ViT-L-14/laion2b_s32b_b82k", device="cpu", preprocess="openai")
+    assert chosen.mean == (0.48145466, 0.4578275, 0.40821073)

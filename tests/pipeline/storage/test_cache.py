@@ -24,6 +24,7 @@ from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.storage import cache as stored_cache
 from napari_clip_heatmap.pipeline.storage.cache import LIMIT, EncodingCache
 from napari_clip_heatmap.pipeline.storage.cached_encode import encode_cached
+from napari_clip_heatmap.user_folders import cache_root
 
 
 @pytest.fixture
@@ -389,12 +390,9 @@ def test_a_disk_that_refuses_stops_nobody(tiny_model, pixels, tmp_path, caplog):
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch):
-    import platformdirs
-
     monkeypatch.delenv("CLIP_HEATMAP_CACHE")
     folder = nch.EncodingCache().folder
-    assert folder.is_relative_to(platformdirs.user_cache_path())
-    assert "napari-clip-heatmap" in folder.parts
+    assert folder == cache_root() / "encodings"
     monkeypatch.setenv("CLIP_HEATMAP_CACHE", "~/elsewhere")
     assert nch.EncodingCache().folder == Path.home() / "elsewhere"
 
