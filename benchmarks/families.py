@@ -17,7 +17,7 @@ from typing import Any
 import open_clip
 import torch
 from interleaved import time_in_turns
-from random_towers import random_tower
+from random_towers import CONCH, random_tower
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families import adapt, resized
@@ -49,6 +49,7 @@ CASES = (
     Case("ViT-B-16", "class token (OpenAI, LAION, DataComp, DFN, MetaCLIP, QuiltNet, BioCLIP)"),
     Case("ViT-L-14-CLIPA", "mean of the patches, then norm (CLIPA)"),
     Case("coca_ViT-B-32", "CoCa's attentional pooling"),
+    Case(CONCH, "CoCa's attentional pooling on a timm trunk"),
     Case("MobileCLIP-B", "timm trunk, linear head; convolutional stem (as BiomedCLIP without it)"),
     Case("ViTamin-S", "timm trunk, mean, then norm"),
     Case("vit_medium_patch16_gap_256", "timm trunk, norm, then mean: runs twice"),
@@ -61,6 +62,11 @@ CASES = (
     Case("PE-Core-B-16", "attention-pooling head, rotary positions, class token"),
     Case("RN50", "attention pool of the final map"),
     Case("convnext_base", "mean of the final map, then norm, linear head"),
+    Case("convnext_large_d", "mean of the final map, then norm, MLP with its gates held"),
+    Case("MobileCLIP2-S2", "mean of the final map, linear head (MobileCLIP-S)"),
+    Case("MobileCLIP2-S4", "mean of the final map, linear head"),
+    Case("swin_base_patch4_window7_224", "norm, then mean of the final map, linear head"),
+    Case("vit_relpos_medium_patch16_cls_224", "class token, relative positions"),
 )
 
 TEXT = """# Families of image towers
@@ -84,15 +90,18 @@ last layer weighs too much). Targets: 1e-5 in single precision (fp32), 1e-10 in 
 
 ## What the layers of a family are
 
-- `native`, `timm_vit`, `eva`, `eva_post_norm`: every layer and head of the transformer, and every
-  token, as in the paper. Norms between the heads and the residual stream (EVA02's inner norm,
-  EVA02-E's post-norm, open_clip's `scale_attn` and `scale_attn_inner`) are linear once their
-  deviation is held at its actual value, as the last norm's is.
-- `attention_pool`, `coca`: the last tokens. Everything before the pooling is one step; the layer
-  and the heads are the pooling's. The MLP of SigLIP's and PE-Core's pooling belongs to no token:
-  it is in the part that no patch owns.
-- `resnet`, `convnext`: the places of the final feature map, 32 pixels wide, in the same manner.
-  What the mean of the map brings as a token of a ResNet's pool is given back to its places.
+- `native`, `timm_vit`, `eva`, `eva_post_norm`, `relative_vit`: every layer and head of the
+  transformer, and every token, as in the paper. Norms between the heads and the residual stream
+  (EVA02's inner norm, EVA02-E's post-norm, open_clip's `scale_attn` and `scale_attn_inner`) are
+  linear once their deviation is held at its actual value, as the last norm's is. Rotary and
+  relative positions change how much is attended to, not what is taken.
+- `attention_pool`, `coca`, `timm_coca`: the last tokens. Everything before the pooling is one step;
+  the layer and the heads are the pooling's. The MLP of SigLIP's and PE-Core's pooling belongs to no
+  token: it is in the part that no patch owns.
+- `resnet`, `convnext`, `fastvit`, `swin`: the places of the final feature map, 32 pixels wide (64
+  for MobileCLIP2-S3 and S4), in the same manner. What the mean of the map brings as a token of a
+  ResNet's pool is given back to its places. An MLP between the mean and the embedding is linear
+  once the gate of each of its units, `act(a) / a`, is held at its actual value.
 
 ## Another input size
 
@@ -103,7 +112,7 @@ maps are exact, of an embedding that may be worse.
 ## Register-like tokens
 
 `load_model(name, outlier_factor=3)` leaves tokens out of the maps whose norm before the last layer
-is over 3 times the median of their image; their neighbours' mean takes the place, and the total
+is over 3 times the median of their image; their neighbors' mean takes the place, and the total
 stays exact. It is off by default: `benchmarks/outliers.py` finds none in the bundled model, and no
 figures of a large one are at hand.
 
@@ -111,9 +120,14 @@ figures of a large one are at hand.
 
 {supported}
 
-Refused, and why:
-
 {refused}
+
+Not on that list, and supported: BiomedCLIP (`timm_vit`); CONCH (`timm_coca`), from its authors'
+checkpoint; of newer versions of open_clip, TIPSv2 (`timm_vit`) and SigLIP 2 NaFlex
+(`attention_pool`), as far as the installed timm has their trunks.
+
+Folders of the transformers library are read where they hold a CLIP, MetaCLIP 2 (`native`), SigLIP
+or SigLIP 2 (`attention_pool`) of any size.
 """
 
 
@@ -180,7 +194,8 @@ def listing() -> tuple[str, str]:
             reasons[_reason(str(error))].append(name)
         else:
             families[tower.family].append(name)
-    return _lines(families, "`{}`"), _lines(reasons, "{}")
+    refused = "Refused, and why:\n\n" + _lines(reasons, "{}") if reasons else "None is refused."
+    return _lines(families, "`{}`"), refused
 
 
 def _reason(message: str) -> str:

@@ -13,6 +13,7 @@ import statistics
 import torch
 
 import napari_clip_heatmap as nch
+from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.core.outliers import find_outliers
 from napari_clip_heatmap.core.tower import block_outputs
@@ -26,7 +27,7 @@ SEED = 900_000
 @torch.no_grad()
 def share_over(model: nch.ClipModel, factor: float, n_scenes: int) -> float:
     """Return the share of patches over a factor times the median norm, before the last layer."""
-    tower, height, width = model._tower, *model.image_size
+    tower, height, width = adapt(model.module.visual), *model.image_size
     found = []
     for number in range(n_scenes):
         image = draw(SEED + number, (max(SIDE, height), max(SIDE, width))).image

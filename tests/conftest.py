@@ -4,9 +4,34 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# What a developer or a CI service sets decides nothing here, nor in the programs that tests start.
+# Some libraries read their variables when they are imported, so this comes before them.
+FOREIGN = (
+    *("CLIP_HEATMAP_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TRANSFORMERS_", "TIMM_"),
+    *("DASK_", "IMAGEIO_", "NAPARI_", "NPE2_", "TYPER_", "ZARR_"),
+    *("ALL_PROXY", "FTP_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("COLORTERM", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "NO_COLOR", "PY_COLORS"),
+    *("TERM", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING", "QT_FONT_DPI", "QT_SCALE_FACTOR"),
+    *("QT_SCREEN_SCALE_FACTORS", "QT_STYLE_OVERRIDE"),
+)
+OURS = {"CLIP_HEATMAP_REQUIRE_GUI"}
+for name in {*os.environ} - OURS:
+    if name.upper().startswith(FOREIGN):
+        del os.environ[name]
+# Nobody's models, tokens and settings are found, and nobody's are changed.
+HOME = tempfile.TemporaryDirectory(prefix="clip-heatmap-tests-", ignore_cleanup_errors=True)
+os.environ |= {
+    "CLIP_HEATMAP_MODELS": f"{HOME.name}/models",
+    "HF_HOME": f"{HOME.name}/hub",
+    "NAPARI_CONFIG": f"{HOME.name}/napari.yaml",
+}
 
 import open_clip
 import pytest
@@ -39,6 +64,10 @@ TINY: dict[str, Any] = {
         "layers": 2,
     },
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz", type=int, help="generated inputs per test in tests/fuzz")
 
 
 def randomise(module: nn.Module, seed: int = 0) -> None:

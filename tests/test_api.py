@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -119,9 +122,33 @@ def test_blank_prompts_are_refused(tiny_model, image):
         nch.encode(tiny_model, image).heatmaps(["nuclei", "  "])
 
 
-def test_encoding_holds_no_image_tower(tiny_model, image):
-    """Scoring goes on when the model is gone; what is left is the text tower."""
-    encoding = nch.encode(tiny_model, image)
-    tower = encoding.text._tower
-    assert "visual" not in dict(tower.named_children())
-    assert encoding.model["weights_sha256"] == tiny_model.weights_sha256
+def test_an_encoding_keeps_no_image_tower(make_clip, image):
+    """Prompts can be scored after the model is gone: only its text tower is kept."""
+    clip = make_clip()
+    tower = weakref.ref(clip.visual)
+    model = nch.load_model(clip, device="cpu")
+    encoding, weights_sha256 = nch.encode(model, image), model.weights_sha256
+    del clip, model
+    gc.collect()
+    assert tower() is None
+    assert encoding.model["weights_sha256"] == weights_sha256
+    assert encoding.heatmaps(["nuclei", "debris"]).values.shape == (2, 75, 50)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.uint8])
+def test_tensors_are_images_too(tiny_model, dtype):
+    pixels = torch.arange(40 * 40).reshape(40, 40) % 200
+    found = nch.encode(tiny_model, pixels.to(dtype))
+    expected = nch.encode(tiny_model, pixels.to(dtype).to(torch.float32).numpy())
+    if dtype == torch.uint8:
+        expected = nch.encode(tiny_model, pixels.numpy().astype(np.uint8))
+    np.testing.assert_array_equal(found.token_map, expected.token_map)
+
+
+def test_both_spellings_of_centered_give_the_same(tiny_model, batch):
+    ours, british = (
+        nch.decompose(tiny_model, batch, convention=name) for name in ("centered", "centred")
+    )
+    assert torch.equal(ours.attention, british.attention)
+    assert str(ours.convention) == str(british.convention) == "centered"
+    assert not torch.equal(ours.attention, nch.decompose(tiny_model, batch).attention)

@@ -1,7 +1,7 @@
 """Captions for drawn scenes, and whether each is true of a view.
 
 A caption is what a person would write under a picture. It names one class or several, or says that
-there is nothing, or what kind of picture it is; it may add a colour or a density. Truth is
+there is nothing, or what kind of picture it is; it may add a color or a density. Truth is
 three-valued: a class of which only a sliver reaches into a view is neither there nor not there.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.scenes.vocabulary import (
     CLASSES,
-    COLOURS,
+    COLORS,
     DENSITIES,
     EMPTY_NAMES,
     MODALITY_NAMES,
@@ -40,13 +40,13 @@ class Content:
     present : mapping of class to TRUE or UNCLEAR
         Classes that are not listed are absent.
     coverage : mapping of class to share of the view's area
-    colours : mapping of class to colour word
+    colors : mapping of class to color word
     modality : str
     """
 
     present: dict[str, int]
     coverage: dict[str, float]
-    colours: dict[str, str]
+    colors: dict[str, str]
     modality: str
 
 
@@ -59,7 +59,7 @@ class Caption:
     text : str
     classes : tuple of str
         All of them must be present.
-    colour, density : str
+    color, density : str
         Of the first class; empty where nothing is said.
     modality : str
         Kind of picture it speaks of, or empty.
@@ -69,7 +69,7 @@ class Caption:
 
     text: str
     classes: tuple[str, ...] = ()
-    colour: str = ""
+    color: str = ""
     density: str = ""
     modality: str = ""
     is_empty: bool = False
@@ -84,8 +84,8 @@ def truth(caption: Caption, content: Content) -> int:
     states = [content.present.get(name, FALSE) for name in caption.classes]
     if caption.modality:
         states.append(TRUE if content.modality == caption.modality else FALSE)
-    if caption.colour:
-        states.append(_colour_state(caption, content))
+    if caption.color:
+        states.append(_color_state(caption, content))
     if caption.density and states[0] == TRUE:
         states.append(_density_state(caption, content))
     if FALSE in states:
@@ -93,11 +93,11 @@ def truth(caption: Caption, content: Content) -> int:
     return UNCLEAR if UNCLEAR in states else TRUE
 
 
-def _colour_state(caption: Caption, content: Content) -> int:
-    seen = content.colours.get(caption.classes[0])
+def _color_state(caption: Caption, content: Content) -> int:
+    seen = content.colors.get(caption.classes[0])
     if seen is None:
         return UNCLEAR
-    return TRUE if seen == caption.colour else FALSE
+    return TRUE if seen == caption.color else FALSE
 
 
 def _density_state(caption: Caption, content: Content) -> int:
@@ -123,15 +123,15 @@ def _about(rng: np.random.Generator, content: Content) -> Caption | None:
     if not shown:
         return None
     first = str(rng.choice(shown))
-    colour = content.colours.get(first, "") if rng.random() < 0.5 else ""
-    density = str(rng.choice(DENSITIES)) if not colour and rng.random() < 0.5 else ""
-    phrase = " ".join(filter(None, (colour or density, _phrase(rng, first))))
+    color = content.colors.get(first, "") if rng.random() < 0.5 else ""
+    density = str(rng.choice(DENSITIES)) if not color and rng.random() < 0.5 else ""
+    phrase = " ".join(filter(None, (color or density, _phrase(rng, first))))
     others = [name for name in shown if name != first]
-    if others and (rng.random() < 0.6 or not (colour or density)):
+    if others and (rng.random() < 0.6 or not (color or density)):
         second = str(rng.choice(others))
         joined = str(rng.choice(_CONJUNCTIONS)).format(phrase, _phrase(rng, second))
-        return Caption(_worded(rng, joined), (first, second), colour, density)
-    return Caption(_worded(rng, phrase), (first,), colour, density)
+        return Caption(_worded(rng, joined), (first, second), color, density)
+    return Caption(_worded(rng, phrase), (first,), color, density)
 
 
 def caption_set(
@@ -164,7 +164,7 @@ def caption_set(
 
 def vocabulary() -> tuple[str, ...]:
     """Return every word that a caption can contain, sorted."""
-    phrases = [*EMPTY_NAMES, *TEMPLATES, *_CONJUNCTIONS, *COLOURS, *DENSITIES]
+    phrases = [*EMPTY_NAMES, *TEMPLATES, *_CONJUNCTIONS, *COLORS, *DENSITIES]
     for names in (*NAMES.values(), *MODALITY_NAMES.values()):
         phrases += names
     text = " ".join(phrases).replace("{}", " ").replace(",", " ")

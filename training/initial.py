@@ -1,9 +1,9 @@
 """A starting point from which a small vision transformer learns fast.
 
-A patch embedding that whitens: fine texture, faint beside brightness and colour, then weighs as
+A patch embedding that whitens: fine texture, faint beside brightness and color, then weighs as
 much as they do. Positions in dimensions of their own, and in the first layers one head for each of
-a patch's eight neighbours, as a convolution has them. "Mimetic" attention in the others (Trockman
-and Kolter, arXiv 2305.09828): a token attends to its like and its neighbours.
+a patch's eight neighbors, as a convolution has them. "Mimetic" attention in the others (Trockman
+and Kolter, arXiv 2305.09828): a token attends to its like and its neighbors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["initialise"]
 
 _NOISE_VARIANCE = 0.05
 _DISTANCES = (1, 1, 2)
-"""How far the neighbours of each of the first layers are, in patches."""
+"""How far the neighbors of each of the first layers are, in patches."""
 _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 _SHARPNESS = 6.0
 """Attention logit by which a patch in the right row, or in the right column, stands out."""
@@ -48,7 +48,7 @@ def initialise(tower: VisionTransformer, images: Tensor) -> None:
     for number, block in enumerate(tower.transformer.resblocks):
         _start(block)
         if number < len(_DISTANCES):
-            _look_at_neighbours(block.attn, _DISTANCES[number])
+            _look_at_neighbors(block.attn, _DISTANCES[number])
         else:
             _mimic(block.attn)
 
@@ -107,7 +107,7 @@ def _start(block: nn.Module) -> None:
         parameter.zero_()
 
 
-def _look_at_neighbours(attn: nn.MultiheadAttention, distance: int) -> None:
+def _look_at_neighbors(attn: nn.MultiheadAttention, distance: int) -> None:
     """Make each head attend to the patch that lies one step, or more, in a direction of its own."""
     d_head = attn.embed_dim // attn.num_heads
     per_axis = d_head // 2

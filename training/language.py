@@ -19,7 +19,7 @@ from napari_clip_heatmap.scenes.vocabulary import (
     BLOOD_CLASSES,
     CELL_CLASSES,
     CLASSES,
-    COLOURS,
+    COLORS,
     MODALITY_NAMES,
 )
 from training.captions import TRUE, Content, caption_set
@@ -59,16 +59,16 @@ def _imagine(rng: np.random.Generator) -> Content:
     pool = BLOOD_CLASSES if modality == "smear" else CELL_CLASSES
     shown = rng.choice(pool, rng.choice(4, p=[0.15, 0.45, 0.25, 0.15]), replace=False).tolist()
     coverage = {name: float(rng.uniform(0.02, 0.4)) for name in shown}
-    is_coloured = modality == "fluorescence" and rng.random() < 0.6
-    colours = {name: str(rng.choice(list(COLOURS))) for name in shown if is_coloured}
-    return Content(dict.fromkeys(shown, TRUE), coverage, colours, modality)
+    is_colored = modality == "fluorescence" and rng.random() < 0.6
+    colors = {name: str(rng.choice(list(COLORS))) for name in shown if is_colored}
+    return Content(dict.fromkeys(shown, TRUE), coverage, colors, modality)
 
 
 def _features(content: Content) -> Tensor:
-    """Return the content as numbers: kind, presence, coverage and colour of each class."""
+    """Return the content as numbers: kind, presence, coverage and color of each class."""
     values = [float(content.modality == kind) for kind in MODALITY_NAMES]
     values.append(float(not content.present))
     for name in CLASSES:
         values += [float(name in content.present), 3 * content.coverage.get(name, 0.0)]
-        values += [float(content.colours.get(name) == colour) for colour in COLOURS]
+        values += [float(content.colors.get(name) == color) for color in COLORS]
     return torch.tensor(values)

@@ -76,7 +76,7 @@ class Teacher(nn.Module):
 
     @property
     def matrices(self) -> list[nn.Parameter]:
-        """The kernels, but for the first, whose inputs are colours and not features."""
+        """The kernels, but for the first, whose inputs are colors and not features."""
         return [p for p in self.shapes.parameters() if p.ndim == 2]
 
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:

@@ -102,5 +102,5 @@ def _content(scene: Scene, window: tuple[slice, slice]) -> Content:
     if "white blood cells" in present:
         present.setdefault("nuclei", UNCLEAR)
         coverage.setdefault("nuclei", 0.0)
-    colours = {name: word for name, word in scene.colours.items() if name in present}
-    return Content(present, coverage, colours, scene.modality)
+    colors = {name: word for name, word in scene.colors.items() if name in present}
+    return Content(present, coverage, colors, scene.modality)

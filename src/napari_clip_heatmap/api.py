@@ -1,6 +1,7 @@
-"""The one door to the library, for the viewer, the command line and notebooks alike.
+"""The entry points of the library, for the viewer, the command line and notebooks alike.
 
-torch and open_clip take seconds to import, so they wait for the first call that needs them.
+Importing torch and open_clip takes seconds, so it waits for the first call that needs them. The
+examples assume ``import napari_clip_heatmap as nch``, a loaded `model` and an `image` (96, 96, 3).
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_clip_heatmap.clip.torch_import import torch_import_errors
-from napari_clip_heatmap.pipeline.encode import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import ArrayLike
     from torch import Tensor, nn
 
     from napari_clip_heatmap.clip.catalog import CatalogEntry
-    from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.clip.model import ClipModel, ConventionName
     from napari_clip_heatmap.core.decomposition import Decomposition
+    from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.imaging.region import Region
+    from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = [
     "decompose",
@@ -42,48 +47,63 @@ def load_model(
     outlier_factor: float | None = None,
     preprocess: str | Sequence[Sequence[float]] | None = None,
 ) -> ClipModel:
-    """Load a CLIP model and prove on a probe image that its decomposition is exact.
+    """Load a CLIP model and check on a probe image that its decomposition is exact.
 
     Parameters
     ----------
     model : str or nn.Module
         "demo" (bundled), "ARCH/TAG" of open_clip such as "ViT-B-16/laion2b_s34b_b88k",
-        "hf-hub:org/name", "local-dir:PATH" (open_clip's or transformers' files), the path of a
+        "hf-hub:ORG/NAME", "local-dir:PATH" (files of open_clip or transformers), the path of a
         file of weights, "ARCH/TAG@PATH" for weights trained like, or from, a released model,
-        "ARCH@PATH" with `preprocess`, or a ready open_clip model, which is never changed.
+        "ARCH@PATH" with `preprocess`, or a ready open_clip model, which is never changed: it is
+        copied if it has to be moved or cast.
     tokenizer : callable, optional
-        Texts to token numbers; by default the model's own.
+        Maps texts to token ids; by default the model's own.
     device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" leaves a ready model where it lies. A device
-        that gives other answers than the CPU, or has no room, is not used: then the CPU is, and
-        ``model.notices`` say why.
+        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" keeps a ready model where it is. A device
+        whose results differ from the CPU's, or without enough memory, is not used: the CPU is used
+        instead, and ``model.notices`` says why.
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
-        Of the image tower. "auto" leaves the bundled model, small ones and ready ones as they are;
-        others run in half precision where the device is fast in it (GPUs; CPUs with AVX512-BF16 or
-        AMX) and a probe's maps stay within 1e-2 of their range. "fp32" is exact to 1e-5.
+        Of the image tower. "auto" keeps the precision of the bundled model, of small models and of
+        ready ones. Other models run in half precision if the device is fast in it (GPUs; CPUs with
+        AVX512-BF16 or AMX) and the maps of a probe image change by at most 1e-2 of their range.
+        "fp32" is exact to 1e-5. Statistics and sums are never computed in half precision.
     image_size : int or (int, int), optional
-        Height and width that the model looks at in one pass, in whole patches; by default as it was
-        trained. Position embeddings are interpolated, and the result is proven exact too.
+        Height and width of the model's input, a whole number of patches; by default as it was
+        trained. Position embeddings are interpolated. A larger size gives each patch more context
+        and a finer map of the same view; it is checked to be exact too.
     outlier_factor : float, optional
-        Leave register-like tokens out of the maps: those whose norm before the last layer is over
-        so many times the median of their image (3 is usual). Off by default.
+        Leave register-like tokens out of the maps: those with a norm before the last layer of more
+        than this many times the median of their image (3 is usual). The mean of their neighbors
+        replaces them; `decompose` still returns them. Off by default.
     preprocess : str or (mean, std), optional
-        What pixels are brought to, instead of what the model's own files say: "openai",
-        "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
+        Normalization of pixels, instead of the one in the model's files: "openai", "imagenet",
+        "half", "none", "r,g,b/r,g,b", or mean and standard deviation of red, green and blue.
+
+    Returns
+    -------
+    ClipModel
 
     Raises
     ------
     ModelLoadError
-        The weights or the tokenizer cannot be found or read, it is not said what belongs to them,
-        or PyTorch cannot be loaded; nothing in the files was executed.
+        The weights or the tokenizer cannot be found or read, hold NaN or infinite values, or their
+        settings are not known; or PyTorch cannot be imported. No code in the files is executed.
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
-        The parts of the probe's embedding do not sum to it, or the outlier factor is none.
+        The contributions to the probe's embedding do not sum to it, or `outlier_factor` is invalid.
     SettingsError
-        The image size is no number of whole patches, or the preprocessing is none that is known.
+        `image_size` is not a whole number of patches, or `preprocess` is invalid.
     DeviceError
-        The device is not there, or cannot be used.
+        The device or precision does not exist here, or the model cannot run on the CPU either.
+
+    Examples
+    --------
+    >>> nch.load_model("demo", device="cpu")
+    ClipModel('demo', device='cpu', dtype=torch.float32)
+    >>> nch.load_model("demo", image_size=128).grid
+    (16, 16)
     """
     with torch_import_errors():
         from napari_clip_heatmap.clip.loading import load_model as load
@@ -99,24 +119,120 @@ def load_model(
     )
 
 
+def encode(
+    model: ClipModel,
+    image: ArrayLike | Channel | Sequence[Channel],
+    *,
+    view: View | None = None,
+    region: Region | None = None,
+    downsample: float | Literal["auto"] = "auto",
+    overlap: float = 0.5,
+    batch_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    cache: EncodingCache | None = None,
+) -> Encoding:
+    """Encode an image of any size, in overlapping tiles on one patch lattice.
+
+    The whole image is covered: there is no center crop, and an image smaller than a tile is padded
+    by reflection. For an image of exactly the model's input size, at ``downsample=1``, the result
+    is exactly the model's own token map.
+
+    Parameters
+    ----------
+    model : ClipModel
+    image : array (y, x), (y, x, 3) or (y, x, 4), Channel or sequence of Channel
+        Gray, RGB or RGBA, of any boolean, integer or real floating dtype: in memory, memory-mapped,
+        dask or zarr, which are read in parts. A list of arrays is a pyramid, finest first. NaN and
+        infinite pixels are NaN in the heatmaps. Several channels are blended into one image.
+    view : View, optional
+        How values become colors. By default 8-bit values are kept, and other types are scaled by
+        their robust range; the notes of the heatmaps say which.
+    region : Region, optional
+        The part to encode; the heatmaps are NaN elsewhere. By default the whole image.
+    downsample : float or "auto"
+        Image pixels per model pixel, averaged over their area; below 1 enlarges. With "auto", the
+        short side spans at most `AUTO_TILES` tiles, and tiny images are enlarged.
+    overlap : float
+        Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
+    batch_size : int, optional
+        Tiles per forward pass; by default depends on the device.
+    progress : callable(done_tiles, total_tiles), optional
+        Called before the first pass and after each one.
+    cancelled : callable() -> bool, optional
+        Called before each pass; true stops the work.
+    cache : EncodingCache, optional
+        Encodings on disk: those in it are not computed again, and new ones are added. By default
+        nothing is read or written.
+
+    Returns
+    -------
+    Encoding
+        Its method ``heatmaps`` gives the heatmaps of any prompts.
+
+    Raises
+    ------
+    ImageError
+        The image has no valid pixel, or a shape or type that cannot be used.
+    SettingsError
+        A setting is outside the accepted range.
+    Cancelled
+        `cancelled` returned true.
+
+    Examples
+    --------
+    >>> maps = nch.encode(nch.load_model("demo"), image).heatmaps(["nuclei", "filaments"])
+    >>> maps.prompts, maps.values.shape, maps.values.dtype
+    (('nuclei', 'filaments'), (2, 96, 96), dtype('float32'))
+    """
+    from napari_clip_heatmap.pipeline.encode import encode as encode_image
+
+    return encode_image(
+        model,
+        _without_torch(image),
+        view=view,
+        region=region,
+        downsample=downsample,
+        overlap=overlap,
+        batch_size=batch_size,
+        progress=progress,
+        cancelled=cancelled,
+        cache=cache,
+    )
+
+
+def _without_torch(image: Any) -> Any:
+    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
+    if not str(getattr(image, "dtype", "")).startswith("torch."):
+        return image
+    image = image.detach().cpu()
+    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
+
+
 def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
     """Return the models that can be decomposed, from open_clip's list and the Hugging Face hub.
 
     Parameters
     ----------
     search : str
-        Words that must all be in an entry's name, family, training data, licence or note.
+        Words that must all occur in an entry's name, family, training data, license or note.
 
     Returns
     -------
     tuple of CatalogEntry
         Frozen records: ``name`` (as `load_model` takes it), ``image_size`` and ``patch_size``
         (pixels), ``parameters``, ``data``, ``licence`` and what it ``forbids``, ``note``, ``needs``
-        (a package), and whether it is ``here``, on this machine. No network is used.
-    """
-    from napari_clip_heatmap.clip.catalog import list_catalog as listed
+        (a package), and ``here`` (whether its files are on this machine). No network is used.
 
-    return listed(search)
+    Examples
+    --------
+    >>> [entry.name for entry in nch.list_models("histopathology PubMedBERT")]
+    ['hf-hub:wisdomik/QuiltNet-B-16-PMB']
+    """
+    with torch_import_errors():
+        from napari_clip_heatmap.clip.catalog import list_catalog
+
+    return list_catalog(search)
 
 
 def download_model(
@@ -125,19 +241,19 @@ def download_model(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Path:
-    """Bring a model's files to this machine, tokenizer included, so that it loads offline.
+    """Download a model's files, tokenizer included, so that it can be loaded offline.
 
-    A download that was cut or cancelled goes on where it ended, and every file is checked against
-    the hash on record. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and proxies are honoured.
+    An interrupted or cancelled download is continued, and every file is checked against the hash
+    that the hub lists. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and proxies are respected.
 
     Parameters
     ----------
     name : str
         "ARCH/TAG" of open_clip, or "hf-hub:ORG/NAME".
-    progress : callable(bytes_here, bytes_in_all), optional
-        Called at every piece of half a megabyte.
+    progress : callable(received_bytes, total_bytes), optional
+        Called for each piece of half a megabyte.
     cancelled : callable() -> bool, optional
-        Asked at every piece.
+        Called for each piece; true stops the download.
 
     Returns
     -------
@@ -147,34 +263,40 @@ def download_model(
     Raises
     ------
     ModelLoadError
-        There is no such model, or a file cannot be had: which, from where, why, and where to put
-        it by hand.
+        There is no such model, or a file cannot be downloaded: which one, from where, why, and
+        where to place it by hand.
     UnsupportedModelError
-        Its image tower cannot be decomposed; told before weights are fetched.
+        Its image tower cannot be decomposed; raised before weights are downloaded.
     Cancelled
-        `cancelled` said so; what has come is kept.
-    """
-    from napari_clip_heatmap.clip.sources.resolve import download_named_model as bring
+        `cancelled` returned true; the received bytes are kept.
 
-    return bring(
+    Examples
+    --------
+    >>> nch.download_model("ViT-B-16/laion2b_s34b_b88k")  # doctest: +SKIP
+    PosixPath('.../open_clip_model.safetensors')
+    """
+    with torch_import_errors():
+        from napari_clip_heatmap.clip.sources.resolve import download_named_model
+
+    return download_named_model(
         name,
-        progress=progress or (lambda done, total: None),
+        progress=progress or (lambda received, total: None),
         cancelled=cancelled or (lambda: False),
     )
 
 
 def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
-    """Open what `Encoding.save` wrote; it answers prompts with no image tower and no GPU.
+    """Open an encoding that `Encoding.save` wrote; prompts need no image tower and no GPU.
 
-    Every byte is checked against what was written.
+    All stored bytes are checked against their hashes.
 
     Parameters
     ----------
     path : str or Path
     model : str or ClipModel, optional
-        The model that encoded, where its name does not lead to it here: a ready one, or a folder
-        that lies elsewhere. By default that of the recorded name, whose text tower is loaded, on
-        the CPU, at the first prompt.
+        The model that encoded the image, if it cannot be found by its recorded name: a loaded one,
+        or the name of a folder elsewhere. By default the text tower of the recorded model is
+        loaded, on the CPU, at the first prompt.
 
     Returns
     -------
@@ -183,14 +305,19 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
     Raises
     ------
     EncodingFileError
-        There is none, it is damaged, or of a newer version.
+        The file is missing, damaged, or of a newer version.
     ModelLoadError
-        The model has other weights than the one that encoded, or cannot be found; where it was not
-        given as a `ClipModel`, at the first prompt only.
-    """
-    from napari_clip_heatmap.pipeline.storage.records import open_saved_encoding as open_saved
+        The model is missing or has other weights; raised at the first prompt where it is loaded.
 
-    return open_saved(path, model=model)
+    Examples
+    --------
+    >>> path = nch.encode(model, image).save("cells.zarr.zip")
+    >>> nch.open_encoding(path).heatmaps(["nuclei", "filaments"]).values.shape
+    (2, 96, 96)
+    """
+    from napari_clip_heatmap.pipeline.storage.records import open_saved_encoding
+
+    return open_saved_encoding(path, model=model)
 
 
 def decompose(
@@ -199,29 +326,31 @@ def decompose(
     *,
     layers: Sequence[int | str] | None = None,
     heads: Sequence[int | str] | None = None,
-    convention: Literal["reference", "centred"] = "reference",
+    convention: ConventionName = "reference",
 ) -> Decomposition:
-    """Split the unit image embedding into the shares of every layer, head and token.
+    """Split the unit image embedding into the contributions of every layer, head and token.
 
-    All shares sum to the unit image embedding; times a unit text direction, to the cosine
-    similarity (arXiv 2310.05916).
+    All contributions sum to the unit image embedding; dotted with a unit text direction, to the
+    cosine similarity (arXiv 2310.05916).
 
     Parameters
     ----------
     model : ClipModel
     batch : float tensor (b, 3, h, w)
-        Preprocessed images, as ``model.preprocess`` returns them.
+        Preprocessed images, from ``model.preprocess``.
     layers, heads : sequence of int or str, optional
-        Only these, by number or label ("L22", "L22H5"); the rest is not built.
-    convention : {"reference", "centred"}
-        How what belongs to no token is split: as the authors' code does, or not over tokens.
+        Only these, by number or label ("L22", "L22H5"); the others are summed, which saves memory.
+    convention : {"reference", "centered"}
+        How to split what belongs to no single token: "reference" as the authors' code does, evenly
+        over tokens; "centered" keeps it out of the tokens.
 
     Returns
     -------
     Decomposition
-        ``attention`` (batch, layer, token, head, d_embed), token 0 the class token; ``mlp``
-        (batch, layer + 1, d_embed), the input first; ``unselected`` (batch, d_embed), what was not
-        asked for; ``representation`` (batch, d_embed), un-normalised.
+        ``attention`` (batch, layer, token, head, d_embed), with the class token first; ``mlp``
+        (batch, layer + 1, d_embed), with the input first; ``unselected`` (batch, d_embed), the sum
+        of all other layers and heads; ``representation`` (batch, d_embed), the unnormalized
+        embedding.
 
     Raises
     ------
@@ -229,28 +358,42 @@ def decompose(
         There is no such layer, head or convention.
     ImageError
         The batch does not fit the model.
+
+    Examples
+    --------
+    >>> parts = nch.decompose(model, batch, layers=["L3"])
+    >>> parts
+    Decomposition(batch=1, layers=1, tokens=145, heads=8, d_embed=128, convention='reference')
+    >>> unit = parts.representation / parts.representation.norm(dim=-1, keepdim=True)
+    >>> bool((parts.total - unit).abs().max() < 1e-5)
+    True
     """
     return model.decompose(batch, layers=layers, heads=heads, convention=convention)
 
 
 def token_map(model: ClipModel, batch: Tensor) -> Tensor:
-    """Return each patch's share of the unit image embedding, at the cost of a forward pass.
+    """Return the contribution of each patch to the unit image embedding, in one forward pass.
 
     Parameters
     ----------
     model : ClipModel
     batch : float tensor (b, 3, h, w)
-        Preprocessed images, as ``model.preprocess`` returns them.
+        Preprocessed images, from ``model.preprocess``.
 
     Returns
     -------
     float32 tensor (batch, grid_y, grid_x, d_embed)
         The sum of ``decompose(model, batch).attention`` over layers and heads, without the class
-        token; double precision if the model's is.
+        token; in double precision if the model is.
 
     Raises
     ------
     ImageError
         The batch does not fit the model.
+
+    Examples
+    --------
+    >>> nch.token_map(model, batch).shape
+    torch.Size([1, 12, 12, 128])
     """
     return model.token_map(batch).tokens

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.job.request import CANCELLED, HeatmapRequest, PlaneRequest
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest, ResultStatus
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
@@ -23,7 +23,7 @@ def ask(session, pixels, cancelled=lambda: False, leading=(), **settings):
     planes = tuple(PlaneRequest(i, as_channels(pixels[i])) for i in np.ndindex(leading))
     settings = {"prompts": PROMPTS, **settings}
     settings["keys"] = settings["prompts"]
-    asking = session.answer(
+    asking = session.run(
         HeatmapRequest(planes, leading=leading, stores=(pixels,), **settings), cancelled
     )
     steps = []
@@ -93,11 +93,11 @@ def test_the_planes_of_a_lazy_stack_are_known_again(reopen, picture):
 
 def test_a_cancelled_run_goes_on_where_it_was(reopen, model, picture):
     _, part = ask(reopen(), picture, cancelled=lambda: model.tiles >= 4)
-    assert (part.reason, part.tiles) == (CANCELLED, 4)
+    assert (part.status, part.tiles) == (ResultStatus.CANCELLED, 4)
     steps, whole = ask(reopen(), picture)
     assert whole.complete
     assert part.tiles + whole.tiles == len(whole.stack.lattice.tiles)
-    assert steps[2].answer is not None, "what is known is shown at once"
+    assert steps[2].result is not None, "what is known is shown at once"
 
 
 def test_a_damaged_entry_is_made_anew(reopen, picture, cache_folder, caplog):

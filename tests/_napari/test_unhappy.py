@@ -10,7 +10,8 @@ import pytest
 import torch
 from qtpy.QtCore import QThreadPool
 
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.clip.weights import Notices
 
@@ -235,7 +236,7 @@ def test_a_device_that_fails_mid_run_is_told_of_and_all_is_done(
         return answer(batch)
 
     def fall_back_to_cpu(reason):
-        model.notices.tell("device", f"cuda:0 {reason}, so the CPU went on.")
+        model.notices.add("device", f"cuda:0 {reason}, so the CPU went on.")
         model.device = torch.device("cpu")
 
     monkeypatch.setattr(model, "device", torch.device("cuda:0"))

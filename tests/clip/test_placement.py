@@ -1,4 +1,4 @@
-"""No card is needed: one is pretended, whose memory is the CPU's and whose faults are injected."""
+"""No GPU is needed: a fake one has the CPU's memory and injected faults."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from torch import Tensor, nn
 
 from napari_clip_heatmap.clip import loading
 from napari_clip_heatmap.clip import placement as placing
-from napari_clip_heatmap.clip import weights as notices
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.placement import Placement
+from napari_clip_heatmap.clip.weights import log_once
 from napari_clip_heatmap.errors import DecompositionError, DeviceError, ModelLoadError
 
 CARD, CPU = torch.device("cuda:0"), torch.device("cpu")
 HALF = torch.float16
 
-put_for_real = placing._placed
+move_for_real = placing.move_module
 
 
 class Card:
-    """A pretended cuda:0, and what it does to models that are put on it."""
+    """A fake cuda:0, and what it does to models that are moved to it."""
 
     def __init__(self) -> None:
         self.tried: list[torch.dtype | None] = []
         self.spoil: Callable[[Any], object] = lambda module: None
 
-    def put(self, source: Any, place: Placement) -> Any:
-        if place.device == CPU:
-            return put_for_real(source, place)
-        self.tried.append(place.dtype)
-        module = copy.deepcopy(put_for_real(source, Placement(CPU, place.dtype)))
+    def move(self, loaded: Any, placement: Placement) -> Any:
+        if placement.device == CPU:
+            return move_for_real(loaded, placement)
+        self.tried.append(placement.dtype)
+        module = copy.deepcopy(move_for_real(loaded, Placement(CPU, placement.dtype)))
         self.spoil(module)
         return module
 
@@ -47,10 +47,10 @@ class Card:
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> Card:
     card = Card()
-    monkeypatch.setattr(placing, "_placed", card.put)
+    monkeypatch.setattr(placing, "move_module", card.move)
     monkeypatch.setattr(placing, "fast_types", lambda device: (HALF,) if device == CARD else ())
     monkeypatch.setattr(loading, "choose_device", lambda name: CPU if name == "cpu" else CARD)
-    notices._log.cache_clear()
+    log_once.cache_clear()
     return card
 
 
@@ -71,7 +71,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 def miscalculate(module: Any) -> None:
-    """Change weights of what was put there; as exact as before, and other numbers."""
+    """Change weights of a moved model: as exact as before, with other numbers."""
     with torch.no_grad():
         module.visual.transformer.resblocks[1].mlp.c_fc.weight.mul_(1.5)
 
@@ -112,9 +112,9 @@ def test_a_card_that_disagrees_is_not(
     assert card.tried == [None]
     assert torch.equal(model.token_map(batch).tokens, expected)
     (notice,) = model.notices
-    assert "cuda:0 is not used, but the CPU: its maps of a probe image are not" in notice
+    assert "The CPU is used instead of cuda:0: its maps of a probe image differ" in notice
     load_model(given, device="cuda")
-    assert log() == [notice]  # told once
+    assert log() == [notice]  # logged once
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_model_that_runs_nowhere_is_an_error(
     card: Card, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(placing, "probe", lambda *_: fail(RuntimeError("no memory at all"))(None))
-    with pytest.raises(DeviceError, match=r"cannot run on cpu as it is.*no memory at all"):
+    with pytest.raises(DeviceError, match=r"cannot run on cpu: it failed.*no memory at all"):
         load_model(named, device="cuda")
 
 
@@ -149,7 +149,7 @@ def test_an_inexact_model_is_an_error_before_any_card_is_tried(
 ) -> None:
     clip = make_clip()
     handle = clip.visual.register_forward_hook(lambda module, inputs, output: output * 1.001)
-    with pytest.raises(DecompositionError, match=r"gap is 0\.001"):
+    with pytest.raises(DecompositionError, match=r"relative error is 0\.001"):
         load_model(clip, device="cuda")
     assert not card.tried
     handle.remove()
@@ -157,27 +157,27 @@ def test_an_inexact_model_is_an_error_before_any_card_is_tried(
 
 @pytest.mark.usefixtures("every_model_is_large")
 class TestPrecision:
-    def test_half_is_taken_where_the_device_is_fast_in_it(
+    def test_half_is_chosen_if_the_device_is_fast_in_it(
         self, card: Card, named: str, batch: Tensor
     ) -> None:
         exact = load_model(named, device="cpu")
         model = load_model(named, device="cuda")
         assert (card.tried, model.dtype) == ([HALF], HALF)
-        assert exact.dtype == torch.float32  # this CPU is taken for one that is not
+        assert exact.dtype == torch.float32  # this CPU counts as one that is not
         assert not list(model.notices)
         found, expected = (each.token_map(batch).tokens for each in (model, exact))
         assert (found - expected).abs().max() < 1e-2 * (expected.max() - expected.min())
         assert model.weights_sha256 == exact.weights_sha256
         assert torch.equal(model.encode_text(["cell"]), exact.encode_text(["cell"]))
 
-    def test_half_that_moves_the_maps_is_not_taken(self, card: Card, named: str) -> None:
+    def test_half_that_changes_the_maps_is_not_chosen(self, card: Card, named: str) -> None:
         card.spoil = fail_in_half
         model = load_model(named, device="cuda")
         assert card.tried == [HALF, None]
         assert model.dtype == torch.float32
         assert not list(model.notices)
 
-    def test_what_was_asked_for_is_taken(self, card: Card, named: str) -> None:
+    def test_a_requested_precision_is_used(self, card: Card, named: str) -> None:
         assert load_model(named, device="cuda", precision="fp32").dtype == torch.float32
         assert load_model(named, device="cuda", precision="fp64").dtype == torch.float64
         assert load_model(named, device="cuda", precision="bf16").dtype == torch.bfloat16
@@ -200,17 +200,22 @@ def test_a_small_model_is_left_as_it_is(named: str, monkeypatch: pytest.MonkeyPa
     assert model.dtype == load_model("demo", device="cpu").dtype == torch.float32
 
 
+def device_of(model: ClipModel) -> torch.device:
+    device: torch.device = next(model.module.parameters()).device
+    return device
+
+
 @pytest.fixture
 def lent(card: Card, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], ClipModel]:
-    """Load a model that takes itself to be on the card, until it goes on elsewhere."""
+    """Load a model that seems to be on the card, until it falls back."""
 
     def load(given: Any) -> ClipModel:
         model = load_model(given, device="cuda")
-        pretended = weakref.ref(model._placed)
+        pretended = weakref.ref(model.module)
         monkeypatch.setattr(
             ClipModel,
             "device",
-            property(lambda self: CARD if self._placed is pretended() else self._weight.device),
+            property(lambda self: CARD if self.module is pretended() else device_of(self)),
         )
         return model
 
@@ -218,7 +223,7 @@ def lent(card: Card, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], ClipMod
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_going_on_elsewhere(
+def test_falling_back_to_the_cpu(
     lent: Callable[[Any], ClipModel],
     named: str,
     tiny_clip: nn.Module,
@@ -229,7 +234,7 @@ def test_going_on_elsewhere(
     model = lent(tiny_clip if ready else named)
     expected = model.token_map(batch).tokens
     before = model.describe()
-    weights = weakref.ref(model._weight)
+    weights = weakref.ref(next(model.module.visual.parameters()))
     model.fall_back_to_cpu("ran out of memory")
     gc.collect()
     assert weights() is None  # nothing is held on the card
@@ -238,7 +243,7 @@ def test_going_on_elsewhere(
     assert model.encode_text(["cell"]).shape == (1, 24)
     assert model.describe() == before | {"device": "cpu"}
     (notice,) = model.notices
-    assert notice.startswith("cuda:0 ran out of memory, so the CPU went on")
+    assert notice.startswith("cuda:0 ran out of memory, so the CPU continued")
     assert log() == [notice]
 
 
@@ -253,18 +258,18 @@ def test_weights_that_are_gone_from_the_disk_are_an_error(
 
 
 @pytest.mark.usefixtures("every_model_is_large")
-def test_going_on_wider(lent: Callable[[Any], ClipModel], named: str) -> None:
+def test_falling_back_to_full_precision(lent: Callable[[Any], ClipModel], named: str) -> None:
     model = lent(named)
     assert model.dtype == HALF
     assert model.fall_back_to_full_precision()
     assert model.dtype == torch.float32
-    assert "too much for float16" in " ".join(model.notices)
+    assert "exceeded the range of float16" in " ".join(model.notices)
     assert not model.fall_back_to_full_precision()  # there is nothing wider
 
 
-def test_a_card_that_is_not_used_is_told_with_auto_alone(
+def test_an_unused_gpu_is_reported_with_auto_only(
     named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "unused_card", lambda device: "There is a card.")
-    assert list(load_model(named, device="auto").notices) == ["There is a card."]
+    monkeypatch.setattr(loading, "unused_gpu_notice", lambda device: "There is a GPU.")
+    assert list(load_model(named, device="auto").notices) == ["There is a GPU."]
     assert not list(load_model(named, device="cpu").notices)

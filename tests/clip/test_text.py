@@ -8,8 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_clip_heatmap.clip import text as text_module
 from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
+from napari_clip_heatmap.clip.text import (
+    TextEncoder,
+    configured_tokenizer,
+    plain_tokenizer,
+    text_tower,
+)
 from napari_clip_heatmap.errors import ModelLoadError, PromptError
 
 WORDS = st.sampled_from(["nuclei", "actin", "a", "cell,", "Mitochondria", "x-ray", "🔬", "ß"])
@@ -68,7 +74,7 @@ def test_it_needs_no_image_tower_and_leaves_the_model_whole(tiny_clip: Any) -> N
         ([], "no prompts"),
         (["nuclei", "  \t"], "Prompt 2 is blank"),
         ([""], "Prompt 1 is blank"),
-        (["nuclei", None], "Prompt 2 is no text"),
+        (["nuclei", None], "Prompt 2 is None, which is not a text"),
         ("nuclei", "list of texts"),
     ],
 )
@@ -81,7 +87,7 @@ def test_what_is_no_prompt_is_refused(tiny_model: ClipModel, prompts: Any, messa
     ("n_words", "unread"),
     [(1, 0), (14, 0), (15, 1), (40, 26)],  # context 16: start, 14 words of one token, end
 )
-def test_words_beyond_the_context_are_told(
+def test_words_beyond_the_context_are_reported(
     tiny_model: ClipModel, n_words: int, unread: int
 ) -> None:
     words = [f"cell{'s' * (n % 2)}" for n in range(n_words)]
@@ -106,9 +112,9 @@ def test_another_vocabulary_asks_for_its_tokenizer(tiny_clip: Any) -> None:
     class Other(torch.nn.Module):
         vocab_size, context_length = 32000, 64
 
-    with pytest.raises(ModelLoadError, match="tokenizer=") as told:
+    with pytest.raises(ModelLoadError, match="tokenizer=") as caught:
         plain_tokenizer(Other())
-    assert "32000" in str(told.value)
+    assert "32000" in str(caught.value)
 
 
 class _Lost(torch.nn.Module):
@@ -123,20 +129,45 @@ class _Lost(torch.nn.Module):
 
 def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self)
-    texts, told = encoder(tiny_clip), []
+    texts, failures = encoder(tiny_clip), []
     expected = texts.encode(["cell"])
-    texts.go_on_with(_Lost())
+    texts.replace_tower(_Lost())
 
-    def rescue(what: str) -> None:
-        told.append(what)
-        texts.go_on_with(text_tower(tiny_clip))
+    def fall_back(what: str) -> None:
+        failures.append(what)
+        texts.replace_tower(text_tower(tiny_clip))
 
-    texts.on_device_failure = lambda: rescue
+    texts.on_device_failure = lambda: fall_back
     torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
-    assert told == ["failed (CUDA error: lost)"]
-    texts.go_on_with(_Lost())
+    assert failures == ["failed (CUDA error: lost)"]
+    texts.replace_tower(_Lost())
     texts.on_device_failure = lambda: (
         None
     )  # the model is gone, and so is what it would have been read from
     with pytest.raises(RuntimeError, match="lost"):
         texts.encode(["debris"])
+
+
+def test_code_that_comes_with_a_tokenizer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **options: object) -> None:
+        pytest.fail(f"transformers was given {options}")
+
+    monkeypatch.setattr(text_module, "HFTokenizer", never)
+    config = {"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"trust_remote_code": True}}
+    with pytest.raises(ModelLoadError, match=r"'a/b' \(trust_remote_code\).*tokenizer=\.\.\."):
+        configured_tokenizer(config)
+
+
+def test_transformers_never_asks_whether_to_run_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_options: dict[str, object] = {}
+    monkeypatch.setattr(
+        text_module, "HFTokenizer", lambda name, **options: given_options.update(options)
+    )
+    config = {"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"clean": "canonicalize"}}
+    configured_tokenizer({**config, "context_length": 16})
+    assert given_options == {
+        "context_length": 16,
+        "tokenizer_mode": None,
+        "trust_remote_code": False,
+        "clean": "canonicalize",
+    }

@@ -14,17 +14,17 @@ from napari_clip_heatmap.errors import ModelLoadError
     [
         (
             OSError("[WinError 1114] A DLL initialization routine failed. Error loading c10.dll"),
-            ("WinError 1114", "Qt has loaded", "vc_redist.x64.exe", "import torch, napari"),
+            ("WinError 1114", "Qt may have loaded", "vc_redist.x64.exe", "import torch, napari"),
         ),
         (ImportError("libcudart.so.13: cannot open"), ("libcudart", "pip install", "torch")),
         (OSError("Input/output error"), ("Input/output error", "pip install")),
     ],
 )
 def test_why_it_cannot_be_loaded_and_what_to_do(error: Exception, words: tuple[str, ...]) -> None:
-    with pytest.raises(ModelLoadError) as told, torch_import_errors():
+    with pytest.raises(ModelLoadError) as caught, torch_import_errors():
         raise error
-    assert all(word in str(told.value) for word in words)
-    assert told.value.__cause__ is error
+    assert all(word in str(caught.value) for word in words)
+    assert caught.value.__cause__ is error
 
 
 def test_other_errors_are_not_touched() -> None:
@@ -34,5 +34,5 @@ def test_other_errors_are_not_touched() -> None:
 
 def test_the_library_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "napari_clip_heatmap.clip.loading", None)
-    with pytest.raises(ModelLoadError, match="PyTorch and open_clip cannot be loaded"):
+    with pytest.raises(ModelLoadError, match="PyTorch and open_clip cannot be imported"):
         nch.load_model("demo")

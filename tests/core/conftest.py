@@ -33,9 +33,9 @@ class Literal:
 
 
 def _norm(x: Tensor, w: dict[str, Tensor], name: str, eps: float) -> Tensor:
-    centred = x - x.mean()
+    centered = x - x.mean()
     return (
-        centred / math.sqrt(float((centred**2).mean()) + eps) * w[f"{name}.weight"]
+        centered / math.sqrt(float((centered**2).mean()) + eps) * w[f"{name}.weight"]
         + w[f"{name}.bias"]
     )
 
@@ -61,13 +61,13 @@ def decompose_literally(
     patch: int,
     quick_gelu: bool = False,
     eps: float = 1e-5,
-    centred: bool = False,
+    centered: bool = False,
 ) -> Literal:
     """All terms of each image, in double precision."""
     w = {name: value.double() for name, value in visual.state_dict().items()}
     n_layers = 1 + max(int(n.split(".")[2]) for n in w if n.startswith("transformer.resblocks"))
     results = [
-        _decompose_one(image.double(), w, n_layers, n_heads, patch, quick_gelu, eps, centred)
+        _decompose_one(image.double(), w, n_layers, n_heads, patch, quick_gelu, eps, centered)
         for image in images
     ]
     return Literal(*(torch.stack(part) for part in zip(*results, strict=True)))
@@ -81,7 +81,7 @@ def _decompose_one(
     patch: int,
     quick_gelu: bool,
     eps: float,
-    centred: bool,
+    centered: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     stream = _embed(image, w, patch, eps)
     n_tokens, d_model = stream.shape
@@ -103,7 +103,7 @@ def _decompose_one(
             added += attention @ value @ out[:, own].T
             constants[layer, head] = w[f"{block}.attn.out_proj.bias"] / n_heads
             bias = torch.zeros(size, dtype=torch.float64)
-            if centred:
+            if centered:
                 bias = value_bias[own]
                 constants[layer, head] = constants[layer, head] + out[:, own] @ bias
             for token in range(n_tokens):
@@ -117,7 +117,7 @@ def _decompose_one(
         mlp = mlp + w[f"{block}.mlp.c_proj.bias"]
         direct.append(mlp[0])
         stream = stream + mlp
-    return _project(stream[0], heads, constants, direct, w, eps, centred)
+    return _project(stream[0], heads, constants, direct, w, eps, centered)
 
 
 def _project(
@@ -127,7 +127,7 @@ def _project(
     direct: list[Tensor],
     w: dict[str, Tensor],
     eps: float,
-    centred: bool,
+    centered: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     gamma, beta, projection = w["ln_post.weight"], w["ln_post.bias"], w["proj"]
     mean = pooled.mean()
@@ -137,7 +137,7 @@ def _project(
     n_terms = 2 * n_layers + 1
 
     def image(term: Tensor, part: float) -> Tensor:
-        shift = term.mean() if centred else mean * part
+        shift = term.mean() if centered else mean * part
         return (gamma * (term - shift) / sigma + beta * part) @ projection / z.norm()
 
     attention = torch.zeros(n_layers, n_tokens, n_heads, len(z), dtype=torch.float64)

@@ -39,16 +39,19 @@ def test_a_part_is_cut_from_the_whole(
 
 
 @torch.no_grad()
-def test_conventions_share_their_total_and_differ_in_their_parts(
+def test_conventions_agree_in_their_total_and_differ_in_their_parts(
     tiny_clip: Any, batch: Tensor
 ) -> None:
     tower = adapt(tiny_clip.visual)
     everything = select(None, None, **SIZE)
-    theirs, centred = (decompose(tower, batch, everything, each) for each in Convention)
+    theirs, centered = (decompose(tower, batch, everything, each) for each in Convention)
     unit = F.normalize(tiny_clip.encode_image(batch), dim=-1)
     torch.testing.assert_close(theirs.total, unit, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(centred.total, unit, atol=1e-6, rtol=1e-5)
-    assert (theirs.attention - centred.attention).abs().max() > 1e-3
+    torch.testing.assert_close(centered.total, unit, atol=1e-6, rtol=1e-5)
+    assert repr(theirs) == (
+        "Decomposition(batch=2, layers=3, tokens=17, heads=4, d_embed=24, convention='reference')"
+    )
+    assert (theirs.attention - centered.attention).abs().max() > 1e-3
 
 
 def test_gradients_flow(tiny_clip: Any, batch: Tensor) -> None:

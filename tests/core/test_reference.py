@@ -62,7 +62,7 @@ def test_every_term_equals_the_definition(
         n_heads=reference.n_heads,
         patch=reference.patch,
         quick_gelu=reference.quick_gelu,
-        centred=convention is Convention.CENTRED,
+        centered=convention is Convention.CENTERED,
     )
     parts = all_of(reference.tower, image, convention)
     assert relative(parts.attention, expected.attention) <= 1e-5

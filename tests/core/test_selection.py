@@ -10,7 +10,7 @@ from napari_clip_heatmap.errors import DecompositionError
 SIZE = {"n_layers": 24, "n_heads": 16}
 
 
-def test_nothing_said_is_everything() -> None:
+def test_none_means_everything() -> None:
     chosen = select(None, None, **SIZE)
     assert chosen.layers == tuple(range(24))
     assert chosen.heads == tuple(range(16))
@@ -53,11 +53,13 @@ def test_labels(layers: object, heads: object, expected: object) -> None:
         (["L3H16"], None, "no head 16"),
         (["layer 3"], None, "Cannot read 'layer 3'"),
         ([1.5], None, "A layer is a whole number"),
+        (1.5, None, "A layer is a whole number"),
+        (["L" + "9" * 5000], None, "Cannot read 'L999"),
         (None, [None], "A head is a whole number"),
         (["L1H2", "L4H3"], None, "do not form a grid"),
         (["L1H2", "L4"], None, "do not form a grid"),
     ],
 )
-def test_what_is_not_there_is_said(layers: object, heads: object, message: str) -> None:
+def test_invalid_requests_are_refused(layers: object, heads: object, message: str) -> None:
     with pytest.raises(DecompositionError, match=message):
         select(layers, heads, **SIZE)  # type: ignore[arg-type]

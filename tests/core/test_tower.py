@@ -54,10 +54,10 @@ class AverageBlock:
         stream = stream + F.layer_norm(raw, (WIDTH,))
         _, sigma = statistics(raw, 1e-5)  # [batch, query]
         weights = torch.einsum("hqn,bq->bnh", self.mix, 1 / sigma) / TOKENS
-        centred = (self.bias - self.bias.mean()) * (1 / sigma).mean(dim=1)[:, None]
+        centered = (self.bias - self.bias.mean()) * (1 / sigma).mean(dim=1)[:, None]
         mlp = stream.sin()
         shares = weights[..., None] * values
-        return BlockOutput(stream + mlp, weights, shares, centred, mlp.mean(dim=1))
+        return BlockOutput(stream + mlp, weights, shares, centered, mlp.mean(dim=1))
 
     def last_step(self, stream: Tensor) -> BlockOutput:
         return self.step(stream)

@@ -44,7 +44,7 @@ def test_tiles_cover_every_cell_and_overlap_as_asked(drawn):
 
 
 @given(axes())
-def test_several_tiles_lie_within_the_lattice_and_one_is_centred(drawn):
+def test_several_tiles_lie_within_the_lattice_and_one_is_centered(drawn):
     axis, _ = drawn
     if len(axis.starts) > 1:
         assert axis.starts[0] == 0
@@ -69,8 +69,8 @@ def test_weights_sum_to_one_and_are_never_zero(drawn):
 def test_every_image_pixel_lies_in_its_cell(drawn):
     axis, _ = drawn
     positions = axis.cell_positions()
-    centres = (np.arange(axis.image) + 0.5) * axis.working / axis.image + axis.lead
-    cell = np.floor(centres / axis.patch).astype(int)
+    centers = (np.arange(axis.image) + 0.5) * axis.working / axis.image + axis.lead
+    cell = np.floor(centers / axis.patch).astype(int)
     assert (np.abs(positions - cell) <= 0.5 + 1e-9).all()
     assert (np.diff(positions) >= 0).all()
 

@@ -111,15 +111,15 @@ def test_the_whole_leaves_nothing_out():
 
 
 @pytest.mark.parametrize(
-    "region",
+    ("region", "reason"),
     [
-        Region(box=(500, 500, 600, 600)),
-        Region(mask=Outlines([np.array([[500, 500], [500, 600], [600, 600]])])),
-        Region(mask=LabeledRegion(np.zeros((64, 64), int))),
+        (Region(box=(500, 500, 600, 600)), "outside the image"),
+        (Region(mask=Outlines([[(500, 500), (500, 600), (600, 600)]])), "outside the image"),
+        (Region(mask=LabeledRegion(np.zeros((64, 64), int))), "no label marks a pixel"),
     ],
 )
-def test_a_region_elsewhere_is_refused(region):
-    with pytest.raises(ImageError, match="outside the image"):
+def test_a_region_elsewhere_is_refused_for_its_true_reason(region, reason):
+    with pytest.raises(ImageError, match=reason):
         region.tiles(lattice_of((64, 64)))
 
 
@@ -127,3 +127,52 @@ def test_a_region_elsewhere_is_refused(region):
 def test_what_is_no_outline_is_refused(polygons):
     with pytest.raises(ImageError, match="accepted"):
         Outlines(polygons)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        Region(box=(10.6, 10.6, 11.4, 11.4)),
+        Region(mask=Outlines([[(10.6, 10.6), (10.6, 11.2), (11.2, 11.2)]])),
+        Region(mask=Outlines([[(10.6, 0), (10.6, 60), (11.4, 60), (11.4, 0)]])),
+    ],
+)
+def test_a_region_without_a_pixel_center_says_that_it_is_too_small(region):
+    lattice = plan_lattice((64, 64), (64, 64), patch=(8, 8), tile=(32, 32), overlap=0)
+    assert region.cells(lattice).any()
+    with pytest.raises(ImageError, match="smaller than a pixel"):
+        region.require_pixels(lattice)
+    Region(box=(10.4, 10.4, 10.6, 10.6)).require_pixels(lattice)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Region(box=(0, 0, 10)),
+        lambda: Region(box=(10, 0, 5, 10)),
+        lambda: Region(box=(0, 0, np.nan, 10)),
+        lambda: Region(box="0123"),
+        lambda: Region(mask=np.ones((4, 4), bool)),
+        lambda: Outlines([]),
+        lambda: Outlines("abc"),
+        lambda: Outlines(3),
+        lambda: Outlines([[(0, 0), (1, 1)]]),
+        lambda: Outlines([[(0, 0), (1, 1), (np.inf, 0)]]),
+        lambda: Outlines([[(0, 0), (1, 1), (2,)]]),
+        lambda: LabeledRegion(np.zeros((2, 2, 2), int)),
+        lambda: LabeledRegion([[1, 0]]),
+        lambda: LabeledRegion(np.ones((4, 4), int), np.zeros((3, 3))),
+        lambda: LabeledRegion(np.ones((4, 4), int), np.eye(2)),
+    ],
+)
+def test_regions_of_the_wrong_kind_are_refused_in_words(make):
+    with pytest.raises(ImageError, match="accepted"):
+        make()
+
+
+def test_regions_have_short_reprs():
+    assert repr(Region()) == "Region()"
+    triangle = Outlines([[(0, 0), (0, 9), (9, 9)]])
+    assert repr(Region((0, 0, 5, 5), triangle)) == (
+        "Region(box=(0.0, 0.0, 5.0, 5.0), mask=Outlines(1 polygon, 3 corners))"
+    )

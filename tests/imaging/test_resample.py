@@ -32,11 +32,11 @@ def test_a_plane_is_reproduced_where_it_is_not_clamped(data):
     patch = data.draw(st.integers(1, 20))
     lattice = plan_lattice(image, working, patch=(patch,) * 2, tile=(8 * patch,) * 2, overlap=0.5)
 
-    def centres(axis):  # of the cells, in image pixels
+    def centers(axis):  # of the cells, in image pixels
         middle = (np.arange(axis.n_cells) + 0.5) * axis.patch - axis.lead
         return middle * axis.image / axis.working
 
-    y, x = centres(lattice.y), centres(lattice.x)
+    y, x = centers(lattice.y), centers(lattice.x)
     values = (y[:, None] + 2 * x)[None].astype(np.float32)
     pixels_y = np.clip(np.arange(image[0]) + 0.5, y[0], y[-1])
     pixels_x = np.clip(np.arange(image[1]) + 0.5, x[0], x[-1])

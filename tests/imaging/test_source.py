@@ -59,7 +59,7 @@ def test_shrinking_averages_areas_at_any_ratio(data):
     np.testing.assert_allclose(everything(source_of(image, shape)), expected, atol=2e-6)
 
 
-def test_enlarging_keeps_centres_where_they_are():
+def test_enlarging_keeps_centers_where_they_are():
     ramp = np.broadcast_to((np.arange(8, dtype=np.uint8) * 2 + 1)[:, None], (8, 3))
     seen = everything(source_of(ramp, (16, 3)))[:, 0, 0] * 255 / 2
     np.testing.assert_allclose(seen[1:-1], (np.arange(16) + 0.5)[1:-1] / 2, rtol=1e-5)
@@ -139,23 +139,23 @@ def test_a_field_is_a_part_of_the_image():
     np.testing.assert_allclose(seen, expected, atol=1e-6)
 
 
-def test_valid_pixels_alone_are_averaged_and_the_rest_has_the_mean_colour():
+def test_valid_pixels_alone_are_averaged_and_the_rest_has_the_mean_color():
     image = np.array([[1.0, np.nan, 0, 0], [0.5, 0.5, np.nan, np.nan], [0, 1, np.nan, np.inf]])
     image = image[[0, 0, 1, 2]]
     source = source_of(Channel((image,), limits=(0, 1)), (2, 2))
     seen = everything(source)[..., 0]
     np.testing.assert_allclose(seen, [[1, 0], [0.5, np.nanmean(image[np.isfinite(image)])]])
-    centres = np.arange(4) + 0.5
-    np.testing.assert_array_equal(source.validity.read(centres, centres), np.isfinite(image))
+    centers = np.arange(4) + 0.5
+    np.testing.assert_array_equal(source.validity.read(centers, centers), np.isfinite(image))
 
 
 def test_masked_pixels_are_invalid():
     image = np.ma.masked_equal(np.array([[10, 99], [20, 30]], np.uint8), 99)
     source = source_of(image, (2, 2))
     everything(source)
-    centres = np.array([0.5, 1.5])
+    centers = np.array([0.5, 1.5])
     np.testing.assert_array_equal(
-        source.validity.read(centres, centres), [[True, False], [True, True]]
+        source.validity.read(centers, centers), [[True, False], [True, True]]
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.tiles import is_blank, lay_tile, read_tile, reflect
+from napari_clip_heatmap.imaging.tiles import blend_tile, is_blank, read_tile, reflect
 
 
 def lattice_of(shape, patch=4, tile=32, overlap=0.5):
@@ -24,7 +24,7 @@ class Array:
         return self.rgb[y, x]
 
 
-def colours(shape):
+def colors(shape):
     return np.random.default_rng(0).random((*shape, 3), np.float32)
 
 
@@ -36,7 +36,7 @@ def test_reflection_is_numpys_symmetric_padding(length, before, after):
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (31, 33), (32, 32), (100, 40), (77, 131)])
 def test_tiles_are_cut_from_the_symmetrically_padded_image(shape):
-    image, lattice = colours(shape), lattice_of(shape)
+    image, lattice = colors(shape), lattice_of(shape)
     margin = 64
     padded = np.pad(image, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="symmetric")
     for tile in lattice.tiles:
@@ -48,13 +48,13 @@ def test_tiles_are_cut_from_the_symmetrically_padded_image(shape):
 
 
 def test_only_the_needed_pixels_are_read():
-    source = Array(colours((1000, 1000)))
+    source = Array(colors((1000, 1000)))
     read_tile(source, lattice_of((1000, 1000)), (3, 5))
     ((y, x),) = source.reads
     assert (y.stop - y.start, x.stop - x.start) == (32, 32)
 
 
-def test_a_tile_is_blank_only_if_all_its_pixels_are_one_colour():
+def test_a_tile_is_blank_only_if_all_its_pixels_are_one_color():
     tile = np.full((32, 32, 3), 0.3, np.float32)
     assert is_blank(tile)
     tile[31, 31, 2] = 0.31
@@ -71,7 +71,7 @@ def test_tiles_that_agree_blend_to_what_they_agree_on(height, width, overlap):
         tokens = np.full((8, 8, 2), np.nan, np.float32)  # padding has no say: NaN would show
         (y, y_in), (x, x_in) = lattice.y.cells(tile[0]), lattice.x.cells(tile[1])
         tokens[y_in, x_in] = truth[y, x]
-        lay_tile(total, lattice, tile, tokens)
+        blend_tile(total, lattice, tile, tokens)
     np.testing.assert_allclose(total, truth, rtol=1e-5)
 
 
@@ -79,5 +79,5 @@ def test_one_tile_is_laid_exactly():
     lattice = lattice_of((32, 32))
     tokens = np.random.default_rng(2).standard_normal((8, 8, 5)).astype(np.float32)
     total = np.zeros((8, 8, 5), np.float32)
-    lay_tile(total, lattice, (0, 0), tokens)
+    blend_tile(total, lattice, (0, 0), tokens)
     np.testing.assert_array_equal(total, tokens)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.statistics import WHOLE, percentiles, summarise
+from napari_clip_heatmap.imaging.statistics import WHOLE, percentiles, summarize
 from napari_clip_heatmap.imaging.view import View
 
 RED, GREEN = ([[0, 0, 0], [1, 0, 0]], [[0, 0, 0], [0, 1, 0]])
@@ -32,7 +32,7 @@ def test_limits_gamma_and_colormap_are_the_viewers():
 
 
 @given(st.integers(1, 300))
-def test_a_colormap_is_linear_between_its_colours(n):
+def test_a_colormap_is_linear_between_its_colors(n):
     lut = np.random.default_rng(n).random((n, 3)).astype(np.float32)
     image = Channel((ramp(),), (0, 100), lut=lut)
     at = np.linspace(0, n - 1, 101)
@@ -55,8 +55,8 @@ def test_inverting_comes_last():
 
 def test_raw_is_the_range_of_the_type():
     assert shown(Channel((ramp(),), (20, 80)), View("raw"))[0, 50, 0] == np.float32(50 / 65535)
-    colours = np.full((2, 2, 3), 0.25)
-    np.testing.assert_array_equal(shown(colours, View("raw")), np.float32(0.25))
+    colors = np.full((2, 2, 3), 0.25)
+    np.testing.assert_array_equal(shown(colors, View("raw")), np.float32(0.25))
 
 
 def test_min_max_and_percentiles_leave_limits_and_gamma_aside():
@@ -85,7 +85,7 @@ class Huge:
 
 def test_of_a_huge_image_a_bounded_number_of_values_is_looked_at():
     image = Huge()
-    known = summarise(Channel((image,)))
+    known = summarize(Channel((image,)))
     assert 0 < image.n_read <= WHOLE / 4
     assert known.low < 1000
     assert known.high > 39_000
@@ -96,7 +96,7 @@ def test_of_a_huge_image_a_bounded_number_of_values_is_looked_at():
 
 def test_of_a_pyramid_the_coarsest_level_is_looked_at():
     fine, coarse = Huge(), np.arange(12, dtype=np.uint16).reshape(3, 4)
-    known = summarise(Channel((fine, coarse)))
+    known = summarize(Channel((fine, coarse)))
     assert (known.low, known.high, fine.n_read) == (0, 11, 0)
 
 

@@ -37,7 +37,7 @@ class FakeModel:
     name = "fake"
     device = torch.device("cpu")
     d_embed = 4
-    notices, room = (), None
+    notices, max_batch = (), None
 
     def __init__(self, image_size=(32, 32), patch_size=(4, 4)):
         self.image_size = image_size

@@ -61,7 +61,7 @@ def lent(make_model):
 
         def fall_back_to_cpu(self, reason):
             assert self.shown() is None, "the error still holds what the device has no room for"
-            self.notices.tell("device", f"{self.device} {reason}")
+            self.notices.add("device", f"{self.device} {reason}")
             self.device, self.max_batch = CPU, None
 
         def fall_back_to_full_precision(self):

@@ -94,8 +94,8 @@ def test_tiles_near_the_focus_come_first(model):
         if before.size and (done & ~before).any():
             ((row, column),) = np.argwhere(done & ~before)
             lattice = record.encoding.lattice
-            centre = lattice.y.pixels(row).start + 16, lattice.x.pixels(column).start + 16
-            distances.append(np.hypot(centre[0] - focus[0], centre[1] - focus[1]))
+            center = lattice.y.pixels(row).start + 16, lattice.x.pixels(column).start + 16
+            distances.append(np.hypot(center[0] - focus[0], center[1] - focus[1]))
         before = done
     assert distances == sorted(distances)
     assert distances[0] < 20
@@ -124,7 +124,7 @@ def test_going_on_from_something_else_is_refused(model, make_model):
         (model, picture((64, 64)), {"view": View(invert=True)}),
     )
     for asked, image, settings in others:
-        with pytest.raises(SettingsError, match="cannot be carried on"):
+        with pytest.raises(SettingsError, match="cannot be continued"):
             next(encode_progressively(asked, image, downsample=1, resume=encoding, **settings))
 
 
@@ -207,7 +207,7 @@ def test_where_an_image_is_stored_changes_no_digit(model, tmp_path):
         np.testing.assert_array_equal(seen, expected)
 
 
-def test_blank_tiles_are_looked_at_once_per_colour(model):
+def test_blank_tiles_are_looked_at_once_per_color(model):
     image = np.zeros((400, 400, 3), np.uint8)
     image[:200, 200:] = 9
     image[70:90, 70:90] = picture((20, 20))

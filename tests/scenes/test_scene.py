@@ -72,7 +72,7 @@ def test_what_cannot_be_drawn_is_refused(arguments: dict[str, object], message: 
         draw(0, **arguments)  # type: ignore[arg-type]
 
 
-def test_the_sample_is_a_colour_picture() -> None:
+def test_the_sample_is_a_color_picture() -> None:
     image = sample_scene()
     assert image.shape == (512, 512, 3)
     assert image.std() > 10

@@ -10,7 +10,7 @@ from training.export import TextIds
 CONTENT = Content(
     present={"nuclei": TRUE, "bacteria": UNCLEAR},
     coverage={"nuclei": 0.3, "bacteria": 0.001},
-    colours={"nuclei": "blue"},
+    colors={"nuclei": "blue"},
     modality="fluorescence",
 )
 EMPTY = Content({}, {}, {}, "brightfield")
@@ -24,8 +24,8 @@ EMPTY = Content({}, {}, {}, "brightfield")
         (Caption("bacteria", ("bacteria",)), UNCLEAR),
         (Caption("nuclei and bacteria", ("nuclei", "bacteria")), UNCLEAR),
         (Caption("nuclei and filaments", ("nuclei", "filaments")), FALSE),
-        (Caption("blue nuclei", ("nuclei",), colour="blue"), TRUE),
-        (Caption("red nuclei", ("nuclei",), colour="red"), FALSE),
+        (Caption("blue nuclei", ("nuclei",), color="blue"), TRUE),
+        (Caption("red nuclei", ("nuclei",), color="red"), FALSE),
         (Caption("dense nuclei", ("nuclei",), density="dense"), TRUE),
         (Caption("sparse nuclei", ("nuclei",), density="sparse"), FALSE),
         (Caption("blood", modality="smear"), FALSE),

@@ -9,7 +9,7 @@ from training.export import MODEL_CONFIG, TextIds
 from training.initial import initialise
 
 
-def test_heads_of_the_first_layer_look_at_one_neighbour_each() -> None:
+def test_heads_of_the_first_layer_look_at_one_neighbor_each() -> None:
     torch.manual_seed(0)
     tower = TextIds(32).compact_clip(MODEL_CONFIG).eval().visual
     side = MODEL_CONFIG["vision_cfg"]["image_size"]

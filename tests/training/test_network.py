@@ -20,8 +20,8 @@ def test_training_forward_is_open_clips_and_its_token_map_is_the_packages() -> N
     torch.testing.assert_close(embedding, expected, atol=2e-6, rtol=0)
     d = nch.decompose(nch.load_model(clip, device="cpu", precision="fp32"), images)
     shape = d.attention.sum((1, 3))[:, 1:]
-    centred = shape - shape.mean(1, keepdim=True)
+    centered = shape - shape.mean(1, keepdim=True)
     # The reference convention adds constants to every token; the shape of the map is the same.
     torch.testing.assert_close(
-        token_map - token_map.mean(1, keepdim=True), centred, atol=2e-6, rtol=0
+        token_map - token_map.mean(1, keepdim=True), centered, atol=2e-6, rtol=0
     )

@@ -27,16 +27,16 @@ def test_it_finds_what_only_whole_pictures_were_said_to_show() -> None:
     images, _, where = _red_or_green_spots(16)
     with torch.no_grad():
         evidence = teacher.eval()(images, texts)
-    for number, (colour, y, x) in enumerate(where):
-        own = evidence[number, colour]
+    for number, (color, y, x) in enumerate(where):
+        own = evidence[number, color]
         assert own[y // STRIDE, x // STRIDE] > own.mean()
 
 
 def _red_or_green_spots(n: int) -> tuple[torch.Tensor, torch.Tensor, list[tuple[int, int, int]]]:
     images, states, where = 0.1 * torch.randn(n, 3, 32, 32), torch.zeros(n, 2), []
     for image, state in zip(images, states, strict=True):
-        colour, y, x = int(torch.randint(2, ())), *torch.randint(4, 28, (2,)).tolist()
-        image[colour, y - 3 : y + 4, x - 3 : x + 4] += 2
-        state[colour] = 1
-        where.append((colour, y, x))
+        color, y, x = int(torch.randint(2, ())), *torch.randint(4, 28, (2,)).tolist()
+        image[color, y - 3 : y + 4, x - 3 : x + 4] += 2
+        state[color] = 1
+        where.append((color, y, x))
     return images, states.to(torch.int8), where

@@ -1,4 +1,4 @@
-"""The models there are: open_clip's list as far as it can be decomposed, and a few of the hub."""
+"""The available models: those in open_clip's list that can be decomposed, and some of the hub."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 BYTES_PER_WEIGHT = 4
 
 _QUICK = "-quickgelu"
-"""Ends a second name of architectures whose tags name the activation themselves."""
+"""Suffix of duplicate architectures, for an activation that the tags set anyway."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class CatalogEntry:
     name : str
         As `load_model` takes it.
     family : str
-        Of the image tower.
+        Family of the image tower.
     image_size, patch_size : (int, int)
-        Height and width, pixels of the image that the model sees.
+        Height and width of the model's input and of a patch, pixels.
     parameters : int or None
-        Weights of both towers; None where unknown.
+        Number of weights of both towers; None if unknown.
     data : str
-        What it was trained on.
+        Training data.
     licence : str
     forbids : str
-        What the licence forbids; empty where nothing.
+        What the license forbids; may be empty.
     note : str
-        What is worth knowing beside: of biomedical models, what they know; may be empty.
+        Further information, such as the field of a biomedical model; may be empty.
     needs : str
-        A package to install beside this one, mostly empty.
+        A package to install as well; usually empty.
     here : bool
         Whether its files are on this machine.
     """
@@ -77,7 +77,7 @@ class CatalogEntry:
 
     @property
     def download_bytes(self) -> int | None:
-        """About how much there is to download, in single precision; None where unknown."""
+        """Approximate size of the download, in single precision; None if unknown."""
         if self.name == DEMO:
             return 0
         return None if self.parameters is None else BYTES_PER_WEIGHT * self.parameters
@@ -89,7 +89,7 @@ class CatalogEntry:
         return height // patch_y, width // patch_x
 
     def matches(self, search: str) -> bool:
-        """Whether every word of a search is somewhere in the entry, whatever its case."""
+        """Return whether the entry contains every word of a search, ignoring case."""
         text = " ".join(
             (self.name, self.family, self.data, self.licence, self.forbids, self.note)
         ).lower()
@@ -97,45 +97,41 @@ class CatalogEntry:
 
 
 def list_catalog(search: str = "") -> tuple[CatalogEntry, ...]:
-    """Return the models that can be decomposed: the bundled one, those of the hub, open_clip's.
-
-    Parameters
-    ----------
-    search : str
-        Words that must all be in an entry's name, family, data, licence or note.
-    """
+    """Do what `napari_clip_heatmap.list_models` says, with open_clip imported."""
     return tuple(entry for entry in _entries() if entry.matches(search))
 
 
 def _entries() -> Iterator[CatalogEntry]:
-    drawn = Provenance("drawn scenes of microscopy", BSD, "Bundled: a first look, no download.")
-    found = architecture_of(DEMO)
-    if found:
-        yield _entry(DEMO, found, drawn, here=True)
+    demo = Provenance("drawn microscopy scenes", BSD, "Bundled: a first look, no download.")
+    architecture = architecture_of(DEMO)
+    if architecture:
+        yield _entry(DEMO, architecture, demo, here=True)
     for model in HUB_MODELS:
-        found = architecture_of(model.architecture)
-        if found:
+        architecture = architecture_of(model.architecture)
+        if architecture:
             here = hub_folder(model.name) is not None
-            yield _entry(model.name, found, model.provenance, here=here)
-    built = {arch for arch in open_clip.list_models() if not arch.endswith(_QUICK)}
-    for arch, tag in list_pretrained():  # an older open_clip has tags of what it cannot build
-        found = architecture_of(arch) if arch in built else None
-        if found:
+            yield _entry(model.name, architecture, model.provenance, here=here)
+    buildable = {arch for arch in open_clip.list_models() if not arch.endswith(_QUICK)}
+    for arch, tag in list_pretrained():  # older versions list tags that they cannot build
+        architecture = architecture_of(arch) if arch in buildable else None
+        if architecture:
             name = f"{arch}/{tag}"
-            yield _entry(name, found, provenance(name), here=tag_is_here(name))
+            yield _entry(name, architecture, provenance(name), here=tag_is_here(name))
 
 
-def _entry(name: str, architecture: Architecture, known: Provenance, *, here: bool) -> CatalogEntry:
+def _entry(
+    name: str, architecture: Architecture, origin: Provenance, *, here: bool
+) -> CatalogEntry:
     return CatalogEntry(
         name=name,
         family=architecture.family,
         image_size=architecture.image_size,
         patch_size=architecture.patch_size,
         parameters=architecture.parameters,
-        data=known.data,
-        licence=known.licence.name,
-        forbids=known.licence.forbids,
-        note=known.note,
+        data=origin.data,
+        licence=origin.licence.name,
+        forbids=origin.licence.forbids,
+        note=origin.note,
         needs=architecture.needs,
         here=here,
     )
@@ -154,7 +150,7 @@ BIOMEDCLIP: Mapping[str, Any] = {
     },
     "text_cfg": {"hf_model_name": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"},
 }
-"""The tower of BiomedCLIP and QuiltNet-B-16-PMB, which open_clip's list lacks."""
+"""The architecture of BiomedCLIP and QuiltNet-B-16-PMB, which is not in open_clip's list."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +163,9 @@ class Architecture:
     image_size, patch_size : (int, int)
         Height and width, pixels.
     parameters : int or None
-        Of both towers; None where the text tower is another library's.
+        Of both towers; None if the text tower is from another library.
     needs : str
-        A package that its text tower or tokenizer needs beside this one's; mostly empty.
+        A further package that its text tower or tokenizer needs; usually empty.
     """
 
     family: str
@@ -180,16 +176,16 @@ class Architecture:
 
 
 def architecture_of(name: str) -> Architecture | None:
-    """Return an architecture of open_clip's list; None if it cannot be decomposed here."""
+    """Return an architecture of open_clip's list; None if it cannot be decomposed."""
     table = _table()
     return table[name] if name in table else read_architecture(name)
 
 
 @cache
 def read_architecture(name: str) -> Architecture | None:
-    """Build an architecture, without memory for its weights, and return what it is.
+    """Build an architecture, without memory for its weights, and return its description.
 
-    None if it cannot be decomposed here, or not be built by this open_clip.
+    None if it cannot be decomposed, or this open_clip cannot build it.
     """
     config = _config(name)
     if config is None:
@@ -210,7 +206,7 @@ def read_architecture(name: str) -> Architecture | None:
 
 
 def format_table(architecture: Architecture | None) -> dict[str, Any] | None:
-    """Return an architecture in values that JSON has."""
+    """Return an architecture as JSON values."""
     return None if architecture is None else asdict(architecture)
 
 
@@ -219,8 +215,8 @@ def _config(name: str) -> Mapping[str, Any] | None:
         text = (files("napari_clip_heatmap") / "demo" / "open_clip_config.json").read_text("utf-8")
         bundled: dict[str, Any] = json.loads(text)["model_cfg"]
         return bundled
-    known: Mapping[str, Any] | None = open_clip.get_model_config(name)
-    return BIOMEDCLIP if name == "BiomedCLIP" else known
+    config: Mapping[str, Any] | None = open_clip.get_model_config(name)
+    return BIOMEDCLIP if name == "BiomedCLIP" else config
 
 
 def _count(config: Mapping[str, Any], name: str) -> int:

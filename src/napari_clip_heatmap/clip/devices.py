@@ -1,4 +1,4 @@
-"""Which device and which precision are meant, whether they are there, and what they can do."""
+"""Devices and precisions: choose one by name, and find out what it can do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_clip_heatmap.errors import DeviceError
+from napari_clip_heatmap.errors import DeviceError, shorten
 
 __all__ = [
     "HALVES",
@@ -27,7 +27,7 @@ __all__ = [
     "is_out_of_memory",
     "release_memory",
     "start_copy_to_cpu",
-    "unused_card",
+    "unused_gpu_notice",
 ]
 
 
@@ -37,21 +37,21 @@ PRECISIONS = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-"""Names of the precisions and their types."""
+"""Names and dtypes of the precisions."""
 
 HALVES = (torch.float16, torch.bfloat16)
-"""The types of half precision, the finer one first."""
+"""The dtypes of half precision, the more precise one first."""
 
 _GET_TORCH = "https://pytorch.org/get-started/locally"
 
 
 def choose_device(device: str | torch.device) -> torch.device:
-    """Return the device of that name; "auto" is the first there is of CUDA, MPS and CPU.
+    """Return the device of that name; "auto" is the first available of CUDA, MPS and CPU.
 
     Raises
     ------
     DeviceError
-        There is no such device.
+        The name is invalid, or the device is not available.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -59,17 +59,18 @@ def choose_device(device: str | torch.device) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError, ValueError):
         raise DeviceError(
-            f"{device!r} names no device; use 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'."
+            f"{shorten(repr(device))} is not the name of a device; use 'auto', 'cpu', 'cuda', "
+            "'cuda:1' or 'mps'."
         ) from None
-    if not _is_there(chosen):
-        raise DeviceError(f"There is no device '{device}' here. {_what_is_there()}")
+    if not _is_available(chosen):
+        raise DeviceError(f"Device '{device}' is not available. {_available_devices()}")
     return chosen
 
 
 def choose_dtype(precision: str) -> torch.dtype | None:
-    """Return the type of that precision, or None for "auto".
+    """Return the dtype of that precision, or None for "auto".
 
     Raises
     ------
@@ -80,15 +81,15 @@ def choose_dtype(precision: str) -> torch.dtype | None:
         return None
     if precision not in PRECISIONS:
         known = ", ".join(repr(name) for name in ("auto", *PRECISIONS))
-        raise DeviceError(f"{precision!r} names no precision; use one of {known}.")
+        raise DeviceError(f"There is no precision {shorten(repr(precision))}; use one of {known}.")
     return PRECISIONS[precision]
 
 
 def fast_types(device: torch.device) -> tuple[torch.dtype, ...]:
-    """Return the half precisions in which a device is faster than in single, the finest first.
+    """Return the half precisions that are faster on a device than single, most precise first.
 
-    A CPU has to multiply bf16 natively: where that is emulated it is slower, and fp16 is slower
-    than single precision on nearly all (3.8 times on a Zen 5 that has native bf16).
+    On a CPU that is bf16, and only with native support: emulated it is slower, and fp16 is slower
+    than single precision on nearly all CPUs (3.8 times on a Zen 5 with native bf16).
     """
     if device.type == "cuda":
         return HALVES if torch.cuda.is_bf16_supported(including_emulation=False) else HALVES[:1]
@@ -98,52 +99,52 @@ def fast_types(device: torch.device) -> tuple[torch.dtype, ...]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error of torch or Python is want of memory, on whatever device.
+    """Return whether an error of torch or Python means that memory ran out, on any device.
 
-    CUDA has a type for it; MPS, cuBLAS and the CPU's allocator only say so.
+    CUDA has an exception for it; MPS, cuBLAS and the CPU's allocator only have a message.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    said = str(error).lower()
+    message = str(error).lower()
     signs = ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(sign in said for sign in signs)
+    return isinstance(error, RuntimeError) and any(sign in message for sign in signs)
 
 
 def describe_failure(error: BaseException, limit: int = 200) -> str:
-    """Say what a device did, to go on after its name: CUDA's own messages fill a page."""
+    """Return what a device did, in words that follow its name; CUDA's own messages fill a page."""
     if is_out_of_memory(error):
         return "ran out of memory"
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"failed ({said if len(said) <= limit else said[:limit] + ' ...'})"
+    message = " ".join(str(error).split()) or type(error).__name__
+    return f"failed ({message if len(message) <= limit else message[:limit] + ' ...'})"
 
 
 def release_memory() -> None:
-    """Hand back what torch holds in reserve on accelerators, for others to use."""
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # it would take memory to ask a card that was never used
+    """Return the memory that torch caches on accelerators to the system."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # an unused GPU would be initialized, which takes memory
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
 
 
-def unused_card(device: torch.device) -> str | None:
-    """Say why there is an NVIDIA card and "auto" came to the CPU, and what to do; else None."""
+def unused_gpu_notice(device: torch.device) -> str | None:
+    """Return why "auto" chose the CPU although there is an NVIDIA GPU; None where it did not."""
     if device.type != "cpu" or "CUDA_VISIBLE_DEVICES" in os.environ or not _has_nvidia_driver():
         return None
     if torch.version.cuda is None:
         return (
-            f"There is an NVIDIA card here, but this PyTorch ({torch.__version__}) was built "
-            f"without CUDA, so the model runs on the CPU. To use the card, install another build "
-            f"of it: choose CUDA at {_GET_TORCH} and run the command given there."
+            f"This machine has an NVIDIA GPU, but this PyTorch ({torch.__version__}) was built "
+            f"without CUDA, so the model runs on the CPU. To use the GPU, install another build: "
+            f"choose CUDA at {_GET_TORCH} and run the command given there."
         )
     return (
-        f"There is an NVIDIA driver here, but this PyTorch ({torch.__version__}, for CUDA "
-        f"{torch.version.cuda}) finds no card that it can use, so the model runs on the CPU. See "
-        f"whether `nvidia-smi` lists the card, and update the driver; or install a PyTorch for an "
-        f"older CUDA from {_GET_TORCH}."
+        f"This machine has an NVIDIA driver, but this PyTorch ({torch.__version__}, for CUDA "
+        f"{torch.version.cuda}) finds no usable GPU, so the model runs on the CPU. Check whether "
+        f"`nvidia-smi` lists the GPU, and update the driver; or install a PyTorch for an older "
+        f"CUDA from {_GET_TORCH}."
     )
 
 
-def _is_there(device: torch.device) -> bool:
+def _is_available(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     if device.type == "mps":
@@ -151,23 +152,23 @@ def _is_there(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def _what_is_there() -> str:
+def _available_devices() -> str:
     names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     names += ["mps"] if torch.backends.mps.is_available() else []
-    there = f"There is {', '.join([*names, 'cpu'])}."
+    available = f"Available: {', '.join([*names, 'cpu'])}."
     if torch.version.cuda is None and not names:
-        there += " This PyTorch was built for the CPU only; a GPU needs another build of it."
-    return there
+        available += " This PyTorch was built for the CPU only; a GPU needs another build of it."
+    return available
 
 
 def _cpu_multiplies_bf16() -> bool:
-    """Tell whether the CPU has AVX512-BF16 or AMX; of others nothing was measured."""
+    """Return whether the CPU has AVX512-BF16 or AMX; other extensions were not measured."""
     capabilities = getattr(torch.cpu, "get_capabilities", None)
     if capabilities is not None:
         found: Mapping[str, Any] = capabilities()
         return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
-    asking = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # all that older torch has
-    return any(getattr(torch.cpu, name, bool)() for name in asking)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of older torch
+    return any(getattr(torch.cpu, name, bool)() for name in checks)
 
 
 def _has_nvidia_driver() -> bool:
@@ -188,12 +189,12 @@ def copy_to_device(array: NDArray[np.float32], device: torch.device) -> Tensor:
 
 
 def start_copy_to_cpu(*tensors: Tensor) -> Callable[[], tuple[NDArray[Any], ...]]:
-    """Begin to copy tensors to the CPU.
+    """Start to copy tensors to the CPU.
 
     Returns
     -------
     callable() -> tuple of arrays
-        Waits for them, and for nothing that was launched on the device since.
+        Waits for the copies only, not for later work on the device.
     """
     device = tensors[0].device
     if device.type != "cuda":

@@ -1,18 +1,20 @@
-"""From a name to a model that is proven exact."""
+"""Load a model by name, or take a ready one, and check that its decomposition is exact."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 import torch
 from torch import nn
 
-from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_card
+from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_gpu_notice
 from napari_clip_heatmap.clip.families import resized
-from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.placement import place_on_device
+from napari_clip_heatmap.clip.model import ClipModel, Reload
+from napari_clip_heatmap.clip.placement import PlacedModel, place_on_device
+from napari_clip_heatmap.clip.sources.limits import require_image_size
 from napari_clip_heatmap.clip.sources.normalization import (
     LoadedModel,
     Normalization,
@@ -22,9 +24,9 @@ from napari_clip_heatmap.clip.sources.normalization import (
 )
 from napari_clip_heatmap.clip.sources.resolve import load_named_model
 from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
-from napari_clip_heatmap.clip.weights import hash_weights
+from napari_clip_heatmap.clip.weights import hash_weights, require_finite
 from napari_clip_heatmap.core.outliers import require_factor
-from napari_clip_heatmap.errors import UnsupportedModelError
+from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
 __all__ = ["load_model", "load_text"]
 
@@ -39,145 +41,134 @@ def load_model(
     outlier_factor: float | None = None,
     preprocess: Preprocess = None,
 ) -> ClipModel:
-    """Load a CLIP model and prove on a probe image that its decomposition is exact.
-
-    Parameters
-    ----------
-    model : str or nn.Module
-        "demo" (bundled), "ARCH/TAG" of open_clip, "hf-hub:org/name", "local-dir:PATH", the path of
-        a file of weights, "ARCH/TAG@PATH" for weights trained like a released model, "ARCH@PATH"
-        with `preprocess`, or a ready open_clip model, which is read and never changed: asked for on
-        another device or in another precision, it is copied.
-    tokenizer : callable, optional
-        Texts to token numbers; by default the model's own.
-    device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps". "auto" leaves a ready model where it lies. A device
-        that gives other answers than the CPU is not used: then the CPU is, and `notices` say so.
-    precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
-        Of the image tower. "auto" leaves a ready model, and one below `LARGE`, as they are; for
-        others it is half precision where the device is fast in it and a probe's maps stay within
-        1e-2 of their range. Statistics and sums are never taken in half precision.
-    image_size : int or (int, int), optional
-        Height and width of what the model looks at in one pass, in whole patches; by default as it
-        was trained. Position embeddings are interpolated: a larger size gives more patches of
-        context, a finer lattice for the same view.
-    outlier_factor : float, optional
-        Leave tokens out of the maps whose norm before the last layer is over so many times the
-        median of their image: large transformers keep something about the whole image there. Their
-        neighbours' mean takes the place. `decompose` still has them.
-    preprocess : str or (mean, std), optional
-        What pixels are brought to, instead of what the model's own files say: "openai",
-        "imagenet", "half", "none", "r,g,b/r,g,b", or mean and deviation of the three colours.
-
-    Raises
-    ------
-    ModelLoadError
-        The weights cannot be found or read, or it is not said what belongs to them.
-    UnsupportedModelError
-        No exact decomposition is known for the model's image tower.
-    DecompositionError
-        The parts of the probe's embedding do not sum to it.
-    SettingsError
-        The image size is no number of whole patches, or the preprocessing is none that is known.
-    DeviceError
-        The device or precision is not there, or the CPU, too, cannot run the model.
-    """
+    """Do what `napari_clip_heatmap.load_model` says, with torch and open_clip imported."""
     require_factor(outlier_factor)
     dtype = choose_dtype(precision)
-    ready = isinstance(model, nn.Module)
-    place = None if ready and device == "auto" else choose_device(device)
-    normalisation = parse_preprocess(preprocess)
+    is_ready = isinstance(model, nn.Module)
+    chosen = None if is_ready and device == "auto" else choose_device(device)
+    normalization = parse_preprocess(preprocess)
+    size = None if image_size is None else require_image_size(image_size)
 
-    def read() -> LoadedModel:
-        found = (
-            _ready(model, normalisation) if ready else load_named_model(str(model), normalisation)
+    def load() -> LoadedModel:
+        loaded = (
+            _wrap_ready(model, normalization)
+            if is_ready
+            else load_named_model(_require_name(model), normalization)
         )
-        return found if image_size is None else _for_size(found, image_size)
+        return loaded if size is None else _resize(loaded, size)
 
-    source = read()
-    placed = place_on_device(source, place, dtype)
-    make_tokenizer = source.tokenizer if tokenizer is None else lambda: tokenizer
+    loaded = load()
+    clip = _assemble(
+        loaded,
+        place_on_device(loaded, chosen, dtype),
+        tokenizer=tokenizer,
+        outlier_factor=outlier_factor,
+        reload=lambda device, half: place_on_device(load(), device, dtype, allow_half=half),
+    )
+    gpu_notice = unused_gpu_notice(chosen) if chosen is not None and device == "auto" else None
+    if gpu_notice is not None:
+        clip.notices.add("gpu", gpu_notice)
+    return clip
+
+
+def _assemble(
+    loaded: LoadedModel,
+    placed: PlacedModel,
+    *,
+    tokenizer: Any,
+    outlier_factor: float | None,
+    reload: Reload,
+) -> ClipModel:
     text = TextEncoder(
         text_tower(placed.module),
-        make_tokenizer,
+        loaded.tokenizer if tokenizer is None else lambda: tokenizer,
         d_embed=placed.tower.d_embed,
-        vocabulary=source.vocabulary,
+        vocabulary=loaded.vocabulary,
     )
-    loaded = ClipModel(
+    # The hash is that of the loaded weights in every precision. A module that was not copied can
+    # be hashed later, when the hash is needed.
+    was_copied = placed.module is not loaded.module
+    clip = ClipModel(
         placed,
         text,
-        name=source.name,
-        normalisation=source.normalisation,
+        name=loaded.name,
+        normalization=loaded.normalization,
         outlier_factor=outlier_factor,
-        # The same in every precision; what is not a copy is hashed when it is asked for.
-        weights_sha256=None if placed.module is source.module else hash_weights(source.module),
-        settle_again=lambda device, half: place_on_device(read(), device, dtype, half=half),
+        weights_sha256=hash_weights(loaded.module) if was_copied else None,
+        reload=reload,
     )
-    for notice in source.notices:
-        loaded.notices.tell("files", notice)
-    unused = unused_card(place) if place is not None and device == "auto" else None
-    if unused is not None:
-        loaded.notices.tell("card", unused)
-    return loaded
+    for notice in loaded.notices:
+        clip.notices.add("files", notice)
+    return clip
 
 
 def load_text(
-    name: str, *, image_size: tuple[int, int], normalisation: Normalization, d_embed: int
+    name: str, *, image_size: tuple[int, int], normalization: Normalization, d_embed: int
 ) -> tuple[TextEncoder, str]:
-    """Load a model's text tower alone, on the CPU; the image tower is read past and let go.
+    """Load the text tower of a model, on the CPU, without keeping its image tower.
 
     Parameters
     ----------
     name : str
         As `load_model` takes it.
     image_size : (int, int)
-        For which the weights are hashed.
-    normalisation : Normalization
-        As known: files that do not say it are no obstacle.
+        Image size at which the weights are hashed.
+    normalization : Normalization
+        Already known, so the model's files need not contain it.
     d_embed : int
-        Size of the joint space.
+        Dimension of the joint space.
 
     Returns
     -------
     text : TextEncoder
     weights_sha256 : str
-        Of all weights, as `ClipModel.weights_sha256` gives it.
+        Hash of all weights, equal to `ClipModel.weights_sha256`.
 
     Raises
     ------
     ModelLoadError
         The weights cannot be found or read.
     UnsupportedModelError
-        This is a model that cannot have been used.
+        No image can have been encoded with this model.
     """
-    source = _for_size(load_named_model(name, normalisation), image_size)
+    loaded = _resize(load_named_model(name, normalization), image_size)
     text = TextEncoder(
-        text_tower(source.module), source.tokenizer, d_embed=d_embed, vocabulary=source.vocabulary
+        text_tower(loaded.module), loaded.tokenizer, d_embed=d_embed, vocabulary=loaded.vocabulary
     )
-    return text, hash_weights(source.module)
+    return text, hash_weights(loaded.module)
 
 
-def _ready(model: Any, normalisation: Normalization | None) -> LoadedModel:
+def _require_name(model: object) -> str:
+    if not isinstance(model, (str, PathLike)):
+        raise ModelLoadError(
+            f"A model is a name such as 'demo', or a ready open_clip model; got "
+            f"{shorten(repr(model))}."
+        )
+    return str(model)
+
+
+def _wrap_ready(model: Any, normalization: Normalization | None) -> LoadedModel:
     if not isinstance(getattr(model, "visual", None), nn.Module):
         raise UnsupportedModelError(
             f"A ready model is an open_clip model with an image tower `visual`; got a "
             f"{type(model).__name__}."
         )
-    own = getattr(model.visual, "preprocess_cfg", None) or {}
+    require_finite(model.named_parameters(), origin="the given model")
+    config = getattr(model.visual, "preprocess_cfg", None) or {}
+    text = text_tower(model)  # the tokenizer must not keep the image tower
     return LoadedModel(
         name="custom",
         module=model,
-        tokenizer=lambda: plain_tokenizer(model),
-        normalisation=normalisation or normalization_of(own),
+        tokenizer=lambda: plain_tokenizer(text),
+        normalization=normalization or normalization_of(config),
         owned=False,
     )
 
 
-def _for_size(source: LoadedModel, image_size: int | tuple[int, int]) -> LoadedModel:
-    """Return a source whose image tower, in modules of its own, looks at that size."""
-    size = (image_size, image_size) if isinstance(image_size, int) else image_size
-    model: Any = source.module
+def _resize(loaded: LoadedModel, image_size: tuple[int, int]) -> LoadedModel:
+    """Return the model with an image tower for that size; all other modules are the same."""
+    model: Any = loaded.module
     twin: Any = copy.copy(model)
-    twin.__dict__["_modules"] = dict(model._modules)  # the weights stay shared
-    twin.visual = resized(model.visual, size)
-    return replace(source, module=twin)
+    twin.__dict__["_modules"] = dict(model._modules)
+    twin.visual = resized(model.visual, image_size)
+    return replace(loaded, module=twin)

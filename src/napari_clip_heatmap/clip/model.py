@@ -1,4 +1,4 @@
-"""A loaded CLIP model, as everything downstream knows it."""
+"""A loaded CLIP model, as the rest of the package uses it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weakref import WeakMethod
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_clip_heatmap.clip.devices import copy_to_device, release_memory
@@ -23,39 +23,54 @@ from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
 from napari_clip_heatmap.core.tower import Tower
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shorten
 
 __all__ = ["ClipModel"]
 
-SettleAgain = Callable[[torch.device, bool], PlacedModel]
-"""Reads the weights anew and puts them on a device; in half precision only where that is said."""
+ConventionName = Literal["reference", "centered", "centred"]
+
+Reload = Callable[[torch.device, bool], PlacedModel]
+"""Reads the weights again and puts them on a device, in half precision only if that is allowed."""
+
+PIXEL_TOLERANCE = 1e-3
+"""How far pixels may be outside 0..1: a quarter of an 8-bit step, more than resampling rounds."""
 
 
 class ClipModel:
     """A CLIP model whose image tower can be decomposed.
 
-    Made by `napari_clip_heatmap.load_model`. The model given is read, never changed.
+    `napari_clip_heatmap.load_model` creates it. A model given to that function is never changed.
 
     Parameters
     ----------
     placed : PlacedModel
-        The open_clip model where it runs, and its image tower, adapted.
+        The open_clip model on its device, and its adapted image tower.
     text : TextEncoder
     name : str
-    normalisation : Normalization
+    normalization : Normalization
     weights_sha256 : str, optional
-        Of the weights as they were given; by default of those placed.
-    settle_again : callable(device, half) -> PlacedModel
-        How to go on elsewhere when the device fails.
+        Hash of the weights as they were loaded; by default computed from `placed`.
+    reload : callable(device, allow_half) -> PlacedModel
+        Loads the weights again, for when the device fails.
     outlier_factor : float, optional
         Leaves register-like tokens out of the maps; see `load_model`.
 
     Attributes
     ----------
     notices : Notices
-        What could not be done as asked.
+        Requests that could not be met, and why.
     max_batch : int or None
-        Images that the device had room for at once, where it had none for more.
+        Images per pass that fit into the device's memory, once more have failed to.
+
+    Examples
+    --------
+    >>> model = nch.load_model("demo", device="cpu")
+    >>> model
+    ClipModel('demo', device='cpu', dtype=torch.float32)
+    >>> model.image_size, model.patch_size, model.grid
+    ((96, 96), (8, 8), (12, 12))
+    >>> model.encode_text(["nuclei", "filaments"]).shape
+    torch.Size([2, 128])
     """
 
     def __init__(
@@ -64,9 +79,9 @@ class ClipModel:
         text: TextEncoder,
         *,
         name: str,
-        normalisation: Normalization,
+        normalization: Normalization,
         weights_sha256: str | None,
-        settle_again: SettleAgain,
+        reload: Reload,
         outlier_factor: float | None = None,
     ) -> None:
         tower = placed.tower
@@ -75,97 +90,101 @@ class ClipModel:
         self.name = name
         self.notices = Notices()
         self.max_batch: int | None = None
-        self.mean, self.std = normalisation.mean, normalisation.std
+        self.mean, self.std = normalization.mean, normalization.std
         self.image_size, self.patch_size = tower.image_size, tower.patch_size
         self.grid = tower.grid
         self.n_layers, self.n_heads = tower.n_layers, tower.n_heads
         self.d_model, self.d_embed = tower.d_model, tower.d_embed
         self._weights_sha256 = weights_sha256
-        self._settle_again = settle_again
-        self._take(placed)
-        text.on_device_failure = WeakMethod(
-            self.fall_back_to_cpu
-        )  # a text tower keeps no image tower alive
+        self._reload = reload
+        self._use(placed)
+        # Weak, so that a text encoder which outlives the model does not keep its image tower.
+        text.on_device_failure = WeakMethod(self.fall_back_to_cpu)
 
     def __repr__(self) -> str:
         return f"ClipModel({self.name!r}, device={str(self.device)!r}, dtype={self.dtype})"
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the weights."""
+        """Dtype of the image tower's weights."""
         return self._weight.dtype
 
     @property
     def tower(self) -> Tower:
         """The image tower as the decomposition sees it, where it runs now."""
-        return self._tower
+        return self._placed.tower
+
+    @property
+    def module(self) -> Any:
+        """The open_clip model that runs; read it, but do not change it."""
+        return self._placed.module
 
     @property
     def _weight(self) -> Tensor:
-        weight: Tensor = next(self._module.visual.parameters())
+        weight: Tensor = next(self.module.visual.parameters())
         return weight
 
     @property
     def logit_scale(self) -> float:
-        """Factor from cosine to logit."""
+        """Factor from cosine similarity to logit."""
         return self.text.logit_scale
 
     @cached_property
     def weights_sha256(self) -> str:
-        """Content hash of all weights, image and text, whatever precision they run in."""
-        return self._weights_sha256 or hash_weights(self._module)
+        """SHA-256 of all weights, image and text, whatever precision they run in."""
+        return self._weights_sha256 or hash_weights(self.module)
 
     def fall_back_to_cpu(self, reason: str) -> None:
-        """Take the weights to the CPU for good, and tell why; texts are encoded there too.
+        """Move the model, texts included, to the CPU for good, and add a notice.
 
-        They are read anew: a device that is lost or full gives none back.
+        The weights are loaded again, because a device that fails does not return them.
 
         Parameters
         ----------
         reason : str
-            What the device did.
+            What the device did, such as "ran out of memory".
 
         Raises
         ------
         ModelLoadError
-            The weights are no longer where they were read from.
+            The weights are no longer where they were loaded from.
         DeviceError
-            They were only on that device, and it gives them back no more.
+            They were only on that device, which does not return them.
         """
-        left = self.device
-        self._go_on_with(self._settle_again(torch.device("cpu"), True))
-        self.notices.tell(
+        failed = self.device
+        self._switch_to(self._reload(torch.device("cpu"), True))
+        self.notices.add(
             "device",
-            f"{left} {reason}, so the CPU went on from there; nothing that was done is lost. To "
-            f"try {left} again, load the model again.",
+            f"{failed} {reason}, so the CPU continued from there; no finished work was lost. To "
+            f"try {failed} again, load the model again.",
         )
 
     def fall_back_to_full_precision(self) -> bool:
-        """Take up the weights in their own precision, if half was chosen for them by default.
+        """Load the weights in their own precision, if half precision was chosen by default.
 
         Returns
         -------
         bool
-            Whether that changed anything.
+            Whether the precision changed.
         """
-        if not self._placed.narrowed:
+        if not self._placed.chose_half:
             return False
-        narrow = self.dtype
-        self._go_on_with(self._settle_again(self.device, False))
-        self.notices.tell(
+        half = self.dtype
+        self._switch_to(self._reload(self.device, False))
+        self.notices.add(
             "precision",
-            f"A part of the image was too much for {_short(narrow)}, so the model went on in "
-            f"{_short(self.dtype)}.",
+            f"Values in a part of the image exceeded the range of {_name(half)}, so the model "
+            f"continued in {_name(self.dtype)}.",
         )
         return True
 
-    def preprocess(self, tiles: NDArray[np.float32]) -> Tensor:
-        """Normalise pixels as the model's training did.
+    def preprocess(self, tiles: NDArray[np.float32] | Tensor) -> Tensor:
+        """Normalize pixels as in the model's training.
 
         Parameters
         ----------
@@ -176,66 +195,33 @@ class ClipModel:
         -------
         Tensor (b, 3, h, w)
             On the model's device.
+
+        Raises
+        ------
+        ImageError
+            The shape is different, or a pixel is NaN or outside 0..1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model.preprocess(np.zeros((1, 96, 96, 3), np.float32)).shape
+        torch.Size([1, 3, 96, 96])
         """
-        tiles = np.ascontiguousarray(tiles, dtype=np.float32)
-        if tiles.ndim != 4 or tiles.shape[-1] != 3:
-            raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {tiles.shape}.")
-        pixels = copy_to_device(tiles, self._weight.device).permute(0, 3, 1, 2)
-        mean, std = (pixels.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
-        return ((pixels - mean) / std).contiguous()
+        pixels = _require_unit_range(_as_array(tiles))
+        batch = copy_to_device(pixels, self._weight.device).permute(0, 3, 1, 2)
+        mean, std = (batch.new_tensor(rgb)[:, None, None] for rgb in (self.mean, self.std))
+        return ((batch - mean) / std).contiguous()
 
-    def token_map(
-        self, batch: Tensor, *, convention: Literal["reference", "centred"] = "reference"
-    ) -> TokenMap:
-        """Return every patch's share of the unit image embedding, at the cost of a forward pass.
-
-        Parameters
-        ----------
-        batch : Tensor (b, 3, h, w)
-            As `preprocess` returns it.
-        convention : {"reference", "centred"}
-            How the parts that belong to no token are shared out.
-
-        Returns
-        -------
-        TokenMap
-            ``tokens`` (b, grid_y, grid_x, d_embed), in single precision or wider; dotted with a
-            unit text direction: shares of the cosine similarity.
-        """
+    def token_map(self, batch: Tensor, *, convention: ConventionName = "reference") -> TokenMap:
+        """Return `napari_clip_heatmap.token_map` with everything that belongs to no patch."""
+        folded = self._fold(parse_convention(convention))
         with torch.no_grad():
-            folded = self._fold(parse_convention(convention))
-            return self._map(batch, folded)
-
-    def fold_prompts(
-        self,
-        directions: Tensor,
-        *,
-        convention: Literal["reference", "centred"] = "reference",
-    ) -> Fold:
-        """Fold unit text directions [prompt, d_embed] into the weights, for `prompt_map`."""
-        with torch.no_grad():
-            texts = directions.to(self._weight.device)
-            return fold(self._tower, parse_convention(convention), texts)
-
-    def prompt_map(self, batch: Tensor, folded: Fold) -> TokenMap:
-        """Return every patch's share of the cosine with prompts known beforehand.
-
-        The same numbers as `token_map` dotted with the directions, for less work.
-
-        Parameters
-        ----------
-        batch : Tensor (b, 3, h, w)
-            As `preprocess` returns it.
-        folded : Fold
-            From `fold_prompts`.
-
-        Returns
-        -------
-        TokenMap
-            ``tokens`` (b, grid_y, grid_x, prompt), cosine.
-        """
-        with torch.no_grad():
-            return self._map(batch, folded)
+            return token_map(
+                self._placed.tower,
+                self._require_batch(batch),
+                folded,
+                outlier_factor=self.outlier_factor,
+            )
 
     def decompose(
         self,
@@ -243,47 +229,26 @@ class ClipModel:
         *,
         layers: Sequence[int | str] | None = None,
         heads: Sequence[int | str] | None = None,
-        convention: Literal["reference", "centred"] = "reference",
+        convention: ConventionName = "reference",
     ) -> Decomposition:
-        """Return the share of layers, tokens and heads in the unit image embedding.
-
-        Parameters
-        ----------
-        batch : Tensor (b, 3, h, w)
-            As `preprocess` returns it.
-        layers, heads : sequence of int or str, optional
-            Only these, by number or label (``"L22"``, ``"L22H5"``); the rest is not built.
-        convention : {"reference", "centred"}
-            How the parts that belong to no token are shared out.
-
-        Returns
-        -------
-        Decomposition
-
-        Raises
-        ------
-        DecompositionError
-            There is no such layer, head or convention.
-        ImageError
-            The batch does not fit the model.
-        """
-        chosen = select(layers, heads, n_layers=self.n_layers, n_heads=self.n_heads)
-        named = parse_convention(convention)
+        """Do what `napari_clip_heatmap.decompose` says."""
+        selection = select(layers, heads, n_layers=self.n_layers, n_heads=self.n_heads)
+        parsed = parse_convention(convention)
         with torch.no_grad():
-            return decompose(self._tower, self._checked(batch), chosen, named)
+            return decompose(self._placed.tower, self._require_batch(batch), selection, parsed)
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Return the unit direction of each prompt, (prompt, d_embed), float32 on the CPU."""
         return self.text.encode(prompts)
 
     def describe(self) -> dict[str, object]:
-        """Return what is needed to say where numbers came from, ready for JSON."""
+        """Return the provenance of the model's results, ready for JSON."""
         return {
             "name": self.name,
-            "family": self._tower.family,
+            "family": self._placed.tower.family,
             "weights_sha256": self.weights_sha256,
             "device": str(self.device),
-            "precision": _short(self.dtype),
+            "precision": _name(self.dtype),
             "image_size": list(self.image_size),
             "patch_size": list(self.patch_size),
             "mean": list(self.mean),
@@ -295,43 +260,72 @@ class ClipModel:
             },
         }
 
-    def _map(self, batch: Tensor, folded: Fold) -> TokenMap:
-        return token_map(
-            self._tower, self._checked(batch), folded, outlier_factor=self.outlier_factor
-        )
-
-    def _go_on_with(self, placed: PlacedModel) -> None:
-        """Run there from now on."""
-        self._take(placed)
+    def _switch_to(self, placed: PlacedModel) -> None:
+        """Run from now on where and how the model was placed."""
+        self._use(placed)
         self.max_batch = None
-        self.text.go_on_with(text_tower(placed.module))
+        self.text.replace_tower(text_tower(placed.module))
         release_memory()
 
-    def _take(self, placed: PlacedModel) -> None:
+    def _use(self, placed: PlacedModel) -> None:
         self._placed = placed
-        self._module: Any = placed.module
-        self._tower: Tower = placed.tower
         self._folds: dict[Convention, Fold] = {}
         if placed.notice:
-            self.notices.tell("device", placed.notice)
+            self.notices.add("device", placed.notice)
 
     def _fold(self, convention: Convention) -> Fold:
         if convention not in self._folds:
-            self._folds[convention] = fold(self._tower, convention)
+            with torch.no_grad():
+                self._folds[convention] = fold(self._placed.tower, convention)
         return self._folds[convention]
 
-    def _checked(self, batch: Tensor) -> Tensor:
-        expected = (3, *self.image_size)
+    def _require_batch(self, batch: Any) -> Tensor:
+        height, width = self.image_size
         shape = tuple(getattr(batch, "shape", ()))
-        if len(shape) != 4 or shape[1:] != expected:
+        if not isinstance(batch, Tensor) or not batch.is_floating_point():
             raise ImageError(
-                f"The model takes a batch of preprocessed images (b, 3, {expected[1]}, "
-                f"{expected[2]}); got shape {shape}. `model.preprocess` makes one from tiles."
+                f"The model takes a floating-point tensor (b, 3, {height}, {width}); got "
+                f"{getattr(batch, 'dtype', type(batch).__name__)} {shorten(shape)}. "
+                "`model.preprocess` makes one from tiles."
+            )
+        if len(shape) != 4 or shape[1:] != (3, height, width):
+            raise ImageError(
+                f"The model takes a batch of preprocessed images (b, 3, {height}, {width}); got "
+                f"shape {shorten(shape)}. `model.preprocess` makes one from tiles."
             )
         if not len(batch):
             raise ImageError("The batch holds no image.")
-        return batch.to(self._weight.device)
+        fitting: Tensor = batch.to(self._weight)
+        return fitting
 
 
-def _short(dtype: torch.dtype) -> str:
+def _as_array(tiles: ArrayLike | Tensor) -> NDArray[np.float32]:
+    """Return tiles as an array; NumPy has no bfloat16, so tensors are widened first."""
+    if isinstance(tiles, Tensor):
+        tiles = tiles.detach().float().cpu().numpy()
+    try:
+        array = np.ascontiguousarray(tiles, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ImageError(
+            f"Tiles are numbers (b, h, w, 3) in 0..1; got a {type(tiles).__name__} that is not: "
+            f"{shorten(error)}."
+        ) from error
+    if array.ndim != 4 or array.shape[-1] != 3:
+        raise ImageError(f"Tiles are (b, h, w, 3) in 0..1; got shape {shorten(array.shape)}.")
+    return array
+
+
+def _require_unit_range(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not pixels.size:
+        return pixels
+    lowest, highest = float(pixels.min()), float(pixels.max())  # NaN if any pixel is
+    if not (lowest >= -PIXEL_TOLERANCE and highest <= 1 + PIXEL_TOLERANCE):
+        raise ImageError(
+            f"Pixels of tiles are in 0..1; got values from {lowest:.6g} to {highest:.6g}. Divide "
+            "8-bit values by 255, or call `encode(model, image)`, which takes pixels of any type."
+        )
+    return pixels
+
+
+def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")

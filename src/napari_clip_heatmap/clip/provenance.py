@@ -1,6 +1,6 @@
-"""What a released model was trained on, and what its licence allows, as its authors say.
+"""Training data and license of released models, as stated by their authors.
 
-open_clip's list names neither. The authors' own page has the last word.
+open_clip's list contains neither. The authors' own page is authoritative.
 """
 
 from __future__ import annotations
@@ -8,45 +8,45 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["HUB_MODELS", "HubModel", "Licence", "Provenance", "provenance"]
+__all__ = ["HUB_MODELS", "HubModel", "License", "Provenance", "provenance"]
 
 
 @dataclass(frozen=True)
-class Licence:
-    """A licence's name, and what it forbids; empty where it forbids no use."""
+class License:
+    """Name of a license, and what it forbids; empty if it forbids no use."""
 
     name: str
     forbids: str = ""
 
 
-MIT = Licence("MIT")
-APACHE = Licence("Apache-2.0")
-NON_COMMERCIAL = Licence("CC-BY-NC-4.0", "commercial use")
-APPLE = Licence("Apple AMLR", "every use but scientific research")
-BSD = Licence("BSD-3-Clause")
-NOT_STATED = Licence("no licence stated, ask its authors")
-UNKNOWN = Licence("see its page")
+MIT = License("MIT")
+APACHE = License("Apache-2.0")
+NON_COMMERCIAL = License("CC-BY-NC-4.0", "commercial use")
+APPLE = License("Apple AMLR", "every use but scientific research")
+BSD = License("BSD-3-Clause")
+NOT_STATED = License("no license stated, ask its authors")
+UNKNOWN = License("see its page")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Training data, licence, and what is worth knowing beside."""
+    """Training data, license and further information."""
 
     data: str
-    licence: Licence
+    licence: License
     note: str = ""
 
 
 @dataclass(frozen=True)
 class HubModel:
-    """A model that is not on open_clip's list, but of use to whoever looks through a microscope.
+    """A model that is not in open_clip's list but useful for microscopy.
 
     Parameters
     ----------
     name : str
         "hf-hub:ORG/NAME".
     architecture : str
-        Its entry in the table of architectures.
+        Name of its entry in the table of architectures.
     provenance : Provenance
     """
 
@@ -55,7 +55,7 @@ class HubModel:
     provenance: Provenance
 
 
-# The first that matches "ARCH/TAG" counts.
+# The first pattern that matches "ARCH/TAG" is used.
 _RULES: tuple[tuple[str, Provenance], ...] = (
     (r"/openai$", Provenance("OpenAI's 400 M pairs from the web, not public", MIT)),
     (r"^nllb", Provenance("LAION-COCO captions in 201 languages", NON_COMMERCIAL)),
@@ -161,12 +161,12 @@ HUB_MODELS = (
         ),
     ),
 )
-"""Models of the hub that are offered beside open_clip's list."""
+"""Models of the hub that are listed in addition to open_clip's."""
 
 
 def provenance(name: str) -> Provenance:
-    """Return where "ARCH/TAG" comes from; the tag itself and no licence where that is unknown."""
-    for pattern, found in _RULES:
+    """Return the provenance of "ARCH/TAG"; if unknown, the tag as data and no license."""
+    for pattern, known in _RULES:
         if re.search(pattern, name):
-            return found
+            return known
     return Provenance(name.partition("/")[2], UNKNOWN)

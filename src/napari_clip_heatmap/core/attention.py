@@ -1,4 +1,4 @@
-"""What one query takes from each token."""
+"""Attention of a single query: its weights, and the contribution of each token."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def pooled_weights_from_inputs(
 ) -> Tensor:
     """Return the softmax row of one query without computing any key.
 
-    ``q . (W_k x + b_k) = (W_k^T q) . x + q . b_k``: one small product a head in the place of a
-    projection of every token. The last term is the same for all tokens, so softmax takes it off.
+    ``q . (W_k x + b_k) = (W_k^T q) . x + q . b_k``: one small product per head replaces the
+    projection of every token. The last term is the same for all tokens, so softmax cancels it.
 
     Parameters
     ----------
     query : Tensor [batch, head, 1, d_head]
     inputs : Tensor [batch, token, d_model]
-        What the keys would be projected from.
+        The input of the key projection.
     key_weight : Tensor [head * d_head, d_model]
-        Plain projection; keys that are normalised afterwards are not linear in the inputs.
+        A plain projection; keys that are normalized afterwards are not linear in the inputs.
     scale : float
         Factor of the scores, usually ``d_head ** -0.5``.
 
@@ -65,8 +65,8 @@ def pooled_weights_from_inputs(
     by_head = rearrange(
         key_weight.to(wide), "(head d) d_model -> head d d_model", head=query.shape[1]
     )
-    probes = ((query.to(wide) * scale) @ by_head)[:, :, 0]  # [batch, head, d_model]
-    return (inputs.to(wide) @ probes.mT).softmax(dim=1)
+    queries = ((query.to(wide) * scale) @ by_head)[:, :, 0]  # [batch, head, d_model]
+    return (inputs.to(wide) @ queries.mT).softmax(dim=1)
 
 
 def head_contributions(weights: Tensor, values: Tensor) -> Tensor:
@@ -77,15 +77,15 @@ def head_contributions(weights: Tensor, values: Tensor) -> Tensor:
     weights : Tensor [batch, token, head]
     values : Tensor [batch, token, head, d_head]
     """
-    return values * weights[..., None]  # in this order, heads end up side by side in memory
+    return values * weights[..., None]  # this order keeps heads contiguous in memory
 
 
-def layer_norm(stream: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Normalise the last axis, in single precision or wider whatever the weights' type."""
-    wide = accumulation_dtype(stream.dtype)
+def layer_norm(residual: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Normalize the last axis, in single precision or wider whatever the dtype of the weights."""
+    wide = accumulation_dtype(residual.dtype)
     return F.layer_norm(
-        stream.to(wide),
-        (stream.shape[-1],),
+        residual.to(wide),
+        (residual.shape[-1],),
         None if weight is None else weight.to(wide),
         None if bias is None else bias.to(wide),
         eps,
@@ -93,7 +93,7 @@ def layer_norm(stream: Tensor, weight: Tensor | None, bias: Tensor | None, eps: 
 
 
 def statistics(pooled: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of the last axis as LayerNorm takes them, each [batch]."""
+    """Return mean and standard deviation of the last axis as LayerNorm has them, each [batch]."""
     variance, mean = torch.var_mean(
         pooled.to(accumulation_dtype(pooled.dtype)), dim=-1, correction=0
     )

@@ -1,14 +1,14 @@
-"""How the parts of the embedding that belong to no single token are shared out.
+"""How the parts of the embedding that belong to no single token are split.
 
-Both conventions are exact: their terms have the same total. They differ in where a part goes.
+Both conventions are exact: their terms have the same total. They differ in which term gets what.
 
 ``reference``
     The authors' own. Mean and shift of the last LayerNorm are split evenly among the ``2 L + 1``
-    terms, and within an attention term among its tokens and heads, as is the output bias.
-``centred``
-    The direction is centred instead of splitting the mean, and the value bias goes into the
-    constant (attention sums to one, or to a linearised norm's rate). This takes an
-    attention-shaped part without content off the tokens.
+    terms, and within an attention term among its tokens and heads; so is the output bias.
+``centered``
+    The text direction is centered, so there is no mean to split, and the value bias becomes part
+    of the bias term (attention sums to one, or to the scale of a linearized norm). This removes a
+    part from the tokens that follows the attention but not the content.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from napari_clip_heatmap.core.tower import (
     HeadStatistics,
     accumulation_dtype,
 )
-from napari_clip_heatmap.errors import DecompositionError
+from napari_clip_heatmap.errors import DecompositionError, shorten
 
 __all__ = [
     "Convention",
@@ -38,32 +38,37 @@ __all__ = [
     "token_contributions",
 ]
 
+_BRITISH = "centred"
+"""Accepted for ``"centered"``: scripts and records were written with it."""
+
 
 class Convention(StrEnum):
-    """Which way the parts that belong to no token are shared out."""
+    """How the parts that belong to no single token are split."""
 
     REFERENCE = "reference"
-    CENTRED = "centred"
+    CENTERED = "centered"
 
 
 def parse_convention(name: str) -> Convention:
-    """Return the convention of that name.
+    """Return the convention of that name; "centred" is accepted for "centered".
 
     Raises
     ------
     DecompositionError
-        There is none.
+        There is no such convention.
     """
     try:
-        return Convention(name)
+        return Convention.CENTERED if name == _BRITISH else Convention(name)
     except ValueError:
-        known = ", ".join(repr(str(each)) for each in Convention)
-        raise DecompositionError(f"Unknown convention {name!r}; choose one of {known}.") from None
+        known = ", ".join(repr(str(convention)) for convention in Convention)
+        raise DecompositionError(
+            f"Unknown convention {shorten(repr(name))}; choose one of {known}."
+        ) from None
 
 
 @dataclass(frozen=True)
 class LinearizedHead:
-    """The head as a linear map of the residual stream's terms.
+    """The head as a linear map of the terms of the residual stream.
 
     With the statistics frozen, ``z = (sum of terms @ weight - mean * per_mean) / sigma + offset``.
 
@@ -71,7 +76,7 @@ class LinearizedHead:
     ----------
     weight : Tensor [d_model, d_embed]
     per_mean : Tensor [d_embed]
-        What one unit of the LayerNorm's mean takes off; zero where the directions are centred.
+        What one unit of the LayerNorm's mean subtracts; zero where the directions are centered.
     offset : Tensor [d_embed]
     """
 
@@ -79,86 +84,82 @@ class LinearizedHead:
     per_mean: Tensor
     offset: Tensor
 
-    def project(self, terms: Tensor, reading: HeadStatistics, part: float) -> Tensor:
-        """Return the share of terms of the residual stream in the unit embedding.
+    def project(self, terms: Tensor, statistics: HeadStatistics, fraction: float) -> Tensor:
+        """Return the contribution of terms of the residual stream to the unit embedding.
 
         Parameters
         ----------
         terms : Tensor [batch, ..., d_model]
-        reading : HeadStatistics
-        part : float
-            How much of the mean and of the offset each of these terms takes over.
+        statistics : HeadStatistics
+        fraction : float
+            The part of the mean and of the offset that each of these terms gets.
 
         Returns
         -------
         Tensor [batch, ..., d_embed]
         """
-        return self.apply_norm(terms @ self.weight, reading, part)
+        return self.apply_norm(terms @ self.weight, statistics, fraction)
 
-    def apply_norm(self, projected: Tensor, reading: HeadStatistics, part: float) -> Tensor:
-        """Do the rest of `project` for terms that went through ``weight`` already."""
-        every = (slice(None), *[None] * (projected.ndim - 1))
-        mean, sigma, length = reading.mean[every], reading.sigma[every], reading.length[every]
-        return ((projected - part * mean * self.per_mean) / sigma + part * self.offset) / length
+    def apply_norm(self, projected: Tensor, statistics: HeadStatistics, fraction: float) -> Tensor:
+        """Finish `project` for terms that were multiplied by ``weight`` before."""
+        per_image = (slice(None), *[None] * (projected.ndim - 1))
+        mean, sigma = statistics.mean[per_image], statistics.sigma[per_image]
+        normed = (projected - fraction * mean * self.per_mean) / sigma + fraction * self.offset
+        return normed / statistics.length[per_image]
 
 
 def linearize_head(head: Head, convention: Convention) -> LinearizedHead:
     """Return the head's linear map under a convention, in single precision or wider."""
     weight = head.weight.to(accumulation_dtype(head.weight.dtype))
     offset = head.offset.to(weight.dtype)
-    if convention is Convention.CENTRED and head.subtracts_mean:
+    if convention is Convention.CENTERED and head.subtracts_mean:
         return LinearizedHead(
             weight - weight.mean(dim=0), weight.new_zeros(weight.shape[1]), offset
         )
     return LinearizedHead(weight, weight.sum(dim=0), offset)
 
 
-def token_contributions(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
-    """Return the shares that stay with their token, [batch, token, head, d_head]."""
-    bias = _constant_bias(block, step, convention)
-    return (
-        step.head_contributions
-        if bias is None
-        else step.head_contributions - step.weights[..., None] * bias
-    )
+def token_contributions(block: Block, output: BlockOutput, convention: Convention) -> Tensor:
+    """Return the contributions that stay with their token, [batch, token, head, d_head]."""
+    value_bias = _removed_value_bias(block, output, convention)
+    if value_bias is None:
+        return output.head_contributions
+    return output.head_contributions - output.weights[..., None] * value_bias
 
 
-def bias_contribution(block: Block, step: BlockOutput, convention: Convention) -> Tensor:
-    """Return what no token brought, [d_model] or [batch, d_model]."""
-    constant, bias = (
-        step.attn_bias.to(step.head_contributions),
-        _constant_bias(block, step, convention),
-    )
-    if bias is None:
-        return constant
-    brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
-    return constant + brought.flatten(1) @ block.out_weight.to(constant).mT
+def bias_contribution(block: Block, output: BlockOutput, convention: Convention) -> Tensor:
+    """Return the attention output that belongs to no token, [d_model] or [batch, d_model]."""
+    bias = output.attn_bias.to(output.head_contributions)
+    value_bias = _removed_value_bias(block, output, convention)
+    if value_bias is None:
+        return bias
+    removed = output.weights.sum(dim=1)[..., None] * value_bias  # [batch, head, d_head]
+    return bias + removed.flatten(1) @ block.out_weight.to(bias).mT
 
 
 def bias_contribution_by_head(
-    block: Block, step: BlockOutput, convention: Convention, n_heads: int
+    block: Block, output: BlockOutput, convention: Convention, n_heads: int
 ) -> Tensor:
-    """Return what no token brought, for each head, [batch or 1, head, d_model].
+    """Return what belongs to no token, for each head, [batch or 1, head, d_model].
 
-    The constant is shared evenly among heads; a head's value bias stays with that head.
+    The output bias is split evenly among heads; the value bias of a head stays with that head.
     """
-    constant, bias = (
-        step.attn_bias.to(step.head_contributions),
-        _constant_bias(block, step, convention),
+    bias = output.attn_bias.to(output.head_contributions)
+    by_head = bias.reshape(-1, 1, bias.shape[-1]).expand(-1, n_heads, -1) / n_heads
+    value_bias = _removed_value_bias(block, output, convention)
+    if value_bias is None:
+        return by_head
+    out_weight = rearrange(
+        block.out_weight.to(bias), "d_model (head d) -> head d d_model", head=n_heads
     )
-    shared = constant.reshape(-1, 1, constant.shape[-1]).expand(-1, n_heads, -1) / n_heads
-    if bias is None:
-        return shared
-    out = rearrange(block.out_weight.to(bias), "d_model (head d) -> head d d_model", head=n_heads)
-    brought = step.weights.sum(dim=1)[..., None] * bias  # [batch, head, d_head]
-    return shared + einsum(brought, out, "batch head d, head d d_model -> batch head d_model")
+    removed = output.weights.sum(dim=1)[..., None] * value_bias  # [batch, head, d_head]
+    return by_head + einsum(
+        removed, out_weight, "batch head d, head d d_model -> batch head d_model"
+    )
 
 
-def _constant_bias(block: Block, step: BlockOutput, convention: Convention) -> Tensor | None:
-    """Return the value bias that goes into the constant, [head, d_head]; None if it stays."""
-    bias = block.value_bias
-    return (
-        None
-        if convention is Convention.REFERENCE or bias is None
-        else bias.to(step.head_contributions)
-    )
+def _removed_value_bias(block: Block, output: BlockOutput, convention: Convention) -> Tensor | None:
+    """Return the value bias to take from the tokens, [head, d_head]; None if it stays."""
+    if convention is Convention.REFERENCE or block.value_bias is None:
+        return None
+    return block.value_bias.to(output.head_contributions)

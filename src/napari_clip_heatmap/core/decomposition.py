@@ -1,7 +1,7 @@
-"""The full tensor: the share of every layer, token and head in the unit image embedding.
+"""The full decomposition: the contribution of each layer, token and head to the image embedding.
 
-Derived from the same pass as the token map. The mean and shift of the last LayerNorm are frozen at
-their actual value, so every term of the residual stream has an exact image in the joint space
+It takes the same forward pass as the token map. The statistics of the last LayerNorm are frozen at
+their actual values, so every term of the residual stream maps exactly into the joint space
 (arXiv 2310.05916, section 3).
 """
 
@@ -30,7 +30,7 @@ __all__ = ["Decomposition", "decompose"]
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Shares of the unit image embedding; dotted with a unit text direction, of the cosine.
+    """Contributions to the unit image embedding; dotted with a unit text direction, to the cosine.
 
     ``attention`` summed over layers, tokens and heads, plus ``mlp`` summed over its terms, plus
     ``unselected``, is ``representation / |representation|``.
@@ -38,20 +38,28 @@ class Decomposition:
     Parameters
     ----------
     attention : Tensor [batch, layer, token, head, d_embed]
-        Of the layers and heads chosen, in that order; token 0 is the class token, zero where the
-        tower has none, and the patches come last.
+        Of the selected layers and heads, in that order. Token 0 is the class token, zero if the
+        tower has none; the patches come last.
     mlp : Tensor [batch, layer + 1, d_embed]
         The input embedding first, then the MLP of every layer of the model.
     unselected : Tensor [batch, d_embed]
-        Attention of the layers and heads not chosen, in one sum; zero if all were.
+        Sum over the attention of all other layers and heads; zero if all are selected.
     representation : Tensor [batch, d_embed]
-        The image embedding, un-normalised.
+        The image embedding, unnormalized.
     selection : Selection
         Which layers and heads `attention` holds.
     convention : Convention
-        How the parts that belong to no token were shared out.
+        How the parts that belong to no token were split.
     grid : (int, int)
         Rows and columns of patches.
+
+    Examples
+    --------
+    >>> parts = nch.decompose(model, batch, layers=["L4"], heads=["H0", "H7"])
+    >>> parts.selection.labels
+    (('L4H0', 'L4H7'),)
+    >>> (parts.attention @ model.encode_text(["nuclei"])[0]).shape
+    torch.Size([1, 1, 145, 2])
     """
 
     attention: Tensor
@@ -74,16 +82,25 @@ class Decomposition:
                 f"{tuple(self.attention.shape)}."
             )
 
+    def __repr__(self) -> str:
+        batch, n_layers, n_tokens, n_heads, d_embed = self.attention.shape
+        return (
+            f"Decomposition(batch={batch}, layers={n_layers}, tokens={n_tokens}, heads={n_heads}, "
+            f"d_embed={d_embed}, convention={str(self.convention)!r})"
+        )
+
     @property
     def total(self) -> Tensor:
-        """Sum of all parts, [batch, d_embed]: the unit image embedding, if nothing is missing."""
+        """Sum of all contributions, [batch, d_embed]: equal to the unit image embedding."""
         return self.attention.sum(dim=(1, 2, 3)) + self.mlp.sum(dim=1) + self.unselected
 
 
 def decompose(
     tower: Tower, batch: Tensor, selection: Selection, convention: Convention
 ) -> Decomposition:
-    """Run the tower once and return the shares of the chosen layers and heads; differentiable.
+    """Run the tower once and return the contributions of the selected layers and heads.
+
+    The result is differentiable.
 
     Parameters
     ----------
@@ -93,28 +110,28 @@ def decompose(
     selection : Selection
     convention : Convention
     """
-    stream = tower.embed(batch)
-    tower = tower.settled(stream)
-    pooled = tower.begin(stream)
-    direct, others, kept = [pooled], torch.zeros_like(pooled), []
-    for number, (block, step) in enumerate(
-        zip(tower.blocks, block_outputs(tower, stream), strict=True)
+    residual = tower.embed(batch)
+    tower = tower.settled(residual)
+    embedded = tower.begin(residual)
+    direct, unselected, layers = [embedded], torch.zeros_like(embedded), []
+    for number, (block, output) in enumerate(
+        zip(tower.blocks, block_outputs(tower, residual), strict=True)
     ):
         heads = selection.heads if number in selection.layers else ()
-        layer = _Layer.of(block, step, convention, tower.n_heads)
-        kept.append(layer.only(heads))
-        others = others + layer.without(heads)
-        direct.append(step.mlp_out)
-        stream = step.resid_post
-    reading = tower.head.read(tower.head.pool(stream))
+        layer = _LayerAttention.of(block, output, convention, tower.n_heads)
+        layers.append(layer.only(heads))
+        unselected = unselected + layer.sum_without(heads)
+        direct.append(output.mlp_out)
+        residual = output.resid_post
+    statistics = tower.head.read(tower.head.pool(residual))
     head = linearize_head(tower.head, convention)
-    terms = tower.n_terms
+    n_terms = tower.n_terms
     n_unselected = tower.n_layers - len(selection.layers) * len(selection.heads) / tower.n_heads
     return Decomposition(
-        attention=_attention(kept, selection, head, reading, tower),
-        mlp=head.project(torch.stack(direct, dim=1), reading, 1 / terms),
-        unselected=head.project(others, reading, n_unselected / terms),
-        representation=reading.representation,
+        attention=_project_attention(layers, selection, head, statistics, tower),
+        mlp=head.project(torch.stack(direct, dim=1), statistics, 1 / n_terms),
+        unselected=head.project(unselected, statistics, n_unselected / n_terms),
+        representation=statistics.representation,
         selection=selection,
         convention=convention,
         grid=tower.grid,
@@ -122,66 +139,72 @@ def decompose(
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """One layer's attention, before it goes through output projection and head.
+class _LayerAttention:
+    """Attention of one layer, before output projection and head are applied.
 
     Parameters
     ----------
-    shares : Tensor [batch, token, head, d_head]
-    constant : Tensor [batch or 1, head, d_model]
-        What no token brought.
-    out : Tensor [head, d_head, d_model]
+    contributions : Tensor [batch, token, head, d_head]
+    bias : Tensor [batch or 1, head, d_model]
+        The part that belongs to no token.
+    out_weight : Tensor [head, d_head, d_model]
         Output projection of each head.
     """
 
-    shares: Tensor
-    constant: Tensor
-    out: Tensor
+    contributions: Tensor
+    bias: Tensor
+    out_weight: Tensor
 
     @classmethod
-    def of(cls, block: Block, step: BlockOutput, convention: Convention, n_heads: int) -> _Layer:
-        out = block.out_weight.to(step.head_contributions.dtype)
+    def of(
+        cls, block: Block, output: BlockOutput, convention: Convention, n_heads: int
+    ) -> _LayerAttention:
+        out_weight = block.out_weight.to(output.head_contributions.dtype)
         return cls(
-            token_contributions(block, step, convention),
-            bias_contribution_by_head(block, step, convention, n_heads),
-            rearrange(out, "d_model (head d_head) -> head d_head d_model", head=n_heads),
+            token_contributions(block, output, convention),
+            bias_contribution_by_head(block, output, convention, n_heads),
+            rearrange(out_weight, "d_model (head d_head) -> head d_head d_model", head=n_heads),
         )
 
-    def only(self, heads: tuple[int, ...]) -> _Layer:
-        chosen = list(heads)
-        return _Layer(self.shares[:, :, chosen], self.constant[:, chosen], self.out[chosen])
-
-    def without(self, heads: tuple[int, ...]) -> Tensor:
-        """Return what the other heads add to the stream, tokens summed, [batch, d_model]."""
-        rest = self.only(tuple(h for h in range(len(self.out)) if h not in heads))
-        added = einsum(
-            rest.shares.sum(dim=1), rest.out, "batch head d, head d d_model -> batch d_model"
+    def only(self, heads: tuple[int, ...]) -> _LayerAttention:
+        index = list(heads)
+        return _LayerAttention(
+            self.contributions[:, :, index], self.bias[:, index], self.out_weight[index]
         )
-        return added + rest.constant.sum(dim=1)
+
+    def sum_without(self, heads: tuple[int, ...]) -> Tensor:
+        """Return the sum over tokens and all heads but these, [batch, d_model]."""
+        others = self.only(tuple(h for h in range(len(self.out_weight)) if h not in heads))
+        projected = einsum(
+            others.contributions.sum(dim=1),
+            others.out_weight,
+            "batch head d, head d d_model -> batch d_model",
+        )
+        return projected + others.bias.sum(dim=1)
 
 
-def _attention(
-    kept: list[_Layer],
+def _project_attention(
+    layers: list[_LayerAttention],
     selection: Selection,
     head: LinearizedHead,
-    reading: HeadStatistics,
+    statistics: HeadStatistics,
     tower: Tower,
 ) -> Tensor:
-    """Return [batch, layer, token, head, d_embed] of the layers and heads chosen."""
-    batch, n_tokens = kept[0].shares.shape[:2]
-    part = 1 / (tower.n_terms * n_tokens * tower.n_heads)
+    """Return the selected attention in the joint space, [batch, layer, token, head, d_embed]."""
+    batch, n_tokens = layers[0].contributions.shape[:2]
+    fraction = 1 / (tower.n_terms * n_tokens * tower.n_heads)
     terms = []
-    for layer in (kept[number] for number in selection.layers):
-        folded = layer.out @ head.weight  # [head, d_head, d_embed]
+    for layer in (layers[number] for number in selection.layers):
+        folded = layer.out_weight @ head.weight  # [head, d_head, d_embed]
         projected = einsum(
-            layer.shares, folded, "batch token head d, head d out -> batch token head out"
+            layer.contributions, folded, "batch token head d, head d out -> batch token head out"
         )
-        constant = (layer.constant @ head.weight)[:, None] / n_tokens
-        terms.append(head.apply_norm(projected + constant, reading, part))
+        bias = (layer.bias @ head.weight)[:, None] / n_tokens
+        terms.append(head.apply_norm(projected + bias, statistics, fraction))
     if terms:
         attention = torch.stack(terms, dim=1)
     else:
         attention = head.weight.new_zeros(batch, 0, n_tokens, len(selection.heads), tower.d_embed)
-    if not tower.n_prefix:  # token 0 is the class token's place, also in a tower that has none
+    if not tower.n_prefix:  # token 0 is reserved for the class token even if there is none
         attention = F.pad(attention, (0, 0, 0, 0, 1, 0))
     return attention

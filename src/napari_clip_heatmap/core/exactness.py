@@ -1,6 +1,8 @@
-"""The promise, checked: the parts of an image's embedding sum to it."""
+"""The self-check: the contributions to an image's embedding must sum to that embedding."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -17,56 +19,58 @@ TOLERANCE = {
     torch.bfloat16: 5e-2,
     torch.float16: 1e-2,
 }
-"""Largest accepted gap by the type of the weights.
+"""Largest accepted relative error, by the dtype of the weights.
 
-In half precision the model's own forward is that far from itself, not the sum.
+In half precision the error is the rounding of the model's own forward pass, not of the sum.
 """
 
 
 def relative_error(tower: Tower, batch: Tensor, folded: Fold, embedding: Tensor) -> float:
-    """Return how far the sum of all parts is from the embedding, relative to its length.
+    """Return the distance from the sum of all contributions to the embedding, over its norm.
 
     Parameters
     ----------
     tower : Tower
     batch : Tensor [batch, rgb, y, x]
     folded : Fold
-        Of this tower, without directions.
+        Of this tower, without text directions.
     embedding : Tensor [batch, d_embed]
-        What the model itself makes of the batch, un-normalised.
+        The model's own embedding of the batch, unnormalized.
 
     Returns
     -------
     float
-        The largest over the batch; infinite where either is not finite.
+        The largest of the batch; infinite where a contribution or the embedding is not finite.
     """
     return decomposition_error(token_map(tower, batch, folded), embedding)
 
 
-def decomposition_error(answer: TokenMap, embedding: Tensor) -> float:
-    """Return `relative_error` of a token map that was made already."""
-    expected = embedding.to(answer.rest)
+def decomposition_error(token_map: TokenMap, embedding: Tensor) -> float:
+    """Return `relative_error` of a token map that was computed before."""
+    expected = embedding.to(token_map.rest)
     length = expected.norm(dim=-1, keepdim=True)
-    gaps = [
-        (answer.total - expected / length).norm(dim=-1).max().item(),
-        ((answer.representation - expected) / length).norm(dim=-1).max().item(),
+    if not length.isfinite().all():  # dividing by an infinite norm would hide every error
+        return math.inf
+    errors = [
+        (token_map.total - expected / length).norm(dim=-1).max().item(),
+        ((token_map.representation - expected) / length).norm(dim=-1).max().item(),
     ]
-    return max(each if each == each else float("inf") for each in gaps)
+    return max(math.inf if math.isnan(error) else error for error in errors)
 
 
 def require_exact(relative_error: float, dtype: torch.dtype) -> None:
-    """Raise if a gap is over the tolerance of the weights' type.
+    """Raise if a relative error exceeds the tolerance for the dtype of the weights.
 
     Raises
     ------
     DecompositionError
-        With the size of the gap.
+        With the size of the error.
     """
     tolerance = TOLERANCE[dtype]
     if not relative_error <= tolerance:
         raise DecompositionError(
-            "The parts of a probe image's embedding do not sum to it: the relative error is "
-            f"{relative_error:.2g}, over the tolerance of {tolerance:.0e} for {dtype}. The image "
-            "tower does something that its decomposition leaves out, so its heatmaps would be "
-            "wrong."
+            "The contributions to a probe image's embedding do not sum to it: the relative error "
+            f"is {relative_error:.2g}, above the tolerance of {tolerance:.0e} for {dtype}. The "
+            "image tower computes something that its decomposition leaves out, so its heatmaps "
+            "would be wrong."
         )

@@ -1,8 +1,8 @@
-"""The fast path: every patch's share of the embedding, beside one forward pass.
+"""The token map: the contribution of each patch to the embedding, at the cost of a forward pass.
 
-``T_n = sum_l s_l,n M_l / (sigma |z|)`` plus a constant, where ``s_l,n`` is what the pooled query
-took from token n in layer l, heads side by side, and ``M_l = W_O,l^T diag(gamma) P`` is folded once
-a model (arXiv 2310.05916, rearranged so that no per-head tensor is ever built).
+``T_n = sum_l s_l,n M_l / (sigma |z|)`` plus a constant. ``s_l,n`` is attention weight times value
+vector of token n in layer l, with the heads concatenated, and ``M_l = W_O,l^T diag(gamma) P`` is
+computed once per model (arXiv 2310.05916, rearranged so that no per-head tensor is built).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ BUDGET = 42_000_000
 
 @dataclass(frozen=True)
 class TokenMap:
-    """Every patch's share of the unit image embedding.
+    """The contribution of each patch to the unit image embedding.
 
     Parameters
     ----------
     tokens : Tensor [batch, grid_y, grid_x, d_embed]
-        Summed over layers and heads; dotted with a unit text direction, a share of the cosine.
-        Where the directions were folded in, the last axis is the prompt and the unit cosine.
+        Summed over layers and heads; dotted with a unit text direction, a contribution to the
+        cosine similarity. With folded directions, the last axis is the prompt and the unit cosine.
     representation : Tensor [batch, d_embed]
-        The image embedding, un-normalised.
+        The image embedding, unnormalized.
     rest : Tensor [batch, d_embed]
-        All that is not in `tokens`: class token, MLPs, input. ``tokens`` summed over the grid, plus
-        ``rest``, is ``representation / |representation|`` (or that, dotted with the directions).
+        Everything else: class token, MLPs, input. ``tokens`` summed over the grid, plus ``rest``,
+        is ``representation / |representation|`` (dotted with the directions, if folded).
     """
 
     tokens: Tensor
@@ -59,22 +59,22 @@ class TokenMap:
 
     @property
     def total(self) -> Tensor:
-        """Sum of all parts, [batch, d_embed]: the unit image embedding, if nothing is missing."""
+        """Sum of all contributions, [batch, d_embed]: equal to the unit image embedding."""
         return self.tokens.sum(dim=(1, 2)) + self.rest
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Each layer's output projection and the head in one matrix.
+    """Output projection and head of each layer, multiplied into one matrix.
 
     Parameters
     ----------
     convention : Convention
     layers : tuple of Tensor [head * d_head, d_embed] or None
-        ``W_O^T diag(gamma) P`` for each layer; None where it would have taken too much memory, and
-        output projection and head are applied one after the other.
+        ``W_O^T diag(gamma) P`` of each layer; None beyond the memory budget, where output
+        projection and head are applied one after the other.
     linearized_head : LinearizedHead
-        The head alone, for the terms that pass no attention.
+        The head alone, for the terms that do not come from attention.
     """
 
     convention: Convention
@@ -89,16 +89,17 @@ def fold(
     *,
     budget: int = BUDGET,
 ) -> Fold:
-    """Fold output projections and head, once a model; differentiable.
+    """Multiply output projections and head, once per model; differentiable.
 
     Parameters
     ----------
     tower : Tower
     convention : Convention
     directions : Tensor [prompt, d_embed], optional
-        Unit text directions to fold in too: maps for these prompts alone, at next to no cost.
+        Unit text directions to fold in as well. The token map is then one heatmap per prompt, and
+        costs less; for prompts that are known before the image is encoded.
     budget : int
-        Bytes that the folded layers may take; those beyond it are left as they are.
+        Bytes for the folded layers; layers beyond it are not folded.
     """
     head = linearize_head(tower.head, convention)
     if directions is not None:
@@ -115,7 +116,7 @@ def fold(
 def token_map(
     tower: Tower, batch: Tensor, folded: Fold, *, outlier_factor: float | None = None
 ) -> TokenMap:
-    """Run the tower once and return every patch's share of the embedding; differentiable.
+    """Run the tower once and return the contribution of each patch; differentiable.
 
     Parameters
     ----------
@@ -125,78 +126,78 @@ def token_map(
     folded : Fold
         Of this tower, from `fold`.
     outlier_factor : float, optional
-        Patches whose norm before the last block is over so many times the median are left out of
-        the map: their shares go to ``rest``, and their neighbours' mean takes the place.
+        Patches whose norm before the last block is more than this many times the median are
+        replaced by the mean of their neighbors; the difference is added to ``rest``.
     """
     require_factor(outlier_factor)
-    stream = tower.embed(batch)
-    tower = tower.settled(stream)
-    sums = _Sums(folded, tower, stream)
-    for block, matrix, step in zip(
-        tower.blocks, folded.layers, block_outputs(tower, stream), strict=True
+    residual = tower.embed(batch)
+    tower = tower.settled(residual)
+    sums = _LayerSums(folded, tower, residual)
+    for block, matrix, output in zip(
+        tower.blocks, folded.layers, block_outputs(tower, residual), strict=True
     ):
-        sums.add(block, matrix, step)
-        before, stream = stream, step.resid_post
-    reading = tower.head.read(tower.head.pool(stream))
-    attended, direct = sums.settled(reading)
+        sums.add(block, matrix, output)
+        resid_pre, residual = residual, output.resid_post
+    statistics = tower.head.read(tower.head.pool(residual))
+    by_token, direct = sums.project(statistics)
     rows, columns = tower.grid
-    patches = attended[:, tower.n_prefix :]
-    answer = TokenMap(
+    patches = by_token[:, tower.n_prefix :]
+    complete = TokenMap(
         tokens=rearrange(patches, "batch (y x) out -> batch y x out", y=rows, x=columns),
-        representation=reading.representation,
-        rest=attended[:, : tower.n_prefix].sum(dim=1) + direct,
+        representation=statistics.representation,
+        rest=by_token[:, : tower.n_prefix].sum(dim=1) + direct,
     )
     if outlier_factor is None:
-        return answer
-    return _without_outliers(answer, before[:, tower.n_prefix :], outlier_factor)
+        return complete
+    return _without_outliers(complete, resid_pre[:, tower.n_prefix :], outlier_factor)
 
 
-def _without_outliers(answer: TokenMap, patches: Tensor, factor: float) -> TokenMap:
-    """Return the map with the outliers' shares in the rest; the total stays."""
-    rows = answer.tokens.shape[1]
+def _without_outliers(complete: TokenMap, patches: Tensor, factor: float) -> TokenMap:
+    """Return the map with outliers replaced; what they lose goes to the rest, so the sum stays."""
+    rows = complete.tokens.shape[1]
     outliers = rearrange(find_outliers(patches, factor), "batch (y x) -> batch y x", y=rows)
-    tokens = inpaint_outliers(answer.tokens, outliers)
-    moved = (answer.tokens - tokens).sum(dim=(1, 2))
-    return replace(answer, tokens=tokens, rest=answer.rest + moved)
+    tokens = inpaint_outliers(complete.tokens, outliers)
+    removed = (complete.tokens - tokens).sum(dim=(1, 2))
+    return replace(complete, tokens=tokens, rest=complete.rest + removed)
 
 
-class _Sums:
-    """Running sums over layers, so that no layer's shares need be kept."""
+class _LayerSums:
+    """Running sums over layers, so that no layer's contributions have to be stored."""
 
-    def __init__(self, folded: Fold, tower: Tower, stream: Tensor) -> None:
+    def __init__(self, folded: Fold, tower: Tower, residual: Tensor) -> None:
         self.folded = folded
         self.tower = tower
-        self.direct = tower.begin(stream)  # [batch, d_model]
-        self.constant = self.direct.new_zeros(1, tower.d_model)  # [batch or 1, d_model]
+        self.direct = tower.begin(residual)  # [batch, d_model]
+        self.bias = self.direct.new_zeros(1, tower.d_model)  # [batch or 1, d_model]
         out = folded.linearized_head.weight.shape[1]
-        rows = stream.shape[0] * stream.shape[1]
+        rows = residual.shape[0] * residual.shape[1]
         self.tokens = self.direct.new_zeros(rows, out)
         self.unfolded: Tensor | None = None  # [batch * token, d_model]
 
-    def add(self, block: Block, matrix: Tensor | None, step: BlockOutput) -> None:
+    def add(self, block: Block, matrix: Tensor | None, output: BlockOutput) -> None:
         convention = self.folded.convention
-        shares = rearrange(
-            token_contributions(block, step, convention),
+        contributions = rearrange(
+            token_contributions(block, output, convention),
             "batch token head d_head -> (batch token) (head d_head)",
         )
         if matrix is not None:
-            self.tokens.addmm_(shares, matrix)
+            self.tokens.addmm_(contributions, matrix)
         else:
             if self.unfolded is None:
-                self.unfolded = shares.new_zeros(len(shares), self.tower.d_model)
-            self.unfolded.addmm_(shares, block.out_weight.to(shares).mT)
-        self.constant = self.constant + bias_contribution(block, step, convention)
-        self.direct = self.direct + step.mlp_out
+                self.unfolded = contributions.new_zeros(len(contributions), self.tower.d_model)
+            self.unfolded.addmm_(contributions, block.out_weight.to(contributions).mT)
+        self.bias = self.bias + bias_contribution(block, output, convention)
+        self.direct = self.direct + output.mlp_out
 
-    def settled(self, reading: HeadStatistics) -> tuple[Tensor, Tensor]:
-        """Return token terms [batch, token, out] and the sum of the others [batch, out]."""
+    def project(self, statistics: HeadStatistics) -> tuple[Tensor, Tensor]:
+        """Return the sum of each token [batch, token, out] and of all other terms [batch, out]."""
         head, tower = self.folded.linearized_head, self.tower
         if self.unfolded is not None:
             self.tokens.addmm_(self.unfolded, head.weight)
         tokens = rearrange(
-            self.tokens, "(batch token) out -> batch token out", batch=len(reading.mean)
+            self.tokens, "(batch token) out -> batch token out", batch=len(statistics.mean)
         )
-        tokens = tokens + (self.constant @ head.weight)[:, None] / tokens.shape[1]
-        part = tower.n_layers / (tower.n_terms * tokens.shape[1])
-        direct = head.project(self.direct, reading, (tower.n_layers + 1) / tower.n_terms)
-        return head.apply_norm(tokens, reading, part), direct
+        tokens = tokens + (self.bias @ head.weight)[:, None] / tokens.shape[1]
+        fraction = tower.n_layers / (tower.n_terms * tokens.shape[1])
+        direct = head.project(self.direct, statistics, (tower.n_layers + 1) / tower.n_terms)
+        return head.apply_norm(tokens, statistics, fraction), direct

@@ -1,8 +1,8 @@
-"""The seam between the algebra and the families of image towers: one protocol a part.
+"""The interface between the algebra and the families of image towers: one protocol per part.
 
-A family (native open_clip, timm trunk, ...) is an adapter that shows its tower as a `Tower`: blocks
-that run themselves and tell what the pooled query took from each token, and a head that tells how
-the pooled residual stream becomes the embedding. The algebra asks for nothing else.
+A family (native open_clip, timm trunk, ...) adapts its image tower to a `Tower`: blocks that run
+themselves and return what each token contributes to the pooled query, and a head that maps the
+pooled residual stream to the embedding. The algebra needs nothing else.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ __all__ = [
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the type to sum in: `dtype`, but never half precision."""
+    """Return the dtype to sum in: `dtype`, or single precision if that is half precision."""
     return torch.promote_types(dtype, torch.float32)
 
 
 @dataclass(frozen=True)
 class BlockOutput:
-    """What one block did to the residual stream, as the pooled query saw it.
+    """What one block adds to the residual stream at the pooled query.
 
-    ``W_O shares + constant`` summed over tokens and heads is the block's attention output at the
-    pooled token; that and ``mlp_out`` are what the block added there.
+    ``W_O head_contributions`` summed over tokens and heads, plus ``attn_bias``, is the attention
+    output of the block at the pooled token. That plus ``mlp_out`` is what the block adds there.
 
     Parameters
     ----------
     resid_post : Tensor [batch, token, d_model]
-        The residual stream after the block; the pooled token alone after the last one.
+        The residual stream after the block; after the last block, of the pooled token alone.
     weights : Tensor [batch, token, head]
-        How much the pooled query attended to each token. They sum to 1 over tokens, unless a norm
-        between attention and residual stream is linearised: its rate is in them.
+        Attention of the pooled query to each token. They sum to 1 over tokens, unless a linearized
+        norm between attention and residual stream scales them.
     head_contributions : Tensor [batch, token, head, d_head]
-        Weight times value vector, bias included: what goes into the output projection.
+        Weight times value vector, bias included: the input of the output projection.
     attn_bias : Tensor [d_model] or [batch, d_model]
         The part of the attention output that belongs to no token (the output bias).
     mlp_out : Tensor [batch, d_model]
@@ -63,16 +63,16 @@ class BlockOutput:
 
 @dataclass(frozen=True)
 class HeadStatistics:
-    """The head's statistics at their actual value: with them frozen, the head is affine.
+    """Statistics of the last LayerNorm at their actual values; with them frozen, it is affine.
 
     ``representation = (pooled - mean) / sigma @ head.weight + head.offset``
 
     Parameters
     ----------
     mean, sigma : Tensor [batch]
-        Of the last LayerNorm at the pooled token; 0 and 1 where there is none.
+        Of the last LayerNorm at the pooled token; 0 and 1 if there is none.
     representation : Tensor [batch, d_embed]
-        The image embedding, un-normalised.
+        The image embedding, unnormalized.
     """
 
     mean: Tensor
@@ -91,65 +91,65 @@ class Block(Protocol):
 
     @property
     def out_weight(self) -> Tensor:
-        """Output projection, gains after it included, [d_model, head * d_head]."""
+        """Output projection, including gains that follow it, [d_model, head * d_head]."""
 
     @property
     def value_bias(self) -> Tensor | None:
-        """The part of every value vector that no token changes, [head, d_head]."""
+        """The part of the value vectors that is the same for all tokens, [head, d_head]."""
 
-    def step(self, stream: Tensor) -> BlockOutput:
+    def step(self, residual: Tensor) -> BlockOutput:
         """Run the block for all tokens."""
 
-    def last_step(self, stream: Tensor) -> BlockOutput:
-        """Run the block for the pooled query alone: nothing after it needs the other tokens."""
+    def last_step(self, residual: Tensor) -> BlockOutput:
+        """Run the block for the pooled query alone: no later block needs the other tokens."""
 
 
 class Head(Protocol):
-    """From the pooled residual stream to the image embedding."""
+    """The map from the pooled residual stream to the image embedding."""
 
     @property
     def weight(self) -> Tensor:
-        """Last LayerNorm's gain times final projection, [d_model, d_embed]."""
+        """Gain of the last LayerNorm times the final projection, [d_model, d_embed]."""
 
     @property
     def offset(self) -> Tensor:
-        """Last LayerNorm's shift through the final projection, [d_embed]."""
+        """Shift of the last LayerNorm times the final projection, [d_embed]."""
 
     @property
     def subtracts_mean(self) -> bool:
-        """Whether there is a last LayerNorm; without one, the mean is 0 and sigma 1."""
+        """Whether there is a last LayerNorm; without one, mean is 0 and sigma is 1."""
 
-    def pool(self, stream: Tensor) -> Tensor:
-        """Return the pooled token of a residual stream, [batch, d_model]."""
+    def pool(self, residual: Tensor) -> Tensor:
+        """Return the pooled token of the residual stream, [batch, d_model]."""
 
     def read(self, pooled: Tensor) -> HeadStatistics:
-        """Return the head's statistics and the embedding of the pooled token."""
+        """Return the statistics and the embedding of the pooled token."""
 
 
 @dataclass(frozen=True)
 class Tower:
-    """An image tower as the decomposition needs to see it.
+    """An image tower, in the form that the decomposition needs.
 
     Parameters
     ----------
     family : str
-        Which adapter made it.
+        Name of the adapter that created it.
     embed : callable
-        Preprocessed batch [batch, rgb, y, x] to the stream before the first block.
+        Maps a preprocessed batch [batch, rgb, y, x] to the residual stream before the first block.
     blocks : tuple of Block
     head : Head
     n_heads, d_model, d_embed : int
     image_size, patch_size : (int, int)
-        Height and width in pixels of the model's input.
+        Height and width of the model's input and of a patch, pixels.
     n_prefix : int
-        Tokens that stand before the patches (the class token).
+        Number of tokens before the patches (the class token).
     start : callable, optional
-        The embedded stream to what the pooled query holds before the first block, [batch, d_model];
-        by default what the head pools of it. A head whose query is no token starts with nothing.
+        Maps the embedded batch to the pooled query before the first block, [batch, d_model]. By
+        default the head pools the embedded tokens. Zero for a head with a learned query.
     settle : callable, optional
-        Tower and embedded stream to the same tower with each token's weight in the pooling fixed
-        for this batch, where the weights are known only once the tower has run (a mean of tokens
-        that were normalised one by one).
+        Maps the tower and the embedded batch to a tower whose pooling weights are fixed for this
+        batch. Needed where they are known only after the tower has run (a mean over tokens that
+        were normalized one by one).
     """
 
     family: str
@@ -165,14 +165,14 @@ class Tower:
     start: Callable[[Tensor], Tensor] | None = None
     settle: Callable[[Tower, Tensor], Tower] | None = None
 
-    def begin(self, stream: Tensor) -> Tensor:
-        """Return what the pooled query holds before the first block, [batch, d_model]."""
-        pooled = self.head.pool(stream) if self.start is None else self.start(stream)
-        return pooled.to(accumulation_dtype(stream.dtype))
+    def begin(self, residual: Tensor) -> Tensor:
+        """Return the pooled query before the first block, [batch, d_model]."""
+        pooled = self.head.pool(residual) if self.start is None else self.start(residual)
+        return pooled.to(accumulation_dtype(residual.dtype))
 
-    def settled(self, stream: Tensor) -> Tower:
-        """Return the tower with the pooling fixed for the batch that was embedded."""
-        return self if self.settle is None else self.settle(self, stream)
+    def settled(self, residual: Tensor) -> Tower:
+        """Return the tower with its pooling weights fixed for an embedded batch."""
+        return self if self.settle is None else self.settle(self, residual)
 
     @property
     def n_layers(self) -> int:
@@ -181,7 +181,7 @@ class Tower:
 
     @property
     def n_terms(self) -> int:
-        """Terms among which the authors split what belongs to none: 2 a layer, and the input."""
+        """Number of terms: attention and MLP of each layer, and the input."""
         return 2 * self.n_layers + 1
 
     @property
@@ -191,13 +191,13 @@ class Tower:
         return height // self.patch_size[0], width // self.patch_size[1]
 
 
-def block_outputs(tower: Tower, stream: Tensor) -> Iterator[BlockOutput]:
-    """Run the embedded stream through the blocks, the last one for the pooled query alone."""
+def block_outputs(tower: Tower, residual: Tensor) -> Iterator[BlockOutput]:
+    """Run an embedded batch through the blocks, the last one for the pooled query alone."""
     if not tower.blocks:
         raise DecompositionError("The image tower has no layers: there is nothing to decompose.")
     *blocks, last = tower.blocks
     for block in blocks:
-        step = block.step(stream)
-        stream = step.resid_post
-        yield step
-    yield last.last_step(stream)
+        output = block.step(residual)
+        residual = output.resid_post
+        yield output
+    yield last.last_step(residual)

@@ -15,7 +15,7 @@ from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.lattice import plan
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.tiles import lay_tile, read_tile
+from napari_clip_heatmap.imaging.tiles import blend_tile, read_tile
 from napari_clip_heatmap.imaging.view import View
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def image_maps(
             tokens = TOKEN_METHODS[name][1](model, batch)
             values = (tokens.float() @ texts.to(tokens.device).mT).cpu().numpy()
             for place, of_tile in zip(places, values, strict=True):
-                lay_tile(total, lattice, place, of_tile)
+                blend_tile(total, lattice, place, of_tile)
     return {
         name: to_image_pixels(np.ascontiguousarray(np.moveaxis(total, -1, 0)), lattice)
         for name, total in totals.items()

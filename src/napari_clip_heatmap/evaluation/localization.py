@@ -28,7 +28,7 @@ from napari_clip_heatmap.evaluation.real import (
     count_real,
     label_pairs,
 )
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.scenes import CLASSES, draw
 
 if TYPE_CHECKING:

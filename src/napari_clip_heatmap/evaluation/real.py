@@ -1,6 +1,6 @@
-"""Heatmaps against real images with truth, from a folder on the user's disk.
+"""Heatmaps against labeled real images, from a folder of the user's.
 
-The folder holds ``nuclei/`` (``KIND_ID.png`` beside ``KIND_ID_labels.png``, 0 = background) or
+The folder holds ``nuclei/`` (``KIND_ID.png`` and ``KIND_ID_labels.png``, 0 = background) or
 ``blood/`` (``boxes.json``: file name -> list of ``{"name", "box": [x0, y0, x1, y1]}``), or both.
 """
 
@@ -18,7 +18,7 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.scores import Scores
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.scenes import CLASSES
 
 if TYPE_CHECKING:
@@ -53,18 +53,18 @@ def blood_names(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def count_real(data: Path) -> int:
-    """Return how many images will be looked at.
+    """Return how many images will be evaluated.
 
     Raises
     ------
     ImageError
-        If the folder has neither of the two.
+        The folder has neither of the two.
     """
     count = len(label_pairs(data / "nuclei")) + len(_boxes(data / "blood"))
     if not count:
         msg = (
-            f"'{data}' holds no images with truth. Expected 'nuclei/KIND_ID.png' beside "
-            "'nuclei/KIND_ID_labels.png', or 'blood/boxes.json' with the pictures it names."
+            f"'{data}' holds no labeled images. Expected 'nuclei/KIND_ID.png' and "
+            "'nuclei/KIND_ID_labels.png', or 'blood/boxes.json' with the images that it names."
         )
         raise ImageError(msg)
     return count

@@ -1,15 +1,19 @@
-"""What a view is made of: stored values at one or more resolutions, and how they are shown."""
+"""A channel: stored values at one or more resolutions, and how they are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
+from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
+from napari_clip_heatmap.imaging.pillow_images import array_of
+from napari_clip_heatmap.validation import number, number_array, numbers
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
@@ -17,44 +21,94 @@ __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 _ACCEPTED = "accepted: an array (y, x), (y, x, 3) or (y, x, 4) of booleans, integers or real floats"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Channel:
-    """One gray or colour image, and how its values are shown.
+    """One gray or color image, and how its values are shown.
 
     Parameters
     ----------
     levels : tuple of array-like (y, x), (y, x, 3) or (y, x, 4)
-        The image at full resolution, then at coarser ones that cover the same field. Anything with
-        a shape, a dtype and slicing: numpy, a memory map, dask, zarr, a `Plane`. Nothing is read
-        before it is needed, and then only what is needed.
+        The image at full resolution, then coarser levels of the same field. Anything with a shape,
+        a dtype and slicing: numpy, a memory map, dask, zarr, a `Plane`. Nothing is read before it
+        is needed, and then only the part that is needed.
     limits : (low, high), optional
         Values shown as 0 and as 1. By default those of `View`'s mode "shown".
     gamma : float
-        Power applied between 0 and 1.
-    lut : float32 (n, 3), optional
-        Colours in 0..1 at n equally spaced values from 0 to 1, linear in between; for a gray image
-        only. By default gray.
+        Power applied between 0 and 1; positive.
+    lut : float32 (n, 3|4), optional
+        Colors in 0..1, with alpha where there are 4, at n equally spaced values from 0 to 1,
+        linear in between; for a gray image only. By default gray.
+    blend : Blend, optional
+        How the channel is drawn onto the others; either all channels of an image have one, or none.
+        By default channels are added.
 
     Raises
     ------
     ImageError
-        A level has no pixel, or another shape or type, or there are two limits of the wrong kind.
+        A level has no pixel, a wrong shape or type; or limits, gamma or lut are not as above.
+
+    Examples
+    --------
+    >>> dapi = nch.Channel((stack[0],), limits=(100, 4000), lut=[[0, 0, 0], [0, 0, 1]])
+    >>> actin = nch.Channel((stack[1],), limits=(80, 900), lut=[[0, 0, 0], [0, 1, 0]])
+    >>> encoding = nch.encode(model, [dapi, actin])
     """
 
     levels: tuple[Any, ...]
     limits: tuple[float, float] | None = None
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
+    blend: Blend | None = None
 
     def __post_init__(self) -> None:
+        self._check_levels()
+        if self.limits is not None:
+            limits = numbers("the contrast limits", self.limits, 2, ImageError)
+            object.__setattr__(self, "limits", limits)
+        if not number("gamma", self.gamma, 0, error=ImageError) > 0:
+            raise ImageError(f"gamma is {self.gamma}; accepted: a number above 0")
+        if self.lut is not None:
+            if self.n_colors != 1:
+                raise ImageError("a color image was given a colormap; only a gray one can have one")
+            n_parts = 4 if np.shape(self.lut)[-1:] == (4,) else 3
+            lut = number_array("the colormap (lut)", self.lut, (None, n_parts), ImageError)
+            if not len(lut):
+                raise ImageError("the colormap (lut) has no color; accepted: (n, 3) with n >= 1")
+            object.__setattr__(self, "lut", lut.astype(np.float32))
+
+    def _check_levels(self) -> None:
+        if not isinstance(self.levels, tuple | list):
+            raise ImageError(
+                f"the levels of a channel are {shown_value(self.levels)}; accepted: a tuple of "
+                "arrays, such as Channel((image,))"
+            )
+        object.__setattr__(self, "levels", tuple(self.levels))
         for level in self.levels:
             _check(level)
         if not self.levels:
             raise ImageError(f"the image has no level; {_ACCEPTED}")
-        if self.limits is not None and not np.isfinite(self.limits).all():
-            raise ImageError(f"the contrast limits are {self.limits}; accepted: two finite numbers")
-        if self.lut is not None and self.n_colours != 1:
-            raise ImageError("a colour image was given a colormap; only a gray one can have one")
+        if len({_n_colors(level) for level in self.levels}) > 1:
+            shapes = [tuple(level.shape) for level in self.levels]
+            raise ImageError(
+                f"the levels have shapes {shown_value(shapes)}; accepted: all gray, or all color"
+            )
+
+    def __repr__(self) -> str:
+        more = f", {len(self.levels)} levels" if len(self.levels) > 1 else ""
+        finest = self.levels[0]
+        return f"Channel({tuple(finest.shape)} {np.dtype(finest.dtype)}{more})"
+
+    @property
+    def style(self) -> tuple[Hashable, ...]:
+        """All that decides how stored values are shown, to be compared with another channel's."""
+        lut = None if self.lut is None else self.lut.tobytes()
+        return self.limits, self.gamma, lut, self.blend
+
+    @property
+    def slab(self) -> Hashable:
+        """Which planes of a thick slice are projected, and how; None for a single plane."""
+        level = self.levels[0]
+        return (level.ranges, level.projection) if isinstance(level, ThickPlane) else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,14 +117,19 @@ class Channel:
         return int(height), int(width)
 
     @property
-    def n_colours(self) -> int:
-        """1 for gray, else 3; transparency is no colour."""
-        shape = self.levels[0].shape
-        return 1 if len(shape) == 2 else min(int(shape[2]), 3)
+    def n_colors(self) -> int:
+        """1 for gray, 3 for color; opacity is not counted."""
+        return _n_colors(self.levels[0])
+
+
+def _n_colors(level: Any) -> int:
+    return 1 if len(level.shape) == 2 else min(int(level.shape[2]), 3)
 
 
 def as_channels(image: ArrayLike | Channel | Sequence[Channel]) -> tuple[Channel, ...]:
-    """Return what `encode` was given as channels of one shape; an array becomes one channel.
+    """Return what `encode` was given as channels of one shape.
+
+    An array becomes one channel; a list of arrays, each smaller than the last, the levels of one.
 
     Raises
     ------
@@ -79,27 +138,80 @@ def as_channels(image: ArrayLike | Channel | Sequence[Channel]) -> tuple[Channel
     """
     if isinstance(image, Channel):
         return (image,)
-    if isinstance(image, list | tuple) and image and isinstance(image[0], Channel):
-        channels = tuple(image)
-        shapes = [channel.shape for channel in channels]
-        if len(set(shapes)) > 1:
-            raise ImageError(
-                f"the channels have shapes {', '.join(map(str, shapes))}; accepted: one shape. "
-                "Choose channels of the same image"
-            )
-        return channels
-    if isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "__getitem__"):
+    if isinstance(image, list | tuple) and any(isinstance(each, Channel) for each in image):
+        return _same_shape(image)
+    if isinstance(image, list | tuple) and image and all(map(_is_array, image)):
+        return (_pyramid(tuple(image)),)
+    image = array_of(image)
+    if _is_array(image):
         return (Channel((image,)),)
-    return (Channel((np.asanyarray(image),)),)
+    return (Channel((_as_array(image),)),)
+
+
+def _is_array(image: object) -> bool:
+    """Return whether something is an array that is read where it is sliced."""
+    sliceable = isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "shape")
+    return sliceable and hasattr(image, "__getitem__") and not isinstance(image, np.generic)
+
+
+def _same_shape(image: Sequence[Any]) -> tuple[Channel, ...]:
+    for each in image:
+        if not isinstance(each, Channel):
+            raise ImageError(
+                f"one of the channels is {shown_value(each)}; accepted: Channel records only"
+            )
+    channels = tuple(image)
+    shapes = [channel.shape for channel in channels]
+    if len(set(shapes)) > 1:
+        raise ImageError(
+            f"the channels have shapes {shown_value(shapes)}; accepted: one shape. "
+            "Choose channels of the same image"
+        )
+    return channels
+
+
+def _pyramid(levels: tuple[Any, ...]) -> Channel:
+    """Take a list of arrays for the levels of a pyramid, if each is smaller than the last."""
+    sizes = [tuple(level.shape) for level in levels]
+    if len(sizes) > 1 and not all(_is_smaller(*pair) for pair in pairwise(sizes)):
+        raise ImageError(
+            f"the image is a list of arrays of shapes {shown_value(sizes)}; accepted: the levels "
+            "of one image, the finest first; one array; or a list of Channel records"
+        )
+    return Channel(levels)
+
+
+def _is_smaller(fine: tuple[int, ...], coarse: tuple[int, ...]) -> bool:
+    if len(fine) != len(coarse) or len(fine) < 2 or coarse[:2] == fine[:2]:
+        return False
+    return coarse[0] <= fine[0] and coarse[1] <= fine[1]
+
+
+def _as_array(image: object) -> Any:
+    try:
+        return np.asanyarray(image)
+    except Exception as error:
+        raise ImageError(
+            f"the image ({type(image).__name__}) cannot be read as an array "
+            f"({shown_value(error, 160)}); {_ACCEPTED}. Convert it first, a tensor with "
+            "tensor.float().cpu().numpy()"
+        ) from error
 
 
 def _check(data: Any) -> None:
-    shape, dtype = tuple(data.shape), np.dtype(data.dtype)
+    if not (hasattr(data, "shape") and hasattr(data, "dtype") and hasattr(data, "__getitem__")):
+        raise ImageError(f"a level of the image is {shown_value(data)}; {_ACCEPTED}")
+    try:
+        shape, dtype = tuple(data.shape), np.dtype(data.dtype)
+    except (TypeError, ValueError) as error:
+        raise ImageError(
+            f"the image holds values of type {shown_value(data.dtype)}; {_ACCEPTED}"
+        ) from error
     if dtype.kind not in "buif":
         raise ImageError(f"the image holds values of type {dtype}; {_ACCEPTED}")
     if not (len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))):
         raise ImageError(
-            f"the image has shape {shape}; {_ACCEPTED}; "
+            f"the image has shape {shown_value(shape)}; {_ACCEPTED}; "
             "choose one slice, or up to three channels, first"
         )
     if 0 in shape:
@@ -107,9 +219,9 @@ def _check(data: Any) -> None:
 
 
 class Plane:
-    """The last axes of an array at fixed positions on its leading ones; read only where sliced.
+    """One plane of an array with more axes, read only where it is sliced.
 
-    ``array[index]`` would do for a lazy array, but reads a whole plane of a zarr or a memory map.
+    ``array[index]`` would read a whole plane of a zarr array or a memory map.
 
     Parameters
     ----------
@@ -144,15 +256,15 @@ class Values:
 
     Parameters
     ----------
-    colours : float32 or float64 (y, x, 1|3)
+    colors : float32 or float64 (y, x, 1|3)
         As stored, in the type that holds them exactly; 0 where invalid.
     opacity : the same type (y, x, 1), optional
         0..1; integers over the largest of their type. None where there is no transparency.
     valid : bool (y, x), optional
-        False where a value is NaN, infinite or masked; None where all count.
+        False where a value is NaN, infinite or masked; None where all are valid.
     """
 
-    colours: NDArray[Any]
+    colors: NDArray[Any]
     opacity: NDArray[Any] | None
     valid: NDArray[np.bool_] | None
 
@@ -160,13 +272,13 @@ class Values:
 def working_type(dtype: np.dtype[Any]) -> type[np.float32] | type[np.float64]:
     """Return the smaller of single and double precision that holds all values of a type.
 
-    Of integers beyond 2**53 and long doubles double holds the nearest.
+    Integers beyond 2**53 and long doubles become the nearest double.
     """
     return np.float32 if np.can_cast(dtype, np.float32) else np.float64
 
 
 def load(level: Any, y: slice, x: slice) -> Values:
-    """Read a rectangle of a gray, RGB or RGBA array, and nothing else of it."""
+    """Read a rectangle of a gray, RGB or RGBA array."""
     key = (y, x) if len(level.shape) == 2 else (y, x, slice(None))
     stored = level[key]
     mask = ~np.ma.getmaskarray(stored) if isinstance(stored, np.ma.MaskedArray) else None

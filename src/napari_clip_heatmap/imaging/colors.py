@@ -1,4 +1,4 @@
-"""Heatmap values as pictures: each map's own range, and the jet colours."""
+"""Heatmap values as pictures: each map scaled by its own range, and the jet colors."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ from napari_clip_heatmap.imaging.opencv import cv2
 __all__ = ["jet", "min_max"]
 
 
-def min_max(values: NDArray[np.float32]) -> NDArray[np.float32]:
+_ROUNDING = 1e-5
+"""A range below this part of a map's largest value is only rounding."""
+
+
+def min_max(values: NDArray[np.float32], least: float = 0.0) -> NDArray[np.float32]:
     """Scale each map to 0..1 by its own smallest and largest finite value.
 
     Parameters
     ----------
     values : float32 (map, y, x)
-        NaN where there is nothing to show; it stays NaN and has no say in the range.
+        NaN where there is nothing to show; it stays NaN and does not count in the range.
+    least : float
+        Smallest range that is stretched.
 
     Returns
     -------
     float32 (map, y, x)
-        A map that is the same everywhere says nothing: 0 everywhere.
+        A map without a range of its own, but for rounding, is 0 everywhere.
     """
     low = np.fmin.reduce(values, axis=(1, 2), keepdims=True)
-    span = np.fmax.reduce(values, axis=(1, 2), keepdims=True) - low
-    span[~(span > 0)] = 1
+    high = np.fmax.reduce(values, axis=(1, 2), keepdims=True)
+    span = high - low
+    flat = ~(span > np.maximum(_ROUNDING * np.maximum(np.abs(low), np.abs(high)), least))
+    span[flat] = np.inf
     unit: NDArray[np.float32] = (values - low) / span
     return unit
 
 
 def jet(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour maps with OpenCV's JET: dark blue at 0, dark red at 1, black where NaN.
+    """Color maps with OpenCV's JET: dark blue at 0, dark red at 1, black where NaN.
 
     Parameters
     ----------
@@ -46,6 +54,6 @@ def jet(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
     shown = np.isfinite(unit)
     levels = np.rint(np.where(shown, unit, 0) * 255).astype(np.uint8)
     table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_JET)
-    colours: NDArray[np.uint8] = table.reshape(256, 3)[:, ::-1][levels]
-    colours[~shown] = 0
-    return colours
+    colors: NDArray[np.uint8] = table.reshape(256, 3)[:, ::-1][levels]
+    colors[~shown] = 0
+    return colors

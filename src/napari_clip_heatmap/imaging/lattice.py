@@ -1,8 +1,8 @@
 """The one patch lattice of an image: where its cells lie, and which tile covers which cells.
 
-Two pixel grids meet here. *Image pixels* are the user's. *Working pixels* are those the model
+There are two pixel grids. *Image pixels* are the user's. *Working pixels* are what the model
 looks at: the image, averaged down by a factor. A lattice cell is one patch of the model, so `patch`
-working pixels wide. Pixel ``i`` is the interval ``[i, i + 1)``, its centre ``i + 0.5``.
+working pixels wide. Pixel ``i`` is the interval ``[i, i + 1)``, its center ``i + 0.5``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.errors import SettingsError, shown_value
+from napari_clip_heatmap.validation import number
 
 __all__ = [
     "AUTO_TILES",
@@ -33,9 +33,9 @@ __all__ = [
 class Axis:
     """One axis of the lattice.
 
-    The cells cover the image with less than one patch to spare, the spare half on either side. All
-    tiles start on a cell, so patches of overlapping tiles coincide. A tile that is larger than the
-    image starts before cell 0; what lies outside the image is its reflection, only ever context.
+    The cells cover the image and reach beyond it by less than one patch, half of it on either side.
+    All tiles start on a cell, so patches of overlapping tiles coincide. A tile that is larger than
+    the image starts before cell 0; outside the image it sees the image's reflection, as context.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Axis:
 
     @property
     def n_cells(self) -> int:
-        """Number of cells that it takes to cover the image."""
+        """Number of cells that cover the image."""
         return -(-self.working // self.patch)
 
     @property
@@ -67,7 +67,7 @@ class Axis:
 
     @property
     def lead(self) -> int:
-        """Working pixels of cell 0 that lie before the image."""
+        """Working pixels of cell 0 that are outside the image."""
         return (self.n_cells * self.patch - self.working) // 2
 
     def pixels(self, tile: int) -> range:
@@ -83,38 +83,38 @@ class Axis:
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
-        """Share of each tile in each cell, (tile, n_cells); sums to 1 over tiles.
+        """Weight of each tile in each cell, float32 (tile, n_cells); sums to 1 over tiles.
 
-        A Hann window taken at cell centres, so never zero: where one tile alone covers a cell, as
-        at the border of the image, its share is exactly 1.
+        A Hann window at cell centers, so never zero: where a single tile covers a cell, as at the
+        border of the image, its weight is exactly 1.
         """
-        centres = (np.arange(self.cells_per_tile) + 0.5) / self.cells_per_tile
-        window = np.sin(np.pi * centres) ** 2
-        shares = np.zeros((len(self.starts), self.n_cells))
+        centers = (np.arange(self.cells_per_tile) + 0.5) / self.cells_per_tile
+        window = np.sin(np.pi * centers) ** 2
+        weights = np.zeros((len(self.starts), self.n_cells))
         for tile in range(len(self.starts)):
             on_lattice, in_tile = self.cells(tile)
-            shares[tile, on_lattice] = window[in_tile]
-        shares /= shares.sum(axis=0)
-        return shares.astype(np.float32)
+            weights[tile, on_lattice] = window[in_tile]
+        weights /= weights.sum(axis=0)
+        return weights.astype(np.float32)
 
     def cell_edges(self) -> NDArray[np.float64]:
         """Return where cells begin and end, (n_cells + 1,), in image pixels, within the image."""
         working = np.arange(self.n_cells + 1) * self.patch - self.lead
         return np.clip(working * (self.image / self.working), 0, self.image)
 
-    def cell_centres(self, cells: slice) -> NDArray[np.float64]:
-        """Return the middle of some cells, as far as they lie within the image, in image pixels."""
+    def cell_centers(self, cells: slice) -> NDArray[np.float64]:
+        """Return the middle of some cells, clipped to the image, in image pixels."""
         edges = self.cell_edges()[cells.start : cells.stop + 1]
         return (edges[:-1] + edges[1:]) / 2
 
     def cell_positions(self, pixels: slice | None = None) -> NDArray[np.float64]:
-        """Return the centres of image pixels, by default all, in cells from the centre of cell 0.
+        """Return the centers of image pixels, by default all, in cells from the center of cell 0.
 
-        Exact for any ratio of image to working pixels, and clamped to the outermost cell centres.
+        Exact for any ratio of image to working pixels, and clamped to the outermost cell centers.
         """
         wanted = pixels or slice(0, self.image)
-        centres = (np.arange(wanted.start, wanted.stop) + 0.5) * (self.working / self.image)
-        return np.clip((centres + self.lead) / self.patch - 0.5, 0, self.n_cells - 1)
+        centers = (np.arange(wanted.start, wanted.stop) + 0.5) * (self.working / self.image)
+        return np.clip((centers + self.lead) / self.patch - 0.5, 0, self.n_cells - 1)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Lattice:
 
     @property
     def working_shape(self) -> tuple[int, int]:
-        """Height and width of what the model looks at, in working pixels."""
+        """Height and width in working pixels."""
         return self.y.working, self.x.working
 
     @property
@@ -140,7 +140,7 @@ class Lattice:
         return self.y.n_cells, self.x.n_cells
 
     def cell_at(self, y: float, x: float) -> tuple[slice, slice]:
-        """Return the one cell (y, x) beneath a point in image pixels."""
+        """Return the cell (y, x) that contains a point, given in image pixels."""
         row, column = (
             int(np.searchsorted(axis.cell_edges(), at, side="right")) - 1
             for axis, at in ((self.y, y), (self.x, x))
@@ -159,7 +159,7 @@ class Lattice:
 
 
 def plan_axis(image: int, working: int, *, patch: int, tile: int, overlap: float) -> Axis:
-    """Cover one axis with as few tiles as the overlap allows, spread evenly over whole cells.
+    """Cover one axis with as few tiles as the overlap allows, evenly spread, each on a whole cell.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def plan_axis(image: int, working: int, *, patch: int, tile: int, overlap: float
     patch, tile : int
         Width of a patch and of the model's input, in working pixels.
     overlap : float
-        Smallest share of a tile that its neighbour covers too, in [0, 1).
+        Smallest fraction of a tile that its neighbor covers too, in [0, 1).
     """
     n_cells = -(-working // patch)
     per_tile = tile // patch
@@ -205,7 +205,14 @@ def plan_lattice(
 
 
 AUTO_TILES = 16
-"""With downsample "auto", the short side of an image spans at most this many tiles."""
+"""With downsample "auto", the short side of an image is at most this many tiles long."""
+
+TINY = 0.25
+"""With downsample "auto", an image that fits one tile and whose short side is at most this part of
+the tile is enlarged: a model sees next to nothing in a few patches."""
+
+LEAST_DOWNSAMPLE = 0.125
+"""An image is enlarged at most 8 times along each axis."""
 
 
 def plan(
@@ -229,9 +236,9 @@ def plan(
     Raises
     ------
     SettingsError
-        A setting lies outside what is accepted.
+        A setting has a wrong type or is outside its range.
     """
-    _check(downsample, overlap)
+    overlap = number("overlap", overlap, 0, 0.9)
     factor = choose_downsample(shape, tile, downsample)
     working = max(1, round(shape[0] / factor)), max(1, round(shape[1] / factor))
     return plan_lattice(shape, working, patch=patch, tile=tile, overlap=overlap), factor
@@ -242,26 +249,27 @@ def choose_downsample(
     tile: tuple[int, int],
     downsample: float | Literal["auto"] = "auto",
 ) -> float:
-    """Return image pixels per working pixel: as asked, or what "auto" means for this image.
+    """Return image pixels per working pixel: as given, or what "auto" means for this image.
 
     Parameters
     ----------
     shape, tile : (y, x)
         Of the image and of the model's input, in pixels.
     downsample : float or "auto"
+
+    Raises
+    ------
+    SettingsError
+        It is neither a number from 0.125 up nor "auto".
     """
+    if not isinstance(downsample, str):
+        return number("downsample", downsample, LEAST_DOWNSAMPLE)
     if downsample != "auto":
-        return float(downsample)
-    return max(1.0, min(shape[0] / tile[0], shape[1] / tile[1]) / AUTO_TILES)
-
-
-def _check(downsample: object, overlap: float) -> None:
-    if downsample != "auto" and not (
-        isinstance(downsample, Real) and 0.125 <= float(downsample) < math.inf
-    ):
         raise SettingsError(
-            f"downsample is {downsample!r}; accepted: a number of image pixels per pixel that the "
-            "model looks at, at least 0.125, or 'auto'"
+            f"downsample is {shown_value(downsample)}; accepted: 'auto', or a number of image "
+            f"pixels per pixel that the model looks at, from {LEAST_DOWNSAMPLE} up"
         )
-    if not 0 <= overlap <= 0.9:
-        raise SettingsError(f"overlap is {overlap!r}; accepted: a share of a tile from 0 to 0.9")
+    short, long = sorted((shape[0] / tile[0], shape[1] / tile[1]))
+    if short <= TINY and long <= 1:
+        return max(LEAST_DOWNSAMPLE, short)
+    return max(1.0, short / AUTO_TILES)

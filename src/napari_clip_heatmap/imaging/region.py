@@ -1,52 +1,87 @@
-"""The part of an image that is asked about."""
+"""The part of an image that heatmaps are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
+from napari_clip_heatmap.validation import number_array, numbers, refuse
 
 __all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 
 
+_POLYGONS = "at least one polygon, each (n, 2) finite corners (y, x) with n >= 3"
+
 _POINTS = 4
-"""Points per side of a cell at which a mask is asked."""
+"""Points per side of a cell at which a mask is evaluated."""
 
 _CORNERS = 5000
-"""Corners of outlines that a record holds at most."""
+"""Largest number of outline corners that a record lists."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Region:
-    """A rectangle of an image, or what a mask leaves of it; by default the whole image.
+    """A rectangle of an image, a mask, or the part of the mask in the rectangle.
 
-    Maps are NaN outside. The lattice and its tiles are the whole image's, whatever the region, so
-    tiles done for one region serve the next.
+    By default the whole image. Maps are NaN outside. The lattice and its tiles are those of the
+    whole image, whatever the region, so tiles that were done for one region are reused for others.
 
     Parameters
     ----------
     box : (y0, x0, y1, x1), optional
         In image pixels, of which pixel 0 spans 0 to 1; may reach beyond the image.
     mask : Mask, optional
-        Outlines or labels.
+        `Outlines` or labels.
+
+    Raises
+    ------
+    ImageError
+        The box is not four finite numbers, the smaller first; or the mask is no mask.
+
+    Examples
+    --------
+    >>> nch.encode(model, image, region=nch.Region(box=(0, 0, 256, 256)))
+    >>> triangle = nch.Outlines([[(10, 10), (200, 40), (90, 180)]])
+    >>> nch.encode(model, image, region=nch.Region(mask=triangle))
     """
 
     box: tuple[float, float, float, float] | None = None
     mask: Mask | None = None
 
+    def __post_init__(self) -> None:
+        if self.box is not None:
+            top, left, bottom, right = numbers("the region's box", self.box, 4, ImageError)
+            if not (top < bottom and left < right):
+                raise ImageError(
+                    f"the region's box is {self.box}, which has no area; accepted: "
+                    "(y0, x0, y1, x1) with y0 < y1 and x0 < x1"
+                )
+            object.__setattr__(self, "box", (top, left, bottom, right))
+        if self.mask is not None and not (
+            hasattr(self.mask, "inside") and hasattr(self.mask, "traces")
+        ):
+            raise ImageError(
+                f"the region's mask is {shown_value(self.mask)}; accepted: Outlines or labels"
+            )
+
+    def __repr__(self) -> str:
+        parts = {"box": self.box, "mask": self.mask}
+        given = (f"{name}={part}" for name, part in parts.items() if part is not None)
+        return f"Region({', '.join(given)})"
+
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the region is the whole image."""
         return self.box is None and self.mask is None
 
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """Return which points of a raster lie inside, bool (n_y, n_x); None where all do.
+        """Return which points of a grid are inside, bool (n_y, n_x); None where all are.
 
         Parameters
         ----------
@@ -81,13 +116,43 @@ class Region:
         if self.mask is not None:
             touched &= _touched(self.mask, y, x)
         if not touched.any():
+            height, width = lattice.image_shape
+            labels = self.box is None and isinstance(self.mask, LabeledRegion)
+            what = (
+                "no label marks a pixel of the image"
+                if labels
+                else "the region is outside the image"
+            )
             raise ImageError(
-                "the region lies outside the image; show, or draw around, a part of the image"
+                f"{what}, which has {height} x {width} pixels; choose or draw a region on it"
             )
         return touched
 
+    def require_pixels(self, lattice: Lattice) -> None:
+        """Check that the center of at least one image pixel is inside.
+
+        Raises
+        ------
+        ImageError
+            None is: the region is outside the image, or smaller than its pixels.
+        """
+        if self.is_whole:
+            return
+        cells_y, cells_x = self.bounds(lattice)
+        edges_y, edges_x = lattice.y.cell_edges(), lattice.x.cell_edges()
+        rows = _centers(edges_y[cells_y.start], edges_y[cells_y.stop])
+        columns = _centers(edges_x[cells_x.start], edges_x[cells_x.stop])
+        for first in range(0, len(rows), _ROWS):
+            inside = self.inside(rows[first : first + _ROWS], columns)
+            if len(columns) and (inside is None or inside.any()):
+                return
+        raise ImageError(
+            "the region is smaller than a pixel, or so thin that it contains no pixel's center, so "
+            "no pixel would get a value; draw it larger"
+        )
+
     def tiles(self, lattice: Lattice) -> tuple[tuple[int, int], ...]:
-        """Return the tiles with a cell that the region touches, as (row, column), row by row."""
+        """Return the tiles that the region touches, as (row, column), row by row."""
         if self.is_whole:
             return lattice.tiles
         touched = np.pad(self.cells(lattice).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
@@ -103,7 +168,7 @@ class Region:
         )
 
     def bounds(self, lattice: Lattice) -> tuple[slice, slice]:
-        """Return the smallest rectangle of cells that holds all that the region touches."""
+        """Return the smallest rectangle of cells that contains all cells the region touches."""
         if self.is_whole:
             return slice(0, lattice.grid[0]), slice(0, lattice.grid[1])
         touched = self.cells(lattice)
@@ -114,21 +179,21 @@ class Region:
         )
 
     def describe(self) -> dict[str, object]:
-        """Return what the region is, in values that JSON has.
+        """Return the region as JSON-able values.
 
-        Outlines are told corner by corner, unless they have very many; labels are not.
+        Outlines are listed corner by corner, unless they have very many; labels are not.
         """
-        told: dict[str, object] = {
+        described: dict[str, object] = {
             "kind": "whole" if self.is_whole else "rectangle" if self.mask is None else "mask",
             "box": None if self.box is None else [float(edge) for edge in self.box],
         }
         if isinstance(self.mask, Outlines) and sum(map(len, self.mask.polygons)) <= _CORNERS:
-            told["outlines"] = [polygon.tolist() for polygon in self.mask.polygons]
-        return told
+            described["outlines"] = [polygon.tolist() for polygon in self.mask.polygons]
+        return described
 
 
 def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Ask a mask at points spread over each cell, and mark the cells that its traces cross."""
+    """Evaluate a mask at points spread over each cell, and mark the cells that its traces cross."""
     rows, columns = len(y) - 1, len(x) - 1
     points_y, points_x = _spread(y), _spread(x)
     touched = np.empty((rows, columns), bool)
@@ -145,70 +210,83 @@ def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDAr
 
 
 def _spread(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = (np.arange(_POINTS) + 0.5) / _POINTS
+    fractions = (np.arange(_POINTS) + 0.5) / _POINTS
     widths = np.diff(edges)[:, np.newaxis]
-    points: NDArray[np.float64] = (edges[:-1, np.newaxis] + widths * shares).ravel()
+    points: NDArray[np.float64] = (edges[:-1, np.newaxis] + widths * fractions).ravel()
     return points
 
 
 _BAND = 2**22
-"""Labels looked at at once."""
+"""Labels read at once."""
+
+_ROWS = 256
+"""Rows of pixels tested at once."""
 
 
 class Mask(Protocol):
     """A part of an image; positions are in image pixels, of which pixel 0 spans 0 to 1."""
 
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points of a raster lie inside, bool (n_y, n_x)."""
+        """Return which points of a grid are inside, bool (n_y, n_x)."""
         ...
 
     def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield points inside or on the rim, float64 (n, 2), that leave no thin part out."""
+        """Yield points inside or on the edge, float64 (n, 2), at least one on every thin part."""
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Outlines:
-    """The inside of closed outlines; where they overlap, inside any is inside.
+    """The inside of closed outlines; where they overlap, inside any of them is inside.
 
     Parameters
     ----------
     polygons : sequence of float64 (n, 2)
-        Corners (y, x), in image pixels: the first pixel's centre is (0.5, 0.5). An outline that
+        Corners (y, x), in image pixels: the first pixel's center is (0.5, 0.5). An outline that
         crosses itself is inside where it is crossed an odd number of times.
 
     Raises
     ------
     ImageError
-        There is no polygon, or one has fewer than 3 corners.
+        There is no polygon, one has fewer than 3 corners, or a corner is not finite.
+
+    Examples
+    --------
+    >>> nch.Outlines([[(0, 0), (0, 100), (80, 50)]])
+    Outlines(1 polygon, 3 corners)
     """
 
     polygons: Sequence[NDArray[np.float64]]
 
     def __post_init__(self) -> None:
-        corners = [np.asarray(polygon, np.float64) for polygon in self.polygons]
-        if not corners or any(
-            each.ndim != 2 or each.shape[1] != 2 or len(each) < 3 for each in corners
-        ):
-            raise ImageError(
-                f"the region has {len(corners)} outlines, of shapes "
-                f"{[each.shape for each in corners]}; accepted: at least one, each (n, 2) with "
-                "3 corners or more. Draw a rectangle, an ellipse or a polygon"
-            )
+        if isinstance(self.polygons, str | bytes | dict) or not isinstance(self.polygons, Iterable):
+            raise refuse("the list of outlines", self.polygons, _POLYGONS, ImageError)
+        corners = []
+        for polygon in self.polygons:
+            array = number_array("an outline", polygon, (None, 2), ImageError)
+            if len(array) < 3:
+                raise refuse("an outline", polygon, _POLYGONS, ImageError)
+            corners.append(array)
+        if not corners:
+            raise refuse("the list of outlines", self.polygons, _POLYGONS, ImageError)
         object.__setattr__(self, "polygons", tuple(corners))
 
+    def __repr__(self) -> str:
+        count, corners = len(self.polygons), sum(map(len, self.polygons))
+        return f"Outlines({count} polygon{'s' if count > 1 else ''}, {corners} corners)"
+
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points of a raster lie inside, bool (n_y, n_x); `y` and `x` ascending."""
+        """Return which points of a grid are inside, bool (n_y, n_x); `y` and `x` ascending."""
         result = np.zeros((len(y), len(x)), bool)
         for polygon in self.polygons:
             result |= _crossed_oddly(polygon, y, x)
         return result
 
     def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield points beside the outlines, so that each point of these has one within `spacing`.
+        """Yield points along the outlines, at most `spacing` apart.
 
-        They lie at the corners of squares around points that are `spacing` apart, and no cell wider
-        than such a square is cut by an outline without holding one of its corners or centres.
+        They are the centers and corners of squares around points on the outline. A cell that is
+        wider than such a square contains one of them wherever the outline crosses it.
         """
         square = np.array([[0, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]) * (spacing / 2)
         for polygon in self.polygons:
@@ -218,7 +296,7 @@ class Outlines:
                 yield (points[:, np.newaxis] + square).reshape(-1, 2)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabeledRegion:
     """Where the labels of another image are not 0.
 
@@ -229,29 +307,50 @@ class LabeledRegion:
     matrix : float64 (3, 3), optional
         From image pixels (y, x, 1) to label pixels; in both, pixel 0 spans 0 to 1. By default they
         are the same.
+
+    Raises
+    ------
+    ImageError
+        The labels are no plane of integers or booleans, or the matrix cannot be inverted.
     """
 
     labels: Any
     matrix: NDArray[np.float64] | None = None
 
+    def __post_init__(self) -> None:
+        shape, dtype = getattr(self.labels, "shape", ()), getattr(self.labels, "dtype", None)
+        if len(shape) != 2 or 0 in shape or np.dtype(dtype).kind not in "buif":
+            raise ImageError(
+                f"the labels have shape {shown_value(shape)} and type {dtype}; accepted: a plane "
+                "(y, x) of integers or booleans"
+            )
+        if self.matrix is not None:
+            matrix = number_array("the labels' matrix", self.matrix, (3, 3), ImageError)
+            if np.linalg.det(matrix[:2, :2]) == 0:
+                raise refuse("the labels' matrix", matrix, "one that can be inverted", ImageError)
+            object.__setattr__(self, "matrix", matrix)
+
+    def __repr__(self) -> str:
+        return f"LabeledRegion{tuple(self.labels.shape)}"
+
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points of a raster lie in a label, bool (n_y, n_x)."""
+        """Return which points of a grid are in a label, bool (n_y, n_x)."""
         result = np.zeros((len(y), len(x)), bool)
         grid = np.stack(np.meshgrid(y, x, indexing="ij"))
         at = _moved(grid.reshape(2, -1), self.matrix).reshape(grid.shape)
         row, column = np.floor(at).astype(np.int64)
         height, width = self.labels.shape
-        there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        if not there.any():
+        within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        if not within.any():
             return result
-        row, column = row[there], column[there]
+        row, column = row[within], column[within]
         top, left = int(row.min()), int(column.min())
         near = np.asarray(self.labels[top : int(row.max()) + 1, left : int(column.max()) + 1])
-        result[there] = near[row - top, column - left] != 0
+        result[within] = near[row - top, column - left] != 0
         return result
 
     def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield the centre of each labelled pixel, whatever the spacing."""
+        """Yield the center of each labeled pixel, whatever the spacing."""
         back: NDArray[Any] | None = None if self.matrix is None else np.linalg.inv(self.matrix)
         height, width = self.labels.shape
         rows = max(1, _BAND // width)
@@ -260,6 +359,12 @@ class LabeledRegion:
             if band.any():
                 points = np.stack(np.nonzero(band)) + np.array([[top + 0.5], [0.5]])
                 yield _moved(points, back).T
+
+
+def _centers(low: float, high: float) -> NDArray[np.float64]:
+    """Return the centers of the pixels between two positions."""
+    first, stop = int(np.ceil(low - 0.5)), int(np.ceil(high - 0.5))
+    return np.arange(first, stop, dtype=np.float64) + 0.5
 
 
 def _crossed_oddly(
@@ -271,8 +376,8 @@ def _crossed_oddly(
         low, high = (begin, end) if begin[0] <= end[0] else (end, begin)
         first, stop = np.searchsorted(y, (low[0], high[0]))
         if first < stop:
-            share = (y[first:stop] - low[0]) / (high[0] - low[0])
-            at = low[1] + share * (high[1] - low[1])
+            fraction = (y[first:stop] - low[0]) / (high[0] - low[0])
+            at = low[1] + fraction * (high[1] - low[1])
             np.add.at(crossings, (np.arange(first, stop), np.searchsorted(x, at)), 1)
     odd: NDArray[np.bool_] = np.cumsum(crossings, axis=1)[:, :-1] % 2 == 1
     return odd

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-__all__ = ["Resolution", "resolution"]
+__all__ = ["Resolution", "format_length", "resolution", "unit_symbol"]
 
-_SYMBOLS = {"micrometer": "µm", "micrometre": "µm", "um": "µm", "nanometer": "nm", "pixel": "px"}
+# Fonts draw both signs alike; pint writes the first until 0.25 and the second from 0.26.
+_MICRO, _MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Lengths of what the model looks at.
+    """Sizes of a patch and of a tile.
 
     Parameters
     ----------
@@ -51,10 +53,65 @@ def resolution(
     def measured(pixels: tuple[int, int]) -> tuple[float, float]:
         return pixels[0] * abs(pixel_size[0]), pixels[1] * abs(pixel_size[1])
 
-    return Resolution(measured(patch), measured(tile), _SYMBOLS.get(unit, unit))
+    return Resolution(measured(patch), measured(tile), unit_symbol(unit))
+
+
+@lru_cache(maxsize=64)
+def unit_symbol(unit: str) -> str:
+    """Return the one way in which a unit is written, whichever name or micro sign it came with.
+
+    Parameters
+    ----------
+    unit : str
+        A unit's name or symbol, such as "micrometer", "um" or "pixel".
+
+    Returns
+    -------
+    str
+        Such as "µm" (with the micro sign, U+00B5) or "px"; other units as they are.
+
+    Examples
+    --------
+    >>> unit_symbol("micrometer"), unit_symbol("pixel"), unit_symbol("mm")
+    ('µm', 'px', 'mm')
+    """
+    name = unit.replace(_MU, _MICRO)
+    if name in ("pixel", "px"):  # pint knows pixels, and writes them out
+        return "px"
+    if not name.isalpha():
+        return name
+    import pint
+
+    try:
+        symbol = f"{pint.Unit(name):~P}"
+    except (pint.PintError, ValueError, TypeError):  # no unit that pint knows
+        return name
+    return symbol.replace(_MU, _MICRO)
+
+
+def format_length(length: float, unit: str) -> str:
+    """Return a length with its unit, in three digits or as a whole number.
+
+    Parameters
+    ----------
+    length : float
+        In `unit`.
+    unit : str
+        As `unit_symbol` takes it.
+
+    Examples
+    --------
+    >>> format_length(2.6041, "micrometer"), format_length(4480.0, "pixel")
+    ('2.6 µm', '4480 px')
+    """
+    return f"{_digits(length)} {unit_symbol(unit)}"
 
 
 def _length(lengths: tuple[float, float], unit: str) -> str:
-    """Write a length with two digits after a small number's point, and both where they differ."""
-    y, x = (f"{length:.3g}" if length < 100 else f"{length:.0f}" for length in lengths)
-    return f"{y} {unit}" if y == x else f"{y} x {x} {unit}"
+    """Write a length, along both axes where they differ."""
+    y, x = (_digits(length) for length in lengths)
+    return format_length(lengths[1], unit) if y == x else f"{y} x {x} {unit_symbol(unit)}"
+
+
+def _digits(length: float) -> str:
+    return f"{length:.3g}" if length < 100 else f"{length:.0f}"

@@ -1,4 +1,4 @@
-"""The range and the mean of an image's values, from a bounded number of them."""
+"""The range and the mean of an image's values, read from a bounded number of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, Values, load
 
-__all__ = ["WHOLE", "Statistics", "percentiles", "summarise"]
+__all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "summarize"]
 
 WHOLE = 8192 * 8192
-"""A level of at most this many pixels is looked at whole, so its range is exact."""
+"""A level of at most this many pixels is read whole, so its range is exact."""
 
 _BAND = 2**22
 """Pixels read at once."""
@@ -27,17 +27,32 @@ _WINDOWS, _SIDE = 8, 512
 _KEPT = 2**22
 """Values kept for percentiles."""
 
+_SAMPLE = 2**18
+"""Values sorted to find the robust range."""
+
+_TAIL = 0.5
+"""Percent of the values at either end that defects may be, or one and a half columns of a small
+image."""
+
+_FEWEST = 1000
+"""Of fewer values no tail is cut off."""
+
+_DISTINCT = 16
+"""Fewer different values are classes, and none of them is taken for missing data."""
+
+_BOX = np.ones((3, 3), np.uint8)
+
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Range and mean of a channel's valid values, over all colours at once.
+    """Range and mean of a channel's valid values, over all colors at once.
 
     Parameters
     ----------
     low, high : float
-        Smallest and largest value of any colour, transparency aside.
+        Smallest and largest value of any color, transparency aside.
     mean : float64 (1|3,)
-        Mean colour as seen: transparent pixels count as black, so as much as they are opaque.
+        Mean color as shown, with transparent pixels over black.
     opacity : float
         Mean opacity; 1 where there is no transparency.
     """
@@ -48,37 +63,33 @@ class Statistics:
     opacity: float
 
 
-def summarise(channel: Channel) -> Statistics:
+def summarize(channel: Channel) -> Statistics:
     """Return a channel's range and mean from its coarsest level.
 
     A level of up to `WHOLE` pixels is read whole, in bands. Of a larger one only windows on a
-    regular grid are, so that the range may miss the rarest values; which pixels these are depends
-    on the shape alone, not on how or where the values are stored.
+    regular grid are read, so the range may miss the rarest values. Which pixels are read depends
+    on the shape only, not on how or where the values are stored.
 
     Raises
     ------
     ImageError
-        None of the values looked at is valid.
+        None of the values that were read is valid.
     """
     low, high, count, opacity = math.inf, -math.inf, 0, 0.0
-    mean = np.zeros(channel.n_colours)
-    for values in _looked_at(channel.levels[-1]):
-        colours = _valid_rows(values.colours, values.valid)  # [pixel, colour]
-        if not len(colours):
+    mean = np.zeros(channel.n_colors)
+    for values in _read_level(channel.levels[-1]):
+        colors = _valid_rows(values.colors, values.valid)  # [pixel, color]
+        if not len(colors):
             continue
-        low, high = min(low, float(colours.min())), max(high, float(colours.max()))
-        count += len(colours)
-        share = len(colours) / count
+        low, high = min(low, float(colors.min())), max(high, float(colors.max()))
+        count += len(colors)
+        fraction = len(colors) / count
         # Divided before they are added: values near the largest of their type have no sum.
-        here = np.sum(_seen(values) / len(colours), axis=0, dtype=np.float64)
-        mean = mean * (1 - share) + here * share
-        opacity = opacity * (1 - share) + _mean_opacity(values) * share
+        here = np.sum(_as_shown(values) / len(colors), axis=0, dtype=np.float64)
+        mean = mean * (1 - fraction) + here * fraction
+        opacity = opacity * (1 - fraction) + _mean_opacity(values) * fraction
     if not count:
-        pixels = math.prod(channel.levels[-1].shape[:2])
-        raise ImageError(
-            f"the image has no valid pixel: all {pixels} are NaN, infinite or masked; "
-            "choose an image, a slice or a channel that holds data"
-        )
+        raise _no_valid_pixel(channel.levels[-1])
     return Statistics(low, high, mean, opacity)
 
 
@@ -88,27 +99,123 @@ def percentiles(channel: Channel, low: float, high: float) -> tuple[float, float
     Raises
     ------
     ImageError
-        None of the values looked at is valid.
+        None of the values that were read is valid.
     """
-    level = channel.levels[-1]
-    step = max(1, -(-_n_looked_at(level) * channel.n_colours // _KEPT))
-    kept = [
-        _valid_rows(values.colours, values.valid).reshape(-1)[::step]
-        for values in _looked_at(level)
-    ]
-    values = np.concatenate(kept)
-    if not values.size:
-        summarise(channel)  # says so
-    bottom, top = np.percentile(values, (low, high))
+    bottom, top = np.percentile(_sample(channel, _KEPT), (low, high))
     return float(bottom), float(top)
 
 
-def _n_looked_at(level: Any) -> int:
+def robust_range(channel: Channel) -> tuple[float, float]:
+    """Return the range of a channel's values without what is no signal.
+
+    Two kinds of values do not count. *Defects* one pixel wide, such as hot pixels and dead columns:
+    a 3 x 3 median filter removes them. So that thin structures survive it, the range always covers
+    all values but the 0.5 % (or one and a half columns) at either end. *No data*: an extreme value
+    that is exactly the same wherever it occurs, far from all other values, such as -9999.
+
+    Raises
+    ------
+    ImageError
+        None of the values that were read is valid.
+    """
+    values = _without_no_data(np.sort(_sample(channel, _SAMPLE)))
+    low, high = float(values[0]), float(values[-1])
+    if len(values) < _FEWEST:
+        return low, high
+    tail = max(_TAIL, 150 / min(channel.levels[-1].shape[:2]))
+    bottom = float(np.percentile(values, min(tail, 5), method="higher"))
+    top = float(np.percentile(values, 100 - min(tail, 5), method="lower"))
+    smooth = _filtered_range(channel, low, high)
+    bottom, top = max(low, min(bottom, smooth[0])), min(high, max(top, smooth[1]))
+    return (bottom, top) if bottom < top else (low, high)
+
+
+def _sample(channel: Channel, count: int) -> NDArray[Any]:
+    """Return valid values of all colors, every n-th where there are more than `count`."""
+    level = channel.levels[-1]
+    # An odd step, so that it does not follow one column of an image.
+    step = max(1, -(-_n_read(level) * channel.n_colors // count)) | 1
+    for every in (step, 1):  # valid values may be so few that each n-th of a band is none
+        kept = [
+            _valid_rows(values.colors, values.valid).reshape(-1)[::every]
+            for values in _read_level(level)
+        ]
+        values = np.concatenate(kept)
+        if values.size:
+            return values
+    raise _no_valid_pixel(level)
+
+
+def _without_no_data(values: NDArray[Any]) -> NDArray[Any]:
+    """Return sorted values without extreme ones that stand for missing data."""
+    while True:
+        first = int(np.searchsorted(values, values[0], "right"))
+        last = int(np.searchsorted(values, values[-1], "left"))
+        if _is_no_data(values[first:], float(values[0])):
+            values = values[first:]
+        elif _is_no_data(values[:last], float(values[-1])):
+            values = values[:last]
+        else:
+            return values
+
+
+def _is_no_data(rest: NDArray[Any], extreme: float) -> bool:
+    """Return whether an extreme value is no data, given all the other values, sorted.
+
+    It is a hundred ranges away from them; or it is below them, and either the only negative value
+    or a whole range away.
+    """
+    if np.count_nonzero(np.diff(rest)) < _DISTINCT - 1:
+        return False
+    low, high = float(rest[0]), float(rest[-1])
+    span = high - low
+    gap = low - extreme if extreme < low else extreme - high
+    if gap > 100 * span:
+        return True
+    return extreme < min(low, 0) and gap > span / 10 and (low >= 0 or gap > span)
+
+
+def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, float]:
+    """Return the range after a 3 x 3 median filter, apart from what is not in `low` to `high`.
+
+    The filter gets values scaled to 0..1, because it takes single precision only.
+    """
+    from napari_clip_heatmap.imaging.opencv import cv2
+
+    spread = high / 2 - low / 2  # halved: the range of two doubles may be too large for a double
+    if not spread > 0:
+        return low, high
+    smallest, largest = math.inf, -math.inf
+    for values in _read_level(channel.levels[-1]):
+        unit = (values.colors / 2 - low / 2) / spread
+        counted = ((unit >= 0) & (unit <= 1)).all(axis=-1)
+        if values.valid is not None:
+            counted &= values.valid
+        filtered = cv2.medianBlur(unit.clip(0, 1).astype(np.float32), 3).reshape(unit.shape)
+        if not counted.all():
+            filtered = filtered[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
+        if filtered.size:
+            smallest = min(smallest, float(filtered.min()))
+            largest = max(largest, float(filtered.max()))
+    if smallest > largest:
+        return low, high
+    return low + 2 * smallest * spread, low + 2 * largest * spread
+
+
+def _no_valid_pixel(level: Any) -> ImageError:
+    pixels = math.prod(level.shape[:2])
+    return ImageError(
+        f"the image has no valid pixel: all {pixels} are NaN, infinite or masked; "
+        "choose an image, a slice or a channel that holds data"
+    )
+
+
+def _n_read(level: Any) -> int:
     pixels = math.prod(level.shape[:2])
     return pixels if pixels <= WHOLE else (_WINDOWS * _SIDE) ** 2
 
 
-def _looked_at(level: Any) -> Iterator[Values]:
+def _read_level(level: Any) -> Iterator[Values]:
     height, width = level.shape[:2]
     if height * width <= WHOLE:
         rows = max(1, _BAND // width)
@@ -130,9 +237,9 @@ def _valid_rows(numbers: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArr
     return numbers.reshape(-1, numbers.shape[-1]) if valid is None else numbers[valid]
 
 
-def _seen(values: Values) -> NDArray[Any]:
+def _as_shown(values: Values) -> NDArray[Any]:
     opacity = 1 if values.opacity is None else values.opacity
-    return _valid_rows(values.colours * opacity, values.valid)
+    return _valid_rows(values.colors * opacity, values.valid)
 
 
 def _mean_opacity(values: Values) -> float:

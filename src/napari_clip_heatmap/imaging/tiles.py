@@ -1,4 +1,4 @@
-"""Cut tiles out of an image, and lay what the model said of them on the lattice."""
+"""Read tiles from an image, and blend their tokens on the lattice."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.source import ImageSource
 
-__all__ = ["is_blank", "lay_tile", "read_tile", "reflect"]
+__all__ = ["blend_tile", "is_blank", "read_tile", "reflect"]
 
 
 def reflect(positions: range, length: int) -> NDArray[np.intp]:
-    """Map positions on an endless line to an axis mirrored at both ends, as often as it takes.
+    """Map positions on an endless line to an axis that is mirrored at both ends, again and again.
 
     The outermost pixel is repeated (``c b a | a b c | c b a``), so even an axis of length 1 works.
     """
@@ -22,9 +22,9 @@ def reflect(positions: range, length: int) -> NDArray[np.intp]:
 
 
 def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
-    """Return what the model looks at in one tile, float32 (tile_y, tile_x, 3) in 0..1.
+    """Return what the model sees in one tile, float32 (tile_y, tile_x, 3) in 0..1.
 
-    Only pixels that the tile needs are read; beyond the image it sees the image's reflection.
+    Only the tile's pixels are read; outside the image it sees the image's reflection.
     """
     y = reflect(lattice.y.pixels(tile[0]), lattice.y.working)
     x = reflect(lattice.x.pixels(tile[1]), lattice.x.working)
@@ -33,28 +33,28 @@ def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> N
 
 
 def is_blank(tile: NDArray[np.float32]) -> bool:
-    """Tell whether all pixels of a tile, (tile_y, tile_x, 3), have one colour."""
+    """Return whether all pixels of a tile, (tile_y, tile_x, 3), have the same color."""
     first = tile[0, 0]
-    # The first row tells of nearly every tile that it is not, at a hundredth of the cost.
+    # For nearly every tile the first row decides, at a hundredth of the cost.
     return bool((tile[0] == first).all() and (tile == first).all())
 
 
-def lay_tile(
+def blend_tile(
     total: NDArray[np.float32],
     lattice: Lattice,
     tile: tuple[int, int],
     tokens: NDArray[np.float32],
 ) -> None:
-    """Add a tile's tokens to the lattice, weighted; after all tiles the weights of a cell sum to 1.
+    """Add a tile's tokens to the lattice; over all tiles, the weights in each cell sum to 1.
 
     Parameters
     ----------
     total : float32 (grid_y, grid_x, d_embed)
-        The lattice, zeros at first; changed in place.
+        The token map, zeros at first; changed in place.
     lattice : Lattice
     tile : (row, column)
     tokens : float32 (cells_y, cells_x, d_embed)
-        What the model said of this tile, per patch.
+        The tile's own token map.
     """
     (row, column), (y, y_in_tile), (x, x_in_tile) = (
         tile,

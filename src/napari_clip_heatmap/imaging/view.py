@@ -1,128 +1,231 @@
-"""How stored values become the colours that the model looks at."""
+"""How stored values become the colors that the model looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.statistics import percentiles, summarise
+from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
+from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
+from napari_clip_heatmap.validation import ascending, boolean, number, one_of
 
-__all__ = ["Appearance", "Mode", "Tone", "View"]
+__all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View"]
 
 Mode = Literal["shown", "percentile", "min-max", "raw"]
 """Where the values that become black and white come from; see `View`."""
 
+MODES: tuple[Mode, ...] = get_args(Mode)
 
-@dataclass(frozen=True)
+_NARROW = 0.003
+"""Part of the largest value: a range below it is as good as none."""
+
+Source = Literal["limits", "type", "robust", "percentile", "min-max"]
+"""What set the range of a channel: the user, the values' type, or the values themselves."""
+
+
+@dataclass(frozen=True, repr=False)
 class View:
     """How the model is to see an image.
 
-    Colours lie in 0..1; several channels are added and clipped at 1, as a viewer blends them.
+    Colors are in 0..1; several channels are added and clipped at 1, as a viewer blends them.
 
     Parameters
     ----------
     mode : {"shown", "percentile", "min-max", "raw"}
-        "shown": by each channel's own limits, gamma and colormap, as the viewer shows it. A channel
-        without limits is taken as it is where its values are ``uint8`` (over 255) or booleans; all
-        other types have no agreed white, so their smallest value becomes 0 and their largest 1,
-        over all colours at once to keep the hue.
+        "shown": by each channel's own contrast limits, gamma and colormap, as the viewer shows it.
+        A channel without limits keeps the full range of its type if it is ``uint8`` or boolean.
+        Other types have no agreed white, so their robust range is used: defects one pixel wide
+        (hot pixels, dead columns) and no-data values such as -9999 do not count; see
+        `robust_range`. All colors unit one range, which keeps the hue.
         "percentile", "min-max": by these of each channel's values. "raw": by the range of its type,
-        floats as they are. These three look at gray: gamma and colormaps are left out, but for the
+        floats as they are. These three look at gray: gamma and colormaps are left out, except the
         colormaps of several channels, which tell these apart.
     invert : bool
-        Show 0 as 1 and 1 as 0, last of all.
+        Show 0 as 1 and 1 as 0, after everything else.
     low, high : float
-        The percentiles, 0..100.
+        The percentiles of mode "percentile", 0..100.
+    limits : (low, high), optional
+        Values shown as 0 and as 1 in every channel, whatever the mode.
+
+    Raises
+    ------
+    SettingsError
+        A setting has a wrong type or is outside its range.
+
+    Examples
+    --------
+    >>> encoding = nch.encode(model, image, view=nch.View("percentile", low=2, high=99))
+    >>> encoding = nch.encode(model, image, view=nch.View(limits=(100, 4000)))
 
     Notes
     -----
-    Ranges and percentiles come from a bounded number of values; see `summarise`.
+    Ranges and percentiles come from a bounded number of values; see `summarize`.
     """
 
     mode: Mode = "shown"
     invert: bool = False
     low: float = 1.0
     high: float = 99.8
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in ("shown", "percentile", "min-max", "raw"):
-            raise SettingsError(
-                f"the view is {self.mode!r}; accepted: 'shown', 'percentile', 'min-max', 'raw'"
-            )
-        if not 0 <= self.low < self.high <= 100:
+        one_of("view", self.mode, MODES)
+        boolean("invert", self.invert)
+        numbers = number("low", self.low), number("high", self.high)
+        if not 0 <= numbers[0] < numbers[1] <= 100:
             raise SettingsError(
                 f"the percentiles are {self.low} and {self.high}; accepted: two ascending numbers "
                 "from 0 to 100"
             )
+        if self.limits is not None:
+            object.__setattr__(self, "limits", ascending("limits", self.limits))
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)[1:]
+            if getattr(self, each.name) != each.default
+        )
+        return f"View({', '.join([repr(self.mode), *changed])})"
+
+    @classmethod
+    def parse(cls, text: object) -> View:
+        """Return the view that a text names: a mode, or two values "LOW,HIGH".
+
+        Raises
+        ------
+        SettingsError
+            It is neither.
+
+        Examples
+        --------
+        >>> View.parse("percentile"), View.parse("100,4000")
+        (View('percentile'), View('shown', limits=(100.0, 4000.0)))
+        """
+        words = text.strip().lower() if isinstance(text, str) else ""
+        for mode in MODES:
+            if words == mode:
+                return cls(mode)
+        try:
+            low, high = (float(part) for part in words.split(","))
+        except ValueError as error:
+            raise SettingsError(
+                f"the view is {shown_value(text)}; accepted: {', '.join(MODES)}, or two values "
+                "that become black and white, such as 100,4000"
+            ) from error
+        return cls(limits=(low, high))
 
     def appearance(self, channels: Sequence[Channel]) -> Appearance:
-        """Look at the channels' values where the view depends on them."""
+        """Return the tone of each channel; reads values where the view depends on them."""
         several = len(channels) > 1
-        return Appearance(
-            tuple(self._tone(channel, several=several) for channel in channels), self.invert
-        )
+        tones = tuple(self._tone(channel, several=several) for channel in channels)
+        blends = tuple(channel.blend for channel in channels if channel.blend is not None)
+        return Appearance(tones, self.invert, blends if self.mode == "shown" else ())
 
     def _tone(self, channel: Channel, *, several: bool) -> Tone:
-        low, high = self._limits(channel)
+        low, high, source = self._range(channel)
         if self.mode == "shown":
-            return Tone(low, high, channel.gamma, channel.lut)
-        return Tone(low, high, 1.0, channel.lut if several else None)
+            alpha = channel.blend is not None
+            return Tone(low, high, channel.gamma, channel.lut, source, alpha)
+        colors = None if channel.lut is None else channel.lut[:, :3]
+        return Tone(low, high, 1.0, colors if several else None, source)
 
-    def _limits(self, channel: Channel) -> tuple[float, float]:
+    def _range(self, channel: Channel) -> tuple[float, float, Source]:
         dtype = np.dtype(channel.levels[0].dtype)
+        if self.limits is not None:
+            return *self.limits, "limits"
         if self.mode == "shown" and channel.limits is not None:
-            return channel.limits
+            return *channel.limits, "limits"
         if self.mode == "raw" or (self.mode == "shown" and dtype in (np.uint8, np.bool_)):
-            return _range_of(dtype)
+            return *_range_of(dtype), "type"
         if self.mode == "percentile":
-            return percentiles(channel, self.low, self.high)
-        statistics = summarise(channel)
-        return statistics.low, statistics.high
+            return *percentiles(channel, self.low, self.high), "percentile"
+        if self.mode == "min-max":
+            statistics = summarize(channel)
+            return statistics.low, statistics.high, "min-max"
+        return *robust_range(channel), "robust"
+
+
+@dataclass(frozen=True)
+class ShownRange:
+    """The values of a channel that the model sees as black and as white.
+
+    Parameters
+    ----------
+    low, high : float
+        In the unit of the values.
+    source : str
+        What set them: "limits" (the user or the viewer), "type" (the values' type), or "robust",
+        "percentile" or "min-max" (the values themselves).
+    """
+
+    low: float
+    high: float
+    source: Source
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the values themselves set the range."""
+        return self.source not in ("limits", "type")
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the values hardly differ, so that stretching them shows rounding or noise."""
+        largest = max(abs(self.low), abs(self.high))
+        return self.source != "type" and self.high - self.low <= _NARROW * largest
 
 
 @dataclass(frozen=True, eq=False)
 class Tone:
-    """How one channel's values become colours.
+    """How one channel's values become colors.
 
     Parameters
     ----------
     low, high : float
         Values that become 0 and 1; beyond them values are clipped. Equal: all become 0.
     gamma : float
-    lut : float32 (n, 3), optional
-        Colours at equally spaced values.
+    lut : float32 (n, 3|4), optional
+        Colors at equally spaced values.
+    source : str
+        What set the range.
+    alpha : bool
+        Whether colors keep their own opacity, as `compose_layers` needs it.
     """
 
     low: float
     high: float
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
+    source: Source = "limits"
+    alpha: bool = False
 
     def __call__(
-        self, colours: NDArray[Any], opacity: NDArray[Any] | None = None
+        self, colors: NDArray[Any], opacity: NDArray[Any] | None = None
     ) -> NDArray[np.float32]:
-        """Return colours in 0..1, float32 (y, x, 1|3).
+        """Return colors in 0..1, float32 (y, x, 1|3).
 
         Parameters
         ----------
-        colours : float32 or float64 (y, x, 1|3)
+        colors : float32 or float64 (y, x, 1|3)
             Values, times their opacity where that is given.
         opacity : float32 or float64 (y, x, 1), optional
-            What is not opaque is black.
+            Transparent pixels are black.
         """
+        if self.alpha:
+            return with_alpha(replace(self, alpha=False), colors, opacity)
         # Halved, so that the range of floats as large as 1e308 is finite too.
-        number = colours.dtype.type
-        low, spread = number(self.low * 0.5), number(self.high * 0.5) - number(self.low * 0.5)
-        share = colours * number(0.5)
-        share -= low if opacity is None else low * opacity
-        share = share / spread if spread > 0 else np.zeros_like(share)
-        unit = np.clip(share, 0, 1).astype(np.float32, copy=False)
+        real = colors.dtype.type
+        low, spread = real(self.low * 0.5), real(self.high * 0.5) - real(self.low * 0.5)
+        unit = colors * real(0.5)
+        unit -= low if opacity is None else low * opacity
+        unit = unit / spread if spread > 0 else np.zeros_like(unit)
+        unit = np.clip(unit, 0, 1).astype(np.float32, copy=False)
         if self.gamma != 1:
             unit **= np.float32(self.gamma)
         return unit if self.lut is None else _looked_up(unit[..., 0], self.lut)
@@ -134,13 +237,21 @@ class Appearance:
 
     tones: tuple[Tone, ...]
     invert: bool = False
+    blends: tuple[Blend, ...] = ()
+
+    @property
+    def ranges(self) -> tuple[ShownRange, ...]:
+        """Per channel the values that become 0 and 1, and what set them."""
+        return tuple(ShownRange(tone.low, tone.high, tone.source) for tone in self.tones)
 
     def compose(self, shown: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Add the channels' colours (y, x, 1|3), clipped at 1; (y, x, 1) where all are gray."""
-        colours = shown[0]
-        if len(shown) > 1:
-            colours = np.minimum(sum(shown[1:], start=colours), np.float32(1))
-        return np.float32(1) - colours if self.invert else colours
+        """Add the channels' colors (y, x, 1|3), clipped at 1, or draw them by `blends`."""
+        colors = shown[0]
+        if self.blends:
+            colors = compose_layers(shown, self.blends)
+        elif len(shown) > 1:
+            colors = np.minimum(sum(shown[1:], start=colors), np.float32(1))
+        return np.float32(1) - colors if self.invert else colors
 
 
 def _range_of(dtype: np.dtype[Any]) -> tuple[float, float]:
@@ -154,7 +265,7 @@ def _looked_up(unit: NDArray[np.float32], lut: NDArray[np.float32]) -> NDArray[n
     position = unit * np.float32(len(lut) - 1)
     left = np.minimum(position.astype(np.intp), max(len(lut) - 2, 0))
     right = np.minimum(left + 1, len(lut) - 1)
-    share = (position - left).astype(np.float32)[..., np.newaxis]
+    fraction = (position - left).astype(np.float32)[..., np.newaxis]
     table = np.asarray(lut, np.float32)
-    colours: NDArray[np.float32] = table[left] * (1 - share) + table[right] * share
-    return colours
+    colors: NDArray[np.float32] = table[left] * (1 - fraction) + table[right] * fraction
+    return colors

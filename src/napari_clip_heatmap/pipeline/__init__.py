@@ -1,1 +1,1 @@
-"""A whole image at once: encoded into one lattice, then scored for any prompts."""
+"""A whole image: encoded once on one patch lattice, then scored for any prompts."""

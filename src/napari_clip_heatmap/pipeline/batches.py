@@ -1,7 +1,7 @@
-"""Tiles through the model, in passes that its device has room for, whatever becomes of the device.
+"""Batches of tiles through the model, whatever happens to its device.
 
-Where a pass needs too much memory it is halved, down to a single tile; where that is too much, or
-the device fails, the CPU goes on. No tile is lost on the way, and none is laid twice.
+A batch that needs too much memory is halved, down to a single tile. If a single tile is too much,
+or the device fails, the CPU continues. No tile is lost, and none is done twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
+from napari_clip_heatmap.errors import ClipHeatmapError, DecompositionError, ImageError, shorten
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -34,12 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class TileOutput:
-    """What the model says of one tile.
+    """The model's output for one tile.
 
     Parameters
     ----------
     tokens : float32 (cells_y, cells_x, d_embed)
-        Each patch's share of the tile's unit embedding.
+        Each patch's contribution to the tile's unit embedding.
     embedding : float32 (d_embed,)
         Of length 1.
     """
@@ -51,23 +51,23 @@ class TileOutput:
 def start_forward(
     model: ClipModel, tiles: Sequence[NDArray[np.float32]]
 ) -> Callable[[], list[TileOutput]]:
-    """Show tiles (tile_y, tile_x, 3), in 0..1, to the model in one pass.
+    """Start one forward pass for tiles (tile_y, tile_x, 3), in 0..1.
 
     Returns
     -------
     callable() -> list of TileOutput
-        Waits for the answer. A CPU has given it by now; CUDA is given the work and goes on by
-        itself, so that others can be read and sent meanwhile.
+        Waits for the output. A CPU has finished by now; CUDA works on its own, so that the next
+        tiles can be read and sent at the same time.
     """
     from napari_clip_heatmap.clip.devices import start_copy_to_cpu
 
-    answer = model.token_map(model.preprocess(np.stack(tiles)))
-    fetched = start_copy_to_cpu(answer.tokens.float(), answer.representation)
+    output = model.token_map(model.preprocess(np.stack(tiles)))
+    fetched = start_copy_to_cpu(output.tokens.float(), output.representation)
 
     def finish() -> list[TileOutput]:
         tokens, whole = fetched()
         whole = whole.astype(np.float64)  # [tile, d_embed]
-        with np.errstate(invalid="ignore"):  # half precision may overflow; the caller will see
+        with np.errstate(invalid="ignore"):  # half precision may overflow; the caller checks
             unit = (whole / np.linalg.norm(whole, axis=1, keepdims=True)).astype(np.float32)
         return [TileOutput(*each) for each in zip(tokens, unit, strict=True)]
 
@@ -75,98 +75,100 @@ def start_forward(
 
 
 CPU_PATCHES = 196
-"""Patches per pass on a CPU, or one tile: more are hardly faster, and take longer to cancel."""
+"""Patches per batch on a CPU, or one tile: more are hardly faster, and slower to cancel."""
 
 ACCELERATOR_BATCH = 32
-"""Tiles per pass on anything else, where small batches leave the device idle."""
+"""Tiles per batch on any other device, which small batches leave idle."""
 
-Place = tuple[int, int]
+TileIndex = tuple[int, int]
 """Row and column of a tile on the lattice."""
 
-Tile = tuple[Place, NDArray[np.float32]]
-"""Where a tile lies, and what is seen there: (tile_y, tile_x, 3), in 0..1."""
+Tile = tuple[TileIndex, NDArray[np.float32]]
+"""A tile's index and its colors (tile_y, tile_x, 3), in 0..1."""
 
-Answered = tuple[Place, TileOutput]
-"""Where a tile lies, and what the model says of it."""
+FinishedTile = tuple[TileIndex, TileOutput]
+"""A tile's index and the model's output for it."""
 
 
 @dataclass(eq=False)
-class _Pass:
-    """Tiles that go together and, once they are under way, how to wait for them."""
+class _Batch:
+    """Tiles of one forward pass and, once it has started, how to wait for it."""
 
     tiles: list[Tile]
     finish: Callable[[], list[TileOutput]] | None = None
 
 
 class BatchedForward:
-    """Shows tiles to the model.
+    """Sends tiles through the model, batch by batch.
 
     Parameters
     ----------
     model : ClipModel
     size : int, optional
-        Tiles per pass; by default what suits the device.
+        Tiles per batch; by default what suits the device.
     check : callable(), optional
-        Called before each pass; may raise to stop.
+        Called before each batch; may raise to stop.
     """
 
     def __init__(
         self, model: ClipModel, size: int | None = None, check: Callable[[], None] = lambda: None
     ) -> None:
         self._model = model
-        self._asked = size
+        self._wanted_size = size
         self._check = check
-        self._in_flight: deque[_Pass] = deque()
+        self._in_flight: deque[_Batch] = deque()
 
     @property
     def size(self) -> int:
-        """Tiles per pass, as things are."""
-        size = self._asked or _suitable(self._model)
+        """Tiles per batch, at present."""
+        size = self._wanted_size or _suitable(self._model)
         return min(size, self._model.max_batch or size)
 
     @property
     def in_flight(self) -> int:
-        """Tiles that were shown and not answered yet."""
+        """Number of tiles that were started and have not finished."""
         return sum(len(each.tiles) for each in self._in_flight)
 
-    def submit(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[Answered]]:
-        """Show tiles; yields what is answered by now, pass by pass, in the order of the tiles.
+    def submit(self, tiles: Sequence[Tile], *, last: bool) -> Iterator[list[FinishedTile]]:
+        """Start tiles; yield what has finished by now, batch by batch, in the order of the tiles.
 
         Parameters
         ----------
         tiles : sequence of Tile
         last : bool
-            No others will come: wait for all. Else the last pass may stay under way.
+            No more tiles will follow, so wait for all. Otherwise the last batch may stay in flight.
 
         Raises
         ------
         RuntimeError, MemoryError
-            The CPU, too, cannot do a single tile.
+            The CPU cannot do a single tile either.
+        DecompositionError
+            The output is not finite, even in full precision.
         """
         todo = deque(tiles)
         while todo or (last and self._in_flight):
             self._check()
             if todo:
                 few = [todo.popleft() for _ in range(min(self.size, len(todo)))]
-                self._in_flight.append(_Pass(few))
-            answered = self._go_on(wait=last and not todo)
-            if answered is None:
+                self._in_flight.append(_Batch(few))
+            finished = self._step(wait=last and not todo)
+            if finished is None:
                 todo.extendleft(reversed(self._recalled()))
-            elif answered:
-                yield answered
+            elif finished:
+                yield finished
 
-    def finished(self) -> Iterator[list[Answered]]:
-        """Wait for what is under way, and show nothing more."""
+    def finished(self) -> Iterator[list[FinishedTile]]:
+        """Wait for what is in flight, and start nothing more."""
         while self._in_flight:
             yield self._taken(self._oldest())
 
-    def _go_on(self, *, wait: bool) -> list[Answered] | None:
-        """Start the newest pass, and take the oldest if it is time to; None: do all of them again.
+    def _step(self, *, wait: bool) -> list[FinishedTile] | None:
+        """Start the newest batch, and take the oldest if it is due; None: all must be done again.
 
         Parameters
         ----------
         wait : bool
-            It is time to, however few are under way.
+            Take the oldest, however few are in flight.
         """
         newest = self._in_flight[-1]
         try:
@@ -174,37 +176,39 @@ class BatchedForward:
                 newest.finish = start_forward(self._model, [seen for _, seen in newest.tiles])
             if len(self._in_flight) <= _ahead(self._model) and not wait:
                 return []
-            looks = self._oldest()
+            outputs = self._oldest()
         except ClipHeatmapError:
             raise
         except (RuntimeError, MemoryError) as error:
-            give_way = self._way_out_of(error)
-            if give_way is None:
+            recover = self._recovery_from(error)
+            if recover is None:
                 raise
         else:
-            finite = all(np.isfinite(look.embedding).all() for look in looks)
-            return (
-                self._taken(looks)
-                if finite or not self._model.fall_back_to_full_precision()
-                else None
+            if all(map(_is_finite, outputs)):
+                return self._taken(outputs)
+            if self._model.fall_back_to_full_precision():
+                return None
+            raise DecompositionError(
+                "the model's output for a tile is not finite, even in full precision: its weights "
+                "hold NaN or infinity, or overflow; get them again, or use another model"
             )
-        give_way()  # out here the error is gone, and with it the tensors that it held on to
+        recover()  # only here the error is gone, and with it the tensors that it kept alive
         return None
 
     def _oldest(self) -> list[TileOutput]:
         finish = self._in_flight[0].finish
         return [] if finish is None else finish()
 
-    def _taken(self, looks: list[TileOutput]) -> list[Answered]:
-        places = [place for place, _ in self._in_flight.popleft().tiles]
-        return list(zip(places, looks, strict=True))
+    def _taken(self, outputs: list[TileOutput]) -> list[FinishedTile]:
+        indices = [index for index, _ in self._in_flight.popleft().tiles]
+        return list(zip(indices, outputs, strict=True))
 
     def _recalled(self) -> list[Tile]:
         tiles = [tile for each in self._in_flight for tile in each.tiles]
         self._in_flight.clear()
         return tiles
 
-    def _way_out_of(self, error: Exception) -> Callable[[], None] | None:
+    def _recovery_from(self, error: Exception) -> Callable[[], None] | None:
         from napari_clip_heatmap.clip.devices import describe_failure, is_out_of_memory
 
         largest = max(len(each.tiles) for each in self._in_flight)
@@ -219,17 +223,21 @@ class BatchedForward:
 
         release_memory()
         self._model.max_batch = size // 2
-        self._model.notices.tell(
+        self._model.notices.add(
             "room",
-            f"{self._model.device} has no memory for {size} tiles at once, so it is shown "
+            f"{self._model.device} has no memory for {size} tiles at once, so it gets "
             f"{size // 2} at a time.",
         )
 
 
+def _is_finite(output: TileOutput) -> bool:
+    return bool(np.isfinite(output.embedding).all() and np.isfinite(output.tokens.sum()))
+
+
 def forward_tile(model: ClipModel, seen: NDArray[np.float32]) -> TileOutput:
-    """Show one tile (tile_y, tile_x, 3), in 0..1, to the model, and wait for the answer."""
-    (((_, look),),) = BatchedForward(model, 1).submit([((0, 0), seen)], last=True)
-    return look
+    """Send one tile (tile_y, tile_x, 3), in 0..1, through the model, and wait for the output."""
+    (((_, output),),) = BatchedForward(model, 1).submit([((0, 0), seen)], last=True)
+    return output
 
 
 def _suitable(model: ClipModel) -> int:
@@ -241,7 +249,7 @@ def _suitable(model: ClipModel) -> int:
 
 
 def _ahead(model: ClipModel) -> int:
-    """Return how many passes may be under way while the next is got ready: CUDA works by itself."""
+    """Return how many batches may be in flight while the next is read: CUDA works on its own."""
     return 1 if model.device.type == "cuda" else 0
 
 
@@ -253,14 +261,14 @@ Result = TypeVar("Result")
 def read_ahead(
     read: Callable[[Item], Result], items: Iterable[Item], depth: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield each item with what was read of it, in order, up to `depth` of them ahead.
+    """Yield each item with its contents, in order, reading up to `depth` items ahead.
 
-    One thread reads. It ends with the iterator, however that ends, after what it is reading.
+    A single thread reads. It ends with the iterator, after the item that it is reading.
 
     Raises
     ------
     ImageError
-        Reading failed, with whatever error; those of this package are raised as they are.
+        Reading failed with any error; errors of this package are raised unchanged.
     """
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="clip-heatmap-reader") as reader:
@@ -277,7 +285,7 @@ def read_ahead(
 
 
 def read_now(read: Callable[[Item], Result], item: Item) -> Result:
-    """Read one thing, and wait for it; errors are told as `read_ahead` does."""
+    """Read one item and wait for it; raises as `read_ahead` does."""
     ((_, result),) = read_ahead(read, [item], 1)
     return result
 
@@ -288,7 +296,8 @@ def _finished(item: Item, future: Future[Result]) -> tuple[Item, Result]:
         raise error
     if error is not None:
         raise ImageError(
-            f"a part of the image could not be read ({type(error).__name__}: {error}); "
-            "see that the file or its drive is still there, and run again to go on from here"
+            f"a part of the image could not be read ({type(error).__name__}: "
+            f"{shorten(str(error), 200)}); "
+            "check that the file or its drive is still there, and run again to continue from here"
         ) from error
     return item, future.result()

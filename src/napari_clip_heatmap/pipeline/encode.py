@@ -1,4 +1,4 @@
-"""A whole image, of any size and shape, through the model, in one call."""
+"""Encode a whole image, of any size and shape, in one call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
 
+from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
 from napari_clip_heatmap.pipeline.storage.cached_encode import encode_cached
+from napari_clip_heatmap.validation import function
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -35,52 +37,8 @@ def encode(
     cancelled: Callable[[], bool] | None = None,
     cache: EncodingCache | None = None,
 ) -> Encoding:
-    """Show the whole image to the model, in overlapping tiles on one patch lattice.
-
-    No pixel is left out: there is no centre crop, and an image smaller than a tile is continued by
-    its reflection, which is context only. An image of exactly the model's input size, at
-    ``downsample=1``, gives exactly the model's own token map.
-
-    Parameters
-    ----------
-    model : ClipModel
-        As `load_model` returns it.
-    image : array (y, x), (y, x, 3) or (y, x, 4), Channel or sequence of Channel
-        Gray, RGB or RGBA, of any boolean, integer or real floating type: in memory, mapped, dask or
-        zarr, and then read a part at a time. NaN and infinite pixels are NaN in the heatmaps.
-        Several channels are shown on top of one another.
-    view : View, optional
-        How values become colours; by default 8 bits as they are, other types by their range.
-    region : Region, optional
-        The part to look at; the heatmaps are NaN elsewhere. By default everything.
-    downsample : float or "auto"
-        Image pixels per pixel that the model looks at, averaged over their area; below 1 enlarges.
-        "auto": the short side spans at most `AUTO_TILES` tiles, and nothing is ever enlarged.
-    overlap : float
-        Smallest share of a tile that its neighbour covers too, from 0 up to 0.9.
-    batch_size : int, optional
-        Tiles per pass through the model; by default what suits the device.
-    progress : callable(done_tiles, all_tiles), optional
-        Called before the first pass and after each.
-    cancelled : callable() -> bool, optional
-        Asked before each pass; once true, nothing more is computed.
-    cache : EncodingCache, optional
-        Where encodings are kept on disk: what is there is not computed again, and what is computed
-        is put there. By default nothing is read or written.
-
-    Returns
-    -------
-    Encoding
-
-    Raises
-    ------
-    ImageError
-        The image has no pixel, no valid one, or a shape or type that cannot be looked at.
-    SettingsError
-        A setting lies outside what is accepted.
-    Cancelled
-        The caller asked for it.
-    """
+    """Do what `napari_clip_heatmap.encode` says."""
+    _check(model, progress, cache)
     steps: Callable[..., Iterator[Progress]]
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
     for record in steps(
@@ -97,3 +55,16 @@ def encode(
         if progress is not None:
             progress(record.done, record.total)
     return record.encoding
+
+
+def _check(model: object, progress: object, cache: object) -> None:
+    """Check what `encode_progressively` does not check."""
+    if not (hasattr(model, "token_map") and hasattr(model, "preprocess")):
+        raise SettingsError(
+            f"model is {shown_value(model)}; accepted: what load_model returns, such as "
+            "load_model('demo')"
+        )
+    if progress is not None:
+        function("progress", progress)
+    if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
+        raise SettingsError(f"cache is {shown_value(cache)}; accepted: an EncodingCache, or None")

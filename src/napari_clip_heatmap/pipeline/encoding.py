@@ -1,4 +1,4 @@
-"""An image as CLIP understood it: enough to answer any prompt without the image tower."""
+"""An encoded image: all that is needed to answer any prompt without the image tower."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.imaging.view import ShownRange, View
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring, build_scoring
+from napari_clip_heatmap.pipeline.image_notes import image_notes
+from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
+from napari_clip_heatmap.pipeline.seen_contrast import LEAST_CONTRAST
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
 
 if TYPE_CHECKING:
@@ -26,34 +29,43 @@ if TYPE_CHECKING:
 __all__ = ["Encoding"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Encoding:
-    """The token map of an image, and where it came from.
+    """The token map of an image, and how it was made.
 
-    Nothing here refers to the image or to the image tower.
+    It keeps neither the image nor the image tower: any number of prompts can be answered later.
 
     Parameters
     ----------
     accumulator : TokenAccumulator
-        The tiles that were laid on the lattice.
+        The tiles that were added to the lattice.
     validity : Validity
         Where the image was NaN, infinite or masked.
     region : Region
-        What was asked about.
+        The part of the image that the maps are made of.
     view : View
-        How values became colours.
+        How values became colors.
     downsample : float
-        Image pixels per pixel that the model looked at, as asked or as chosen by "auto".
+        Image pixels per pixel that the model looked at, as given or as "auto" chose it.
     overlap : float
-        Smallest share of a tile that its neighbour covers too.
+        Smallest fraction of a tile that its neighbor covers too.
     model : mapping
         The model's own description: name, weights, device, precision, versions.
     text : TextEncoder
         The model's text tower.
     coarse : CoarsePreview, optional
-        What stands in for tiles that are not done.
+        A coarse answer, used where tiles are not done.
     notices : tuple of str
-        What the model's device could not do as asked.
+        What the model's device could not do as wanted.
+    ranges : tuple of ShownRange
+        Per channel the values that the model saw as black and as white.
+
+    Examples
+    --------
+    >>> encoding = nch.encode(model, image)
+    >>> encoding
+    Encoding(model='demo', image=512 x 512, patches=64 x 64, tiles=100 of 100)
+    >>> maps = encoding.heatmaps(["nuclei", "filaments"])
     """
 
     accumulator: TokenAccumulator
@@ -66,18 +78,27 @@ class Encoding:
     text: TextEncoder
     coarse: CoarsePreview | None = None
     notices: tuple[str, ...] = ()
+    ranges: tuple[ShownRange, ...] = ()
+
+    def __repr__(self) -> str:
+        (height, width), (rows, columns) = self.image_shape, self.lattice.grid
+        done = sum(bool(self.accumulator.tile_mask[tile]) for tile in self.tiles)
+        return (
+            f"Encoding(model={self.model.get('name')!r}, image={height} x {width}, "
+            f"patches={rows} x {columns}, tiles={done} of {len(self.tiles)})"
+        )
 
     @property
     def lattice(self) -> Lattice:
-        """Where patches and tiles lie on the image."""
+        """Positions of patches and tiles on the image."""
         return self.accumulator.lattice
 
     @property
     def token_map(self) -> NDArray[np.float32]:
-        """Per patch, its share of the unit image embedding; float32 (grid_y, grid_x, d_embed).
+        """Contribution of each patch to the unit embedding, float32 (grid_y, grid_x, d_embed).
 
-        Summed over layers and heads; times a unit text direction: its share of the cosine
-        similarity. Tiles overlap and are blended; where none was done yet, 0.
+        Summed over layers and heads. Times a unit text direction it is the patch's contribution to
+        the cosine similarity. Overlapping tiles are blended; where no tile was done yet, it is 0.
         """
         return self.accumulator.token_map
 
@@ -88,7 +109,7 @@ class Encoding:
 
     @cached_property
     def bounds(self) -> tuple[slice, slice]:
-        """The smallest rectangle of cells (y, x) that holds the region."""
+        """The smallest rectangle of cells (y, x) that contains the region."""
         return self.region.bounds(self.lattice)
 
     @property
@@ -101,8 +122,8 @@ class Encoding:
     def embedding(self) -> NDArray[np.float32]:
         """Mean of the region's tiles' unit embeddings, float32 (d_embed,).
 
-        Times a text direction: the mean cosine over tiles. Of the coarse look where no tile is
-        done yet, and 0 where there was none.
+        Times a text direction it is the mean cosine similarity over tiles. Where no tile is done
+        yet, it is that of the coarse preview, or 0 if there is none.
         """
         rows, columns = np.transpose(self.tiles)
         done = self.accumulator.tile_mask[rows, columns]
@@ -115,8 +136,8 @@ class Encoding:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """False where the image was NaN, infinite or masked, bool (y, x)."""
-        centres = [np.arange(length, dtype=np.float64) + 0.5 for length in self.image_shape]
-        known = self.validity.read(centres[0], centres[1])
+        centers = [np.arange(length, dtype=np.float64) + 0.5 for length in self.image_shape]
+        known = self.validity.read(centers[0], centers[1])
         return np.broadcast_to(np.True_, self.image_shape) if known is None else read_only(known)
 
     @property
@@ -124,12 +145,29 @@ class Encoding:
         """Height and width of the image, in pixels."""
         return self.lattice.image_shape
 
+    @property
+    def nothing_to_see(self) -> bool:
+        """Whether the image, or its region, is nearly constant as the model saw it.
+
+        False as long as not all tiles are done, and where it is not known.
+        """
+        if not self.complete:
+            return False
+        if self.ranges and all(shown.is_narrow for shown in self.ranges):
+            return True
+        return self.accumulator.contrast.within(self._touched) < LEAST_CONTRAST
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on what the model saw: which values, how finely, and whether nothing."""
+        return tuple(image_notes(self))
+
     def lattice_values(
         self, directions: NDArray[np.float32], cells: tuple[slice, slice] | None = None
     ) -> NDArray[np.float32]:
-        """Return maps on the lattice, as far as they are known.
+        """Return products of the token map with directions, as far as they are known.
 
-        A cell whose tiles are not all done has what is missing from the coarse look.
+        A cell whose tiles are not all done takes the missing part from the coarse preview.
 
         Parameters
         ----------
@@ -148,10 +186,10 @@ class Encoding:
         values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
         if not (self.region.is_whole and self.complete):
             missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
-            missing[missing < 1e-5] = 0  # weights sum to 1 but for rounding
+            missing[missing < 1e-5] = 0  # weights sum to 1 up to rounding
             if self.coarse is not None:
-                instead = missing * self.coarse.values(directions, (y, x))
-                values[:, missing > 0] += instead[:, missing > 0]
+                preview = missing * self.coarse.values(directions, (y, x))
+                values[:, missing > 0] += preview[:, missing > 0]
             else:
                 values[:, missing > 0] = np.nan
             values[:, ~self._touched[y, x]] = np.nan
@@ -189,26 +227,27 @@ class Encoding:
         baseline: Iterable[str] = (),
         templates: str | Iterable[str] = "plain",
     ) -> Heatmaps:
-        """Answer prompts: one product with the token map, interpolated to image pixels.
+        """Return one heatmap per prompt: a product with the token map, at image pixels.
 
         Parameters
         ----------
         prompts : iterable of str
-            Spaces around a prompt and repeated prompts count for nothing. "nuclei | cell nuclei"
-            are names for one thing; "nuclei - background" is what is found beyond the background,
-            whatever the score.
+            Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
+            of one thing; "nuclei - background" is what is found beyond the background, whatever
+            the score.
         score : {"relative", "absolute", "contrast", "softmax"}
-            "absolute": each prompt's own share of the cosine. "relative": minus the mean over all
-            the prompts, so the maps sum to zero over prompts; with one prompt, minus the mean over
-            a built-in neutral set. "contrast": minus the mean over `baseline`. "softmax": the
-            probability of each prompt, by the model's own logit scale, if the whole tile were like
-            the patch; with one prompt, against the neutral set.
+            "absolute": the patch's contribution to the cosine similarity. "relative": minus the
+            mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
+            minus the mean over built-in neutral prompts. "contrast": minus the mean over
+            `baseline`. "softmax": the softmax over prompts of the contribution times the number of
+            patches in a tile and the model's logit scale; with one prompt, against the neutral
+            prompts.
         baseline : iterable of str
             For "contrast", and for "softmax", where they compete but get no map.
         templates : str or iterable of str
             Sentences that names are put into, averaged in embedding space: the name of a set
             ("plain", "photo", "fluorescence", "brightfield", "histology", "electron microscopy")
-            or one's own, such as "a photo of {}".
+            or sentences of your own, such as "a photo of {}".
 
         Returns
         -------
@@ -218,9 +257,16 @@ class Encoding:
         ------
         PromptError
             There is no prompt, one cannot be read, the score or the templates are unknown, or the
-            baseline does not belong to the score.
+            baseline does not fit the score.
+
+        Examples
+        --------
+        >>> maps = encoding.heatmaps(["nuclei | cell nuclei", "filaments", "background"])
+        >>> maps.similarity
+        array([0.31, 0.12, 0.08], dtype=float32)
         """
-        return self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates).eager()
+        scoring = build_scoring(self.text, prompts, score, baseline, templates)
+        return self.lazy_maps(scoring).eager(self)
 
     def lazy_heatmaps(
         self,
@@ -230,7 +276,7 @@ class Encoding:
         baseline: Iterable[str] = (),
         templates: str | Iterable[str] = "plain",
     ) -> LazyHeatmaps:
-        """Answer prompts as `heatmaps` does, but interpolate only what is looked at.
+        """Return heatmaps that are interpolated only where they are looked at.
 
         Parameters
         ----------
@@ -245,11 +291,15 @@ class Encoding:
         ------
         PromptError
             As `heatmaps` does.
+
+        Examples
+        --------
+        >>> levels = encoding.lazy_heatmaps(["nuclei", "background"]).pyramid()
         """
         return self.lazy_maps(build_scoring(self.text, prompts, score, baseline, templates))
 
     def lazy_maps(self, scoring: Scoring) -> LazyHeatmaps:
-        """Answer prompts that `build_scoring` has turned into directions, for many images once."""
+        """Return lazy heatmaps for prompts that `build_scoring` has turned into directions."""
         return LazyHeatmaps(
             scoring=scoring,
             lattice_values=self.scored_cells(scoring),
@@ -257,40 +307,53 @@ class Encoding:
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,
+            image_notes=self.notes,
+            flat=self.nothing_to_see,
         )
 
     def save(self, path: str | Path, *, compact: bool = False, overwrite: bool = False) -> Path:
-        """Write the encoding as Zarr, to be opened by `open_encoding`, here or elsewhere.
+        """Write the encoding as Zarr, to be opened with `open_encoding` on any machine.
 
-        All that scoring takes goes along, but for the text tower, which is found by the model's
-        name; nothing of the image does. What is read back is proven to be what was written.
+        Everything needed for scoring is saved except the text tower, which is found by the model's
+        name. Nothing of the image is saved. Checksums prove that what is read is what was written.
 
         Parameters
         ----------
         path : str or Path
             One file where it ends in ``.zip`` ("scan.zarr.zip"), else a folder ("scan.zarr").
         compact : bool
-            Keep the token map in half precision, where that changes no map by more than a
-            thousandth of its range; otherwise, and by default, as it is.
+            Save the token map in half precision, if that changes no map by more than a thousandth
+            of its range.
         overwrite : bool
             Replace a saved encoding of that name.
 
         Returns
         -------
         Path
-            What was written.
+            The file or folder that was written.
 
         Raises
         ------
         OutputError
-            The name is taken, or the disk refuses; what was there still is.
+            The name is taken, or the disk refuses; what was there is kept.
+
+        Examples
+        --------
+        >>> encoding.save("scan.zarr.zip")
+        >>> maps = nch.open_encoding("scan.zarr.zip").heatmaps(["nuclei", "background"])
         """
         from napari_clip_heatmap.pipeline.storage.records import save_encoding
 
         return save_encoding(self, path, compact=compact, overwrite=overwrite)
 
     def describe(self) -> dict[str, object]:
-        """Return where the encoding comes from, in values that JSON has."""
+        """Return how the encoding was made, as JSON-able values.
+
+        Examples
+        --------
+        >>> encoding.describe()["downsample"]
+        1.0
+        """
         return {
             "model": dict(self.model),
             "image_shape": list(self.image_shape),
@@ -301,6 +364,7 @@ class Encoding:
             "tiles_done": int(self.accumulator.tile_mask.sum()),
             "region": self.region.describe(),
             "view": asdict(self.view),
+            "ranges": [asdict(shown) for shown in self.ranges],
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,

@@ -1,74 +1,94 @@
-"""The maps of several prompts, at the image's own pixels."""
+"""The heatmaps of several prompts: on the patch lattice, and at the image's own pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging import colors as colours
+from napari_clip_heatmap.errors import shorten
+from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.pipeline.scoring import Score, Scoring
+from napari_clip_heatmap.pipeline.objects.heatmap_objects import HeatmapObjects
+from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.scoring import Scoring
 
 if TYPE_CHECKING:
     from dask.array import Array
 
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+
 __all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Maps:
-    """One map per prompt, at the true resolution, and what was asked.
+    """One map per prompt on the patch lattice, and how it was made.
 
     Parameters
     ----------
     scoring : Scoring
-        What was asked.
+        The prompts and the score.
     lattice_values : float32 (prompt, grid_y, grid_x)
-        Once per patch, not interpolated; NaN where nothing is known.
+        One value per patch, not interpolated; NaN where nothing is known.
     similarity : float32 (prompt,)
-        Cosine similarity of the whole image to each prompt (the mean over its tiles); nothing
-        taken off, whatever the score.
+        Cosine similarity of each prompt with the image: the mean over tiles, whatever the score.
+    image_notes : tuple of str
+        Plain sentences on what the model saw of the image.
+    flat : bool
+        Whether the image is nearly constant, so that its maps are drawn without any contrast.
     """
 
     scoring: Scoring
     lattice_values: NDArray[np.float32]
     similarity: NDArray[np.float32]
+    image_notes: tuple[str, ...] = ()
+    flat: bool = False
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"'{shorten(prompt, 30)}'" for prompt in self.prompts[:4])
+        more = f", ... {len(self.prompts)} in all" if len(self.prompts) > 4 else ""
+        y, x = self._shape
+        return f"{type(self).__name__}({shown}{more}; score={self.score!r}, y={y}, x={x})"
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        y, x = self.lattice_values.shape[1:]
+        return y, x
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """Each prompt once, in the order asked."""
+        """Each prompt once, in the order given."""
         return self.scoring.prompts
 
     @property
     def score(self) -> Score:
-        """What was made of each map; see `Encoding.heatmaps`."""
+        """The name of the score; see `Encoding.heatmaps`."""
         return self.scoring.score
 
     @property
     def baseline(self) -> tuple[str, ...]:
-        """The prompts whose mean was taken off, or that competed.
+        """The prompts that were subtracted or competed; empty where these are the prompts.
 
-        The baseline given, the neutral set where "relative" or "softmax" had one prompt, else
-        empty.
+        The baseline that was given, or the neutral prompts where "relative" or "softmax" had a
+        single prompt.
         """
         return self.scoring.baseline
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Plain sentences on how the maps are to be read; often empty."""
-        return self.scoring.notes
+        """Plain sentences on how to read the maps, and on what the model saw; often empty."""
+        return self.scoring.notes + self.image_notes
 
     @property
     def unit(self) -> str:
-        """Of the values: "cosine" or "probability"."""
+        """Unit of the values: "cosine" (a contribution to the cosine) or "probability"."""
         return self.scoring.unit
 
     @property
@@ -77,53 +97,94 @@ class Maps:
         return self.scoring.recipes
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Heatmaps(Maps):
-    """One map per prompt, as `Encoding.heatmaps` returns them.
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Heatmaps(HeatmapObjects, Maps):
+    """One heatmap per prompt at image pixels, as `Encoding.heatmaps` returns them.
 
-    Beside `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
+    Next to `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
     ``baseline``, ``unit``, ``notes`` and ``recipes``.
 
     Parameters
     ----------
-    scoring, lattice_values, similarity
+    scoring, lattice_values, similarity, image_notes, flat
         As `Maps` takes them.
+    encoding : Encoding
+        What they were made of.
     values : float32 (prompt, y, x)
-        Share of the cosine similarity that the patch under each image pixel carries (for "softmax"
-        its probability), interpolated bilinearly between patch centres; NaN where the image is
-        invalid, and outside the region.
+        Contribution of the patch under each image pixel to the cosine similarity (for "softmax"
+        its probability), interpolated bilinearly between patch centers. NaN where the image is
+        invalid and outside the region.
+
+    Examples
+    --------
+    >>> maps = encoding.heatmaps(["nuclei", "filaments", "background"])
+    >>> maps.values.shape, maps.prompts
+    ((3, 512, 512), ('nuclei', 'filaments', 'background'))
+    >>> overlay = maps.jet()[0]  # uint8 (y, x, 3)
     """
 
+    encoding: Encoding
     values: NDArray[np.float32]
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        y, x = self.values.shape[1:]
+        return y, x
+
+    @cached_property
+    def verdicts(self) -> tuple[str, ...]:
+        """The verdict on each map, as far as its text goes; see `PromptCheck`."""
+        # Here, because both modules import `Encoding`, which imports this one.
+        from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+        from napari_clip_heatmap.pipeline.verdicts import assess_scoring
+
+        null = make_null_reference(self.encoding, self.scoring.templates)
+        checks = assess_scoring(self.encoding, self.scoring, null).checks
+        return tuple(str(check.verdict) for check in checks)
 
     def normalized(self) -> NDArray[np.float32]:
         """Return each map scaled to 0..1 by its own range, float32 (prompt, y, x); NaN stays NaN.
 
-        A map that is the same everywhere says nothing and becomes 0.
+        A map without any contrast becomes 0, and so does every map of a nearly constant image.
+
+        Examples
+        --------
+        >>> mask = maps.normalized()[0] > 0.5
         """
-        return colours.min_max(self.values)
+        return colors.min_max(self.values, least=np.inf if self.flat else 0.0)
 
     def jet(self) -> NDArray[np.uint8]:
-        """Return each normalized map in OpenCV's JET colours, uint8 RGB (prompt, y, x, 3).
+        """Return each normalized map in OpenCV's JET colors, uint8 RGB (prompt, y, x, 3).
 
-        Red carries most of the score, blue least; invalid pixels are black.
+        Red contributes most to the score, blue least; invalid pixels are black.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> Image.fromarray(maps.jet()[0]).save("nuclei.png")
         """
-        return colours.jet(self.normalized())
+        return colors.jet(self.normalized())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LazyHeatmaps(Maps):
-    """One map per prompt: its lattice values, and the way from there to image pixels.
+    """One heatmap per prompt that is interpolated to image pixels only where it is looked at.
 
     Parameters
     ----------
-    scoring, lattice_values, similarity
+    scoring, lattice_values, similarity, image_notes, flat
         As `Maps` takes them.
     lattice : Lattice
     region : Region
-        Outside of it, maps are NaN.
+        Maps are NaN outside.
     validity : Validity
-        Where the image is invalid, maps are NaN.
+        Maps are NaN where the image is invalid.
+
+    Examples
+    --------
+    >>> lazy = encoding.lazy_heatmaps(["nuclei", "background"])
+    >>> corner = lazy.window(slice(0, 256), slice(0, 256))  # float32 (2, 256, 256)
+    >>> levels = lazy.pyramid()  # dask arrays (prompt, y, x), the finest first
     """
 
     lattice: Lattice
@@ -131,13 +192,22 @@ class LazyHeatmaps(Maps):
     validity: Validity
 
     @property
+    def _shape(self) -> tuple[int, int]:
+        return self.lattice.image_shape
+
+    @property
     def limits(self) -> NDArray[np.float32]:
-        """Smallest and largest lattice value of each map, which bound it; float32 (prompt, 2)."""
+        """Smallest and largest lattice value of each map, float32 (prompt, 2): no pixel is beyond.
+
+        Maps that are to be drawn flat have limits far apart, so that no contrast shows.
+        """
         known = np.isfinite(self.lattice_values)
         low = np.min(self.lattice_values, axis=(1, 2), where=known, initial=np.inf)
         high = np.max(self.lattice_values, axis=(1, 2), where=known, initial=-np.inf)
         limits = np.stack([low, high], axis=1)
         limits[~known.any(axis=(1, 2))] = 0
+        if self.flat:
+            limits[:, 1] = limits[:, 0] + 1
         return limits
 
     def window(
@@ -154,13 +224,13 @@ class LazyHeatmaps(Maps):
         Parameters
         ----------
         y, x : slice, optional
-            Rows and columns; by default all.
+            Rows and columns, in pixels that are `factor` image pixels wide; by default all.
         factor : int
-            Of pixels this many image pixels wide, rows and columns counted in these.
+            Image pixels per pixel of the result, along each axis.
         maps : slice
             Which prompts.
         out : float32 (prompt, y, x), optional
-            Filled, and returned.
+            Array to fill; it is returned.
         """
         lattice = coarser(self.lattice, factor)
         height, width = lattice.image_shape
@@ -182,49 +252,41 @@ class LazyHeatmaps(Maps):
                 values[:] = np.nan
         return values
 
-    def eager(self) -> Heatmaps:
-        """Return the maps with all their pixels."""
+    def eager(self, encoding: Encoding) -> Heatmaps:
+        """Return the maps with all their pixels; `encoding` is what they were made of."""
         return Heatmaps(
+            encoding=encoding,
             scoring=self.scoring,
             lattice_values=self.lattice_values,
             similarity=self.similarity,
+            image_notes=self.image_notes,
+            flat=self.flat,
             values=self.window(),
         )
 
     def dask(self, factor: int = 1) -> Array:
-        """Return the maps as a dask array (prompt, y, x), computed in chunks on demand.
+        """Return the maps as a dask array (prompt, y, x), equal to the eager ones, chunk by chunk.
 
-        Equal to the eager ones, exactly. The chunks are windows of one map.
+        Parameters
+        ----------
+        factor : int
+            Image pixels per pixel of the array, along each axis.
         """
-        import dask.array as da
+        from napari_clip_heatmap.pipeline.lazy_pyramid import lazy_array
 
-        height, width = coarser(self.lattice, factor).image_shape
-        chunks = ((1,) * len(self.prompts), _cut(height), _cut(width))
-        compute = partial(_chunk, maps=self, factor=factor)
-        # A name of its own: the default one would hash all that the chunks are made from.
-        lazy: Array = da.map_blocks(  # type: ignore[no-untyped-call]
-            compute, chunks=chunks, dtype=np.float32, meta=_EMPTY, name=f"heatmaps-{uuid4().hex}"
-        )
-        return lazy
+        return lazy_array(self._window, self.lattice, (len(self.prompts),), factor)
 
     def pyramid(self, smallest: int = WINDOW) -> list[Array]:
-        """Return the maps at full resolution and, halved again and again, down to one window.
+        """Return the maps at full resolution, then each half as wide, down to `smallest` pixels."""
+        from napari_clip_heatmap.pipeline.lazy_pyramid import lazy_pyramid
 
-        Each level is interpolated by itself: a coarse one costs no fine ones.
-        """
-        levels = [self.dask()]
-        while max(levels[-1].shape[1:]) > smallest:
-            levels.append(self.dask(2 ** len(levels)))
-        return levels
+        return lazy_pyramid(self._window, self.lattice, (len(self.prompts),), smallest)
 
-
-_EMPTY = np.empty((0, 0, 0), np.float32)
-
-
-def _cut(length: int) -> tuple[int, ...]:
-    return tuple(min(WINDOW, length - first) for first in range(0, length, WINDOW))
-
-
-def _chunk(*, maps: LazyHeatmaps, factor: int, block_info: dict[Any, Any]) -> NDArray[np.float32]:
-    ((first, last), y, x) = block_info[None]["array-location"]
-    return maps.window(slice(*y), slice(*x), factor=factor, maps=slice(first, last))
+    def _window(
+        self, index: tuple[int, ...], y: slice, x: slice, factor: int
+    ) -> NDArray[np.float32]:
+        (prompt,) = index
+        plane: NDArray[np.float32] = self.window(
+            y, x, factor=factor, maps=slice(prompt, prompt + 1)
+        )[0]
+        return plane

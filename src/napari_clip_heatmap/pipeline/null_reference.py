@@ -1,4 +1,4 @@
-"""What nonsense does on an image: the measure that prompts are held against."""
+"""The null reference: maps of nonsense prompts on an image, as a measure for others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, TextDirections
+from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS, Directions, TextDirections
 from napari_clip_heatmap.prompting.templates import PLAIN
 
 __all__ = [
@@ -23,84 +23,82 @@ __all__ = [
 ]
 
 
-_Directions = NDArray[np.float64]
-
 _APART = 0.9
-"""Quantile over nonsense prompts of how far each is from its nearest fellow. The largest would hang
-on one prompt that happens to be odd."""
+"""Quantile over nonsense prompts of the distance to the nearest other one. The largest distance
+would depend on a single odd prompt."""
 
-# The covariance of one image has few directions that matter, and in them gibberish may come to lie
-# apart from other gibberish by accident. Up to a weight of 1, gibberish and the names of what is
-# there overlap; from 2 on they do not, and beyond 4 little is gained (docs/honesty.md).
+# The covariance of one image has few directions that matter, in which one nonsense prompt may by
+# accident be far from the others. Up to a weight of 1, nonsense and names of what is there overlap;
+# from 2 on they do not, and beyond 4 little is gained (docs/honesty.md).
 _ANY_IMAGE = 4.0
-"""Weight of all directions alike beside that of the image's own covariance."""
+"""Weight of all directions equally, relative to the image's own covariance."""
 
 _SAME = 1e-6
-"""Difference of two cosines that rounding may make: a prompt is not above its own twin."""
+"""Difference of two cosines that may be rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class NullReference:
-    """The maps of nonsense on one image, from one model.
+    """Statistics of the maps of nonsense prompts on one image.
 
-    Maps are never made: all that is asked of them follows from the covariance of tokens.
+    The maps themselves are never computed: the statistics follow from the covariance of tokens.
 
     Parameters
     ----------
-    wording : TextDirections
-        How texts become directions; the same for nonsense and for prompts.
+    words : TextDirections
+        How texts become directions, for nonsense and for prompts.
     embedding : float64 (d_embed,)
-        Of the image.
+        Embedding of the image.
     covariance : float64 (d_embed, d_embed)
-        Of the image's tokens.
+        Covariance of the image's tokens.
     metric : float64 (d_embed, d_embed)
-        The covariance over its trace, plus `_ANY_IMAGE` spread evenly over all directions: what
-        this image shows, and what any image could.
+        The covariance divided by its trace, plus `_ANY_IMAGE` times the identity divided by its
+        trace: the directions of this image, and equally all others.
     nonsense : float64 (nonsense, d_embed)
         Unit directions of `NONSENSE`.
     similarities : float64 (nonsense + neutral,)
-        Cosine of the image with each.
+        Cosine similarity of the image with each.
     apart : float
-        How far nonsense prompts are from their nearest fellows, at the 0.9 quantile.
+        Distance of nonsense prompts from the nearest other one, at the 0.9 quantile.
     """
 
-    wording: TextDirections
+    words: TextDirections
     embedding: NDArray[np.float64]
     covariance: NDArray[np.float64]
     metric: NDArray[np.float64]
-    nonsense: _Directions
+    nonsense: Directions
     similarities: NDArray[np.float64]
     apart: float
 
     def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the share of neutral and nonsense prompts that are less similar to the image."""
+        """Return the fraction of neutral and nonsense prompts less similar to the image."""
         below = self.similarities < similarities[:, np.newaxis] - _SAME
         rank: NDArray[np.float64] = below.mean(axis=1)
         return rank
 
-    def dependence(self, directions: _Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return how far prompts are from all nonsense, and the nonsense that is nearest.
+    def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the distance of prompts from nonsense, and the nearest nonsense prompt.
 
         Parameters
         ----------
         directions : float64 (prompt, d_embed)
-            Of length 1.
+            Unit directions.
 
         Returns
         -------
         dependence : float64 (prompt,)
-            Deviation of the prompt's map from that of the nearest nonsense, in units of what
-            nonsense prompts deviate from one another: up to 1, the prompt is like nonsense.
+            Distance of the prompt's map from that of the nearest nonsense prompt, in units of
+            `apart`: a value up to 1 is typical of nonsense.
         nearest : int (prompt,)
-            Which of `NONSENSE` that is.
+            Its index in `NONSENSE`.
         """
         distances = _distances(self.metric, directions, self.nonsense)
         return distances.min(axis=1) / self.apart, distances.argmin(axis=1)
 
-    def residual_variance(self, directions: _Directions) -> NDArray[np.float64]:
-        """Return the share of each map's variance that no nonsense map explains, 0 to 1.
+    def residual_variance(self, directions: Directions) -> NDArray[np.float64]:
+        """Return the fraction of each map's variance that no nonsense map explains, (prompt,).
 
-        What is left after the best fit of the nonsense map that fits best, (prompt,).
+        0 to 1: what remains after a linear fit of the best-fitting nonsense map.
         """
         explained = correlations(self.covariance, directions, self.nonsense) ** 2
         left: NDArray[np.float64] = 1 - explained.max(axis=1)
@@ -109,18 +107,18 @@ class NullReference:
 
 
 def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) -> NullReference:
-    """Score nonsense and neutral prompts on an image.
+    """Compare nonsense and neutral prompts with an image.
 
-    No image tower is asked, and texts are encoded once per model.
+    The image tower is not needed, and texts are encoded once per model.
 
     Parameters
     ----------
     encoding : Encoding
     templates : tuple of str
-        Those of the prompts that are to be judged: nonsense is put into the same sentences.
+        Those of the prompts to judge: nonsense is put into the same sentences.
     """
-    wording = TextDirections(encoding.text, templates)
-    nonsense = wording.directions((text,) for text in NONSENSE)
+    words = TextDirections(encoding.text, templates)
+    nonsense = words.directions((text,) for text in NONSENSE)
     # Neutral prompts are whole sentences.
     neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
@@ -130,21 +128,21 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
     np.fill_diagonal(between, np.inf)
     apart = float(np.quantile(between.min(axis=1), _APART))
     return NullReference(
-        wording=wording,
+        words=words,
         embedding=embedding,
         covariance=covariance,
         metric=metric,
         nonsense=nonsense,
         similarities=np.concatenate([nonsense, neutral]) @ embedding,
-        # A text tower that says the same of everything leaves nothing to divide by.
+        # A text tower with one answer for all texts has no distances to divide by.
         apart=apart or np.inf,
     )
 
 
 def correlations(
-    covariance: NDArray[np.float64], one: _Directions, other: _Directions
+    covariance: NDArray[np.float64], one: Directions, other: Directions
 ) -> NDArray[np.float64]:
-    """Return the correlation of each map of one set with each of another; 0 with a flat one."""
+    """Return the correlation of each map of one set with each of another; 0 for flat maps."""
     scale = np.outer(_deviations(covariance, one), _deviations(covariance, other))
     products = one @ covariance @ other.T
     result: NDArray[np.float64] = np.divide(
@@ -160,14 +158,14 @@ def _metric(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return metric
 
 
-def _deviations(covariance: NDArray[np.float64], directions: _Directions) -> NDArray[np.float64]:
+def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
     variances = np.einsum("td,de,te->t", directions, covariance, directions, optimize=True)
     deviations: NDArray[np.float64] = np.sqrt(np.maximum(variances, 0))
     return deviations
 
 
 def _distances(
-    metric: NDArray[np.float64], one: _Directions, other: _Directions
+    metric: NDArray[np.float64], one: Directions, other: Directions
 ) -> NDArray[np.float64]:
     own, others = _deviations(metric, one) ** 2, _deviations(metric, other) ** 2
     squared = own[:, np.newaxis] + others - 2 * one @ metric @ other.T
@@ -176,7 +174,7 @@ def _distances(
 
 
 STAND_IN = "wug"
-"""Stands for every word that a model never met."""
+"""Replaces every word that a model never learned."""
 
 MADE_UP = (
     "wug", "xv", "florb", "qxz", "kwijibo", "dax mimsy", "uiop vlk", "zorp blick mave",
@@ -184,10 +182,10 @@ MADE_UP = (
     "hgfd mnbv lkjh poiu", "a photo of a slithe", "a picture of plim", "an image of a quonk",
     "there are raths here", "yellow borogove flumph", "outgrabe yellow snib drell trop",
 )  # fmt: skip
-"""Words that no language has: alone, together, and in sentences."""
+"""Words of no language: alone, together, and in sentences."""
 
-# Chosen by `evaluation.choice.choose_nonsense` with the bundled model, so that no senseless order
-# of words that name nothing is far from all of them. Nothing in them is particular to that model.
+# Chosen by `choose_null_prompts` with the bundled model, so that no senseless sequence of words is
+# far from all of them. Nothing in them is specific to that model.
 _SENSELESS = (
     "under an an an", "there a a an there", "with of of of there of", "are are are are of the",
     "under under under under", "are an under wug of of", "of there the there a of",
@@ -221,27 +219,27 @@ _SENSELESS = (
 )  # fmt: skip
 
 NONSENSE = MADE_UP + _SENSELESS
-"""Made-up words, and known words that name nothing in senseless order."""
+"""Made-up words, and known words that name nothing, in senseless order."""
 
 
 _WINDOWS, _SIDE = 8, 8
-"""Windows per axis and cells per window: of any lattice, at most 4096 cells are looked at."""
+"""Windows per axis and cells per window: at most 4096 cells of any lattice are read."""
 
 
 def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
     """Return the covariance over patches of their tokens, (d_embed, d_embed).
 
-    For directions ``s`` and ``t`` the covariance of their maps is ``s @ C @ t``. Of a large
-    lattice, windows on a regular grid are looked at: every prompt at the cost of a few.
+    For directions ``s`` and ``t`` the covariance of their maps is ``s @ C @ t``. A large lattice is
+    sampled in windows on a regular grid.
 
-    Zero where the region holds no two patches that are known and valid.
+    Zero if the region has fewer than two patches that are known and valid.
     """
     basis = np.eye(encoding.token_map.shape[-1], dtype=np.float32)
     tokens = np.concatenate([_tokens(encoding, basis, cells) for cells in _windows(encoding)])
     if len(tokens) < 2:
         return np.zeros((len(basis), len(basis)))
-    centred = tokens - tokens.mean(axis=0, dtype=np.float64)
-    covariance: NDArray[np.float64] = centred.T @ centred / len(tokens)
+    centered = tokens - tokens.mean(axis=0, dtype=np.float64)
+    covariance: NDArray[np.float64] = centered.T @ centered / len(tokens)
     return covariance
 
 
@@ -262,11 +260,11 @@ def _spread(cells: slice) -> list[slice]:
 def _tokens(
     encoding: Encoding, basis: NDArray[np.float32], cells: tuple[slice, slice]
 ) -> NDArray[np.float32]:
-    """Return the tokens of the cells that are known and valid, (cell, d_embed)."""
+    """Return the tokens of the cells that are known and valid, float32 (cell, d_embed)."""
     values = encoding.lattice_values(basis, cells)
     known = np.isfinite(values).all(axis=0)
     y, x = (
-        axis.cell_centres(each)
+        axis.cell_centers(each)
         for axis, each in zip((encoding.lattice.y, encoding.lattice.x), cells, strict=True)
     )
     valid = encoding.validity.read(y, x)

@@ -1,4 +1,4 @@
-"""A whole image, of any size and shape, through the model: a coarse look, then tile by tile."""
+"""Encode an image step by step: a coarse preview first, then tile after tile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_clip_heatmap.errors import Cancelled, SettingsError
+from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
@@ -26,6 +27,7 @@ from napari_clip_heatmap.pipeline.batches import (
     read_ahead,
     read_now,
 )
+from napari_clip_heatmap.pipeline.encode_settings import check_encode_settings
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, encode_coarsely
 
@@ -34,8 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "encode_progressively"]
 
+_ROWS = 256
+"""Rows of pixels checked at once."""
+
 _BLANKS = 256
-"""Blank tiles laid before this is told."""
+"""Blank tiles added before progress is reported."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +50,17 @@ class Progress:
     Parameters
     ----------
     stage : {"start", "coarse", "fine"}
-        Nothing was computed yet; the coarse look is done; some tiles are.
+        Nothing was computed yet; the coarse preview is done; some tiles are done.
     done, total : int
-        Tiles of the region, those of an earlier run included.
+        Tiles of the region, including those of an earlier run.
     elapsed : float
         Seconds since the start of this run.
     left : float, optional
-        Seconds that the remaining tiles will take, by those of this run; None before there are any.
+        Estimated seconds for the remaining tiles; None before the first tile.
     changed : (slice, slice), optional
-        The rectangle of lattice cells (y, x) that differs from the last record's.
+        The rectangle of lattice cells (y, x) that changed since the last record.
     encoding : Encoding
-        What is known now. It goes on to be filled; in between records nothing changes.
+        What is known now. It is filled further, but does not change between records.
     """
 
     stage: Literal["start", "coarse", "fine"]
@@ -81,12 +86,12 @@ def encode_progressively(
     resume: Encoding | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Progress]:
-    """Encode an image and tell how far it has come, with all that is known so far.
+    """Encode an image and report progress, with all that is known so far.
 
-    First the whole region is squeezed into one tile (unless it fits into one anyway); then tile
-    after tile takes the place of that. The image is read while the model works, and only where it
-    is needed. Where this stops early, by `cancelled`, an error, or because the caller asks for no
-    more, the last record's encoding keeps what is done: pass it as `resume` to go on from there.
+    First the whole region is downsampled into one tile (unless it fits into one anyway); then tile
+    after tile replaces this preview. The image is read while the model works, and only where it is
+    needed. If this stops early, by `cancelled`, an error, or because the caller stops iterating,
+    the last record's encoding keeps what is done: pass it as `resume` to continue.
 
     Parameters
     ----------
@@ -95,37 +100,36 @@ def encode_progressively(
     image : array, Channel or sequence of Channel
         As `encode` takes it.
     view : View, optional
-        How values become colours; by default as shown.
+        How values become colors; by default as shown.
     region : Region, optional
-        What to look at; by default everything.
+        The part to make maps of; by default everything.
     downsample, overlap, batch_size
         As `encode` takes them.
     focus : (y, x), optional
-        Image pixels: the tiles nearest to it come first. By default they come row by row.
+        In image pixels: the nearest tiles come first. By default tiles come row by row.
     coarse : bool
-        Whether to begin with a coarse look.
+        Whether to begin with a coarse preview.
     resume : Encoding, optional
         Of the same image and settings, for the same region or another: its tiles are not done
-        again. It is carried on in place.
+        again. It is extended in place.
     cancelled : callable() -> bool, optional
-        Asked before each pass through the model.
+        Called before each batch.
 
     Yields
     ------
     Progress
-        Before the first pass, and after each.
+        Before the first batch, and after each.
 
     Raises
     ------
     ImageError
-        The image cannot be looked at, or a part of it cannot be read.
+        The image or its region holds no valid pixel, or a part cannot be read.
     SettingsError
-        A setting lies outside what is accepted, or `resume` is of something else.
+        A setting has a wrong type or is outside its range, or `resume` is of another image.
     Cancelled
-        The caller asked for it.
+        `cancelled` returned true.
     """
-    if batch_size is not None and batch_size < 1:
-        raise SettingsError(f"batch_size is {batch_size!r}; accepted: 1 tile or more, or None")
+    check_encode_settings(view, region, batch_size, focus, resume, cancelled)
     channels, view, region = as_channels(image), view or View(), region or Region()
     lattice, factor = plan(
         channels[0].shape,
@@ -134,6 +138,7 @@ def encode_progressively(
         downsample=downsample,
         overlap=overlap,
     )
+    region.require_pixels(lattice)
     appearance = read_now(view.appearance, channels)
     source = ImageSource(channels, appearance, lattice.working_shape)
     if resume is not None:
@@ -151,15 +156,17 @@ def encode_progressively(
         text=model.text,
         coarse=resume.coarse if resume is not None and resume.region == region else None,
         notices=tuple(model.notices),
+        ranges=appearance.ranges,
     )
     if resume is not None:
         _check_same(resume, encoding, lattice)
     run = _Run(model, source, encoding, cancelled or (lambda: False))
     yield run.record("start")
     try:
-        if coarse and encoding.coarse is None and len(run.left()) > 1:
+        if coarse and encoding.coarse is None and len(run.remaining()) > 1:
             yield run.encode_coarsely(channels)
-        yield from run.refine(_in_order(run.left(), lattice, focus), batch_size)
+        yield from run.refine(_in_order(run.remaining(), lattice, focus), batch_size)
+        _require_valid(encoding)
     finally:
         if model.device.type != "cpu":
             _release_memory()
@@ -181,11 +188,11 @@ class _Run:
         self._cancelled = cancelled
         self._lattice = encoding.lattice
         self._total = len(encoding.tiles)
-        self._done = self._before = self._total - len(self.left())
-        self._passes: BatchedForward | None = None
+        self._done = self._before = self._total - len(self.remaining())
+        self._batches: BatchedForward | None = None
         self._started = self._refining = time.monotonic()
 
-    def left(self) -> list[tuple[int, int]]:
+    def remaining(self) -> list[tuple[int, int]]:
         """Return the tiles that are not done yet, row by row."""
         done = self._encoding.accumulator.tile_mask
         return [tile for tile in self._encoding.tiles if not done[tile]]
@@ -195,9 +202,9 @@ class _Run:
         stage: Literal["start", "coarse", "fine"],
         changed: tuple[slice, slice] | None = None,
     ) -> Progress:
-        """Tell how far it has come."""
+        """Return a record of the progress."""
         notices = tuple(self._model.notices)
-        if notices != self._encoding.notices:  # it may have gone on elsewhere
+        if notices != self._encoding.notices:  # the device may have changed
             self._encoding = replace(self._encoding, notices=notices, model=self._model.describe())
         now = time.monotonic()
         here = self._done - self._before
@@ -217,48 +224,49 @@ class _Run:
     def refine(
         self, tiles: Sequence[tuple[int, int]], batch_size: int | None
     ) -> Iterator[Progress]:
-        """Do tiles in order, in batches; a blank one is laid at once, once its colour is known."""
+        """Do tiles in order, in batches; blank tiles of one color are computed once."""
         self._refining = time.monotonic()
-        passes = self._passes = BatchedForward(self._model, batch_size, self._check)
+        batches = self._batches = BatchedForward(self._model, batch_size, self._check)
         blanks: dict[bytes, TileOutput] = {}
         waiting: list[Tile] = []
-        laid: list[tuple[int, int]] = []
+        added: list[tuple[int, int]] = []
         read = partial(read_tile, self._source, self._lattice)
         self._check()
-        for tile, seen in read_ahead(read, tiles, 2 * passes.size):
+        for tile, seen in read_ahead(read, tiles, 2 * batches.size):
+            self._encoding.accumulator.contrast.add_tile(tile, seen)
             if is_blank(seen):
-                colour = seen[0, 0].tobytes()
-                if colour not in blanks:
+                color = seen[0, 0].tobytes()
+                if color not in blanks:
                     self._check()
-                    blanks[colour] = forward_tile(self._model, seen)
-                laid += self._lay([(tile, blanks[colour])])
+                    blanks[color] = forward_tile(self._model, seen)
+                added += self._add([(tile, blanks[color])])
             else:
                 waiting.append((tile, seen))
-            last = self._done + passes.in_flight + len(waiting) == self._total
-            if len(waiting) >= passes.size or len(laid) >= _BLANKS or last:
-                for answered in passes.submit(waiting, last=last):
-                    laid += self._lay(answered)
-                    yield self.record("fine", _span(self._lattice, laid))
-                    laid.clear()
+            last = self._done + batches.in_flight + len(waiting) == self._total
+            if len(waiting) >= batches.size or len(added) >= _BLANKS or last:
+                for finished in batches.submit(waiting, last=last):
+                    added += self._add(finished)
+                    yield self.record("fine", _span(self._lattice, added))
+                    added.clear()
                 waiting.clear()
-                if laid:  # blank ones alone
-                    yield self.record("fine", _span(self._lattice, laid))
-                    laid.clear()
+                if added:  # blank ones alone
+                    yield self.record("fine", _span(self._lattice, added))
+                    added.clear()
                 if not last:
                     self._check()
 
-    def _lay(self, answers: Iterable[tuple[tuple[int, int], TileOutput]]) -> list[tuple[int, int]]:
-        laid = []
-        for tile, answer in answers:
-            self._encoding.accumulator.add_tile(tile, answer.tokens, answer.embedding)
+    def _add(self, finished: Iterable[tuple[tuple[int, int], TileOutput]]) -> list[tuple[int, int]]:
+        added = []
+        for tile, output in finished:
+            self._encoding.accumulator.add_tile(tile, output.tokens, output.embedding)
             self._done += 1
-            laid.append(tile)
-        return laid
+            added.append(tile)
+        return added
 
     def _check(self) -> None:
         if self._cancelled():
-            for answered in self._passes.finished() if self._passes else ():
-                self._lay(answered)
+            for finished in self._batches.finished() if self._batches else ():
+                self._add(finished)
             raise Cancelled(
                 f"cancelled after {self._done} of {self._total} tiles; what was done is kept"
             )
@@ -267,10 +275,10 @@ class _Run:
 def _in_order(
     tiles: Sequence[tuple[int, int]], lattice: Lattice, focus: tuple[float, float] | None
 ) -> Sequence[tuple[int, int]]:
-    """Sort tiles by the distance of their centres from a point of the image."""
+    """Sort tiles by the distance of their centers from a point of the image."""
     if focus is None:
         return tiles
-    centres = [
+    centers = [
         [
             (axis.pixels(tile).start + axis.tile / 2) * axis.image / axis.working
             for tile in range(len(axis.starts))
@@ -279,7 +287,7 @@ def _in_order(
     ]
 
     def distance(tile: tuple[int, int]) -> float:
-        return math.dist(focus, (centres[0][tile[0]], centres[1][tile[1]]))
+        return math.dist(focus, (centers[0][tile[0]], centers[1][tile[1]]))
 
     return sorted(tiles, key=distance)
 
@@ -294,26 +302,46 @@ def _span(lattice: Lattice, tiles: Sequence[tuple[int, int]]) -> tuple[slice, sl
     )
 
 
-def _check_same(resume: Encoding, asked: Encoding, lattice: Lattice) -> None:
-    """Refuse to go on from an encoding of something else."""
+def _check_same(resume: Encoding, wanted: Encoding, lattice: Lattice) -> None:
+    """Refuse to continue an encoding of something else."""
     for what, before, now in (
         ("lattice", resume.lattice, lattice),
-        ("view", resume.view, asked.view),
-        ("model", _weights(resume.model), _weights(asked.model)),
+        ("view", resume.view, wanted.view),
+        ("model", _weights(resume.model), _weights(wanted.model)),
     ):
         if before != now:
             raise SettingsError(
-                f"this encoding cannot be carried on: its {what} is {before}, and {now} is asked; "
-                "begin anew, without `resume`"
+                f"this encoding cannot be continued: its {what} is {shown_value(before)}, and "
+                f"{shown_value(now)} is wanted; start again without `resume`"
             )
 
 
 def _weights(described: Mapping[str, object]) -> dict[str, object]:
-    """Return what a description says of the weights, wherever they run.
-
-    Devices and precisions are only used where they agree, and a run may change them on its way.
-    """
+    """Return a model's description without device and precision, which may change during a run."""
     return {key: said for key, said in described.items() if key not in ("device", "precision")}
+
+
+def _require_valid(encoding: Encoding) -> None:
+    """Refuse a region in which every pixel is invalid: what the model saw there is filled in."""
+    if encoding.region.is_whole or not encoding.validity.holes:
+        return
+    y, x = (
+        np.arange(round(edges[cells.start]), round(edges[cells.stop])) + 0.5
+        for edges, cells in zip(
+            (encoding.lattice.y.cell_edges(), encoding.lattice.x.cell_edges()),
+            encoding.bounds,
+            strict=True,
+        )
+    )
+    for first in range(0, len(y), _ROWS):
+        rows = y[first : first + _ROWS]
+        valid, inside = encoding.validity.read(rows, x), encoding.region.inside(rows, x)
+        if valid is None or (valid if inside is None else valid & inside).any():
+            return
+    raise ImageError(
+        "the region has no valid pixel: all of its pixels are NaN, infinite or masked; choose a "
+        "region that holds data"
+    )
 
 
 def _release_memory() -> None:

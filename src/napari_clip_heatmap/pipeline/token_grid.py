@@ -1,4 +1,4 @@
-"""What the model has said so far: tiles laid on the lattice, one after another."""
+"""The token map of an image while it grows: tiles added to the lattice, one after another."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
 from napari_clip_heatmap.imaging.sketch import sketch
-from napari_clip_heatmap.imaging.tiles import lay_tile, reflect
+from napari_clip_heatmap.imaging.tiles import blend_tile, reflect
 from napari_clip_heatmap.imaging.view import Appearance
 from napari_clip_heatmap.pipeline.batches import forward_tile, read_now
+from napari_clip_heatmap.pipeline.seen_contrast import SeenContrast
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -24,7 +25,7 @@ __all__ = ["CoarsePreview", "TokenAccumulator", "encode_coarsely", "read_only"]
 
 
 class TokenAccumulator:
-    """The token map in the making, and which tiles it is made of.
+    """The token map while it grows, and the tiles it is made of.
 
     Tiles are only ever added, each once, so an `Encoding` of finished tiles does not change while
     others are added for another region.
@@ -37,7 +38,7 @@ class TokenAccumulator:
     Raises
     ------
     ImageError
-        There is no memory for the lattice.
+        There is not enough memory for the lattice.
     """
 
     def __init__(self, lattice: Lattice, d_embed: int) -> None:
@@ -54,6 +55,7 @@ class TokenAccumulator:
             ) from error
         self._embeddings = np.zeros((rows, columns, d_embed), np.float32)
         self._done = np.zeros((rows, columns), bool)
+        self.contrast = SeenContrast(lattice)
 
     @classmethod
     def restored(
@@ -64,13 +66,13 @@ class TokenAccumulator:
         embeddings: NDArray[np.float32],
         done: NDArray[np.bool_],
     ) -> TokenAccumulator:
-        """Return a accumulator as it stood before, to be read or carried on.
+        """Return an accumulator as it was saved, to be read or continued.
 
         Parameters
         ----------
         lattice : Lattice
         cells : (slice, slice)
-            The rectangle of cells (y, x) outside of which no tile was laid; see `covered`.
+            The rectangle of cells (y, x) outside of which there is no tile; see `covered`.
         tokens : float32 (y, x, d_embed)
             The token map in it.
         embeddings : float32 (row, column, d_embed)
@@ -84,7 +86,7 @@ class TokenAccumulator:
 
     @property
     def covered(self) -> tuple[slice, slice]:
-        """The smallest rectangle of cells (y, x) that holds all tiles that were laid."""
+        """The smallest rectangle of cells (y, x) that contains all tiles that were added."""
         if not self._done.any():
             return slice(0, 0), slice(0, 0)
         spans = []
@@ -96,23 +98,23 @@ class TokenAccumulator:
 
     @property
     def token_map(self) -> NDArray[np.float32]:
-        """Sum of the tiles' tokens by their weights, float32 (grid_y, grid_x, d_embed)."""
+        """Weighted sum of the tiles' tokens, float32 (grid_y, grid_x, d_embed)."""
         return read_only(self._token_map)
 
     @property
     def tile_mask(self) -> NDArray[np.bool_]:
-        """Which tiles were laid, bool (row, column)."""
+        """Which tiles were added, bool (row, column)."""
         return read_only(self._done)
 
     @property
     def embeddings(self) -> NDArray[np.float32]:
-        """Unit embedding of each tile that was laid, else 0; float32 (row, column, d_embed)."""
+        """Unit embedding of each tile that was added, else 0; float32 (row, column, d_embed)."""
         return read_only(self._embeddings)
 
     def add_tile(
         self, tile: tuple[int, int], tokens: NDArray[np.float32], embedding: NDArray[np.float32]
     ) -> None:
-        """Add a tile that was not laid before.
+        """Add a tile that was not added before.
 
         Parameters
         ----------
@@ -121,14 +123,14 @@ class TokenAccumulator:
         embedding : float32 (d_embed,)
             Of length 1.
         """
-        lay_tile(self._token_map, self.lattice, tile, tokens)
+        blend_tile(self._token_map, self.lattice, tile, tokens)
         self._embeddings[tile] = embedding
         self._done[tile] = True
 
     def weights(self, y: slice, x: slice) -> NDArray[np.float32]:
-        """Return how much of each cell's tiles was laid: 1 where all were; float32 (y, x)."""
-        laid = self.lattice.y.weights[:, y].T @ self._done.astype(np.float32)
-        weights: NDArray[np.float32] = laid @ self.lattice.x.weights[:, x]
+        """Return the weight of the tiles added to each cell: 1 where all were; float32 (y, x)."""
+        added = self.lattice.y.weights[:, y].T @ self._done.astype(np.float32)
+        weights: NDArray[np.float32] = added @ self.lattice.x.weights[:, x]
         return weights
 
 
@@ -141,7 +143,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class CoarsePreview:
-    """What a coarse look says of some cells of the lattice, until tiles do.
+    """A coarse first answer for some cells of the lattice, used until their tiles are done.
 
     Parameters
     ----------
@@ -149,9 +151,9 @@ class CoarsePreview:
     embedding : float32 (d_embed,)
         Of length 1.
     bounds : (slice, slice)
-        The rectangle of cells that was looked at.
+        The rectangle of cells that it covers.
     y, x : float32 (cell, coarse)
-        Shares of the coarse cells in each cell of the rectangle; rows sum to 1.
+        Interpolation weights of the coarse cells in each cell of the rectangle; rows sum to 1.
     """
 
     tokens: NDArray[np.float32]
@@ -180,7 +182,7 @@ def encode_coarsely(
     lattice: Lattice,
     bounds: tuple[slice, slice],
 ) -> CoarsePreview:
-    """Squeeze a rectangle of cells into one tile and show it to the model."""
+    """Downsample a rectangle of cells into one tile and show it to the model."""
     axes = (lattice.y, lattice.x)
     low, high = (
         tuple(float(axis.cell_edges()[edge]) for axis, edge in zip(axes, edges, strict=True))
@@ -197,24 +199,26 @@ def encode_coarsely(
     seen = picture[np.ix_(*(reflect(axis.pixels(0), axis.working) for axis in squeezed))]
     answer = forward_tile(model, seen)
     y, x = (axis.cells(0)[1] for axis in squeezed)
-    shares = [
-        _shares(axis, each, small, begin, end)
+    weights = [
+        _coarse_weights(axis, each, small, begin, end)
         for axis, each, small, begin, end in zip(axes, bounds, squeezed, low, high, strict=True)
     ]
-    return CoarsePreview(answer.tokens[y, x], answer.embedding, bounds, shares[0], shares[1])
+    return CoarsePreview(answer.tokens[y, x], answer.embedding, bounds, weights[0], weights[1])
 
 
-def _shares(axis: Axis, cells: slice, small: Axis, low: float, high: float) -> NDArray[np.float32]:
-    """Interpolate between coarse cells at the centres of some cells, (cell, coarse cell)."""
-    centres = (axis.cell_centres(cells) - low) * small.working / (high - low)
-    positions = np.clip((centres + small.lead) / small.patch - 0.5, 0, small.n_cells - 1)
+def _coarse_weights(
+    axis: Axis, cells: slice, small: Axis, low: float, high: float
+) -> NDArray[np.float32]:
+    """Interpolate between coarse cells at the centers of some cells, (cell, coarse cell)."""
+    centers = (axis.cell_centers(cells) - low) * small.working / (high - low)
+    positions = np.clip((centers + small.lead) / small.patch - 0.5, 0, small.n_cells - 1)
     distance = np.abs(positions[:, np.newaxis] - np.arange(small.n_cells))
-    shares: NDArray[np.float32] = np.maximum(1 - distance, 0).astype(np.float32)
-    return shares
+    weights: NDArray[np.float32] = np.maximum(1 - distance, 0).astype(np.float32)
+    return weights
 
 
 def _common(wanted: slice, known: slice) -> tuple[slice, slice]:
-    """Return what two ranges share, counted in each."""
+    """Return the intersection of two ranges, counted in each."""
     low = max(wanted.start, known.start)
     high = max(low, min(wanted.stop, known.stop))
     return (

@@ -1,10 +1,10 @@
-"""One line of the user's, read as synonyms and as what they are contrasted with.
+"""The prompt language: synonyms and contrasts in one line of text.
 
 ``nuclei | cell nuclei``
-    Names for one thing; their directions are averaged.
+    Names of one thing; their directions are averaged.
 ``mitochondria - background``
-    What is found beyond the background: a baseline of this prompt's own. Between spaces, so that
-    hyphenated words stay whole. Several may follow, and each may have synonyms.
+    What is found beyond the background: a baseline for this prompt only. The minus stands between
+    spaces, so that hyphenated words stay whole. Several may follow, each with synonyms.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
-from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
 
-__all__ = ["Phrase", "Prompt", "distinct", "parse_phrase", "parse_prompt"]
+__all__ = ["Phrase", "Prompt", "distinct", "listed", "parse_phrase", "parse_prompt"]
 
 Phrase = tuple[str, ...]
-"""Names for one thing, each once."""
+"""Names of one thing, each once."""
+
+LONGEST_PROMPT = 10_000
+"""Characters; a longer text is no prompt, but a file that was pasted."""
+
+MOST_PROMPTS = 10_000
+"""Prompts in one list."""
 
 _MINUS = re.compile(r"(?:^|\s)-(?=\s|$)")
 _HOW = "write names of one thing as 'nuclei | cell nuclei', a contrast as 'nuclei - background'"
@@ -26,16 +33,16 @@ _HOW = "write names of one thing as 'nuclei | cell nuclei', a contrast as 'nucle
 
 @dataclass(frozen=True)
 class Prompt:
-    """What one line asks for.
+    """One parsed line.
 
     Parameters
     ----------
     text : str
-        As the user wrote it, without the spaces around.
+        As the user wrote it, without surrounding spaces.
     names : tuple of str
-        Synonyms of what is looked for.
+        Synonyms of what to look for.
     minus : tuple of tuple of str
-        What it is contrasted with, each with its synonyms; mostly none.
+        What it is contrasted with, each with its synonyms; usually empty.
     """
 
     text: str
@@ -44,7 +51,7 @@ class Prompt:
 
     @property
     def canonical(self) -> str:
-        """The prompt with every space where it belongs: two that are equal here ask the same."""
+        """The prompt with normalized spaces: prompts that are equal here mean the same."""
         return " - ".join(" | ".join(phrase) for phrase in (self.names, *self.minus))
 
 
@@ -55,20 +62,25 @@ def parse_prompt(line: object, what: str = "prompts") -> Prompt:
     ----------
     line : str
     what : str
-        What the line is one of, for the message.
+        Name of the list the line comes from, for the message.
 
     Raises
     ------
     PromptError
-        It is no text, is blank, or something is missing beside a sign.
+        It is not text, is blank or too long, or a word is missing next to a sign.
     """
     if not isinstance(line, str) or not line.strip():
         raise PromptError(
-            f"one of the {what} is {line!r}; each must be text with at least one word: "
-            "fill it in or remove it"
+            f"one of the {what} is {shown_value(line)}; each must be text with at least one "
+            "word: fill it in or remove it"
+        )
+    if len(line) > LONGEST_PROMPT:
+        raise PromptError(
+            f"one of the {what} has {len(line)} characters ('{shorten(line)}'); accepted: up to "
+            f"{LONGEST_PROMPT}. Give each prompt separately"
         )
     text = line.strip()
-    names, *minus = (_names(part, text) for part in _MINUS.split(text))
+    names, *minus = (_split_names(part, text) for part in _MINUS.split(text))
     return Prompt(text, names, tuple(dict.fromkeys(minus)))
 
 
@@ -83,29 +95,55 @@ def parse_phrase(line: object, what: str = "baseline prompts") -> Phrase:
     prompt = parse_prompt(line, what)
     if prompt.minus:
         raise PromptError(
-            f"{prompt.text!r} is one of the {what}, and these take no contrast of their own; "
-            "name each thing that is to be taken off in a line"
+            f"'{shorten(prompt.text)}' is one of the {what}, which take no contrast of their own; "
+            "write each thing to subtract on its own line"
         )
     return prompt.names
 
 
-def distinct(lines: Iterable[object], what: str = "prompts") -> tuple[Prompt, ...]:
-    """Read each prompt once, in order; one string is one prompt.
+def listed(lines: object, what: str = "prompts") -> tuple[object, ...]:
+    """Return the items of a list of prompts; a single string is one prompt.
 
     Raises
     ------
     PromptError
-        As `parse_prompt` does.
+        It is not a list, or has too many items.
     """
-    read = (parse_prompt(line, what) for line in ((lines,) if isinstance(lines, str) else lines))
+    if isinstance(lines, str):
+        return (lines,)
+    if not isinstance(lines, Iterable) or isinstance(lines, bytes | bytearray):
+        raise PromptError(
+            f"the {what} are {shown_value(lines)}; accepted: a text, or a list of texts"
+        )
+    try:
+        items = tuple(islice(lines, MOST_PROMPTS + 1))
+    except Exception as error:
+        raise PromptError(
+            f"the {what} are {shown_value(lines)}, which cannot be read one by one "
+            f"({type(error).__name__}); accepted: a text, or a list of texts"
+        ) from error
+    if len(items) > MOST_PROMPTS:
+        raise PromptError(f"there are more than {MOST_PROMPTS} {what}; give fewer at a time")
+    return items
+
+
+def distinct(lines: object, what: str = "prompts") -> tuple[Prompt, ...]:
+    """Read each prompt once, in order.
+
+    Raises
+    ------
+    PromptError
+        As `listed` and `parse_prompt` do.
+    """
     first: dict[str, Prompt] = {}
-    for prompt in read:
+    for line in listed(lines, what):
+        prompt = parse_prompt(line, what)
         first.setdefault(prompt.canonical, prompt)
     return tuple(first.values())
 
 
-def _names(part: str, text: str) -> Phrase:
+def _split_names(part: str, text: str) -> Phrase:
     names = tuple(dict.fromkeys(" ".join(name.split()) for name in part.split("|")))
     if "" in names:
-        raise PromptError(f"in {text!r} a word is missing beside '|' or ' - '; {_HOW}")
+        raise PromptError(f"in '{shorten(text)}' a word is missing next to '|' or ' - '; {_HOW}")
     return names

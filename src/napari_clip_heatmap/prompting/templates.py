@@ -1,6 +1,6 @@
-"""Sentences around a name, averaged in embedding space: one direction that leans on no wording.
+"""Sentences around a name, averaged in embedding space, so that no single sentence decides.
 
-The practice is CLIP's own (Radford et al., 2021, section 3.1.4); the sentences are this project's.
+The method is CLIP's own (Radford et al., 2021, section 3.1.4); the sentences are this project's.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
-from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
+from napari_clip_heatmap.prompting.language import listed
 
 __all__ = ["PLAIN", "TEMPLATES", "fill_template", "parse_templates"]
 
 PLAIN = ("{}",)
-"""The user's words, and nothing else."""
+"""The user's words alone."""
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "plain": PLAIN,
@@ -64,8 +65,8 @@ def parse_templates(templates: str | Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     templates : str or iterable of str
-        The name of a set, or sentences of one's own with ``{}`` where the name goes, among which
-        names of sets stand for theirs; one string with ``{}`` is one sentence.
+        The name of a set, or sentences with ``{}`` where the prompt's name goes. A list may hold
+        names of sets too. One string with ``{}`` is one sentence.
 
     Raises
     ------
@@ -75,24 +76,36 @@ def parse_templates(templates: str | Iterable[str]) -> tuple[str, ...]:
     if isinstance(templates, str) and "{}" not in templates:
         if templates not in TEMPLATES:
             raise PromptError(
-                f"there is no set of templates {templates!r}; accepted: "
+                f"there is no set of templates '{shorten(templates)}'; accepted: "
                 f"{', '.join(TEMPLATES)}, or sentences of your own such as 'a photo of {{}}'"
             )
         return TEMPLATES[templates]
-    given = (templates,) if isinstance(templates, str) else templates
-    sentences = (TEMPLATES.get(str(each).strip(), (str(each).strip(),)) for each in given)
-    own = tuple(dict.fromkeys(chain.from_iterable(sentences)))
-    if not own:
+    sentences = tuple(
+        dict.fromkeys(chain.from_iterable(map(_sentences, listed(templates, "templates"))))
+    )
+    if not sentences:
         raise PromptError("there is no template; use 'plain' for the words as they are")
-    for sentence in own:
-        if sentence.count("{}") != 1:
-            raise PromptError(
-                f"the template {sentence!r} must have {{}} once, where the prompt's name goes, "
-                "as in 'a photo of {}'"
-            )
-    return own
+    return sentences
+
+
+def _sentences(template: object) -> tuple[str, ...]:
+    """Return the sentences of a set, or one sentence of the user's."""
+    if not isinstance(template, str):
+        raise PromptError(
+            f"one of the templates is {shown_value(template)}; accepted: text such as "
+            "'a photo of {}'"
+        )
+    sentence = template.strip()
+    if sentence in TEMPLATES:
+        return TEMPLATES[sentence]
+    if sentence.count("{}") != 1:
+        raise PromptError(
+            f"the template '{shorten(sentence)}' must have {{}} once, where the prompt's name "
+            "goes, as in 'a photo of {}'"
+        )
+    return (sentence,)
 
 
 def fill_template(template: str, name: str) -> str:
-    """Put a name into a sentence; unlike `str.format`, whatever braces the name may have."""
+    """Put a name into a sentence; unlike `str.format`, whatever braces the name has."""
     return template.replace("{}", name)

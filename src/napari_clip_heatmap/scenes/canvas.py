@@ -1,4 +1,4 @@
-"""Brushes: the few marks from which every drawn structure is made.
+"""Brushes: the few strokes and shapes from which every structure is drawn.
 
 All brushes work on 8-bit canvases ``(y, x)``, because OpenCV antialiases only those, and take
 sub-pixel coordinates in pixels, x before y as OpenCV does.
@@ -61,7 +61,7 @@ def stroke(
 
 def blob_outline(
     rng: np.random.Generator,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     radius: float,
     *,
     elongation: float = 1.0,
@@ -75,7 +75,7 @@ def blob_outline(
     ----------
     rng : Generator
         Source of the wobble.
-    centre : (float, float)
+    center : (float, float)
         x and y in pixels.
     radius : float
         Geometric mean of the two half-axes, in pixels.
@@ -96,8 +96,8 @@ def blob_outline(
     long_axis = radius * np.sqrt(elongation) * wobble * np.cos(turn)
     short_axis = radius / np.sqrt(elongation) * wobble * np.sin(turn)
     cos, sin = np.cos(angle), np.sin(angle)
-    x = centre[0] + cos * long_axis - sin * short_axis
-    y = centre[1] + sin * long_axis + cos * short_axis
+    x = center[0] + cos * long_axis - sin * short_axis
+    y = center[1] + sin * long_axis + cos * short_axis
     return np.stack([x, y], 1).astype(np.float32)
 
 
@@ -110,7 +110,7 @@ def wander(
     curl: float,
     angle: float | None = None,
 ) -> Points:
-    """Return a path that keeps its direction but for a random turn of ``curl`` radians a step."""
+    """Return a path whose direction changes at random by about ``curl`` radians per step."""
     n_steps = max(2, round(length / step))
     heading = rng.uniform(0, 2 * np.pi) if angle is None else angle
     headings = heading + np.cumsum(rng.normal(0, curl, n_steps))

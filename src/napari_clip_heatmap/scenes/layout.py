@@ -1,4 +1,4 @@
-"""Where the objects of each class lie: all mixed, or each class in a territory of its own."""
+"""Positions of the objects of each class: all mixed, or each class in its own territory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["scatter", "territories"]
 def territories(
     rng: np.random.Generator, size: tuple[int, int], classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Share the picture out among ``classes``: ``(y, x)`` index of the owner, or -1 for all.
+    """Divide the picture among ``classes``: ``(y, x)`` index of the owner, or -1 for all.
 
     Half of the scenes are mixed; in the others each class holds the pixels nearest to its seeds.
     """
@@ -37,18 +37,18 @@ def scatter(
     occupancy: float,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Points:
-    """Return object centres on a jittered grid, ``(object, 2)`` x and y in pixels.
+    """Return object centers on a jittered grid, ``(object, 2)`` x and y in pixels.
 
     Parameters
     ----------
     rng : Generator
         Source of the jitter.
     size : (int, int)
-        Height and width of the picture; centres reach half a spacing beyond it.
+        Height and width of the picture; centers reach half a spacing beyond it.
     spacing : float
-        Distance between neighbours, in pixels.
+        Distance between neighbors, in pixels.
     occupancy : float
-        Share of the grid's places that hold an object.
+        Fraction of the grid's places with an object.
     allowed : ndarray (y, x) bool, optional
         Where objects may lie.
     """
@@ -56,11 +56,11 @@ def scatter(
     rows = np.arange(-margin, size[0] + margin, spacing) + rng.uniform(0, spacing)
     columns = np.arange(-margin, size[1] + margin, spacing) + rng.uniform(0, spacing)
     y, x = np.meshgrid(rows, columns, indexing="ij")
-    centres = np.stack([x.ravel(), y.ravel()], 1)
-    centres = centres[rng.random(len(centres)) < occupancy]
-    centres = centres + rng.normal(0, 0.27 * spacing, centres.shape)
-    if allowed is not None and len(centres):
-        row = centres[:, 1].astype(int).clip(0, size[0] - 1)
-        column = centres[:, 0].astype(int).clip(0, size[1] - 1)
-        centres = centres[allowed[row, column]]
-    return centres.astype(np.float32)
+    centers = np.stack([x.ravel(), y.ravel()], 1)
+    centers = centers[rng.random(len(centers)) < occupancy]
+    centers = centers + rng.normal(0, 0.27 * spacing, centers.shape)
+    if allowed is not None and len(centers):
+        row = centers[:, 1].astype(int).clip(0, size[0] - 1)
+        column = centers[:, 0].astype(int).clip(0, size[1] - 1)
+        centers = centers[allowed[row, column]]
+    return centers.astype(np.float32)

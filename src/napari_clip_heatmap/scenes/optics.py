@@ -20,27 +20,27 @@ def fluoresce(
     rng: np.random.Generator,
     size: tuple[int, int],
     signals: Mapping[str, _Plane],
-    colours: Mapping[str, tuple[float, float, float]],
+    colors: Mapping[str, tuple[float, float, float]],
 ) -> _Picture:
-    """Add coloured light on a dark, uneven ground: ``(y, x, 3)``, 0..1."""
+    """Add colored light on a dark, uneven background: ``(y, x, 3)``, 0..1."""
     picture = np.zeros((*size, 3), np.float32)
     for name, signal in signals.items():
         gain = rng.uniform(0.45, 1.0)
         halo = rng.uniform(0, 0.35) * cv2.GaussianBlur(signal, (0, 0), rng.uniform(3, 10))
-        picture += (gain * (signal + halo))[..., None] * np.asarray(colours[name], np.float32)
+        picture += (gain * (signal + halo))[..., None] * np.asarray(colors[name], np.float32)
     haze = rng.uniform(0, 0.14) * (1 + 0.7 * smooth_noise(rng, size, rng.uniform(20, 120)))
-    tint = rng.uniform(0.3, 1, 3) if _is_coloured(colours) else np.ones(3)
+    tint = rng.uniform(0.3, 1, 3) if _is_colored(colors) else np.ones(3)
     # Real cameras are rarely filled: many published 8-bit images end at a fifth of the range.
     exposure = 1.0 if rng.random() < 0.6 else np.exp(rng.uniform(np.log(0.15), 0))
     return np.asarray(exposure * (picture + haze[..., None] * tint), np.float32)
 
 
-def _is_coloured(colours: Mapping[str, tuple[float, float, float]]) -> bool:
-    return any(len(set(colour)) > 1 for colour in colours.values())
+def _is_colored(colors: Mapping[str, tuple[float, float, float]]) -> bool:
+    return any(len(set(color)) > 1 for color in colors.values())
 
 
 def tissue(rng: np.random.Generator, size: tuple[int, int], zoom: float) -> _Plane:
-    """Return the stain that lies between the objects, ``(y, x)`` 0..1: mottle and soft fibres."""
+    """Return the stain between the objects, ``(y, x)`` 0..1: mottle and soft fibers."""
     plane = 0.5 + 0.5 * smooth_noise(rng, size, rng.uniform(15, 90) * zoom)
     if rng.random() < 0.5:
         fibres = blank(size)
@@ -60,7 +60,7 @@ def absorb(
     absorbances: Mapping[str, tuple[float, float, float]],
     ground: tuple[float, float, float],
 ) -> _Picture:
-    """Take light away from a bright ground (Beer-Lambert): ``(y, x, 3)``, 0..1."""
+    """Absorb light of a bright background (Beer-Lambert): ``(y, x, 3)``, 0..1."""
     plane = next(iter(signals.values()))
     depth = np.zeros((*plane.shape, 3), np.float32)
     for name, signal in signals.items():
@@ -89,7 +89,7 @@ def expose(rng: np.random.Generator, picture: _Picture, *, sharpest: float) -> N
     grain = rng.standard_normal((*picture.shape[:2], 1 if is_gray else 3), np.float32)
     if rng.random() < 0.4:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.7).reshape(grain.shape) * 1.6
-    # A dim picture was taken with as many photons as a bright one: noise goes with the light.
+    # A dim picture was taken with as many photons as a bright one: noise scales with the light.
     light = float(np.quantile(picture[::4, ::4], 0.995))
     read, shot = light * min(rng.exponential(0.012), 0.05), min(rng.exponential(0.016), 0.06)
     picture = picture + grain * np.asarray(

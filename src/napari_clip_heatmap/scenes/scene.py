@@ -1,4 +1,4 @@
-"""Drawn micrographs with truth: what the bundled model is trained on, tested on and shown with."""
+"""Drawn micrographs with true masks: the bundled model is trained, tested and shown with them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_clip_heatmap.scenes.layout import scatter, territories
 from napari_clip_heatmap.scenes.optics import absorb, expose, fluoresce, tissue
 from napari_clip_heatmap.scenes.smear import draw_smear
 from napari_clip_heatmap.scenes.structures import SPACING, STRUCTURES, Structure, draw_cell_bodies
-from napari_clip_heatmap.scenes.vocabulary import BLOOD_CLASSES, CELL_CLASSES, CLASSES, COLOURS
+from napari_clip_heatmap.scenes.vocabulary import BLOOD_CLASSES, CELL_CLASSES, CLASSES, COLORS
 
 __all__ = ["Modality", "Scene", "draw"]
 
 Modality = Literal["fluorescence", "brightfield", "smear"]
 
 _STAINED_OFTEN = (5.0, 1.0, 0.6, 2.0, 0.6, 1.0)
-"""How often each of `CELL_CLASSES` is what a brightfield scene shows, relative to one another."""
+"""Relative frequency of each of `CELL_CLASSES` in brightfield scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Scene:
         the network never sees them.
     modality : {"fluorescence", "brightfield", "smear"}
         Kind of picture.
-    colours : mapping of str to str
-        Colour word of each class, where it has one.
+    colors : mapping of str to str
+        Color word of each class, where it has one.
     """
 
     image: NDArray[np.uint8]
     masks: Mapping[str, NDArray[np.bool_]]
     modality: Modality
-    colours: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[str, str] = field(default_factory=dict)
 
 
 def draw(
@@ -62,7 +62,7 @@ def draw(
     Parameters
     ----------
     seed : int
-        Everything that is not given is drawn from it.
+        Everything that is not given is drawn at random from it.
     size : (int, int)
         Height and width in pixels, at least 16 each.
     classes : sequence of str, optional
@@ -75,7 +75,7 @@ def draw(
     Raises
     ------
     SceneError
-        For a class or modality that is not known, that do not go together, or too small a size.
+        A class or modality is unknown, they cannot be combined, or the size is too small.
     """
     _check(size, classes, modality)
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def draw(
     shown = _draw_classes(rng, kind) if classes is None else tuple(dict.fromkeys(classes))
     if kind == "smear":
         return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.45, 1.2))
-    # Nuclei are looked at from afar and from near; the rest shows its shape only from near.
+    # Nuclei are drawn at many scales; other structures show their shape only at large scales.
     low, high = (-0.9, 0.8) if set(shown) <= {"nuclei"} else (-0.45, 0.5)
     return _cells(rng, size, shown, kind, zoom or _draw_zoom(rng, low, high))
 
@@ -146,8 +146,8 @@ def _structures(
         spacing = SPACING[name] * scale * rng.uniform(0.85, 1.5)
         allowed = (owner == number) | (owner < 0)
         occupancy = rng.uniform(0.2, 0.95)
-        centres = scatter(rng, size, spacing, occupancy=occupancy, allowed=allowed)
-        structure = STRUCTURES[name](rng, size, scale, centres)
+        centers = scatter(rng, size, spacing, occupancy=occupancy, allowed=allowed)
+        structure = STRUCTURES[name](rng, size, scale, centers)
         if owner.max() >= 0:  # objects end at the border of their territory, softly
             fence = cv2.GaussianBlur(allowed.astype(np.float32), (0, 0), 2)
             structure = Structure(structure.signal * fence, structure.mask & (fence > 0.5))
@@ -166,8 +166,8 @@ def _cells(
     signals = {name: structure.signal for name, structure in drawn.items()}
     masks = {name: structure.mask for name, structure in drawn.items()}
     if kind == "fluorescence":
-        words = _channel_colours(rng, shown)
-        picture = fluoresce(rng, size, signals, {name: COLOURS[words[name]] for name in shown})
+        words = _channel_colors(rng, shown)
+        picture = fluoresce(rng, size, signals, {name: COLORS[words[name]] for name in shown})
         if rng.random() < 0.12:
             picture, words = 1 - picture, dict.fromkeys(shown, "")
     else:
@@ -181,11 +181,11 @@ def _cells(
     return Scene(image, masks, kind, named)
 
 
-def _channel_colours(rng: np.random.Generator, shown: Sequence[str]) -> dict[str, str]:
-    """Give each class a colour; in 40 % of the scenes all are one gray channel."""
+def _channel_colors(rng: np.random.Generator, shown: Sequence[str]) -> dict[str, str]:
+    """Give each class a color; in 40 % of the scenes all are one gray channel."""
     if rng.random() < 0.4:
         return dict.fromkeys(shown, "white")
-    words = rng.choice(list(COLOURS), len(shown), replace=False)
+    words = rng.choice(list(COLORS), len(shown), replace=False)
     chosen = {name: str(word) for name, word in zip(shown, words, strict=True)}
     if "nuclei" in chosen and rng.random() < 0.4:
         chosen = {name: ("cyan" if word == "blue" else word) for name, word in chosen.items()}
@@ -200,7 +200,7 @@ def _brightfield(
     masks: Mapping[str, NDArray[np.bool_]],
     zoom: float,
 ) -> NDArray[np.float32]:
-    """Stain every class on a bright ground, in colour or gray, over tissue or bare glass."""
+    """Stain every class on a bright ground, in color or gray, over tissue or bare glass."""
     is_gray = rng.random() < 0.35
     layers = dict(signals)
     tints: dict[str, tuple[float, float, float]] = {}

@@ -30,16 +30,16 @@ def _blurred(canvas: Canvas, sigma: float) -> NDArray[np.float32]:
     return np.asarray(soft / 255, np.float32)[..., None]
 
 
-def _tint(rng: np.random.Generator, colour: Sequence[float], spread: float = 0.05) -> _Picture:
-    return np.asarray(np.clip(np.asarray(colour) + rng.normal(0, spread, 3), 0, 1), np.float32)
+def _tint(rng: np.random.Generator, color: Sequence[float], spread: float = 0.05) -> _Picture:
+    return np.asarray(np.clip(np.asarray(color) + rng.normal(0, spread, 3), 0, 1), np.float32)
 
 
-def _stain(picture: _Picture, coverage: _Picture, colour: _Picture) -> _Picture:
-    return np.asarray(picture * (1 - coverage) + colour * coverage, np.float32)
+def _stain(picture: _Picture, coverage: _Picture, color: _Picture) -> _Picture:
+    return np.asarray(picture * (1 - coverage) + color * coverage, np.float32)
 
 
 def _red_cells(
-    rng: np.random.Generator, picture: _Picture, zoom: float, centres: Points
+    rng: np.random.Generator, picture: _Picture, zoom: float, centers: Points
 ) -> tuple[_Picture, NDArray[np.bool_]]:
     size = picture.shape[:2]
     radius = rng.uniform(17, 22) * zoom
@@ -47,14 +47,14 @@ def _red_cells(
     hue = _tint(rng, (0.80, 0.58, 0.52), 0.07)
     depth = rng.uniform(0.4, 1.0)
     layers = [(blank(size), blank(size)) for _ in range(3)]
-    for number, (x, y) in enumerate(centres):
-        body, centre = layers[number % 3]
+    for number, (x, y) in enumerate(centers):
+        body, center = layers[number % 3]
         own = radius * rng.lognormal(0, 0.08)
         angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.45)
         outline = blob_outline(
             rng, (x, y), own, elongation=stretch, angle=angle, roughness=rng.uniform(0.02, 0.14)
         )
-        fill_shape(centre, outline, 0)
+        fill_shape(center, outline, 0)
         fill_shape(body, outline, int(rng.integers(215, 256)))
         if pallor and rng.random() < 0.85:
             shift = rng.normal(0, 0.08 * own, 2)
@@ -62,11 +62,11 @@ def _red_cells(
             inner = blob_outline(
                 rng, middle, own * pallor, elongation=stretch, angle=angle, roughness=0.08
             )
-            fill_shape(centre, inner, int(rng.integers(130, 256)))
+            fill_shape(center, inner, int(rng.integers(130, 256)))
     softness = rng.uniform(0.5, 1.5) * zoom
     mask = np.zeros(size, bool)
-    for body, centre in layers:
-        pale = _blurred(centre, rng.uniform(1.5, 4.5) * zoom)
+    for body, center in layers:
+        pale = _blurred(center, rng.uniform(1.5, 4.5) * zoom)
         coverage = depth * _blurred(body, softness) * (1 - rng.uniform(0.55, 0.95) * pale)
         picture = picture * (1 - coverage * (1 - hue))
         mask |= body > 100
@@ -74,21 +74,21 @@ def _red_cells(
 
 
 def _nucleus_lobes(
-    rng: np.random.Generator, canvas: Canvas, centre: tuple[float, float], radius: float
+    rng: np.random.Generator, canvas: Canvas, center: tuple[float, float], radius: float
 ) -> None:
     """Fill one round nucleus, or two to five lobes in an arc."""
     if rng.random() < 0.35:
         share = rng.uniform(0.6, 0.92)
         fill_shape(
-            canvas, blob_outline(rng, centre, radius * share, elongation=rng.uniform(1, 1.3))
+            canvas, blob_outline(rng, center, radius * share, elongation=rng.uniform(1, 1.3))
         )
         return
     n_lobes = int(rng.integers(2, 6))
     turns = rng.uniform(0, 2 * np.pi) + np.arange(n_lobes) * rng.uniform(0.9, 1.5)
     for turn in turns:
         middle = (
-            centre[0] + 0.42 * radius * np.cos(turn),
-            centre[1] + 0.42 * radius * np.sin(turn),
+            center[0] + 0.42 * radius * np.cos(turn),
+            center[1] + 0.42 * radius * np.sin(turn),
         )
         lobe = radius * rng.uniform(0.3, 0.45)
         fill_shape(
@@ -98,11 +98,11 @@ def _nucleus_lobes(
 
 
 def _white_cells(
-    rng: np.random.Generator, picture: _Picture, zoom: float, centres: Points
+    rng: np.random.Generator, picture: _Picture, zoom: float, centers: Points
 ) -> tuple[_Picture, NDArray[np.bool_]]:
     size = picture.shape[:2]
     body, nucleus = blank(size), blank(size)
-    for x, y in centres:
+    for x, y in centers:
         radius = rng.uniform(25, 38) * zoom
         fill_shape(
             body, blob_outline(rng, (x, y), radius, elongation=rng.uniform(1, 1.2), roughness=0.05)
@@ -120,11 +120,11 @@ def _white_cells(
 
 
 def _platelets(
-    rng: np.random.Generator, picture: _Picture, zoom: float, centres: Points
+    rng: np.random.Generator, picture: _Picture, zoom: float, centers: Points
 ) -> tuple[_Picture, NDArray[np.bool_]]:
     size = picture.shape[:2]
     canvas, extent = blank(size), blank(size)
-    for x, y in centres:
+    for x, y in centers:
         radius = rng.uniform(4, 8.5) * zoom
         outline = blob_outline(
             rng, (x, y), radius, elongation=rng.uniform(1, 1.7), angle=rng.uniform(0, np.pi),
@@ -133,9 +133,9 @@ def _platelets(
         fill_shape(canvas, outline, int(rng.integers(150, 256)))
         fill_shape(extent, outline)
     grain = 1 + rng.uniform(0.05, 0.35) * smooth_noise(rng, size, rng.uniform(2, 4) * zoom)
-    colour = _tint(rng, (0.56, 0.42, 0.72), 0.07) * grain[..., None]
+    color = _tint(rng, (0.56, 0.42, 0.72), 0.07) * grain[..., None]
     coverage = rng.uniform(0.7, 1.0) * _blurred(canvas, rng.uniform(0.5, 2.0) * zoom)
-    return _stain(picture, coverage, colour), extent > 100
+    return _stain(picture, coverage, color), extent > 100
 
 
 def _ground(rng: np.random.Generator, size: tuple[int, int]) -> _Picture:
@@ -145,7 +145,7 @@ def _ground(rng: np.random.Generator, size: tuple[int, int]) -> _Picture:
 
 
 def _dirt(rng: np.random.Generator, picture: _Picture, zoom: float) -> _Picture:
-    """Add stain precipitate: specks smaller and greyer than a platelet, of no class."""
+    """Add stain precipitate: specks smaller and grayer than a platelet, of no class."""
     canvas = blank(picture.shape[:2])
     for x, y in scatter(rng, picture.shape[:2], 60 * zoom, occupancy=rng.uniform(0, 0.5)):
         fill_shape(canvas, blob_outline(rng, (x, y), rng.uniform(0.8, 2.6) * zoom, n_points=8))
@@ -179,9 +179,9 @@ def draw_smear(
         if name not in classes:
             continue
         spacing = _SPACING[name] * zoom * rng.uniform(0.8, 1.4)
-        centres = scatter(rng, size, spacing, occupancy=rng.uniform(0.25, 1.0))
-        rng.shuffle(centres)
-        picture, mask = drawer(rng, picture, zoom, centres)
+        centers = scatter(rng, size, spacing, occupancy=rng.uniform(0.25, 1.0))
+        rng.shuffle(centers)
+        picture, mask = drawer(rng, picture, zoom, centers)
         for covered in masks.values():
             covered &= ~mask
         masks[name] = mask

@@ -1,7 +1,7 @@
-"""How each structure of a fluorescence or brightfield scene looks.
+"""How to draw each structure of a fluorescence or brightfield scene.
 
 Every drawer takes a generator, a canvas size, a ``zoom`` (1: a nucleus is about 28 px wide) and the
-centres of its objects, and returns a :class:`Structure`: where there is signal, and how much.
+centers of its objects, and returns a :class:`Structure`: where there is signal, and how much.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPACING: Mapping[str, float] = {
     "vesicles": 15.0,
     "membranes": 42.0,
 }
-"""Typical distance between the centres of neighbours at zoom 1, in pixels."""
+"""Typical distance between the centers of neighbors at zoom 1, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ def _brightness(rng: np.random.Generator) -> int:
 
 
 def draw_nuclei(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw smooth, rounded blobs with mottled chromatin; some touch, some have dark nucleoli."""
     canvas, extent = blank(size), blank(size)
     typical = rng.uniform(10, 17) * zoom
     elongation = rng.uniform(1.0, 1.7)
     roughness = rng.choice([0.03, 0.08, 0.18], p=[0.5, 0.35, 0.15])
-    for x, y in centres:
+    for x, y in centers:
         radius = typical * rng.lognormal(0, 0.15)
         outline = blob_outline(
             rng,
@@ -92,13 +92,13 @@ def draw_nuclei(
 
 
 def draw_filaments(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw long, thin, gently curved threads; in some scenes they run in parallel bundles."""
     canvas = blank(size)
     width = rng.uniform(1.4, 2.8) * zoom
     common = rng.uniform(0, np.pi) if rng.random() < 0.5 else None
-    for x, y in centres:
+    for x, y in centers:
         angle = None if common is None else common + rng.normal(0, 0.15)
         path = wander(
             rng,
@@ -114,13 +114,13 @@ def draw_filaments(
 
 
 def draw_mitochondria(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw short, thick, wriggling worms with faint cross-stripes, some of them branched."""
     canvas, extent = blank(size), blank(size)
     width = rng.uniform(4.2, 6.5) * zoom
     striped = rng.random() < 0.5
-    for x, y in centres:
+    for x, y in centers:
         value = _brightness(rng)
         for _branch in range(1 + int(rng.random() < 0.35)):
             path = wander(
@@ -135,21 +135,21 @@ def draw_mitochondria(
             if striped:
                 for point in path[1:-1]:
                     offset = rng.normal(0, 0.15 * width, 2)
-                    centre = (float(point[0] + offset[0]), float(point[1] + offset[1]))
-                    notch = blob_outline(rng, centre, 0.16 * width, n_points=6)
+                    center = (float(point[0] + offset[0]), float(point[1] + offset[1]))
+                    notch = blob_outline(rng, center, 0.16 * width, n_points=6)
                     fill_shape(canvas, notch, int(0.45 * value))
     return _finish(canvas, extent)
 
 
 def draw_bacteria(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw straight rods with round ends, often in pairs end to end, each with a clear rim."""
     canvas, extent = blank(size), blank(size)
     width = rng.uniform(4.5, 7) * zoom
     ratio = rng.uniform(1.8, 2.8)
     hollow = rng.random() < 0.3
-    for x, y in centres:
+    for x, y in centers:
         angle = rng.uniform(0, np.pi)
         direction = np.array([np.cos(angle), np.sin(angle)])
         length = width * ratio * rng.uniform(0.8, 1.2)
@@ -166,13 +166,13 @@ def draw_bacteria(
 
 
 def draw_vesicles(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw small round dots, in some scenes little rings, of varied size."""
     canvas, extent = blank(size), blank(size)
     typical = rng.uniform(2.6, 4.2) * zoom
     ring = rng.random() < 0.35
-    for x, y in centres:
+    for x, y in centers:
         radius = typical * rng.lognormal(0, 0.25)
         outline = blob_outline(rng, (x, y), radius, roughness=0.02, n_points=12)
         value = _brightness(rng)
@@ -185,16 +185,16 @@ def draw_vesicles(
 
 
 def draw_membranes(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> Structure:
     """Draw the outlines of cells: a shared honeycomb, or loops round separate cells."""
     canvas = blank(size)
     width = rng.uniform(3.0, 5.0) * zoom
-    if rng.random() < 0.5 and len(centres) > 3:
-        for outline in _honeycomb(size, zoom, centres):
+    if rng.random() < 0.5 and len(centers) > 3:
+        for outline in _honeycomb(size, zoom, centers):
             stroke(canvas, outline, width, closed=True, value=_brightness(rng))
     else:
-        for x, y in centres:
+        for x, y in centers:
             outline = blob_outline(
                 rng,
                 (x, y),
@@ -207,12 +207,12 @@ def draw_membranes(
     return _finish(canvas)
 
 
-def _honeycomb(size: tuple[int, int], zoom: float, centres: Points) -> list[Points]:
-    """Return the Voronoi cells of ``centres``, each cut to a disc so that it stays near its own."""
+def _honeycomb(size: tuple[int, int], zoom: float, centers: Points) -> list[Points]:
+    """Return the Voronoi cells of ``centers``, each cut to a disc so that it stays near its own."""
     height, width = size
     margin = 200
     plane = cv2.Subdiv2D((-margin, -margin, width + 2 * margin, height + 2 * margin))
-    inside = np.clip(centres, -margin + 1, max(size) + margin - 1)
+    inside = np.clip(centers, -margin + 1, max(size) + margin - 1)
     plane.insert([(float(x), float(y)) for x, y in inside])
     facets, middles = plane.getVoronoiFacetList([])
     reach = 30 * zoom
@@ -226,11 +226,11 @@ def _honeycomb(size: tuple[int, int], zoom: float, centres: Points) -> list[Poin
 
 
 def draw_cell_bodies(
-    rng: np.random.Generator, size: tuple[int, int], zoom: float, centres: Points
+    rng: np.random.Generator, size: tuple[int, int], zoom: float, centers: Points
 ) -> NDArray[np.float32]:
     """Return the pale, folded cytoplasm round some nuclei, ``(y, x)`` 0..1; it has no class."""
     canvas = blank(size)
-    for x, y in centres:
+    for x, y in centers:
         outline = blob_outline(
             rng,
             (x + rng.normal(0, 6 * zoom), y + rng.normal(0, 6 * zoom)),

@@ -1,6 +1,6 @@
-"""What the scenes can show, and the words a caption may use for it.
+"""What scenes can show, and the words that captions may use for it.
 
-Captions are built from this table alone, so it is also the list of words the bundled model knows.
+Captions are built only from this table, so it is also the list of words the bundled model knows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = [
     "BLOOD_CLASSES",
     "CELL_CLASSES",
     "CLASSES",
-    "COLOURS",
+    "COLORS",
     "DENSITIES",
     "EMPTY_NAMES",
     "MODALITY_NAMES",
@@ -54,7 +54,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """Canonical class name -> the names a caption may use, the canonical one first."""
 
 EMPTY_NAMES = ("background", "an empty field", "empty background", "nothing", "empty")
-"""What a caption says of a view without any object."""
+"""Captions of a view without any object."""
 
 MODALITY_NAMES: Mapping[str, tuple[str, ...]] = {
     "fluorescence": ("fluorescence", "a fluorescence image", "fluorescence microscopy"),
@@ -63,7 +63,7 @@ MODALITY_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Kind of picture -> what a caption may call it."""
 
-COLOURS: Mapping[str, tuple[float, float, float]] = {
+COLORS: Mapping[str, tuple[float, float, float]] = {
     "red": (1.0, 0.1, 0.1),
     "green": (0.1, 1.0, 0.15),
     "blue": (0.15, 0.25, 1.0),
@@ -72,7 +72,7 @@ COLOURS: Mapping[str, tuple[float, float, float]] = {
     "yellow": (1.0, 1.0, 0.1),
     "white": (1.0, 1.0, 1.0),
 }
-"""Colour word -> red, green and blue share of a fluorescent channel."""
+"""Color word -> red, green and blue part of a fluorescent channel."""
 
 DENSITIES = ("sparse", "dense")
 """Words for how much of a view a class covers."""

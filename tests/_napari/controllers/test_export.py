@@ -10,11 +10,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 from napari_clip_heatmap.pipeline import null_reference as yardstick
 from napari_clip_heatmap.scenes import sample_scene
 
@@ -39,20 +40,20 @@ def image(viewer, widget, qtbot):
 
 
 def action(widget, begins):
-    (found,) = (each for each in widget._more.menu.actions() if each.text().startswith(begins))
+    (found,) = (each for each in widget.export_menu.actions() if each.text().startswith(begins))
     return found
 
 
 def worth(widget):
     model = widget["prompts"].model
-    return [model.index(n, PromptColumn.WORTH).data() for n in range(3)]
+    return [model.index(n, PromptColumn.VERDICT).data() for n in range(3)]
 
 
 def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
     assert worth(widget)[2] == "hardly"
     assert worth(widget)[0] == "clear"
-    cell = widget["prompts"].model.index(2, PromptColumn.WORTH)
+    cell = widget["prompts"].model.index(2, PromptColumn.VERDICT)
     told = cell.data(Qt.ItemDataRole.ToolTipRole)
     assert told.startswith("hardly depends on the text. ")
     assert "similarity" in told
@@ -61,7 +62,7 @@ def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
 
 def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
-    module = "napari_clip_heatmap._napari.controllers.live_update.make_yardstick"
+    module = "napari_clip_heatmap._napari.controllers.live_update.make_null_reference"
     monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
     widget["prompts"].model.rewrite(2, "vesicles")
     qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "hardly"), timeout=60_000)
@@ -85,29 +86,29 @@ def test_an_encoding_is_saved_and_opened_without_the_image_tower(
 ):
     path = tmp_path / "cells.zarr.zip"
     values = viewer.layers["nuclei"].data.copy()
-    widget._more.save(path)
+    widget.export.save(path)
     qtbot.waitUntil(lambda: "Saved" in widget["status"].value, timeout=60_000)
     widget["remove_all"].native.click()
     fresh = HeatmapWidget(viewer)
     viewer.window.add_dock_widget(fresh, name="another")
     fresh["prompts"].value = PROMPTS
-    fresh._more.open(path)
+    fresh.export.open(path)
     qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=120_000)
     np.testing.assert_array_equal(viewer.layers["nuclei"].data, values)
     fresh["prompts"].model.rewrite(0, "mitochondria")
     qtbot.waitUntil(lambda: "mitochondria" in viewer.layers, timeout=60_000)
     viewer.add_image(np.zeros((9, 9)), name="other")
     fresh["image"].value = viewer.layers["other"]
-    fresh._more.open(path)
+    fresh.export.open(path)
     qtbot.waitUntil(lambda: any("160 x 200" in each.message for each in messages), timeout=60_000)
-    fresh._more.open(tmp_path / "absent.zarr.zip")
+    fresh.export.open(tmp_path / "absent.zarr.zip")
     qtbot.waitUntil(lambda: "absent" in messages[-1].message, timeout=60_000)
 
 
 def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
-    cache = widget._runner.cache
+    cache = widget.cache
     assert len(cache) == 1
-    widget._more.menu.aboutToShow.emit()
+    widget.export_menu.aboutToShow.emit()
     assert "MB" in action(widget, "Clear the cache").text()
     action(widget, "Clear the cache").trigger()
     assert len(cache) == 0
@@ -122,23 +123,15 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
         view="raw",
         colormap="viridis",
         scale="shared",
-        fade=True,
-        colour_bar=False,
-        words="a list of an older version",
+        transparent_low=True,
+        color_bar=False,
+        ranking_list="a list of an older version",
     )
     monkeypatch.setattr(settings, "section", lambda: kept)
     widget = HeatmapWidget(viewer, session)
     viewer.window.add_dock_widget(widget)
     assert widget["score"].value == "absolute"
     assert widget["colormap"].value == "viridis"
-    assert kept.words == widget["words"].value == "the prompts"
+    assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
-
-
-def test_every_choice_that_is_kept_is_declared_in_the_manifest(monkeypatch):
-    from npe2 import PluginManifest
-
-    manifest = PluginManifest.from_distribution("napari-clip-heatmap")
-    declared = manifest.contributions.configurations["widget"].properties
-    assert {*declared} == {*settings.KEPT}

@@ -91,12 +91,12 @@ def test_follows_the_slice_the_resolution_and_the_zoom(viewer, widget, shows):
 def test_says_how_fine_the_map_will_be(viewer, widget, qtbot):
     viewer.add_image(np.eye(64), scale=(0.4, 0.4), units=("um", "um"))
     expected = "one patch = 3.2 µm, a tile = 38.4 µm"
-    qtbot.waitUntil(lambda: widget["grain"].value == expected, timeout=20_000)
+    qtbot.waitUntil(lambda: widget["resolution_info"].value == expected, timeout=20_000)
     widget["resolution"].value = "0.8 um"
     expected = "one patch = 6.4 µm, a tile = 76.8 µm"
-    qtbot.waitUntil(lambda: widget["grain"].value == expected, timeout=20_000)
+    qtbot.waitUntil(lambda: widget["resolution_info"].value == expected, timeout=20_000)
     widget["resolution"].value = "two"
-    qtbot.waitUntil(lambda: "accepted: auto" in widget["grain"].value, timeout=20_000)
+    qtbot.waitUntil(lambda: "accepted: auto" in widget["resolution_info"].value, timeout=20_000)
 
 
 def test_rows_for_stacks_show_only_for_stacks(viewer, widget):

@@ -8,8 +8,9 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.controllers.cursor import PROMPTS_ONLY
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.views.choices import PROMPTS_ONLY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -40,10 +41,14 @@ def layer_of(viewer, key):
 
 def follow(widget, qtbot, change):
     """Change something, and wait until the maps have followed."""
-    before = widget._panel._live.last
+    before = widget.state.result.result
     change()
     qtbot.waitUntil(
-        lambda: widget._panel._live.last is not before and widget._panel._showing is None,
+        lambda: (
+            (now := widget.state.result) is not None
+            and now.result is not before
+            and not widget.live_updater.showing
+        ),
         timeout=20_000,
     )
 
@@ -108,7 +113,7 @@ def test_no_row_left_leaves_no_layer_and_undo_brings_them_back(viewer, widget, i
 
 def test_words_that_cannot_be_read_are_told_and_the_maps_stay(viewer, widget, image, qtbot):
     widget["prompts"].model.rewrite(0, "red |")
-    qtbot.waitUntil(lambda: "Not answered yet" in widget["status"].value, timeout=20_000)
+    qtbot.waitUntil(lambda: "Not updated yet" in widget["status"].value, timeout=20_000)
     assert names(viewer) == PROMPTS
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "red | green"))
     assert names(viewer)[0] == "red | green"
@@ -200,13 +205,13 @@ def test_a_key_that_the_user_bound_stays_the_users(viewer, session, qtbot):
     viewer.window.add_dock_widget(widget)
     assert mine in viewer.keymap.values()
     widget.native.deleteLater()
-    qtbot.waitUntil(lambda: widget._closed)
+    qtbot.waitUntil(lambda: widget.closed)
     assert [*viewer.keymap.values()] == [mine]
 
 
 def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
-    widget["prompts"].model.colour(1, "magma")
+    widget["prompts"].model.set_color(1, "magma")
     assert [layer.colormap.name for layer in layers] == ["jet", "magma", "jet"]
     widget["scale"].value = "shared"
     assert len({layer.contrast_limits[1] for layer in layers}) == 1
@@ -217,13 +222,13 @@ def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     widget["colormap"].value = SIGNED
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
     assert layers[1].colormap.name == "magma"
-    widget["fade"].value = True
+    widget["transparent_low"].value = True
     assert layers[1].colormap.colors[0, 3] == 0
-    widget["colour_bar"].value = True
+    widget["color_bar"].value = True
     assert all(layer.colorbar.visible for layer in layers)
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
-    assert layers[0].colormap.name == f"{SIGNED}, fading"
+    assert layers[0].colormap.name == f"{SIGNED}, transparent where low"
 
 
 def test_a_row_of_a_set_with_a_colormap_of_naparis_gets_it(viewer, widget, image, qtbot, tmp_path):
@@ -241,7 +246,7 @@ def test_the_values_beneath_the_cursor_are_in_the_table_and_the_status_bar(
 ):
     def here():
         model = widget["prompts"].model
-        return [model.index(n, PromptColumn.HERE).data() for n in range(3)]
+        return [model.index(n, PromptColumn.CURSOR).data() for n in range(3)]
 
     def status():
         status = viewer.status
@@ -266,7 +271,7 @@ def test_a_click_ranks_the_prompts_and_a_list_of_words(viewer, widget, image, qt
         type, button, position = "mouse_press", 1, (48, 100)  # on the blue stripe
 
     event = Event()
-    (watch,) = (each for each in viewer.mouse_drag_callbacks if "on_click" in each.__qualname__)
+    (watch,) = (each for each in viewer.mouse_drag_callbacks if "_on_press" in each.__qualname__)
     click = watch(viewer, event)
     next(click)
     event.type = "mouse_release"
@@ -274,7 +279,7 @@ def test_a_click_ranks_the_prompts_and_a_list_of_words(viewer, widget, image, qt
     qtbot.waitUntil(lambda: widget["ranked"].value != "", timeout=20_000)
     if words != PROMPTS_ONLY:
         before = widget["ranked"].value
-        widget["words"].value = words  # ranks the same place anew
+        widget["ranking_list"].value = words  # ranks the same place anew
         qtbot.waitUntil(lambda: widget["ranked"].value != before, timeout=20_000)
     lines = widget["ranked"].value.splitlines()
     assert lines[0].startswith("At y = 48, x = 100")
@@ -290,7 +295,7 @@ def test_a_drag_ranks_nothing(viewer, widget, image, qtbot):
         type, button, position = "mouse_press", 1, (48, 100)
 
     event = Event()
-    (watch,) = (each for each in viewer.mouse_drag_callbacks if "on_click" in each.__qualname__)
+    (watch,) = (each for each in viewer.mouse_drag_callbacks if "_on_press" in each.__qualname__)
     drag = watch(viewer, event)
     next(drag)
     event.type = "mouse_move"
@@ -303,8 +308,8 @@ def test_a_drag_ranks_nothing(viewer, widget, image, qtbot):
 
 def test_closing_lets_go_of_the_viewer(viewer, widget, image, qtbot):
     widget.native.deleteLater()
-    qtbot.waitUntil(lambda: widget._closed)
-    assert not any("on_click" in each.__qualname__ for each in viewer.mouse_drag_callbacks)
+    qtbot.waitUntil(lambda: widget.closed)
+    assert not any("_on_press" in each.__qualname__ for each in viewer.mouse_drag_callbacks)
     assert not any(str(bound) in ("N", "Shift+N", "Alt+N") for bound in viewer.keymap)
     viewer.cursor.position = (48, 20)
     layer = own_heatmaps(viewer)[0]

@@ -28,7 +28,9 @@ def test_a_factor_is_itself(factor):
     assert read(f" {factor!r} x") == factor
 
 
-@pytest.mark.parametrize("text", ["2 um", "2um", "2 µm", "2000 nm", "0.002 mm"])
+@pytest.mark.parametrize(
+    "text", ["2 um", "2um", "2 µm", "2 \N{GREEK SMALL LETTER MU}m", "2000 nm", "0.002 mm"]
+)
 def test_a_pixel_size_in_any_unit_of_length(text):
     assert read(text, METRIC) == pytest.approx(4)
 
@@ -53,3 +55,8 @@ def test_refuses_a_length_where_there_is_none(text, layer):
 def test_tells_lengths():
     assert size_text(8, 2, PLAIN.scale[-1], PLAIN.units[-1]) == "16 px"
     assert size_text(8, 1.3, 0.25, METRIC.units[-1]) == "2.6 µm"
+
+
+def test_long_lengths_are_whole_numbers():
+    assert size_text(224, 20, 1, METRIC.units[-1]) == "4480 µm"
+    assert size_text(224, 20, 1, PLAIN.units[-1]) == "4480 px"

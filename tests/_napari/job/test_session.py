@@ -6,17 +6,16 @@ import pytest
 from napari_clip_heatmap._napari.job import model_download as bringing
 from napari_clip_heatmap._napari.job.model_download import DownloadProgress
 from napari_clip_heatmap._napari.job.request import (
-    CANCELLED,
     HeatmapRequest,
     HeatmapResult,
     PlaneRequest,
-    RunError,
+    ResultStatus,
     RunStep,
 )
-from napari_clip_heatmap._napari.job.session import Session
+from napari_clip_heatmap._napari.job.session import Session, error_message
 from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.clip.weights import Notices
-from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, ModelLoadError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
@@ -35,8 +34,8 @@ def question(pixels, **settings):
 
 
 def ask(session, asked, cancelled=lambda: False, **settings):
-    """Run a session to its end; return its steps and its result."""
-    asking = session.answer(
+    """Run a session to its end; return its steps and its result, or the error it raises."""
+    asking = session.run(
         asked if isinstance(asked, HeatmapRequest) else question(asked, **settings), cancelled
     )
     steps = []
@@ -45,6 +44,8 @@ def ask(session, asked, cancelled=lambda: False, **settings):
             steps.append(next(asking))
         except StopIteration as end:
             return steps, end.value
+        except (ClipHeatmapError, RuntimeError, MemoryError, OSError) as error:
+            return steps, error
 
 
 def values(answer):
@@ -102,7 +103,7 @@ def test_loads_and_encodes_again_for_another_model_or_device(session, loads, pic
 
 def test_stops_before_the_next_batch_and_goes_on_from_there(session, model, picture):
     *_, part = ask(session, picture, cancelled=lambda: model.batches >= 2)
-    assert (part.complete, part.reason, part.tiles) == (False, CANCELLED, 2)
+    assert (part.complete, part.status, part.tiles) == (False, ResultStatus.CANCELLED, 2)
     assert model.batches == 2
     *_, rest = ask(session, picture)
     assert rest.complete
@@ -112,7 +113,7 @@ def test_stops_before_the_next_batch_and_goes_on_from_there(session, model, pict
 
 def test_cancelled_before_anything_is_seen_there_is_no_answer(session, picture):
     *_, nothing = ask(session, picture, cancelled=lambda: True)
-    assert nothing is None
+    assert isinstance(nothing, Cancelled)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +128,8 @@ def test_cancelled_before_anything_is_seen_there_is_no_answer(session, picture):
 )
 def test_refuses_in_words_and_stays_usable(session, picture, pixels, settings, words):
     *_, refusal = ask(session, pixels, **settings)
-    assert isinstance(refusal, RunError)
-    assert words in refusal.message
+    assert isinstance(refusal, ClipHeatmapError)
+    assert words in str(refusal)
     assert isinstance(ask(session, picture)[-1], HeatmapResult)
 
 
@@ -139,8 +140,7 @@ def test_refuses_what_the_device_refuses(session, model, picture, error, monkeyp
 
     monkeypatch.setattr(model, "token_map", fail)
     *_, refusal = ask(session, picture)
-    assert str(error) in refusal.message
-    assert type(error).__name__ in refusal.message
+    assert error_message(refusal) == f"{type(error).__name__}: {error}"
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (32, 32), (3, 5000)])
@@ -196,9 +196,7 @@ def test_a_failing_read_is_told_and_what_was_done_is_kept(session, model, pictur
     )
     disk.gone = True
     *_, answer = ask(session, asked)
-    assert "drive ejected" in (
-        answer.reason if isinstance(answer, HeatmapResult) else answer.message
-    )
+    assert "drive ejected" in (answer.message if isinstance(answer, HeatmapResult) else str(answer))
     disk.gone = False
     *_, answer = ask(session, asked)
     assert answer.complete
@@ -206,13 +204,13 @@ def test_a_failing_read_is_told_and_what_was_done_is_kept(session, model, pictur
 
 def test_what_a_device_could_not_do_is_told_once_and_kept_in_the_record(session, model, picture):
     model.notices = Notices()
-    model.notices.tell("device", "The card is gone.")
+    model.notices.add("device", "The card is gone.")
     *_, answer = ask(session, picture)
     assert "The card is gone." in answer.notes
     assert answer.tiling["notices"] == ["The card is gone."]
     *_, answer = ask(session, picture)
     assert "The card is gone." not in answer.notes
-    model.notices.tell("room", "It is full.")
+    model.notices.add("room", "It is full.")
     *_, answer = ask(session, picture.copy(), model="other")
     assert "It is full." in answer.notes
     assert "The card is gone." not in answer.notes
@@ -235,11 +233,11 @@ def test_torch_that_cannot_be_loaded_beside_qt_is_explained(picture, monkeypatch
     def import_towers():
         raise OSError("[WinError 1114] Error loading c10.dll or one of its dependencies.")
 
-    monkeypatch.setattr(bringing, "import_towers", import_towers)
+    monkeypatch.setattr(bringing, "import_torch_and_open_clip", import_towers)
     *_, refusal = ask(Session(), picture)
-    assert isinstance(refusal, RunError)
-    assert "WinError 1114" in refusal.message
-    assert "vc_redist" in refusal.message
+    assert isinstance(refusal, ModelLoadError)
+    assert "WinError 1114" in str(refusal)
+    assert "vc_redist" in str(refusal)
 
 
 def test_a_model_is_brought_before_it_is_loaded_and_that_is_told(session, model, loads, picture):
@@ -248,7 +246,7 @@ def test_a_model_is_brought_before_it_is_loaded_and_that_is_told(session, model,
         yield DownloadProgress()
         yield DownloadProgress(30_000_000, 5_000_000_000, 12.0)
 
-    session._bring = bring
+    session.download = bring
     steps, answer = ask(session, picture, model="large")
     assert [(step.text, step.done, step.total, step.seconds_left) for step in steps[:4]] == [
         ("Loading the model large", 0, 0, None),
@@ -266,10 +264,10 @@ def test_a_download_that_fails_is_told_and_one_cancelled_loads_nothing(session, 
         yield DownloadProgress()
         raise ModelLoadError("put it there by hand")
 
-    session._bring = fail
+    session.download = fail
     *_, refusal = ask(session, picture)
-    assert refusal == RunError("put it there by hand")
-    session._bring = lambda name, cancelled: iter([DownloadProgress()])
+    assert str(refusal) == "put it there by hand"
+    session.download = lambda name, cancelled: iter([DownloadProgress()])
     *_, nothing = ask(session, picture, cancelled=lambda: True)
-    assert nothing is None
+    assert isinstance(nothing, Cancelled)
     assert not loads

@@ -31,8 +31,18 @@ FAMILIES = {
     "SigLIP2-gopt": "attention_pool",
     "PE-Core-T": "attention_pool",
     "CoCa": "coca",
+    "CONCH": "timm_coca",
     "RN50": "resnet",
     "ConvNeXt-T": "convnext",
+    "ConvNeXt-L-MLP": "convnext",
+    "MobileCLIP2-S0": "fastvit",
+    "MobileCLIP2-S3": "fastvit",
+    "Swin-B": "swin",
+    "RelPos": "relative_vit",
+    "RelPos, norms after": "relative_vit",
+    "RelPos, shared": "relative_vit",
+    "TIPSv2-B": "timm_vit",
+    "SigLIP2-NaFlex": "attention_pool",
 }
 
 
@@ -89,13 +99,13 @@ def test_the_patches_matter(
 ) -> None:
     """No map is flat or a small remainder: the exactness above is not that of a constant."""
     tower = adapt(image_tower(name))
-    tokens = token_map(tower, images_for(tower), fold(tower, Convention.CENTRED)).tokens
+    tokens = token_map(tower, images_for(tower), fold(tower, Convention.CENTERED)).tokens
     varying = tokens - tokens.mean(dim=(1, 2), keepdim=True)
     assert varying.norm(dim=-1).sum(dim=(1, 2)).min() > 0.02
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["BiomedCLIP", "EVA02-B", "EVA02-E", "SigLIP-B"])
+@pytest.mark.parametrize("name", ["BiomedCLIP", "EVA02-B", "EVA02-E", "SigLIP-B", "RelPos"])
 def test_without_biases(
     name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
 ) -> None:
@@ -114,8 +124,14 @@ def test_without_biases(
         torch.testing.assert_close(parts.total, F.normalize(embedding, dim=-1))
 
 
+TRAINING = (
+    *("MobileCLIP-B", "SigLIP-B", "CoCa", "RN50", "ConvNeXt-T"),
+    *("ConvNeXt-L-MLP", "MobileCLIP2-S0", "MobileCLIP2-S3", "Swin-B", "RelPos", "CONCH"),
+)
+
+
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["MobileCLIP-B", "SigLIP-B", "CoCa", "RN50", "ConvNeXt-T"])
+@pytest.mark.parametrize("name", TRAINING)
 def test_a_tower_that_trains_is_left_as_it_is(
     name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
 ) -> None:
@@ -134,8 +150,14 @@ def test_a_tower_that_trains_is_left_as_it_is(
         assert torch.equal(value, before[key]), key
 
 
+HALF = (
+    *("MobileCLIP-B", "EVA02-B", "PE-Core-T", "CoCa", "RN50"),
+    *("ConvNeXt-L-MLP", "MobileCLIP2-S0", "Swin-B", "RelPos"),
+)
+
+
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["MobileCLIP-B", "EVA02-B", "PE-Core-T", "CoCa", "RN50"])
+@pytest.mark.parametrize("name", HALF)
 def test_half_precision_weights_sum_in_single(
     name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
 ) -> None:

@@ -35,6 +35,10 @@ def whole(visual: Any, d_embed: int) -> open_clip.CustomTextCLIP:
         ("CoCa", 512),
         ("RN50", 1024),
         ("ConvNeXt-T", 64),
+        ("ConvNeXt-L-MLP", 64),
+        ("MobileCLIP2-S0", 512),
+        ("Swin-B", 64),
+        ("RelPos", 512),
     ],
 )
 def test_an_image_larger_than_a_tile(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import open_clip
 import pytest
 import torch
 from open_clip.model import _build_vision_tower
@@ -14,6 +16,7 @@ from torch import nn
 
 from napari_clip_heatmap.clip import families
 from napari_clip_heatmap.clip.families import adapt
+from napari_clip_heatmap.clip.sources.build import refuse_unsupported
 from napari_clip_heatmap.errors import UnsupportedModelError
 
 ROOT = Path(__file__).parents[3]
@@ -31,13 +34,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"timm_model_name": "vit_dlittle_patch16_reg1_gap_256", "timm_proj": "linear"},
         "attention of type DiffAttention",
     ),
-    "shifted windows": (
-        {"timm_model_name": "swin_tiny_patch4_window7_224", "timm_proj": "linear"},
-        r"type SwinTransformer\. Supported families: .*convnext.*native",
+    "another trunk": (
+        {"timm_model_name": "mambaout_femto", "timm_proj": "linear"},
+        r"type MambaOut\. Supported families: .*convnext.*native",
     ),
-    "ConvNeXt's MLP": (
-        {"timm_model_name": "convnext_atto", "timm_pool": "", "timm_proj": "mlp"},
-        "ConvNeXt.*timm_proj 'mlp'",
+    "the largest of a map": (
+        {"timm_model_name": "convnext_atto", "timm_pool": "max", "timm_proj": "linear"},
+        "ConvNeXt.*pooling of type 'max'",
+    ),
+    "a map's places by attention": (
+        {"timm_model_name": "fastvit_t8", "timm_pool": "abs_attn", "timm_proj": ""},
+        "FastViT.*pooling of type 'AttentionPool2d'|FastViT.*pooling of type ''",
+    ),
+    "an MLP after relative positions": (
+        {"timm_model_name": "vit_srelpos_small_patch16_224", "timm_proj": "mlp"},
+        "relative positions.*timm_proj 'mlp'",
     ),
     "CoCa with two poolers": ({"attentional_pool": "cascade"}, "two attentional poolings"),
     "CoCa's mean": (
@@ -79,6 +90,18 @@ def break_queries(visual: Any) -> None:
     visual.trunk.attn_pool.latent = nn.Parameter(torch.zeros(1, 2, 192))
 
 
+def break_activation(visual: Any) -> None:
+    visual.head.mlp.act = nn.Softplus()
+
+
+def break_mlp(visual: Any) -> None:
+    visual.head.mlp.norm = nn.LayerNorm(128)
+
+
+def break_block(visual: Any) -> None:
+    visual.trunk.blocks[0].norm1 = RootMeanSquare()
+
+
 def break_head(visual: Any) -> None:
     visual.trunk.fc_norm = nn.LayerNorm(4)
 
@@ -90,6 +113,9 @@ def break_head(visual: Any) -> None:
         ("EVA02-B", break_inner_norm, "RootMeanSquare .norm"),
         ("EVA02-E", break_gate, "gate"),
         ("PE-Core-T", break_queries, "2 latent queries"),
+        ("ConvNeXt-L-MLP", break_activation, "Softplus that does not map zero to zero"),
+        ("ConvNeXt-L-MLP", break_mlp, "LayerNorm inside the MLP"),
+        ("RelPos", break_block, "RootMeanSquare .norm1"),
         ("BiomedCLIP", break_head, "both before and after pooling"),
     ],
 )
@@ -103,6 +129,27 @@ def test_a_changed_part_is_named(
     change(visual)
     with pytest.raises(UnsupportedModelError, match=message):
         adapt(visual)
+
+
+def test_every_architecture_of_open_clip_is_supported() -> None:
+    """Of image towers that differ in depth alone, one is built, without memory."""
+    towers, refused = {}, {}
+    for name in open_clip.list_models():
+        config = open_clip.get_model_config(name)
+        if "vision_cfg" not in config:  # of sound
+            continue
+        vision = dict(config["vision_cfg"])
+        if isinstance(vision.get("layers"), int):
+            vision["layers"] = 1
+        towers.setdefault(json.dumps([config["embed_dim"], vision], sort_keys=True), name)
+    for key, name in towers.items():
+        d_embed, vision = json.loads(key)
+        try:
+            refuse_unsupported({"embed_dim": d_embed, "vision_cfg": vision}, origin=name)
+        except UnsupportedModelError as error:
+            refused[name] = str(error)
+    assert refused == {}
+    assert len(towers) > 90
 
 
 def test_the_page_that_errors_name_tells_of_every_family() -> None:

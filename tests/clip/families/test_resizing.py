@@ -26,8 +26,17 @@ PATCHES = {
     "SigLIP-B": 16,
     "PE-Core-T": 16,
     "CoCa": 32,
+    "CONCH": 16,
     "RN50": 32,
     "ConvNeXt-T": 32,
+    "ConvNeXt-L-MLP": 32,
+    "MobileCLIP2-S0": 32,
+    "MobileCLIP2-S3": 64,
+    "Swin-B": 32,
+    "RelPos": 16,
+    "RelPos, norms after": 16,
+    "TIPSv2-B": 14,
+    "SigLIP2-NaFlex": 16,
 }
 
 
@@ -41,10 +50,11 @@ def test_another_size_is_exact_and_changes_nothing(
 ) -> None:
     visual = image_tower(name)
     before, sizes = state_of(visual), (adapt(visual).image_size, adapt(visual).grid)
-    size = (3 * PATCHES[name], 5 * PATCHES[name])
+    grid = (7, 9) if name == "Swin-B" else (3, 5)  # at least a window
+    size = (grid[0] * PATCHES[name], grid[1] * PATCHES[name])
     other = resized(visual, size)
     tower = adapt(other)
-    assert (tower.image_size, tower.grid) == (size, (3, 5))
+    assert (tower.image_size, tower.grid) == (size, grid)
     images = images_for(tower)
     answer = other(images)
     embedding = answer[0] if isinstance(answer, tuple) else answer
@@ -76,6 +86,21 @@ def test_loaded_at_another_size(tiny_clip: open_clip.CLIP) -> None:
     assert nch.load_model(tiny_clip, device="cpu").image_size == (32, 32)
     square = nch.load_model(tiny_clip, device="cpu", image_size=48)
     assert square.weights_sha256 != model.weights_sha256
+
+
+def test_a_map_smaller_than_a_window_is_refused(image_tower: Callable[..., Any]) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"at least \(224, 224\) pixels; got .*192"):
+        resized(image_tower("Swin-B"), (224, 192))
+
+
+def test_a_larger_swin_keeps_its_windows(image_tower: Callable[..., Any]) -> None:
+    small = image_tower("Swin-B")
+    large = resized(small, (448, 448))
+    pairs = zip(small.trunk.layers, large.trunk.layers, strict=True)
+    for one, other in ((a.blocks[0], b.blocks[0]) for a, b in pairs):
+        assert one.window_size == other.window_size
+        one_table, other_table = (x.attn.relative_position_bias_table for x in (one, other))
+        assert one_table is other_table
 
 
 @pytest.mark.parametrize("size", [(30, 32), (0, 32), (32,), (40.0, 32), 12])

@@ -1,7 +1,9 @@
-"""One file of weights, with and without being told what belongs to it."""
+"""Local files of weights, with and without their settings, and model folders."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,14 @@ from typing import Any
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.clip.sources.build import infer_config, matching_architectures
 from napari_clip_heatmap.clip.sources.local import architectures_alike
-from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
+from napari_clip_heatmap.errors import DecompositionError, ModelLoadError, UnsupportedModelError
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 
@@ -49,14 +51,16 @@ def test_weights_like_those_of_a_released_model(
 
 
 @pytest.mark.parametrize("prefix", ["", "local-dir:"])
-def test_what_belongs_to_weights_is_asked_for_not_guessed(
+def test_settings_of_weights_are_requested_not_guessed(
     tiny_clip: nn.Module, listed: str, tmp_path: Path, prefix: str
 ) -> None:
     path = write(tiny_clip, tmp_path / "w.pt")
     assert architectures_alike(path) == ("ViT-tiny",)
-    with pytest.raises(ModelLoadError, match=rf"shapes they are of ViT-tiny\..*'{listed}@.*w\.pt'"):
+    with pytest.raises(
+        ModelLoadError, match=rf"w\.pt holds.*shapes are those of ViT-tiny\..*'{listed}@PATH'"
+    ):
         load_model(f"{prefix}{path}")
-    with pytest.raises(ModelLoadError, match=rf"'{listed}@.*w\.pt'.*--preprocess"):
+    with pytest.raises(ModelLoadError, match=rf"w\.pt holds.*'{listed}@PATH'.*--preprocess"):
         load_model(f"ViT-tiny@{path}")
     model = load_model(f"ViT-tiny@{path}", device="cpu", preprocess="half")
     assert model.mean == (0.5,) * 3
@@ -65,10 +69,10 @@ def test_what_belongs_to_weights_is_asked_for_not_guessed(
 def test_weights_of_no_known_shape(tmp_path: Path, make_clip: Callable[..., Any]) -> None:
     path = write(make_clip(width=64), tmp_path / "w.pt")
     assert architectures_alike(path) == ()
-    with pytest.raises(ModelLoadError, match=r"'ARCH/TAG@.*w\.pt'"):
+    with pytest.raises(ModelLoadError, match=r"w\.pt holds.*'ARCH/TAG@PATH'"):
         load_model(str(path))
     write(nn.Linear(2, 2), path)
-    with pytest.raises(ModelLoadError, match=r"'ARCH/TAG@.*w\.pt'"):
+    with pytest.raises(ModelLoadError, match=r"w\.pt holds.*'ARCH/TAG@PATH'"):
         load_model(str(path))
 
 
@@ -146,7 +150,7 @@ def test_shapes_tell_the_architecture(arch: str) -> None:
     assert all(name.removesuffix("-quickgelu") == arch for name in matching_architectures(inferred))
 
 
-def test_towers_that_cannot_be_decomposed_are_told(
+def test_towers_that_cannot_be_decomposed_are_refused(
     tmp_path: Path, make_clip: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **options: object) -> None:
@@ -156,3 +160,186 @@ def test_towers_that_cannot_be_decomposed_are_told(
     path = write(make_clip(), tmp_path / "w.pt")
     with pytest.raises(UnsupportedModelError, match="No exact"):
         load_model(f"ViT-B-32/openai@{path}")
+
+
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+
+
+def load(folder: Path) -> ClipModel:
+    return load_model(f"local-dir:{folder}", device="cpu")
+
+
+class TestFolder:
+    def test_it_gives_the_same_numbers(
+        self, tiny_folder: Path, tiny_model: ClipModel, batch: Tensor
+    ) -> None:
+        model = load(tiny_folder)
+        assert model.name == f"local-dir:{tiny_folder}"
+        assert torch.equal(model.token_map(batch).tokens, tiny_model.token_map(batch).tokens)
+        assert torch.equal(model.encode_text(["cell"]), tiny_model.encode_text(["cell"]))
+        assert model.weights_sha256 == tiny_model.weights_sha256
+        assert (model.mean, model.std) == ((0.5,) * 3, (0.25,) * 3)
+
+    def test_open_clip_reads_the_same_folder(
+        self, tiny_folder: Path, tiny_model: ClipModel, batch: Tensor
+    ) -> None:
+        if not hasattr(open_clip.factory, "LOCAL_DIR_PREFIX"):
+            pytest.skip("this open_clip knows no local-dir")
+        theirs = open_clip.create_model(f"local-dir:{tiny_folder}").eval()
+        with torch.no_grad():
+            expected = theirs.encode_image(batch)
+        torch.testing.assert_close(tiny_model.token_map(batch).representation, expected)
+
+    def test_pickled_tensors_are_read_too(
+        self, make_folder: Callable[[], Path], tiny_model: ClipModel
+    ) -> None:
+        folder = make_folder()
+        torch.save(load_file(folder / WEIGHTS), folder / "open_clip_pytorch_model.bin")
+        (folder / WEIGHTS).unlink()
+        assert load(folder).weights_sha256 == tiny_model.weights_sha256
+
+    def test_pickled_code_is_refused_and_not_run(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        target = folder / "executed"
+
+        class Bomb:
+            def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+                return os.mkdir, (str(target),)
+
+        torch.save(
+            {**load_file(folder / WEIGHTS), "x": Bomb()}, folder / "open_clip_pytorch_model.bin"
+        )
+        (folder / WEIGHTS).unlink()
+        with pytest.raises(ModelLoadError, match="nothing in it was executed"):
+            load(folder)
+        assert not target.exists()
+
+    def test_a_vocabulary_finds_unknown_words(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        (folder / "vocabulary.txt").write_text("nuclei\nred\n", encoding="utf-8")
+        assert load(folder).text.unknown_words("Red giraffe nuclei") == ("giraffe",)
+
+    def test_custom_text_towers(
+        self, make_folder: Callable[[], Path], tiny_model: ClipModel
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["custom_text"] = True
+        (folder / CONFIG).write_text(json.dumps(config))
+        expected = tiny_model.encode_text(["cell"])
+        torch.testing.assert_close(load(folder).encode_text(["cell"]), expected)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda c: c.pop("model_cfg"), "model_cfg"),
+            (lambda c: c["model_cfg"].pop("vision_cfg"), "image tower"),
+            (lambda c: c["model_cfg"]["vision_cfg"].update(novelty=1), "novelty"),
+            (lambda c: c["model_cfg"]["text_cfg"].update(novelty=1), "novelty"),
+            (lambda c: c["model_cfg"]["vision_cfg"].update(width=64), "do not fit"),
+            (lambda c: c["model_cfg"]["vision_cfg"].update(layers=2), "do not fit"),
+            (lambda c: c["preprocess_cfg"].update(mean=[0.5]), "three numbers"),
+        ],
+    )
+    def test_a_configuration_that_does_not_fit(
+        self, make_folder: Callable[[], Path], change: Callable[[Any], object], message: str
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        change(config)
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match=message):
+            load(folder)
+
+    def test_open_clips_default_preprocessing_is_used_with_a_notice(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        del config["preprocess_cfg"]
+        (folder / CONFIG).write_text(json.dumps(config))
+        model = load(folder)
+        assert model.mean == (0.48145466, 0.4578275, 0.40821073)
+        (notice,) = model.notices
+        assert CONFIG in notice
+        assert "--preprocess" in notice
+        chosen = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
+        assert chosen.mean == chosen.std == (0.5, 0.5, 0.5)
+        assert not [*chosen.notices]
+
+    def test_a_text_tower_of_another_library_says_what_it_needs(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["text_cfg"] = {"hf_model_name": "a/none", "proj": "mlp"}
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match="transformers"):
+            load(folder)
+
+    def test_missing_files_are_named(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        (folder / WEIGHTS).unlink()
+        with pytest.raises(ModelLoadError, match="holds no weights"):
+            load(folder)
+        (folder / CONFIG).write_text("{")
+        with pytest.raises(ModelLoadError, match="cannot be read"):
+            load(folder)
+        (folder / CONFIG).unlink()
+        with pytest.raises(ModelLoadError, match=f"no {CONFIG}"):
+            load(folder)
+        with pytest.raises(ModelLoadError, match="no model folder"):
+            load(folder / "nowhere")
+
+    def test_a_size_that_is_only_claimed_takes_no_memory(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        config = json.loads((folder / CONFIG).read_text())
+        config["model_cfg"]["text_cfg"]["vocab_size"] = 10**6
+        (folder / CONFIG).write_text(json.dumps(config))
+        with pytest.raises(ModelLoadError, match=r"token_embedding\.weight \(49408, 16\) instead"):
+            load(folder)
+
+    def test_damaged_weights(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        whole = (folder / WEIGHTS).read_bytes()
+        (folder / WEIGHTS).write_bytes(whole[: len(whole) // 3])
+        with pytest.raises(ModelLoadError, match="safetensors"):
+            load(folder)
+
+    def test_weights_that_are_not_finite(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        weights = load_file(folder / WEIGHTS)
+        weights["visual.proj"][0, 0] = float("nan")
+        save_file(weights, folder / WEIGHTS)
+        with pytest.raises(ModelLoadError, match=r"'visual\.proj' holds NaN or infinite"):
+            load(folder)
+
+    def test_weights_of_the_text_tower_that_are_not_finite(
+        self, make_folder: Callable[[], Path]
+    ) -> None:
+        folder = make_folder()
+        weights = load_file(folder / WEIGHTS)
+        weights["token_embedding.weight"][-1, -1] = float("inf")
+        (folder / WEIGHTS).unlink()
+        torch.save(weights, folder / "open_clip_pytorch_model.bin")
+        with pytest.raises(ModelLoadError, match=r"'token_embedding\.weight' holds NaN"):
+            load(folder)
+
+    def test_weights_that_overflow_in_the_probe(self, make_folder: Callable[[], Path]) -> None:
+        folder = make_folder()
+        weights = load_file(folder / WEIGHTS)
+        weights["visual.proj"] *= 1e37
+        save_file(weights, folder / WEIGHTS)
+        with pytest.raises(DecompositionError, match=r"overflows.*in tensor 'visual\.proj'"):
+            load(folder)
+
+    @pytest.mark.parametrize("content", [b"\xff\xfe nuclei", b"caf\xe9"])
+    def test_a_vocabulary_that_is_not_utf8(
+        self, make_folder: Callable[[], Path], content: bytes
+    ) -> None:
+        folder = make_folder()
+        (folder / "vocabulary.txt").write_bytes(content)
+        with pytest.raises(ModelLoadError, match=r"vocabulary\.txt cannot be read.*UTF-8"):
+            load(folder)

@@ -1,4 +1,4 @@
-"""Done now and then: a layer as a script or a paragraph; encodings saved, opened, cleared."""
+"""What the export menu does: copy a layer as text; save, open and clear encodings."""
 
 from __future__ import annotations
 
@@ -8,166 +8,156 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
-from napari_clip_heatmap._napari.controllers.background import LatestTask
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
-from napari_clip_heatmap._napari.controllers.live_update import LayerResult
+from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.read_controls import read_request
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.run import PromptScorer
+from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.state import LayerResult
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
-from napari_clip_heatmap.files.methods import methods_text
-from napari_clip_heatmap.files.script import python_script
+from napari_clip_heatmap.files.methods_paragraph import methods_text
+from napari_clip_heatmap.files.reproduction_script import python_script
 
 if TYPE_CHECKING:
-    from magicgui.widgets import Container
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest
+    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.views.export_menu import ExportMenu
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["ExportMenu"]
+__all__ = ["ExportController"]
 
 MEGABYTE = 10**6
-FILES = "Encodings (*.zarr.zip *.zarr)"
 
 
-class ExportMenu:
-    """The actions behind the widget's button of that name.
+class ExportController:
+    """Does what the export menu offers.
 
     Parameters
     ----------
-    parts : Container
-        The dock widget's.
+    state : DockState
     viewer : ViewerModel
     cache : EncodingCache
-    last : callable
-        Returns what was answered last, or None.
-    opened : callable(LayerResult)
-        Told of an encoding that was opened, with its maps.
-    say : callable(str)
-        Tells the user.
+    menu : ExportMenu
+    show : callable(LayerResult)
+        Shows a result that was opened.
+    copy : callable(str)
+        Puts a text on the clipboard.
     """
 
     def __init__(
         self,
-        parts: Container[Any],
+        state: DockState,
         viewer: ViewerModel,
         cache: EncodingCache,
-        last: Callable[[], LayerResult | None],
-        opened: Callable[[LayerResult], None],
-        say: Callable[[str], None],
+        menu: ExportMenu,
+        show: Callable[[LayerResult], None],
+        copy: Callable[[str], None],
     ) -> None:
-        self._parts, self._viewer, self._cache = parts, viewer, cache
-        self._last, self._say = last, say
-        self._saving = LatestTask(say, self._refuse, patience=0)
-        self._opening = LatestTask(opened, self._refuse, patience=0)
-        button = parts["more"].native
-        self.menu = QMenu(button)
-        button.setMenu(self.menu)
-        self._fill()
-        self.menu.aboutToShow.connect(self._measure)
+        self._state, self._viewer, self._cache = state, viewer, cache
+        self._menu, self._copy = menu, copy
+        self._saving = Job(self._on_saved, self._on_error)
+        self._opening = Job(show, self._on_error)
+        menu.script_requested.connect(partial(self.copy_text, python_script, "A script"))
+        menu.methods_requested.connect(
+            partial(self.copy_text, methods_text, "A paragraph on methods")
+        )
+        menu.save_requested.connect(self.save)
+        menu.open_requested.connect(self.open)
+        menu.clear_requested.connect(self.clear)
+        menu.about_to_show.connect(self._on_about_to_show)
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Stop what is at work."""
         self._saving.close()
         self._opening.close()
 
-    def copy(self, make: Callable[[Any], str], what: str) -> None:
-        """Put a text made from a heatmap layer's record on the clipboard."""
-        layer = self._layer()
+    def copy_text(self, make: Callable[[Any], str], what: str) -> None:
+        """Put a text made from a heatmap layer's metadata on the clipboard."""
+        layer = self._heatmap_layer()
         if layer is None:
-            self._refuse("there is no heatmap layer yet: run first")
+            self._report("there is no heatmap layer yet: run first")
             return
         try:
             text = make(layer.metadata[METADATA_KEY])
         except ClipHeatmapError as error:
-            self._refuse(str(error))
+            self._report(str(error))
             return
-        QApplication.clipboard().setText(text)
-        self._say(f"{what} of '{layer.name}' is on the clipboard")
+        self._copy(text)
+        self._state.message = f"{what} of '{layer.name}' is on the clipboard"
 
     def save(self, path: str | Path) -> None:
-        """Write the encoding of the plane that was asked first."""
-        last = self._last()
-        if last is None:
-            self._refuse("there is no encoding yet: run first")
+        """Write the encoding of the plane that was in view."""
+        shown = self._state.result
+        if shown is None:
+            self._report("there is no encoding of this image yet: run first")
             return
-        encoding = last.answer.encodings[last.answer.planes[0]]
+        encoding = shown.result.encodings[shown.result.planes[0]]
 
-        def write() -> str:
-            encoding.save(path, overwrite=True)
-            return f"Saved to {path}"
+        def write(_stopped: Callable[[], bool]) -> Path:
+            return encoding.save(path, overwrite=True)
 
-        self._say("Saving")
+        self._state.message = "Saving"
         self._saving.submit(lambda: write)
 
     def open(self, path: str | Path) -> None:
-        """Show the prompts' maps from an encoding, on the chosen image; no image tower is asked."""
+        """Show the prompts' heatmaps from an encoding on the chosen image; no image tower runs."""
+        state = self._state
         try:
-            question = read_request(self._parts, self._viewer)
+            request = read_request(state, self._viewer)
         except ClipHeatmapError as error:
-            self._refuse(str(error))
+            self._report(str(error))
             return
-        image = self._parts["image"].value
-        self._say("Opening")
-        work = partial(_opened, image, question, shown_index(image, self._viewer.dims.point), path)
-        self._opening.submit(lambda: work)
+        image = state.image
+        if image is None:
+            return
+        state.message = "Opening"
+        state.forget_removed_rows(image)  # whoever opens it wants to see it
+        index = shown_index(image, self._viewer.dims.point)
+        self._opening.submit(lambda: lambda _stopped: _open(image, request, index, path))
 
     def clear(self) -> None:
         """Remove all encodings from the disk."""
         try:
             freed = self._cache.clear()
         except (ClipHeatmapError, OSError) as error:
-            self._refuse(str(error))
+            self._report(error_message(error))
             return
-        self._say(f"Removed {freed / MEGABYTE:.0f} MB of encodings from the disk")
+        self._state.message = f"Removed {freed / MEGABYTE:.0f} MB of encodings from the disk"
 
-    def _fill(self) -> None:
-        copy, menu = self.copy, self.menu
-        menu.addAction("Copy as Python", partial(copy, python_script, "A script"))
-        menu.addAction("Copy methods text", partial(copy, methods_text, "A paragraph on methods"))
-        menu.addSeparator()
-        menu.addAction("Save the encoding\N{HORIZONTAL ELLIPSIS}", self._ask_save)
-        menu.addAction("Open an encoding\N{HORIZONTAL ELLIPSIS}", self._ask_open)
-        menu.addSeparator()
-        self._clearing = menu.addAction("Clear the cache", self.clear)
+    def _on_about_to_show(self) -> None:
+        self._menu.show_cache_size(self._cache.size / MEGABYTE)
 
-    def _measure(self) -> None:
-        size = self._cache.size / MEGABYTE
-        self._clearing.setText(f"Clear the cache ({size:.0f} MB)")
-
-    def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self.menu, "Save the encoding", "encoding.zarr.zip", FILES
-        )
-        if path:
-            self.save(path)
-
-    def _ask_open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.menu, "Open an encoding", "", FILES)
-        if path:
-            self.open(path)
-
-    def _layer(self) -> Image | None:
-        """Return the heatmap layer that is meant: the selected, else one that is seen."""
+    def _heatmap_layer(self) -> Image | None:
+        """Return the selected heatmap layer, else a visible one, else any."""
         ours = own_heatmaps(self._viewer)
         active = self._viewer.layers.selection.active
-        seen = [layer for layer in ours if layer is active] + [
+        candidates = [layer for layer in ours if layer is active] + [
             layer for layer in reversed(ours) if layer.visible
         ]
-        return next(iter([*seen, *ours]), None)
+        return next(iter([*candidates, *ours]), None)
 
-    def _refuse(self, reason: str) -> None:
-        self._say(f"Not done: {reason}")
-        show_error(reason)
+    def _on_saved(self, path: Path) -> None:
+        self._state.message = f"Saved to {path}"
+
+    def _on_error(self, error: Exception) -> None:
+        self._report(error_message(error), notify=not isinstance(error, UnexpectedError))
+
+    def _report(self, reason: str, *, notify: bool = True) -> None:
+        self._state.message = f"Not done: {reason}"
+        if notify:
+            show_error(reason)
 
 
-def _opened(
-    image: Image, question: HeatmapRequest, index: tuple[int, ...], path: str | Path
+def _open(
+    image: Image, request: HeatmapRequest, index: tuple[int, ...], path: str | Path
 ) -> LayerResult:
     from napari_clip_heatmap.api import open_encoding
 
@@ -179,7 +169,9 @@ def _opened(
             f"{encoding.image_shape[1]} pixels, and '{image.name}' has {here[0]} x {here[1]}; "
             "choose the image that it was made from"
         )
-    scored = PromptScorer(question, encoding.text)
-    scored.paint(index, encoding)
-    reason = "" if encoding.complete else "the encoding was saved before all tiles were done"
-    return LayerResult(image, question, scored.answer(reason))
+    scorer = PromptScorer(request, encoding.text)
+    scorer.paint(index, encoding)
+    if encoding.complete:
+        return LayerResult(image, request, scorer.result(ResultStatus.COMPLETE))
+    message = "the encoding was saved before all tiles were done"
+    return LayerResult(image, request, scorer.result(ResultStatus.STOPPED, message))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapResult
 
 __all__ = [
-    "METADATA_KEY",
     "align",
-    "is_heatmap",
+    "heatmaps_by_row",
     "is_own",
     "own_heatmaps",
     "placement",
@@ -40,8 +40,6 @@ __all__ = [
 ]
 
 
-METADATA_KEY = "clip_heatmap"
-
 # Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
 # "additive" turns jet's blue floor into a haze and two maps into white.
 OPACITY = 0.55
@@ -52,11 +50,6 @@ KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
 """What a user may have set on a layer that has to be made anew."""
 
 LayerMetadata = dict[str, Any]
-
-
-def is_heatmap(layer: Layer) -> bool:
-    """Tell whether a layer is, or was duplicated from, one of our heatmaps."""
-    return METADATA_KEY in layer.metadata
 
 
 def is_own(layer: Layer, source: Layer | None = None) -> bool:
@@ -71,15 +64,21 @@ def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image
     return [layer for layer in viewer.layers if is_own(layer, source)]
 
 
+def heatmaps_by_row(viewer: ViewerModel, source: Layer | None) -> dict[str, Image]:
+    """Return our layers on an image, by the key of their row."""
+    ours = [] if source is None else own_heatmaps(viewer, source)
+    return {row_key_of(layer): layer for layer in ours}
+
+
 def show_heatmaps(
     viewer: ViewerModel,
     source: Image,
-    answer: HeatmapResult,
+    result: HeatmapResult,
     marks: Sequence[LayerMetadata],
     look: LayerStyle,
     absent: Collection[str] = (),
 ) -> Generator[tuple[int, Image], None, None]:
-    """Make our layers on a source the maps of an answer, one layer a step.
+    """Make our layers on a source the maps of an result, one layer a step.
 
     A layer costs napari a tenth of a second; between two steps the window can breathe.
 
@@ -93,10 +92,10 @@ def show_heatmaps(
     viewer : ViewerModel
     source : Image
         The layer asked about; it is not touched.
-    answer : HeatmapResult
+    result : HeatmapResult
         As far as it is.
     marks : sequence of dict
-        What each layer is to say of itself; in the order of the answer's prompts.
+        What each layer is to say of itself; in the order of the result's prompts.
     look : LayerStyle
         Colours and scale.
     absent : collection of str
@@ -110,11 +109,11 @@ def show_heatmaps(
     before, gone = _claimed(own_heatmaps(viewer, source), marks)
     for layer in gone:
         _remove(viewer, layer)
-    limits = look.limits(answer.limits, answer.keys)
+    limits = look.limits(result.limits, result.keys)
     added = 0
     for number, mark in enumerate(marks):
         old = before.get(number)
-        picture = answer.stack
+        picture = result.stack
         shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
         if old is not None and old in viewer.layers:
             yield number, _renew(viewer, old, source, shown)

@@ -1,147 +1,197 @@
-"""Maps that follow the prompts while they are typed: no tower looks at the image again."""
+"""Heatmaps that follow the prompts while they are typed; no image tower runs again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap._napari.controllers.background import LatestTask
+from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater
+from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
+from napari_clip_heatmap._napari.controllers.status import summary
 from napari_clip_heatmap._napari.job.run import rescore
-from napari_clip_heatmap._napari.views.prompt_model import RowFigures
+from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.state import RunStatus
+from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
 from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.components import ViewerModel
 
+    from napari_clip_heatmap._napari.controllers.background import Work
+    from napari_clip_heatmap._napari.controllers.layer_style import StyleController
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
+    from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["LayerResult", "LiveUpdater", "VerdictWorker", "figures_of"]
-
+__all__ = ["LiveUpdater", "VerdictController"]
 
 DEBOUNCE_MS = 30
-"""Milliseconds after a keystroke before its maps are made: less than to the next one."""
+"""After a keystroke, before its heatmaps are made: shorter than the time to the next one."""
 
-
-@dataclass(frozen=True, eq=False)
-class LayerResult:
-    """A question, its answer, and the layer that it was about."""
-
-    image: Image
-    question: HeatmapRequest
-    answer: HeatmapResult
+VERDICT_DEBOUNCE_MS = 150
+"""A verdict may come after the heatmap, and must not delay it."""
 
 
 class LiveUpdater:
-    """Keeps what was answered last, and answers it anew when the prompts change.
+    """Scores the latest encoding of the chosen image again when the prompts change.
 
     Parameters
     ----------
-    asked : callable(LayerResult)
-        Returns the question as the controls have it now, or None where there is nothing to answer.
-    found : callable(LayerResult)
-        Told of a new answer.
-    refused : callable(str)
-        Told why there is none.
+    state : DockState
+    viewer : ViewerModel
+    style : StyleController
     """
 
-    def __init__(
-        self,
-        asked: Callable[[LayerResult], HeatmapRequest | None],
-        found: Callable[[LayerResult], None],
-        refused: Callable[[str], None],
-    ) -> None:
-        self.last: LayerResult | None = None
-        self._asked, self._found = asked, found
-        self._latest = LatestTask(self._on_found, refused, DEBOUNCE_MS)
+    def __init__(self, state: DockState, viewer: ViewerModel, style: StyleController) -> None:
+        self._state, self._viewer, self._style = state, viewer, style
+        self._job = Job(self.show, self._on_error, debounce_ms=DEBOUNCE_MS)
+        self._updater: LayerUpdater | None = None
+        self._emitters = tuple(
+            getattr(state.events, name)
+            for name in ("prompts", "controls", "image", "removed_rows", "status")
+        )
+        for emitter in self._emitters:
+            emitter.connect(self.update)
 
-    def submit(self) -> None:
-        """Let the maps follow what the controls say now."""
-        self._latest.submit(self._prepare)
+    @property
+    def showing(self) -> bool:
+        """Whether layers are being made or repainted."""
+        return self._updater is not None
+
+    def update(self) -> None:
+        """Let the heatmaps follow what the controls say now."""
+        state, result = self._state, self._state.result
+        if state.status is RunStatus.RUNNING:
+            self._stop_showing()
+        if result is None or state.busy:
+            return
+        if not state.prompts:
+            self._stop_showing()
+            layers.remove_all(self._viewer, result.image)
+        elif self._outdated(result) is not None:
+            self._job.submit(self._prepare)
+
+    def show(self, result: LayerResult) -> None:
+        """Show a result that no run made; the prompts follow from it from now on."""
+        state = self._state
+        if state.busy or result.image not in self._viewer.layers:
+            return
+        self._stop_showing()
+        self._updater = LayerUpdater(
+            self._viewer,
+            result.image,
+            result.request,
+            partial(self._on_shown, result),
+            lambda: state.style,
+            state.removed_rows_of(result.image),
+        )
+        state.keep_result(result)
+        self._updater.update(result.result)
 
     def close(self) -> None:
-        """Stop following the prompts."""
-        self._latest.close()
-        self.last = None
+        """Follow no more."""
+        for emitter in self._emitters:
+            emitter.disconnect(self.update)
+        self._stop_showing()
+        self._job.close()
 
-    def _prepare(self) -> Callable[[], LayerResult] | None:
-        last = self.last
-        question = None if last is None else self._asked(last)
-        if last is None or question is None:
+    def _prepare(self) -> Work | None:
+        result = self._state.result
+        request = None if result is None or self._state.busy else self._outdated(result)
+        if result is None or request is None:
             return None
-        return partial(_answer, last, question)
+        return lambda _stopped: replace(
+            result, request=request, result=rescore(result.result, request), assessment=None
+        )
 
-    def _on_found(self, answered: LayerResult) -> None:
-        if self.last is not None and self.last.image is answered.image:
-            self.last = answered
-            self._found(answered)
+    def _outdated(self, result: LayerResult) -> HeatmapRequest | None:
+        """Return the request as it is now, if it has other heatmaps than the result shows."""
+        if result.image not in self._viewer.layers:
+            return None
+        try:
+            request = with_prompts(self._state, result.request)
+        except PromptError:
+            return None  # no words; the layers stay until there are some
+        missing = self._missing(result)
+        return None if same_prompts(request, result.request) and not missing else request
+
+    def _missing(self, result: LayerResult) -> bool:
+        """Tell whether a row has no layer, and should have one."""
+        wanted = {*result.result.keys} - self._state.removed_rows_of(result.image)
+        shown = layers.heatmaps_by_row(self._viewer, result.image)
+        return self._updater is None and not wanted <= shown.keys()
+
+    def _on_shown(self, result: LayerResult, final: HeatmapResult) -> None:
+        self._updater = None
+        self._style.apply()
+        image = result.image
+        if image is self._state.image and image is not None:
+            self._state.message = summary(final, image.scale[-2:], image.units[-2:])
+
+    def _on_error(self, error: Exception) -> None:
+        if self._state.prompts:
+            self._state.message = f"Not updated yet: {error_message(error)}"
+
+    def _stop_showing(self) -> None:
+        if self._updater is not None:
+            self._updater.close()
+            self._updater = None
 
 
-def _answer(last: LayerResult, question: HeatmapRequest) -> LayerResult:
-    return LayerResult(last.image, question, rescore(last.answer, question))
-
-
-VERDICT_DEBOUNCE_MS = 150
-"""Milliseconds without a new answer: a verdict may come after the map, and must not hold it up."""
-
-
-class VerdictWorker:
-    """Judges answers; the measure of an image is taken once.
+class VerdictController:
+    """Finds the verdicts of the chosen image's heatmaps, once these are shown.
 
     Parameters
     ----------
-    found : callable(LayerResult, Assessment)
-    refused : callable(str)
-        Told why there is no verdict.
+    state : DockState
     """
 
-    def __init__(
-        self, found: Callable[[LayerResult, Assessment], None], refused: Callable[[str], None]
-    ) -> None:
-        self._found = found
-        self._latest = LatestTask(lambda both: found(*both), refused, VERDICT_DEBOUNCE_MS)
-        self._measure: tuple[tuple[Encoding, bool, tuple[str, ...]], NullReference] | None = None
+    def __init__(self, state: DockState) -> None:
+        self._state = state
+        self._job = Job(self._on_assessed, self._on_error, debounce_ms=VERDICT_DEBOUNCE_MS)
+        self._reference: tuple[tuple[Encoding, bool, tuple[str, ...]], NullReference] | None = None
+        state.events.results.connect(self.update)
+        state.events.image.connect(self.update)
 
-    def submit(self, answered: LayerResult) -> None:
-        """Judge an answer, soon."""
-        self._latest.submit(lambda: partial(self._judged, answered))
+    def update(self) -> None:
+        """Assess the chosen image's result, soon, if that is still to be done."""
+        self._job.submit(self._prepare)
 
     def close(self) -> None:
-        """Judge no more."""
-        self._latest.close()
-        self._measure = None
+        """Assess no more."""
+        self._state.events.results.disconnect(self.update)
+        self._state.events.image.disconnect(self.update)
+        self._job.close()
+        self._reference = None
 
-    def _judged(self, answered: LayerResult) -> tuple[LayerResult, Assessment]:
-        """Judge the plane that is seen; of a stack, the others may be worth more or less."""
-        answer, image = answered.answer, answered.image
-        encoding = answer.encodings[answer.planes[0]]
-        scoring = answer.scoring
-        # The same encoding fills on: one that was not complete is another when it is.
-        named = encoding, encoding.complete, scoring.templates
-        if self._measure is None or self._measure[0] != named:
-            self._measure = named, make_null_reference(encoding, scoring.templates)
+    def _prepare(self) -> Work | None:
+        result = self._state.result
+        if result is None or result.assessment is not None:
+            return None
+        return lambda _stopped: (result, self._assess(result))
+
+    def _assess(self, shown: LayerResult) -> Assessment:
+        """Assess the plane in view; the heatmaps of a stack's other planes may differ."""
+        result, image = shown.result, shown.image
+        encoding = result.encodings[result.planes[0]]
+        scoring = result.scoring
+        # An encoding is filled in place: before and after it is complete it counts as two.
+        key = encoding, encoding.complete, scoring.templates
+        if self._reference is None or self._reference[0] != key:
+            self._reference = key, make_null_reference(encoding, scoring.templates)
         y, x = (abs(float(length)) for length in image.scale[-2:])
-        honesty = assess_scoring(
-            encoding, scoring, self._measure[1], pixel_size=(y, x), unit=str(image.units[-1])
+        return assess_scoring(
+            encoding, scoring, self._reference[1], pixel_size=(y, x), unit=str(image.units[-1])
         )
-        return answered, honesty
 
+    def _on_assessed(self, found: tuple[LayerResult, Assessment]) -> None:
+        shown, assessment = found
+        if self._state.result is shown:
+            self._state.keep_result(replace(shown, assessment=assessment))
 
-def figures_of(answered: LayerResult, honesty: Assessment | None = None) -> dict[str, RowFigures]:
-    """Return what the table shows of each row of an answer."""
-    answer = answered.answer
-    low, high = float(answer.similarity.min()), float(answer.similarity.max())
-    spread = high - low or 1.0
-    figures = {}
-    for number, (key, value) in enumerate(zip(answer.keys, answer.similarity, strict=True)):
-        check = honesty.checks[number] if honesty is not None else None
-        figures[key] = RowFigures(
-            similarity=float(value),
-            share=(float(value) - low) / spread,
-            verdict=check.verdict if check else None,
-            advice=f"{check.verdict}. {check.advice}\n({check.figures}.)" if check else "",
-        )
-    return figures
+    def _on_error(self, error: Exception) -> None:
+        self._state.message = f"No verdicts: {error_message(error)}"

@@ -1,16 +1,20 @@
-"""The chooser at work: lists, downloads, and hands over a name."""
+"""Which model, and where it runs: the chooser with its downloads, and the list of devices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_clip_heatmap._napari.controllers.background import DownloadTask, LatestTask
-from napari_clip_heatmap._napari.controllers.status import time_left
-from napari_clip_heatmap._napari.job.model_download import ModelCatalog
+from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.status import step_text
+from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
+from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.startup import available_devices, import_torch_and_open_clip
 from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
 from napari_clip_heatmap._napari.views.model_table import (
     FilteredModels,
@@ -18,12 +22,14 @@ from napari_clip_heatmap._napari.views.model_table import (
     ModelTable,
     describe_model,
 )
+from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import RunStep
+    from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["ModelChooser"]
+__all__ = ["DeviceLister", "ModelChooser"]
 
 FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 
@@ -37,23 +43,28 @@ class ModelChooser:
         Whom the dialog belongs to.
     chosen : callable(str)
         Told the name, as `api.load_model` takes it.
-    catalogue : ModelCatalog, optional
+    catalog : ModelCatalog, optional
     """
 
     def __init__(
-        self, parent: QWidget, chosen: Callable[[str], None], catalogue: ModelCatalog | None = None
+        self, parent: QWidget, chosen: Callable[[str], None], catalog: ModelCatalog | None = None
     ) -> None:
         self._parent, self._chosen = parent, chosen
-        self._catalogue = catalogue or ModelCatalog()
+        self._catalog = catalog or ModelCatalog()
         self._table = ModelTable(parent)
         self._shown = FilteredModels(self._table, parent)
         self.view = ModelDialog(self._shown, parent)
-        self._listing = LatestTask(self._on_listed, self.view.status.setText, patience=0)
-        self._reading = LatestTask(self._on_read, self.view.status.setText, patience=0)
-        self._download = DownloadTask(self._catalogue.download, self._on_step, self._on_end)
+        self._listing = Job(self._on_listed, self._on_error)
+        self._reading = Job(self._on_read, self._on_error)
+        self._download = Job(
+            self._on_downloaded,
+            self._on_download_error,
+            on_step=self._on_step,
+            on_end=self._on_download_end,
+        )
         self._current = ""
         self._own: tuple[Path, tuple[str, ...]] | None = None
-        self._told = ""
+        self._outcome = ""
         self._connect()
         self._narrow()
 
@@ -72,10 +83,15 @@ class ModelChooser:
             self.view.status.setText("Listing\N{HORIZONTAL ELLIPSIS}")
         self._list()
 
+    @property
+    def downloading(self) -> bool:
+        """Whether a model is being downloaded."""
+        return self._download.running
+
     def open_file(self, path: Path) -> None:
         """Take weights of the user's; see what they are like, and ask for the rest."""
         self.view.status.setText(f"Reading {path}")
-        self._reading.submit(lambda: lambda: (path, self._catalogue.alike(path)))
+        self._reading.submit(lambda: lambda _stopped: (path, self._catalog.alike(path)))
 
     def close(self) -> None:
         """Stop what is at work and tell nobody; Qt's side may be gone."""
@@ -87,7 +103,7 @@ class ModelChooser:
         view = self.view
         view.search.textChanged.connect(lambda _: self._narrow())
         view.here.toggled.connect(lambda _: self._narrow())
-        view.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell())
+        view.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_entry())
         view.table.doubleClicked.connect(lambda _: self._use())
         view.use.clicked.connect(self._use)
         view.download.clicked.connect(self._start)
@@ -98,7 +114,7 @@ class ModelChooser:
         view.finished.connect(lambda _: self._leave())
 
     def _list(self) -> None:
-        self._listing.submit(lambda: self._catalogue.listed)
+        self._listing.submit(lambda: lambda _stopped: self._catalog.listed())
 
     def _on_listed(self, entries: tuple[CatalogEntry, ...]) -> None:
         entry = self._entry()
@@ -107,8 +123,8 @@ class ModelChooser:
         self._table.reset(entries)
         self._narrow()
         if not self._download.running:
-            self.view.status.setText(self._told or f"{len(entries)} models can be decomposed.")
-            self._told = ""
+            self.view.status.setText(self._outcome or f"{len(entries)} models can be decomposed.")
+            self._outcome = ""
 
     def _narrow(self) -> None:
         """Show what is searched for; a row that stays stays selected, else the first is."""
@@ -125,12 +141,12 @@ class ModelChooser:
         places = (self._shown.index(row, ModelColumn.MODEL) for row in rows)
         found = next((place for place in places if place.data() == name), None)
         self.view.table.setCurrentIndex(found or self._shown.index(0, ModelColumn.MODEL))
-        self._tell()
+        self._show_entry()
 
     def _entry(self) -> CatalogEntry | None:
         return self._shown.entry(self.view.table.currentIndex())
 
-    def _tell(self) -> None:
+    def _show_entry(self) -> None:
         """Say what is known of the selected model, and what can be done with it."""
         entry, view = self._entry(), self.view
         nothing = "No model fits; fewer words find more." if self._table.entries else ""
@@ -157,9 +173,9 @@ class ModelChooser:
     def _start(self) -> None:
         entry = self._entry()
         if entry is not None and not self._download.running:
-            self._download.start(entry.name)
+            self._download.start(partial(_download, self._catalog, entry.name))
             self.view.set_downloading(True)
-            self._tell()
+            self._show_entry()
 
     def _stop(self) -> None:
         self.view.cancel.setEnabled(False)
@@ -167,16 +183,27 @@ class ModelChooser:
         self._download.cancel()
 
     def _on_step(self, step: RunStep) -> None:
-        self.view.status.setText(f"{step.text}{time_left(step.seconds_left)}")
+        self.view.status.setText(step_text(step))
         self.view.progress.setRange(0, step.total)  # 0: only that something is being done
         self.view.progress.setValue(step.done)
 
-    def _on_end(self, told: str, wrong: str) -> None:
+    def _on_downloaded(self, name: str) -> None:
+        self._outcome = f"{name} is on this machine now."
+
+    def _on_download_error(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self._outcome = "Stopped; what has come is kept, and Download goes on from there."
+        else:
+            self._outcome = f"Not downloaded: {error_message(error)}"
+
+    def _on_download_end(self) -> None:
         self.view.set_downloading(False)
-        self._told = f"Not downloaded: {wrong}" if wrong else told
-        self.view.status.setText(self._told)
-        self._tell()
-        self._list()  # what is here may be more now
+        self.view.status.setText(self._outcome)
+        self._show_entry()
+        self._list()  # more may be on this machine now
+
+    def _on_error(self, error: Exception) -> None:
+        self.view.status.setText(error_message(error))
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self.view, "Open a file of weights", "", FILES)
@@ -205,6 +232,14 @@ class ModelChooser:
         self._narrow()
 
 
+def _download(
+    catalog: ModelCatalog, name: str, stopped: Callable[[], bool]
+) -> Generator[RunStep, None, str]:
+    for progress in catalog.download(name, stopped):
+        yield download_step(name, progress)
+    return name
+
+
 def _question(path: Path, architectures: tuple[str, ...]) -> str:
     seen = f", of {' or '.join(architectures)} by their shapes" if architectures else ""
     return (
@@ -212,3 +247,39 @@ def _question(path: Path, architectures: tuple[str, ...]) -> str:
         "Select the released model that they were trained from, or like, and press Use. If there "
         f"is none, type ARCH@{path} as the model, and choose its preprocessing in the widget."
     )
+
+
+class DeviceLister:
+    """Lists the devices once, importing torch in a thread if it is not there yet.
+
+    Parameters
+    ----------
+    state : DockState
+        Its `devices` are set.
+    """
+
+    def __init__(self, state: DockState) -> None:
+        self._state = state
+        self._job = Job(self._on_listed, self._on_error)
+        if "open_clip" in sys.modules:
+            self._on_listed(available_devices())
+        else:
+            self._job.start(_import_and_list)
+
+    def close(self) -> None:
+        """Stop listing."""
+        self._job.close()
+
+    def _on_listed(self, devices: tuple[str, ...]) -> None:
+        self._state.devices = devices
+
+    def _on_error(self, error: Exception) -> None:
+        """Keep the devices that every machine has; loading a model will say what is wrong."""
+
+
+def _import_and_list(_stopped: Callable[[], bool]) -> tuple[str, ...]:
+    try:
+        import_torch_and_open_clip()
+    except ImportError as error:
+        raise OSError(str(error)) from error  # expected where torch is broken; not our fault
+    return available_devices()

@@ -1,4 +1,4 @@
-"""Keep the thumbnail and the line on resolution true to what is asked and seen."""
+"""The thumbnail of the model's input, and the line on resolution, kept up to date."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_clip_heatmap._napari.controllers.background import LatestTask
+from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_view
 from napari_clip_heatmap._napari.controllers.status import resolution_text
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, shown_index
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import (
     Rectangle,
     camera_of,
@@ -24,39 +25,49 @@ from napari_clip_heatmap._napari.inputs.pixel_size import (
     read_resolution,
     sizes_of_model,
 )
-from napari_clip_heatmap._napari.views.choices import HEIGHT
+from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import choose_downsample
 from napari_clip_heatmap.imaging.sketch import sketch
 
 if TYPE_CHECKING:
-    from magicgui.widgets import Container
     from napari.components import ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_clip_heatmap._napari.controllers.background import Work
+    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import PictureView, TextView
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.view import View
 
-__all__ = ["PreviewController", "PreviewRequest", "render_preview"]
+__all__ = ["Preview", "PreviewController", "PreviewRequest", "render_preview"]
 
-LARGEST = 2 * HEIGHT
-"""Pixels per side of a thumbnail: as many as a screen of twice the density shows."""
+DEBOUNCE_MS = 250
+"""After a change, before the preview is rendered: nobody waits for each step of a zoom."""
 
-DRAWN = ("contrast_limits", "gamma", "colormap", "data", "scale", "units")
+LARGEST = 256
+"""Pixels per side of a thumbnail, enough for a screen of twice the usual density."""
+
+LAYER_EVENTS = (
+    *("contrast_limits", "gamma", "colormap", "opacity", "blending", "projection_mode"),
+    *("data", "scale", "units"),
+)
 """What of an image changes what the model sees, or how large it is."""
+
+CONTROLS = ("view", "invert", "resolution", "model")
 
 
 @dataclass(frozen=True, eq=False)
 class PreviewRequest:
-    """One look at the image as the model sees it.
+    """What a preview is made from.
 
     Parameters
     ----------
     channels : tuple of Channel
     view : View
     part : (y, y, x, x)
-        Image pixels that are seen.
+        Image pixels in view.
     shape : (y, x)
         Of the image.
     downsample : float or "auto"
@@ -72,113 +83,150 @@ class PreviewRequest:
     sizes: Callable[[], ModelSizes | None]
 
 
-def render_preview(
-    asked: PreviewRequest,
-) -> tuple[NDArray[np.float32], ModelSizes | None, float | None]:
-    """Return what the model sees, the model's sizes, and image pixels per pixel it sees.
-
-    The pixels are those at which the model looks, or coarser ones where these are too many to be
-    shown, float32 (y, x, 3). The last two are None where only loading the model would tell.
-    """
-    sizes = asked.sizes()
-    factor: float | None = None
-    if sizes is not None:
-        factor = choose_downsample(asked.shape, sizes.tile, asked.downsample)
-    elif asked.downsample != "auto":
-        factor = asked.downsample
-    y0, y1, x0, x1 = asked.part
-    coarsest = max(y1 - y0, x1 - x0) / LARGEST
-    step = max(factor or 1.0, coarsest)
-    shape = max(1, round((y1 - y0) / step)), max(1, round((x1 - x0) / step))
-    appearance = asked.view.appearance(asked.channels)
-    return sketch(asked.channels, appearance, shape, ((y0, x0), (y1, x1))), sizes, factor
-
-
-class PreviewController:
-    """Looks again whenever something has changed that the model would see.
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """The model's input as a small picture.
 
     Parameters
     ----------
-    parts : Container
-        The dock widget.
-    viewer : ViewerModel or None
+    rgb : float32 (y, x, 3)
+        0..1, at the model's resolution, or coarser where that has too many pixels to show.
+    sizes : ModelSizes, optional
+        None where only loading the model would tell.
+    downsample : float, optional
+        Image pixels per pixel of the model's input; None likewise.
     """
 
-    def __init__(self, parts: Container[Any], viewer: ViewerModel | None) -> None:
-        self._parts, self._viewer = parts, viewer
+    rgb: NDArray[np.float32]
+    sizes: ModelSizes | None
+    downsample: float | None
+
+
+def render_preview(request: PreviewRequest) -> Preview:
+    """Render what the model sees of the part in view."""
+    sizes = request.sizes()
+    factor: float | None = None
+    if sizes is not None:
+        factor = choose_downsample(request.shape, sizes.tile, request.downsample)
+    elif request.downsample != "auto":
+        factor = request.downsample
+    y0, y1, x0, x1 = request.part
+    coarsest = max(y1 - y0, x1 - x0) / LARGEST
+    step = max(factor or 1.0, coarsest)
+    shape = max(1, round((y1 - y0) / step)), max(1, round((x1 - x0) / step))
+    appearance = request.view.appearance(request.channels)
+    rgb = sketch(request.channels, appearance, shape, ((y0, x0), (y1, x1)))
+    return Preview(rgb, sizes, factor)
+
+
+class PreviewController:
+    """Renders the preview again when something changes that the model would see.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    thumbnail : PictureView
+    resolution : TextView
+        Shows how fine the heatmap will be.
+    """
+
+    def __init__(
+        self, state: DockState, viewer: ViewerModel, thumbnail: PictureView, resolution: TextView
+    ) -> None:
+        self._state, self._viewer = state, viewer
+        self._thumbnail, self._resolution = thumbnail, resolution
         self._followed: tuple[Image, ...] = ()
-        self._latest = LatestTask(self._on_seen, self._on_reason)
-        for name in ("image", "channels", "view", "invert", "resolution", "model"):
-            parts[name].changed.connect(self.update)
+        self._controls: tuple[Any, ...] = ()
+        self._job = Job(self._on_preview, self._on_error, debounce_ms=DEBOUNCE_MS)
         for emitter in self._emitters():
             emitter.connect(self.update)
+        state.events.controls.connect(self._on_controls)
         self.update()
 
     def update(self, *_: Any) -> None:
-        """Render the preview in a thread, if it can be seen."""
-        image = self._parts["image"].value
-        layers = () if image is None else (image, *self._parts["channels"].value)
+        """Render the preview soon, if it can be seen."""
+        image = self._state.image
+        layers = () if image is None else (image, *self._state.channels)
         if layers != self._followed:
             self._follow(*layers)
-        if self._parts["preview"].native.isVisible():
-            self._latest.submit(lambda: partial(render_preview, self._asked()))
+        if self._thumbnail.seen:
+            self._job.submit(self._prepare)
 
     def close(self) -> None:
-        """Let go of the viewer and the layer."""
-        self._latest.close()
+        """Let go of the viewer and the layers."""
+        self._job.close()
         self._follow()
         for emitter in self._emitters():
             emitter.disconnect(self.update)
+        self._state.events.controls.disconnect(self._on_controls)
 
     def _emitters(self) -> tuple[Any, ...]:
-        """Return what tells that the view has changed."""
-        viewer: Any = self._viewer
-        if viewer is None:
-            return ()
+        viewer, events = self._viewer, self._state.events
         camera = camera_of(viewer)
-        return camera.events.center, camera.events.zoom, viewer.dims.events.point
+        return (
+            camera.events.center,
+            camera.events.zoom,
+            viewer.dims.events.point,
+            viewer.dims.events.margin_left,
+            viewer.dims.events.margin_right,
+            viewer.layers.events.reordered,
+            events.image,
+            events.channels,
+        )
 
-    def _asked(self) -> PreviewRequest:
-        layers = input_layers(self._parts, self._viewer)
-        viewer: Any = self._viewer
-        image, name = layers[0], self._parts["model"].value
+    def _on_controls(self) -> None:
+        values = tuple(self._state.controls.get(name) for name in CONTROLS)
+        if values != self._controls:
+            self._controls = values
+            self.update()
+
+    def _prepare(self) -> Work:
+        request = self._request()
+        return lambda _stopped: render_preview(request)
+
+    def _request(self) -> PreviewRequest:
+        state, viewer = self._state, self._viewer
+        layers = input_layers(state, viewer)
+        image, model = layers[0], state.controls["model"]
         shape = image_shape(image)
         try:
             part = viewport(image, viewer)
-        except ImageError:  # turned, or in 3D: then all of it
+        except ImageError:  # rotated, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
         return PreviewRequest(
-            channels=channels_of(layers, shown_index(image, viewer.dims.point)),
-            view=read_view(self._parts),
+            channels=channels_of(layers, shown_index(image, viewer.dims.point), viewer),
+            view=read_view(state),
             part=part,
             shape=shape,
             downsample=read_resolution(
-                self._parts["resolution"].value, image.scale[-2:], image.units[-2:]
+                state.controls["resolution"], image.scale[-2:], image.units[-2:]
             ),
-            sizes=lambda: sizes_of_model(name),
+            sizes=partial(sizes_of_model, model),
         )
 
     def _follow(self, *layers: Image) -> None:
-        """Listen to the layers that are looked at, and no longer to those before."""
-        for name in DRAWN:
+        """Listen to the layers that the model sees, and no longer to those before."""
+        for name in LAYER_EVENTS:
             for layer in self._followed:
                 getattr(layer.events, name).disconnect(self.update)
             for layer in layers:
                 getattr(layer.events, name).connect(self.update)
         self._followed = layers
 
-    def _on_seen(self, seen: tuple[NDArray[np.float32], ModelSizes | None, float | None]) -> None:
-        rgb, sizes, factor = seen
-        self._parts["preview"].show_picture(rgb)
-        image = self._parts["image"].value
+    def _on_preview(self, preview: Preview) -> None:
+        self._thumbnail.show_picture(preview.rgb)
+        image = self._state.image
         if image is None:
             return
-        self._parts["resolution_text"].value = (
-            "How fine the map will be is known once the model is loaded"
-            if sizes is None or factor is None
-            else resolution_text(sizes, factor, image.scale[-2:], image.units[-2:])
+        self._resolution.value = (
+            "How fine the heatmap will be is known once the model is loaded"
+            if preview.sizes is None or preview.downsample is None
+            else resolution_text(
+                preview.sizes, preview.downsample, image.scale[-2:], image.units[-2:]
+            )
         )
 
-    def _on_reason(self, reason: str) -> None:
-        self._parts["preview"].show_words("")
-        self._parts["resolution_text"].value = reason
+    def _on_error(self, error: Exception) -> None:
+        self._thumbnail.show_words("")
+        self._resolution.value = error_message(error)

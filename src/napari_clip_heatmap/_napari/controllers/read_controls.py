@@ -1,13 +1,13 @@
-"""From the controls, as they stand, to a question."""
+"""From the dock's state to a request; nothing of the image is read yet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import (
     SliceChoice,
-    channels_of,
     check_layer,
     leading_shape,
     no_image_error,
@@ -20,18 +20,20 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
     region_of_rectangle,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import describe_origin
+from napari_clip_heatmap._napari.inputs.layer_source import describe_origin, finest
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
+from napari_clip_heatmap._napari.inputs.view_notes import view_notes
 from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.score_registry import SCORES
 
 if TYPE_CHECKING:
-    from magicgui.widgets import Container
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap.imaging.region import Region
 
 __all__ = [
@@ -40,108 +42,114 @@ __all__ = [
     "read_request",
     "read_templates",
     "read_view",
+    "same_prompts",
     "view_center",
     "with_prompts",
 ]
 
-WITH_BASELINE = ("contrast", "softmax")
-"""Scores that prompts of a baseline have a part in."""
+WITH_BASELINE = tuple(name for name, method in SCORES.items() if method.takes_baseline)
+"""Scores that take baseline prompts."""
 
 
-def read_request(parts: Container[Any], viewer: ViewerModel | None) -> HeatmapRequest:
-    """Return what is asked. Nothing is read of the image yet.
+def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
+    """Return what the controls request.
 
     Raises
     ------
     ClipHeatmapError
-        In words for the user: there is no image, no prompt, or a setting that cannot be met.
+        There is no image, no prompt, or a setting that cannot be met.
     """
-    layers = input_layers(parts, viewer)
-    image = layers[0]
-    if viewer is None:
-        raise no_image_error(None)
+    layers = input_layers(state, viewer)
+    image, controls = layers[0], state.controls
     shown = shown_index(image, viewer.dims.point)
-    region, told = _region(parts["where"].value, image, viewer)
+    region, region_record = _region(controls["where"], image, viewer)
+    preprocess = controls["preprocess"].strip()
     return HeatmapRequest(
         planes=tuple(
-            PlaneRequest(index, channels_of(layers, index))
-            for index in requested_planes(image, shown, _slide(parts))
+            PlaneRequest(index, channels_of(layers, index, viewer))
+            for index in requested_planes(image, shown, _slice_choice(state))
         ),
-        **_words(parts),
+        **_prompt_fields(state),
         leading=leading_shape(image),
-        stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
-        model=parts["model"].value,
-        device=parts["device"].value,
-        precision=parts["precision"].value,
-        preprocess=""
-        if parts["preprocess"].value == AS_SAID
-        else parts["preprocess"].value.strip(),
-        view=read_view(parts),
-        downsample=read_resolution(parts["resolution"].value, image.scale[-2:], image.units[-2:]),
+        stores=tuple(map(finest, layers)),
+        model=controls["model"],
+        device=controls["device"],
+        precision=controls["precision"],
+        preprocess="" if preprocess == AS_SAID else preprocess,
+        view=read_view(state),
+        downsample=read_resolution(controls["resolution"], image.scale[-2:], image.units[-2:]),
         region=region,
         focus=view_center(image, viewer),
         channel_names=tuple(layer.name for layer in layers),
         origins=tuple(describe_origin(layer) for layer in layers),
-        region_record=told,
+        region_record=region_record,
+        view_notes=view_notes(layers, viewer),
     )
 
 
-def with_prompts(parts: Container[Any], question: HeatmapRequest) -> HeatmapRequest:
-    """Return a question with the prompts and the score that the controls have now.
+def with_prompts(state: DockState, request: HeatmapRequest) -> HeatmapRequest:
+    """Return a request with the prompts, score and templates that the controls have now.
 
     Raises
     ------
     PromptError
         There is no prompt.
     """
-    return replace(question, **_words(parts))
+    return replace(request, **_prompt_fields(state))
 
 
-def _words(parts: Container[Any]) -> dict[str, Any]:
-    """Return what of a question no image tower has to know."""
-    rows = parts["prompts"].rows
-    if not rows:
+def same_prompts(one: HeatmapRequest, other: HeatmapRequest) -> bool:
+    """Tell whether two requests of one encoding have the same heatmaps."""
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("prompts", "keys", "score", "baseline", "templates")
+    )
+
+
+def _prompt_fields(state: DockState) -> dict[str, Any]:
+    """Return the fields of a request that need no image tower."""
+    if not state.prompts:
         raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
-    score = parts["score"].value
+    score = state.controls["score"]
     return {
-        "prompts": tuple(row.prompt for row in rows),
-        "keys": tuple(row.key for row in rows),
+        "prompts": tuple(row.prompt for row in state.prompts),
+        "keys": tuple(row.key for row in state.prompts),
         "score": score,
-        "baseline": tuple(parts["baseline"].value) if score in WITH_BASELINE else (),
-        "templates": read_templates(parts),
+        "baseline": tuple(state.controls["baseline"]) if score in WITH_BASELINE else (),
+        "templates": read_templates(state),
     }
 
 
-def read_templates(parts: Container[Any]) -> str | tuple[str, ...]:
-    """Return the name of a set, or the sentences that were typed, told apart by semicolons."""
-    told = parts["templates"].value.strip()
-    return tuple(each.strip() for each in told.split(";")) if "{}" in told else told
+def read_templates(state: DockState) -> str | tuple[str, ...]:
+    """Return a set's name, or the sentences that were typed, separated by semicolons."""
+    text = state.controls["templates"].strip()
+    return tuple(each.strip() for each in text.split(";")) if "{}" in text else text
 
 
-def input_layers(parts: Container[Any], viewer: ViewerModel | None) -> tuple[Image, ...]:
-    """Return the image and the further channels chosen with it.
+def input_layers(state: DockState, viewer: ViewerModel) -> tuple[Image, ...]:
+    """Return the image and the channels that are shown to the model with it.
 
     Raises
     ------
     ImageError
-        There is no image, or it cannot be asked.
+        There is no image, or a layer of a kind that cannot be encoded.
     """
-    image = parts["image"].value
-    if viewer is None or image is None:
-        raise no_image_error(None if viewer is None else viewer.layers.selection.active)
-    layers = (image, *(layer for layer in parts["channels"].value if layer is not image))
+    image = state.image
+    if image is None:
+        raise no_image_error(viewer.layers.selection.active)
+    layers = (image, *(layer for layer in state.channels if layer is not image))
     for layer in layers:
         check_layer(layer)
     return layers
 
 
-def read_view(parts: Container[Any]) -> View:
-    """Return how values are to become colours."""
-    return View(mode=parts["view"].value, invert=parts["invert"].value)
+def read_view(state: DockState) -> View:
+    """Return how pixel values become colors."""
+    return View(mode=state.controls["view"], invert=state.controls["invert"])
 
 
 def view_center(image: Image, viewer: ViewerModel) -> tuple[float, float] | None:
-    """Return what the user looks at, as (y, x) in image pixels; None where the view tells not."""
+    """Return the center of the view, as (y, x) in image pixels; None where it has no such part."""
     try:
         y0, y1, x0, x1 = viewport(image, viewer)
     except ImageError:
@@ -149,17 +157,18 @@ def view_center(image: Image, viewer: ViewerModel) -> tuple[float, float] | None
     return (y0 + y1) / 2, (x0 + x1) / 2
 
 
-def _slide(parts: Container[Any]) -> SliceChoice:
+def _slice_choice(state: DockState) -> SliceChoice:
+    controls = state.controls
     return SliceChoice(
-        over=parts["slices"].value,
-        along=parts["along"].value or "",
-        first=parts["first"].value,
-        last=parts["last"].value,
+        over=controls["slices"],
+        along=controls["along"] or "",
+        first=controls["first"],
+        last=controls["last"],
     )
 
 
 def _region(where: Any, image: Image, viewer: ViewerModel) -> tuple[Region | None, object]:
-    """Return the region, and what a layer is to say of it."""
+    """Return the region, and how the layers' metadata describe it."""
     if where in (WHOLE, None):
         return None, WHOLE
     if where == VIEWPORT:

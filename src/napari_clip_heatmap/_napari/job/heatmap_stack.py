@@ -6,16 +6,16 @@ map whose finer half comes with the next repaint.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import dask.array as da
 import numpy as np
 
-from napari_clip_heatmap.imaging.resample import WINDOW, coarser
+from napari_clip_heatmap.pipeline.lazy_pyramid import lazy_array, lazy_pyramid
 
 if TYPE_CHECKING:
+    from dask.array import Array
     from numpy.typing import NDArray
 
     from napari_clip_heatmap.imaging.lattice import Axis, Lattice
@@ -160,39 +160,24 @@ class HeatmapStack:
         low, high = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
         return tuple(_apart(float(a), float(b)) for a, b in zip(low, high, strict=True))
 
-    def _factors(self) -> list[int]:
-        """Each level halves the last; napari makes its thumbnail of the last one."""
-        factors = [1]
-        while self.multiscale and max(self.lattice.image_shape) / factors[-1] > SMALLEST_LEVEL:
-            factors.append(2 * factors[-1])
-        return factors
+    def _levels(self, prompt: int) -> list[Array]:
+        window = partial(self._window, prompt)
+        if not self.multiscale:
+            return [lazy_array(window, self.lattice, self.leading)]
+        return lazy_pyramid(window, self.lattice, self.leading, SMALLEST_LEVEL)
 
-    def _levels(self, prompt: int) -> list[da.Array]:
-        return [self._lazy(prompt, factor) for factor in self._factors()]
-
-    def _lazy(self, prompt: int, factor: int) -> da.Array:
-        """Return a map with pixels `factor` times as wide."""
-        plane = coarser(self.lattice, factor).image_shape
-        array: da.Array = da.map_blocks(  # type: ignore[no-untyped-call] # dask's own
-            self._block,
-            prompt,
-            factor,
-            chunks=(*((1,) * n for n in self.leading), *map(_chunks, plane)),
-            dtype=np.float32,
-            meta=np.empty((0,) * (len(self.leading) + 2), np.float32),
-            # A name of its own: the default one would hash all that the blocks are made from.
-            name=f"clip-heatmap-{uuid4().hex}",
-        )
-        return array
-
-    def _block(self, prompt: int, factor: int, block_info: Any = None) -> NDArray[np.float32]:
-        *leading, y, x = block_info[None]["array-location"]
-        maps = self._planes.get(tuple(int(first) for first, _ in leading))
-        shape = (*((1,) * len(leading)), y[1] - y[0], x[1] - x[0])
+    def _window(
+        self, prompt: int, index: Index, y: slice, x: slice, factor: int
+    ) -> NDArray[np.float32]:
+        """Return a part of a plane of a prompt's map, with pixels `factor` times as wide."""
+        maps = self._planes.get(index)
         if maps is None:
-            return np.full(shape, np.nan, np.float32)
-        which = slice(prompt, prompt + 1)
-        return maps.window(slice(*y), slice(*x), factor=factor, maps=which).reshape(shape)
+            return np.full((y.stop - y.start, x.stop - x.start), np.nan, np.float32)
+        values: NDArray[np.float32] = maps.window(
+            y, x, factor=factor, maps=slice(prompt, prompt + 1)
+        )
+        first: NDArray[np.float32] = values[0]
+        return first
 
 
 def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -220,7 +205,3 @@ def _touched(axis: Axis, cells: slice) -> slice:
     edges = axis.cell_edges()
     first, last = max(cells.start - 1, 0), min(cells.stop + 1, axis.n_cells)
     return slice(int(np.floor(edges[first])), int(np.ceil(edges[last])))
-
-
-def _chunks(length: int) -> Index:
-    return tuple(min(WINDOW, length - first) for first in range(0, length, WINDOW))

@@ -1,4 +1,4 @@
-"""A model's files onto this machine, told bit by bit; knows no Qt."""
+"""Download a model's files in a thread, with progress; knows no Qt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
 __all__ = [
-    "Bring",
+    "Download",
     "DownloadProgress",
     "ModelCatalog",
     "download_missing",
@@ -28,13 +28,12 @@ __all__ = [
 ]
 
 
-EVERY = 0.1
-"""Seconds between two looks at how much has come."""
+POLL_SECONDS = 0.1
 
 MEGABYTE = 10**6
 
-_ONE_AT_A_TIME = threading.Lock()
-"""Two downloads of one model, as by the chooser and by a run, would write the same file."""
+_LOCK = threading.Lock()
+"""Two downloads of one model, by the chooser and by a run, would write the same file."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class DownloadProgress:
     seconds_left: float | None = None
 
 
-Bring = Callable[[str, Callable[[], bool]], Iterator[DownloadProgress]]
-"""Brings a model of that name, unless the second argument says that it is no longer wanted."""
+Download = Callable[[str, Callable[[], bool]], Iterator[DownloadProgress]]
+"""Downloads the model of a name, until ``stopped()`` is true."""
 
 
 def download_with_progress(
@@ -83,9 +82,11 @@ def download_with_progress(
         return stop.is_set() or cancelled()
 
     with ThreadPoolExecutor(1, thread_name_prefix="clip-heatmap-download") as thread:
-        work = thread.submit(_alone, download or _download(), name, meter.tell, stopped)
+        work = thread.submit(
+            _one_at_a_time, download or _download_by_api(), name, meter.update, stopped
+        )
         try:
-            while not wait([work], EVERY).done:
+            while not wait([work], POLL_SECONDS).done:
                 yield meter.now
         finally:
             stop.set()
@@ -108,21 +109,21 @@ def download_missing(name: str, cancelled: Callable[[], bool]) -> Iterator[Downl
         yield from download_with_progress(name, cancelled)
 
 
-def download_step(name: str, brought: DownloadProgress) -> RunStep:
-    """Tell of a download, in megabytes: Qt's bars do not count as far as bytes go."""
-    here, total = (bytes_ // MEGABYTE for bytes_ in (brought.here, brought.total))
+def download_step(name: str, progress: DownloadProgress) -> RunStep:
+    """Return the step to show for a download, in megabytes: bytes overflow Qt's progress bars."""
+    here, total = (bytes_ // MEGABYTE for bytes_ in (progress.here, progress.total))
     so_far = f": {here} of {total} MB" if total else ""
-    return RunStep(f"Downloading {name}{so_far}", here, total, brought.seconds_left)
+    return RunStep(f"Downloading {name}{so_far}", here, total, progress.seconds_left)
 
 
 class _Meter:
-    """Keeps what a download told last; written by its thread, read by another."""
+    """The latest progress of a download; written by its thread, read by another."""
 
     def __init__(self) -> None:
         self.now = DownloadProgress()
         self._first: tuple[float, int] | None = None
 
-    def tell(self, here: int, total: int) -> None:
+    def update(self, here: int, total: int) -> None:
         now = time.monotonic()
         self._first = self._first or (now, here)  # what was here before took no time
         seconds, came = now - self._first[0], here - self._first[1]
@@ -130,23 +131,23 @@ class _Meter:
         self.now = DownloadProgress(here, total, left)
 
 
-def _alone(
+def _one_at_a_time(
     download: Callable[..., object],
     name: str,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    while not _ONE_AT_A_TIME.acquire(timeout=EVERY):
+    while not _LOCK.acquire(timeout=POLL_SECONDS):
         if cancelled():
             raise Cancelled("The download was cancelled before it began.")
     try:
         download(name, progress=progress, cancelled=cancelled)
     finally:
-        _ONE_AT_A_TIME.release()
+        _LOCK.release()
 
 
-def _download() -> Any:
-    """Import what takes seconds, late."""
+def _download_by_api() -> Any:
+    """Import the library late: it takes seconds."""
     with torch_import_errors():
         import_torch_and_open_clip()
     from napari_clip_heatmap import api
@@ -169,13 +170,9 @@ def _alike(path: Path) -> tuple[str, ...] | None:
     return architectures_alike(path)
 
 
-def _bring(name: str, cancelled: Callable[[], bool]) -> Iterator[DownloadProgress]:
-    return download_with_progress(name, cancelled)
-
-
 @dataclass(frozen=True)
 class ModelCatalog:
-    """What there is to choose from; all of it takes its time, so it is called in threads.
+    """Where the chooser's models come from; every call may take seconds, so call it in a thread.
 
     Parameters
     ----------
@@ -183,9 +180,9 @@ class ModelCatalog:
     download : callable
         Downloads a model; see `download_with_progress`.
     alike : callable(Path) -> tuple of str or None
-        What the weights in a file are like; see `clip.file.architectures_alike`.
+        Architectures that the weights in a file fit; see `architectures_alike`.
     """
 
     listed: Callable[[], tuple[CatalogEntry, ...]] = _listed
-    download: Bring = _bring
+    download: Download = download_with_progress
     alike: Callable[[Path], tuple[str, ...] | None] = _alike

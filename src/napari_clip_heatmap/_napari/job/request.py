@@ -1,8 +1,9 @@
-"""What is asked, what is told on the way, and what comes of it."""
+"""The records of background work: a request, its steps, its result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,26 +19,36 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.pipeline.encoding import Encoding
-    from napari_clip_heatmap.pipeline.scoring import Score, Scoring
+    from napari_clip_heatmap.pipeline.score_registry import Score
+    from napari_clip_heatmap.pipeline.scoring import Scoring
 
-__all__ = ["CANCELLED", "HeatmapRequest", "HeatmapResult", "PlaneRequest", "RunError", "RunStep"]
+__all__ = ["HeatmapRequest", "HeatmapResult", "PlaneRequest", "ResultStatus", "RunStep"]
 
 Index = tuple[int, ...]
 
-CANCELLED = "cancelled"
-"""The reason of an answer that the user wanted no more of."""
+
+class ResultStatus(StrEnum):
+    """How far a result is."""
+
+    PARTIAL = "partial"
+    """More is to come."""
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    """By the user; a new run goes on from here."""
+    STOPPED = "stopped"
+    """By an error, or because the image changed; the message says which."""
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneRequest:
-    """One plane to look at.
+    """One plane of a layer.
 
     Parameters
     ----------
     index : tuple of int
-        On the layer's leading axes.
+        Position on the layer's leading axes.
     channels : tuple of Channel
-        What is seen there, not yet read.
+        The pixels of the plane, not read yet.
     """
 
     index: Index
@@ -46,37 +57,39 @@ class PlaneRequest:
 
 @dataclass(frozen=True, eq=False)
 class HeatmapRequest:
-    """What the user asks.
+    """Which heatmaps of which planes are wanted, and how.
 
     Parameters
     ----------
     planes : tuple of PlaneRequest
-        In the order in which they are to be done; the first is the one that is seen.
+        In the order of work; the first is the one in view.
     prompts, baseline : tuple of str
     keys : tuple of str
-        What each prompt's layer is known by, whatever becomes of the words; by default the words.
+        Identifies each prompt's row and layer while its words are edited; by default the words.
     templates : str or tuple of str
         As `Encoding.heatmaps` takes them.
     leading : tuple of int
-        Lengths of the layer's axes before the plane.
+        Lengths of the layer's axes before (y, x).
     stores : tuple of array-like
-        The layers' whole arrays, of pyramids the finest level; only to know them again.
+        The layers' whole arrays (the finest level of pyramids), to recognize them by.
     model, device, precision, preprocess : str
-        As `api.load_model` takes them; `preprocess` empty: as the model's files say.
+        As `load_model` takes them; an empty `preprocess` means what the model's files say.
     score : {"relative", "absolute", "contrast", "softmax"}
     view : View
     downsample : float or "auto"
-        Image pixels per pixel that the model looks at.
+        Image pixels per pixel of the model's input.
     region : Region, optional
-        The part to look at; by default all.
+        The part of the plane to encode; by default all of it.
     focus : (y, x), optional
-        Where to begin, in image pixels.
+        Where encoding begins, in image pixels.
     channel_names : tuple of str
-        Of the layers looked at together, the image first.
+        Names of the layers that are shown to the model together, the image first.
     origins : tuple of mapping
         Of the same layers: where they come from; see `origin_of`.
     region_record : object
-        The region in words or numbers that JSON has.
+        The region in values that JSON can hold.
+    view_notes : tuple of str
+        In which ways the model sees something else than the viewer shows.
     """
 
     planes: tuple[PlaneRequest, ...]
@@ -98,10 +111,11 @@ class HeatmapRequest:
     channel_names: tuple[str, ...] = ()
     origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
+    view_notes: tuple[str, ...] = ()
 
     @property
     def loading(self) -> tuple[str, dict[str, str]]:
-        """The model's name, and the options that it is to be loaded with."""
+        """The model's name and its loading options, as `load_model` takes them."""
         options = {"device": self.device}
         if self.precision != "auto":
             options["precision"] = self.precision
@@ -111,7 +125,7 @@ class HeatmapRequest:
 
     @property
     def view_record(self) -> dict[str, object]:
-        """How values became colours, in values that JSON has."""
+        """How pixel values became colors, in values that JSON can hold."""
         record: dict[str, object] = {"mode": self.view.mode, "invert": self.view.invert}
         if self.view.mode == "percentile":
             record["percentiles"] = [self.view.low, self.view.high]
@@ -124,33 +138,35 @@ class HeatmapRequest:
 
 @dataclass(frozen=True, eq=False)
 class HeatmapResult:
-    """The maps of a question, as far as they are.
+    """The heatmaps of a request, complete or on their way.
 
     Parameters
     ----------
     stack : HeatmapStack
-        The maps; filled on while the answer is not complete.
+        The heatmaps; filled in place while the status is partial.
     limits : tuple of (float, float)
         Contrast limits per prompt.
     scoring : Scoring
-        The prompts as directions, and what there is to say of them.
+        The prompts as directions, with notes on how to read their heatmaps.
     keys : tuple of str
-        As in the question; of prompts that ask the same, the first's.
+        As in the request; of prompts that mean the same, the first one's.
     similarity : float32 (prompt,)
-        Cosine of what was looked at and each prompt; NaN as long as that is unknown.
+        Cosine between what was encoded and each prompt; NaN while unknown.
     tiling : mapping
-        As `Encoding.describe` tells it.
+        As `Encoding.describe` returns it.
     encodings : mapping of tuple of int to Encoding
-        By plane, as many as memory holds, the one that is seen first.
+        By plane, as many as memory holds, the plane in view first.
     tiles : int
-        Passed through the model in this run; 0: all was encoded before.
+        Number of tiles encoded by this run; 0 if all were encoded before.
     seconds : float
-        Since the question.
-    complete : bool
-    reason : str
-        Why it will not become complete; empty where it is, or still may.
-    news : tuple of str
-        What a device could not do as asked.
+        Since the request.
+    status : ResultStatus
+    message : str
+        Why it was stopped, if it was.
+    device_notes : tuple of str
+        What a device could not do as requested.
+    view_notes : tuple of str
+        As in the request.
     """
 
     stack: HeatmapStack
@@ -162,44 +178,48 @@ class HeatmapResult:
     encodings: Mapping[Index, Encoding]
     tiles: int
     seconds: float
-    complete: bool
-    reason: str = ""
-    news: tuple[str, ...] = ()
+    status: ResultStatus = ResultStatus.PARTIAL
+    message: str = ""
+    device_notes: tuple[str, ...] = ()
+    view_notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was requested is there."""
+        return self.status is ResultStatus.COMPLETE
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.status is not ResultStatus.PARTIAL
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Plain sentences on how the maps are to be read, and on what the device could not do."""
-        return (*self.scoring.notes, *self.news)
+        """How the heatmaps are to be read, and what the device could not do, a sentence each."""
+        return (*self.view_notes, *self.scoring.notes, *self.device_notes)
 
     @property
     def planes(self) -> tuple[Index, ...]:
-        """Those that hold something."""
+        """The planes that have heatmaps."""
         return self.stack.planes
 
 
 @dataclass(frozen=True, eq=False)
 class RunStep:
-    """What is being done.
+    """Progress of background work.
 
     Parameters
     ----------
     text : str
     done, total : int
-        Tiles; `total` 0 where that is unknown.
+        Tiles or megabytes; `total` is 0 where it is unknown.
     seconds_left : float, optional
-    answer : HeatmapResult, optional
-        What there is to see by now, where that has changed.
+    result : HeatmapResult, optional
+        The heatmaps as they are now, where they have changed.
     """
 
     text: str
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
-    answer: HeatmapResult | None = None
-
-
-@dataclass(frozen=True)
-class RunError:
-    """Why there is no answer, in words for the user."""
-
-    message: str
+    result: HeatmapResult | None = None

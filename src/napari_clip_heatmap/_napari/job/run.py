@@ -15,6 +15,7 @@ from napari_clip_heatmap._napari.job.request import (
     HeatmapRequest,
     HeatmapResult,
     PlaneRequest,
+    ResultStatus,
     RunStep,
 )
 from napari_clip_heatmap.errors import ImageError
@@ -46,7 +47,7 @@ class HeatmapRun:
 
     Parameters
     ----------
-    question : HeatmapRequest
+    request : HeatmapRequest
     model : ClipModel
     kept : RecentEncodings
         What was encoded before; filled on.
@@ -62,17 +63,17 @@ class HeatmapRun:
 
     def __init__(
         self,
-        question: HeatmapRequest,
+        request: HeatmapRequest,
         model: ClipModel,
         kept: RecentEncodings,
         cancelled: Callable[[], bool],
         encode: Callable[..., Iterator[Progress]] | None = None,
     ) -> None:
-        self._question, self._model, self._kept = question, model, kept
+        self._request, self._model, self._recent = request, model, kept
         self._cancelled = cancelled
         self._encode = encode or encode_progressively
         self._started = self._painted = time.monotonic()
-        self._scored = PromptScorer(question, model.text)
+        self._scorer = PromptScorer(request, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
         self._tiles = 0
@@ -81,46 +82,49 @@ class HeatmapRun:
     def begun(self) -> bool:
         """Whether there is anything to show."""
         current = self._current
-        return self._scored.picture is not None or (
+        return self._scorer.picture is not None or (
             current is not None and bool(current[1].accumulator.tile_mask.any())
         )
 
     def steps(self) -> Iterator[RunStep]:
         """Do all planes; yields what is being done, and answers as far as they are."""
-        for number, plane in enumerate(self._question.planes):
+        for number, plane in enumerate(self._request.planes):
             yield from self._plane(number, plane)
             if number == 0:
                 self._paint_others()
 
-    def answer(self, reason: str | None = None) -> HeatmapResult:
+    def result(
+        self, status: ResultStatus = ResultStatus.PARTIAL, message: str = ""
+    ) -> HeatmapResult:
         """Return what there is.
 
         Parameters
         ----------
-        reason : str, optional
-            Why it will not become complete; empty: it is. None: it goes on.
+        status : ResultStatus
+        message : str
+            Why it was stopped, if it was.
         """
-        if reason is not None and self._current is not None:
+        if status is not ResultStatus.PARTIAL and self._current is not None:
             self._note(*self._current, None)  # with tiles done since the last record
         self._flush()
-        return self._scored.answer(reason, self._tiles)
+        return self._scorer.result(status, message, tiles=self._tiles)
 
     def _plane(self, number: int, plane: PlaneRequest) -> Iterator[RunStep]:
         yield RunStep("Looking at the image")
-        question, key = self._question, self._key(plane)
-        resume = self._kept.get(key)
+        request, key = self._request, self._key(plane)
+        resume = self._recent.get(key)
         before: int | None = None
         for record in self._encode(
             self._model,
             plane.channels,
-            view=question.view,
-            region=question.region,
-            downsample=question.downsample,
-            focus=question.focus,
+            view=request.view,
+            region=request.region,
+            downsample=request.downsample,
+            focus=request.focus,
             resume=resume,
             cancelled=self._cancelled,
         ):
-            self._kept.put(key, record.encoding, question.stores)
+            self._recent.put(key, record.encoding, request.stores)
             self._current = (plane.index, record.encoding)
             self._tiles += record.done - (record.done if before is None else before)
             before = record.done
@@ -131,29 +135,27 @@ class HeatmapRun:
             whole = record.stage != "fine" or last
             self._note(plane.index, record.encoding, None if whole else record.changed)
             if whole or time.monotonic() - self._painted > REPAINT:
-                yield replace(self._step(number, record), answer=self.answer())
+                yield replace(self._step(number, record), result=self.result())
                 self._painted = time.monotonic()
 
     def _key(self, plane: PlaneRequest) -> EncodingKey:
-        question = self._question
-        content = tuple(content_key(store, plane.index) for store in question.stores)
-        return EncodingKey(self._settings(), plane.index, content)
+        request = self._request
+        content = tuple(content_key(store, plane.index) for store in request.stores)
+        slabs = tuple(each.slab for each in plane.channels)
+        return EncodingKey(self._settings(), plane.index, (*content, slabs))
 
     def _settings(self) -> Hashable:
-        question = self._question
-        shown = tuple(
-            (each.limits, each.gamma, None if each.lut is None else each.lut.tobytes())
-            for each in question.planes[0].channels
-        )
+        request = self._request
+        shown = tuple(each.style for each in request.planes[0].channels)
         return (
-            question.model,
-            question.device,
-            question.precision,
-            question.preprocess,
-            question.view,
-            shown if question.view.mode == "shown" or len(shown) > 1 else None,
-            question.downsample,
-            tuple(id(store) for store in question.stores) if question.leading else None,
+            request.model,
+            request.device,
+            request.precision,
+            request.preprocess,
+            request.view,
+            shown if request.view.mode == "shown" or len(shown) > 1 else None,
+            request.downsample,
+            tuple(id(store) for store in request.stores) if request.leading else None,
         )
 
     def _note(self, index: tuple[int, ...], encoding: Encoding, cells: Cells | None) -> None:
@@ -173,11 +175,11 @@ class HeatmapRun:
             self._pending = None
 
     def _paint(self, index: tuple[int, ...], encoding: Encoding, cells: Cells | None) -> None:
-        self._scored.paint(index, encoding, cells)
-        picture = self._scored.picture
+        self._scorer.paint(index, encoding, cells)
+        picture = self._scorer.picture
         blank = picture is not None and picture.blank
-        if blank and encoding.complete and not self._question.leading:
-            self._scored.picture = self._current = None
+        if blank and encoding.complete and not self._request.leading:
+            self._scorer.picture = self._current = None
             raise ImageError(
                 "the image has no valid pixel where it was asked: all are NaN, infinite or masked; "
                 "choose another image, channel or region"
@@ -185,17 +187,18 @@ class HeatmapRun:
 
     def _paint_others(self) -> None:
         """Paint the planes of the stack that were encoded before, if they are unchanged."""
-        for key in self._kept.others(self._settings()) if self._question.leading else ():
-            asked = {plane.index for plane in self._question.planes}
-            stores = self._question.stores
-            now = tuple(content_key(store, key.index) for store in stores)
-            encoding = self._kept.get(key)
+        for key in self._recent.others(self._settings()) if self._request.leading else ():
+            asked = {plane.index for plane in self._request.planes}
+            stores = self._request.stores
+            single = (None,) * len(stores)  # of thick slices it is not known what they hold now
+            now = (*(content_key(store, key.index) for store in stores), single)
+            encoding = self._recent.get(key)
             if key.index not in asked and key.content == now and encoding is not None:
                 self._flush()
                 self._paint(key.index, encoding, None)
 
     def _step(self, number: int, record: Progress) -> RunStep:
-        n_planes = len(self._question.planes)
+        n_planes = len(self._request.planes)
         slices = f"Slice {number + 1} of {n_planes}, " if n_planes > 1 else ""
         tiles = f"Tile {record.done} of {record.total}"
         left: float | None = None
@@ -226,7 +229,7 @@ class PromptScorer:
 
     Parameters
     ----------
-    question : HeatmapRequest
+    request : HeatmapRequest
     text : TextEncoder
     over : HeatmapStack, optional
         An earlier picture of the same planes, to paint over.
@@ -238,14 +241,14 @@ class PromptScorer:
     """
 
     def __init__(
-        self, question: HeatmapRequest, text: TextEncoder, over: HeatmapStack | None = None
+        self, request: HeatmapRequest, text: TextEncoder, over: HeatmapStack | None = None
     ) -> None:
-        self._question, self._over = question, over
+        self._request, self._over = request, over
         self._started = time.monotonic()
         self.scoring = build_scoring(
-            text, question.prompts, question.score, question.baseline, question.templates
+            text, request.prompts, request.score, request.baseline, request.templates
         )
-        self.keys = _keys(question)
+        self.keys = _keys(request)
         self.picture: HeatmapStack | None = None
         self._maps: dict[Index, LazyHeatmaps] = {}
         self._encodings: dict[Index, Encoding] = {}
@@ -269,26 +272,27 @@ class PromptScorer:
         else:
             maps.lattice_values[(slice(None), *cells)] = encoding.scored_cells(scoring, cells)
         if self.picture is None:
-            leading = self._question.leading
+            leading = self._request.leading
             self.picture = HeatmapStack(self.keys, encoding.lattice, leading, self._over)
         self.picture.paint(index, maps, cells)
         self._embeddings[index] = encoding.embedding
         self._tiling = encoding.describe()
         self._hold(index, encoding)
 
-    def answer(self, reason: str | None, tiles: int = 0) -> HeatmapResult:
+    def result(self, status: ResultStatus, message: str = "", *, tiles: int = 0) -> HeatmapResult:
         """Return what there is.
 
         Parameters
         ----------
-        reason : str, optional
-            Why it will not become complete; empty: it is. None: it goes on.
+        status : ResultStatus
+        message : str
+            Why it was stopped, if it was.
         tiles : int
             Passed through the model for it.
         """
         if self.picture is None:
             raise RuntimeError("there is nothing to show yet")
-        if reason is None:
+        if status is ResultStatus.PARTIAL:
             self.picture.widen_limits()
         else:
             self.picture.settle_limits()
@@ -302,8 +306,9 @@ class PromptScorer:
             encodings=dict(self._encodings),
             tiles=tiles,
             seconds=time.monotonic() - self._started,
-            complete=reason == "",
-            reason=reason or "",
+            status=status,
+            message=message,
+            view_notes=self._request.view_notes,
         )
 
     def _hold(self, index: Index, encoding: Encoding) -> None:
@@ -316,15 +321,15 @@ class PromptScorer:
             self._encodings.pop(index, None)
 
 
-def rescore(answer: HeatmapResult, question: HeatmapRequest) -> HeatmapResult:
+def rescore(result: HeatmapResult, request: HeatmapRequest) -> HeatmapResult:
     """Score other prompts from what was encoded; only the text tower has work to do.
 
     Parameters
     ----------
-    answer : HeatmapResult
+    result : HeatmapResult
         Of the same image; its picture is painted over.
-    question : HeatmapRequest
-        The one that was answered, with other prompts, score, baseline or templates.
+    request : HeatmapRequest
+        The one that was shown, with other prompts, score, baseline or templates.
 
     Raises
     ------
@@ -333,22 +338,22 @@ def rescore(answer: HeatmapResult, question: HeatmapRequest) -> HeatmapResult:
     ImageError
         Not all that was encoded is in memory.
     """
-    if {*answer.encodings} != {*answer.planes}:
+    if {*result.encodings} != {*result.planes}:
         raise ImageError(
-            f"of {len(answer.planes)} slices {len(answer.encodings)} are still in memory, which "
+            f"of {len(result.planes)} slices {len(result.encodings)} are still in memory, which "
             f"holds {LIMIT / 2**30:.0f} GB of them: press Run for these prompts"
         )
-    encodings: Mapping[Index, Encoding] = answer.encodings
+    encodings: Mapping[Index, Encoding] = result.encodings
     text = next(iter(encodings.values())).text
-    scored = PromptScorer(question, text, answer.stack)
+    scored = PromptScorer(request, text, result.stack)
     for index, encoding in encodings.items():
         scored.paint(index, encoding)
-    return scored.answer(answer.reason)
+    return scored.result(result.status, result.message)
 
 
-def _keys(question: HeatmapRequest) -> tuple[str, ...]:
+def _keys(request: HeatmapRequest) -> tuple[str, ...]:
     """Return the keys of prompts that differ, as `build_scoring` tells them apart."""
     first: dict[str, str] = {}
-    for prompt, key in zip(question.prompts, question.keys or question.prompts, strict=True):
+    for prompt, key in zip(request.prompts, request.keys or request.prompts, strict=True):
         first.setdefault(parse_prompt(prompt).canonical, key)
     return tuple(first.values())

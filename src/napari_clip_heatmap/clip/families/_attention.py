@@ -1,4 +1,4 @@
-"""Self-attention of a transformer block, read from its module, as a linear map of token shares.
+"""Self-attention of a transformer block, read from its module: a sum of contributions of tokens.
 
 ``out = lambda * N_out(W_O N_in(concat_h sum_n a_h,n v_h,n) + b_O)``, with LayerScale lambda and up
 to two LayerNorms, each linear once its deviation is frozen. So what a query puts into the residual
@@ -16,40 +16,39 @@ from einops import einsum, rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.families._norms import gained, normed, present, wide
+from napari_clip_heatmap.clip.families._norms import is_active, normalize, scale_by_gain, widen
 from napari_clip_heatmap.core.attention import (
     head_contributions,
-    pooled_weights,
     pooled_weights_from_inputs,
     statistics,
 )
 
-__all__ = ["Attended", "Attention", "split_heads"]
+__all__ = ["Attention", "AttentionOutput", "split_heads"]
 
 
 @dataclass(frozen=True)
-class Attended:
-    """What attention gave.
+class AttentionOutput:
+    """Attention before its output projection, and what the pooled query took from each token.
 
     Parameters
     ----------
-    mixed : Tensor [batch, query, head, d_head]
-        Sum over tokens of weight times value, of each query that was asked.
+    head_outputs : Tensor [batch, query, head, d_head]
+        Sum over tokens of attention weight times value; all queries, or the first alone.
     weights : Tensor [batch, token, head]
-        Of the pooled query, the rates of linearised norms included.
-    shares : Tensor [batch, token, head, d_head]
+        Of the pooled query, the rates of linearized norms included.
+    contributions : Tensor [batch, token, head, d_head]
         Weight times value.
-    rate : Tensor [batch], optional
+    outer_rate : Tensor [batch], optional
         Of the outer norm for the pooled query; None where it is 1.
-    total : Tensor [batch], optional
+    pooling_total : Tensor [batch], optional
         Sum of the queries' weights in the pooling; None where it is 1.
     """
 
-    mixed: Tensor
+    head_outputs: Tensor
     weights: Tensor
-    shares: Tensor
-    rate: Tensor | None = None
-    total: Tensor | None = None
+    contributions: Tensor
+    outer_rate: Tensor | None = None
+    pooling_total: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,9 @@ class Attention:
     rotate : callable, optional
         Rotary positions of queries or keys of all tokens, [batch, head, token, d_head]; they leave
         the class token as it is.
+    score_bias : callable, optional
+        Returns what is added to the scaled scores before the softmax (relative positions),
+        [batch or 1, head, query, token]; it leaves the values as they are.
     """
 
     weights: tuple[Tensor, ...]
@@ -88,6 +90,7 @@ class Attention:
     outer_norm: Any = None
     layer_scale: Tensor | None = None
     rotate: Callable[[Tensor], Tensor] | None = None
+    score_bias: Callable[[], Tensor] | None = None
 
     @property
     def dtype(self) -> Any:
@@ -98,12 +101,12 @@ class Attention:
     def out_weight(self) -> Tensor:
         """All that is linear between heads and residual stream, [d_model, head * d_head]."""
         weight: Tensor = self.out.weight
-        if present(self.inner_norm):
-            weight = gained(self.inner_norm, weight, dim=1)
+        if is_active(self.inner_norm):
+            weight = scale_by_gain(self.inner_norm, weight, dim=1)
             weight = weight - weight.mean(dim=1, keepdim=True)
-        if present(self.outer_norm):
+        if is_active(self.outer_norm):
             weight = weight - weight.mean(dim=0, keepdim=True)
-            weight = gained(self.outer_norm, weight, dim=0)
+            weight = scale_by_gain(self.outer_norm, weight, dim=0)
         return weight if self.layer_scale is None else self.layer_scale[:, None] * weight
 
     @property
@@ -112,33 +115,33 @@ class Attention:
         bias = self._projection(2)[1]
         if bias is None:
             return None
-        return self._scaled(rearrange(bias, "(head d) -> head d", head=self.n_heads))
+        return self._apply_head_scale(rearrange(bias, "(head d) -> head d", head=self.n_heads))
 
-    def constant(self, attended: Attended) -> Tensor:
-        """Return what no token brings to the pooled query, [d_model] or [batch, d_model]."""
+    def pooled_bias(self, output: AttentionOutput) -> Tensor:
+        """Return what the pooled query gets from no token, [d_model] or [batch, d_model]."""
         weight, bias = self.out.weight, self.out.bias
         bias = weight.new_zeros(len(weight)) if bias is None else bias
-        if present(self.inner_norm) and self.inner_norm.bias is not None:
+        if is_active(self.inner_norm) and self.inner_norm.bias is not None:
             bias = bias + weight @ self.inner_norm.bias
-        if present(self.outer_norm):
-            bias = gained(self.outer_norm, bias - bias.mean(), dim=0)
-        rate = attended.rate if present(self.outer_norm) else attended.total
+        if is_active(self.outer_norm):
+            bias = scale_by_gain(self.outer_norm, bias - bias.mean(), dim=0)
+        rate = output.outer_rate if is_active(self.outer_norm) else output.pooling_total
         constant: Tensor = bias if rate is None else rate[:, None] * bias
-        if present(self.outer_norm) and self.outer_norm.bias is not None:
+        if is_active(self.outer_norm) and self.outer_norm.bias is not None:
             shift: Tensor = self.outer_norm.bias
             constant = constant + (
-                shift if attended.total is None else attended.total[:, None] * shift
+                shift if output.pooling_total is None else output.pooling_total[:, None] * shift
             )
         return constant if self.layer_scale is None else constant * self.layer_scale
 
-    def output(self, mixed: Tensor) -> Tensor:
+    def added(self, head_outputs: Tensor) -> Tensor:
         """Return what attention adds to the stream, from [batch, query, head, d_head]."""
-        added = self._projected(mixed)
-        if present(self.outer_norm):
-            added = normed(self.outer_norm, added)
+        added = self._projected(head_outputs)
+        if is_active(self.outer_norm):
+            added = normalize(self.outer_norm, added)
         return added if self.layer_scale is None else added * self.layer_scale
 
-    def attend(self, inputs: Tensor, pooling: Tensor | None) -> Attended:
+    def attend(self, inputs: Tensor, pooling: Tensor | None) -> AttentionOutput:
         """Run attention for all queries.
 
         Queries, keys and values are as large as the rest of a block together: they end here.
@@ -150,60 +153,70 @@ class Attention:
             Weight of each query in the pooled one; the first alone counts where None.
         """
         query, key, value = self._project(inputs)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        mixed = self._scaled(rearrange(mixed, "batch head token d -> batch token head d"))
-        scale = key.shape[-1] ** -0.5
+        bias = None if self.score_bias is None else self.score_bias().to(query)
+        head_outputs = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        head_outputs = self._apply_head_scale(
+            rearrange(head_outputs, "batch head token d -> batch token head d")
+        )
         if pooling is None:
-            weights = pooled_weights(query[:, :, :1], key, scale)
-            return self._rated(mixed, weights, value)
-        inner, outer = self._rates(mixed)
+            return self._with_rates(head_outputs, _first_row(query, key, bias), value)
+        inner, outer = self._rates(head_outputs)
         rates = pooling if outer is None else pooling * outer
         each = rates if inner is None else rates * inner
-        rows = (wide(query) * scale @ wide(key).mT).softmax(dim=-1)  # [batch, head, query, token]
+        rows = _scores(query, key, bias).softmax(dim=-1)  # [batch, head, query, token]
         weights = einsum(each, rows, "batch query, batch head query token -> batch token head")
-        return Attended(
-            mixed, weights, self._shares(weights, value), rates.sum(dim=1), pooling.sum(dim=1)
+        return AttentionOutput(
+            head_outputs,
+            weights,
+            self._contributions(weights, value),
+            rates.sum(dim=1),
+            pooling.sum(dim=1),
         )
 
-    def attend_first(self, inputs: Tensor) -> Attended:
+    def attend_first(self, inputs: Tensor) -> AttentionOutput:
         """Run attention for the first query alone; keys and values are of all tokens.
 
-        Keys serve one query only, so they are computed just where a norm or a rotation follows.
+        Keys serve one query only, so they are computed just where scores are not linear in inputs.
         """
         inputs = inputs.to(self.dtype)
-        query = self._query_normed(self._part(inputs[:, :1], 0))
-        scale = query.shape[-1] ** -0.5
-        if present(self.key_norm) or self.rotate is not None:
-            weights = pooled_weights(query, self._key_turned(self._part(inputs, 1)), scale)
+        query = self._normalized_query(self._project_part(inputs[:, :1], 0))
+        bias = None if self.score_bias is None else self.score_bias()
+        if is_active(self.key_norm) or self.rotate is not None or bias is not None:
+            weights = _first_row(query, self._final_key(self._project_part(inputs, 1)), bias)
         else:
+            scale = query.shape[-1] ** -0.5
             weights = pooled_weights_from_inputs(query, inputs, self._projection(1)[0], scale)
-        return self._rated(None, weights, self._part(inputs, 2))
+        return self._with_rates(None, weights, self._project_part(inputs, 2))
 
-    def _rated(self, mixed: Tensor | None, weights: Tensor, value: Tensor) -> Attended:
+    def _with_rates(
+        self, head_outputs: Tensor | None, weights: Tensor, value: Tensor
+    ) -> AttentionOutput:
         """Return what the first query got, given its plain weights."""
-        shares = self._shares(weights, value)
-        if mixed is None:
-            mixed = shares.sum(dim=1, keepdim=True)
-        inner, outer = self._rates(mixed[:, :1])
+        contributions = self._contributions(weights, value)
+        if head_outputs is None:
+            head_outputs = contributions.sum(dim=1, keepdim=True)
+        inner, outer = self._rates(head_outputs[:, :1])
         for rate in (inner, outer):
             if rate is not None:
-                weights, shares = weights * rate[..., None], shares * rate[..., None, None]
-        return Attended(mixed, weights, shares, None if outer is None else outer[:, 0])
+                weights = weights * rate[..., None]
+                contributions = contributions * rate[..., None, None]
+        outer_rate = None if outer is None else outer[:, 0]
+        return AttentionOutput(head_outputs, weights, contributions, outer_rate)
 
-    def _rates(self, mixed: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _rates(self, head_outputs: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return one over the deviations of the inner and outer norm, [batch, query]."""
         inner = outer = None
-        if present(self.inner_norm):
-            inner = 1 / statistics(mixed.flatten(2), self.inner_norm.eps)[1]
-        if present(self.outer_norm):
-            outer = 1 / statistics(self._projected(mixed), self.outer_norm.eps)[1]
+        if is_active(self.inner_norm):
+            inner = 1 / statistics(head_outputs.flatten(2), self.inner_norm.eps)[1]
+        if is_active(self.outer_norm):
+            outer = 1 / statistics(self._projected(head_outputs), self.outer_norm.eps)[1]
         return inner, outer
 
-    def _projected(self, mixed: Tensor) -> Tensor:
-        mixed = mixed.flatten(2)
-        if present(self.inner_norm):
-            mixed = normed(self.inner_norm, mixed)
-        projected: Tensor = self.out(mixed.to(self.out.weight.dtype))
+    def _projected(self, head_outputs: Tensor) -> Tensor:
+        head_outputs = head_outputs.flatten(2)
+        if is_active(self.inner_norm):
+            head_outputs = normalize(self.inner_norm, head_outputs)
+        projected: Tensor = self.out(head_outputs.to(self.out.weight.dtype))
         return projected
 
     def _projection(self, part: int) -> tuple[Tensor, Tensor | None]:
@@ -213,39 +226,54 @@ class Attention:
         joint = self.biases[0]
         return self.weights[0].chunk(3)[part], None if joint is None else joint.chunk(3)[part]
 
-    def _part(self, inputs: Tensor, part: int) -> Tensor:
+    def _project_part(self, inputs: Tensor, part: int) -> Tensor:
         return split_heads(F.linear(inputs, *self._projection(part)), self.n_heads)[0]
 
     def _project(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values, each [batch, head, token, d_head]."""
         inputs = inputs.to(self.dtype)
         if len(self.weights) == 3:
-            query, key, value = (self._part(inputs, part) for part in range(3))
+            query, key, value = (self._project_part(inputs, part) for part in range(3))
         else:
             joint = F.linear(inputs, self.weights[0], self.biases[0])
             query, key, value = split_heads(joint, self.n_heads, n_parts=3)
-        query = self._query_normed(query)
+        query = self._normalized_query(query)
         if self.rotate is not None:
             query = self.rotate(query)
-        return query, self._key_turned(key), value
+        return query, self._final_key(key), value
 
-    def _query_normed(self, query: Tensor) -> Tensor:
-        return normed(self.query_norm, query).to(query) if present(self.query_norm) else query
+    def _normalized_query(self, query: Tensor) -> Tensor:
+        return normalize(self.query_norm, query).to(query) if is_active(self.query_norm) else query
 
-    def _key_turned(self, key: Tensor) -> Tensor:
-        if present(self.key_norm):
-            key = normed(self.key_norm, key).to(key)
+    def _final_key(self, key: Tensor) -> Tensor:
+        if is_active(self.key_norm):
+            key = normalize(self.key_norm, key).to(key)
         return key if self.rotate is None else self.rotate(key)
 
-    def _scaled(self, mixed: Tensor) -> Tensor:
+    def _apply_head_scale(self, head_outputs: Tensor) -> Tensor:
         """Apply the learned factor of each head, if there is one, to [..., head, d_head]."""
         if self.head_scale is None:
-            return mixed
-        return mixed * self.head_scale.reshape(-1, 1).to(mixed.dtype)
+            return head_outputs
+        return head_outputs * self.head_scale.reshape(-1, 1).to(head_outputs.dtype)
 
-    def _shares(self, weights: Tensor, value: Tensor) -> Tensor:
+    def _contributions(self, weights: Tensor, value: Tensor) -> Tensor:
         values = rearrange(value, "batch head token d -> batch token head d")
-        return self._scaled(head_contributions(weights, values))
+        return self._apply_head_scale(head_contributions(weights, values))
+
+
+def _first_row(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    """Return how much the first query attends to each token, [batch, token, head]."""
+    row: Tensor = _scores(query[:, :, :1], key, bias).softmax(dim=-1)[:, :, 0]
+    return row.mT
+
+
+def _scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what the softmax runs over, in single precision or wider.
+
+    Those are the scores of the first queries, if `query` holds fewer than `bias`.
+    """
+    scores: Tensor = (widen(query) * query.shape[-1] ** -0.5) @ widen(key).mT
+    return scores if bias is None else scores + bias[:, :, : query.shape[2]].to(scores)
 
 
 def split_heads(projected: Tensor, n_heads: int, n_parts: int = 1) -> tuple[Tensor, ...]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from napari_clip_heatmap.clip.families._attention import Attended, Attention
-from napari_clip_heatmap.clip.families._norms import normed, present
+from napari_clip_heatmap.clip.families._attention import Attention, AttentionOutput
+from napari_clip_heatmap.clip.families._norms import is_active, normalize
 from napari_clip_heatmap.clip.families._pooling import Pooling, pool
 from napari_clip_heatmap.core.tower import BlockOutput
 
-__all__ = ["Mlp", "Parts", "ResidualBlock"]
+__all__ = ["BlockParts", "Mlp", "ResidualBlock"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Mlp:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         added: Tensor = self.module(inputs)
-        if present(self.norm_after):
-            added = normed(self.norm_after, added)
+        if is_active(self.norm_after):
+            added = normalize(self.norm_after, added)
         return added if self.layer_scale is None else added * self.layer_scale
 
 
 @dataclass(frozen=True)
-class Parts:
+class BlockParts:
     """The parts of a block: ``x + attention(norm_1(x))``, then ``x + mlp(norm_2(x))``."""
 
     norm_1: Any
@@ -52,13 +52,13 @@ class ResidualBlock:
     ----------
     module : nn.Module
     read : callable
-        Finds the module's parts, each time anew: weights may be moved, cast or trained.
+        Finds the module's parts, in each call: weights may be moved, cast or trained.
     pooling : Pooling, optional
         Which queries the embedding is pooled from: the class token's where None.
     """
 
     module: Any
-    read: Callable[[Any], Parts]
+    read: Callable[[Any], BlockParts]
     pooling: Pooling | None = None
 
     @property
@@ -75,26 +75,26 @@ class ResidualBlock:
         """Run the block for all tokens."""
         parts = self.read(self.module)
         pooling = None if self.pooling is None else self.pooling(stream)
-        attended = parts.attention.attend(normed(parts.norm_1, stream), pooling)
-        return self._finish(parts, stream, attended)
+        attention = parts.attention.attend(normalize(parts.norm_1, stream), pooling)
+        return self._finish(parts, stream, attention)
 
     def last_step(self, stream: Tensor) -> BlockOutput:
         """Run the block for the pooled query alone; keys and values are of all tokens."""
         if self.pooling is not None:
             return self.step(stream)
         parts = self.read(self.module)
-        attended = parts.attention.attend_first(normed(parts.norm_1, stream))
-        return self._finish(parts, stream[:, :1], attended)
+        attention = parts.attention.attend_first(normalize(parts.norm_1, stream))
+        return self._finish(parts, stream[:, :1], attention)
 
-    def _finish(self, parts: Parts, stream: Tensor, attended: Attended) -> BlockOutput:
+    def _finish(self, parts: BlockParts, stream: Tensor, attention: AttentionOutput) -> BlockOutput:
         """Add what attention gave to the stream, and run the MLP."""
-        stream = stream + parts.attention.output(attended.mixed)
-        inputs = normed(parts.norm_2, stream).to(parts.attention.dtype)
+        stream = stream + parts.attention.added(attention.head_outputs)
+        inputs = normalize(parts.norm_2, stream).to(parts.attention.dtype)
         mlp = parts.mlp(inputs).to(stream.dtype)
         return BlockOutput(
             resid_post=stream + mlp,
-            weights=attended.weights,
-            head_contributions=attended.shares,
-            attn_bias=parts.attention.constant(attended),
+            weights=attention.weights,
+            head_contributions=attention.contributions,
+            attn_bias=parts.attention.pooled_bias(attention),
             mlp_out=pool(self.pooling, mlp),
         )

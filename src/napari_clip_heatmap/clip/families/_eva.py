@@ -16,16 +16,16 @@ from timm.models.eva import Eva
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._block import Parts
-from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
+from napari_clip_heatmap.clip.families._block import BlockParts
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
+from napari_clip_heatmap.clip.families._trunk import missing_after_blocks, timm_tower, timm_trunk
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["eva_tower", "read_attention"]
 
 
 def eva_tower(
-    visual: Any, family: str, block: str, read: Callable[[Any, Any], Parts]
+    visual: Any, family: str, block: str, read: Callable[[Any, Any], BlockParts]
 ) -> Tower | None:
     """Return the tower of an EVA transformer, or None where `visual` is none with such blocks.
 
@@ -39,13 +39,13 @@ def eva_tower(
         Name of the class of its blocks.
     read : callable(trunk, block) -> Parts
     """
-    trunk = trunk_of(visual, Eva)
+    trunk = timm_trunk(visual, Eva)
     if trunk is None or trunk.attn_pool is not None:
         return None
     if type(trunk.blocks[0]).__name__ != block:
         return None
-    refuse("EVA transformer", [*missing_in_end(visual), *_missing_in_blocks(trunk)])
-    return tower_of(visual, family, partial(read, trunk))
+    raise_if_missing("EVA transformer", [*missing_after_blocks(visual), *_missing_in_blocks(trunk)])
+    return timm_tower(visual, family, partial(read, trunk))
 
 
 def read_attention(trunk: Any, attn: Any, *, outer_norm: Any, layer_scale: Any) -> Attention:
@@ -89,8 +89,8 @@ def _missing_in_blocks(trunk: Any) -> Iterator[str]:
     if getattr(trunk, "rope_mixed", False):
         yield "rotary positions that differ by layer (rope_type 'mixed')"
     for block in trunk.blocks:
-        yield from other_norms(block, ["norm1", "norm2"])
-        yield from other_norms(block.attn, ["q_norm", "k_norm", "norm"])
+        yield from unsupported_norms(block, ["norm1", "norm2"])
+        yield from unsupported_norms(block.attn, ["q_norm", "k_norm", "norm"])
         if getattr(block.attn, "gate", None) is not None:
             yield "gated attention (gate)"
         if getattr(block.attn, "num_kv_groups", 1) > 1:

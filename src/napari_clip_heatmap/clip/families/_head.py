@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from napari_clip_heatmap.clip.families._norms import normed, present, wide
+from napari_clip_heatmap.clip.families._norms import is_active, normalize, widen
 from napari_clip_heatmap.clip.families._pooling import Pooling, pool
 from napari_clip_heatmap.core.attention import statistics
 from napari_clip_heatmap.core.tower import HeadStatistics
@@ -26,7 +26,7 @@ class Projection:
 
 def identity(like: Tensor, size: int) -> Projection:
     """Return the projection of a head that has none, where and as wide as a tensor is."""
-    return Projection(wide(like).new_ones(size).diag())
+    return Projection(widen(like).new_ones(size).diag())
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class LinearHead:
     ----------
     norm : nn.LayerNorm or nn.Identity or None
     project : callable
-        Reads the projection, each time anew: weights may be moved, cast or trained.
+        Reads the projection, in each call: weights may be moved, cast or trained.
     pooling : Pooling, optional
         The class token where None.
     divided : bool
-        Whether the pooling has divided by the norm's deviations already (see `normalised_mean`).
+        Whether the pooling divides by the norm's deviations (see `settle_normalized_mean`).
     """
 
     norm: Any
@@ -54,22 +54,22 @@ class LinearHead:
     @property
     def weight(self) -> Tensor:
         """Gain of the last norm times projection, [d_model, d_embed]."""
-        projection = wide(self.project().weight)
+        projection = widen(self.project().weight)
         gain = getattr(self.norm, "weight", None)
-        return projection if gain is None else wide(gain)[:, None] * projection
+        return projection if gain is None else widen(gain)[:, None] * projection
 
     @property
     def offset(self) -> Tensor:
         """Shift of the last norm through the projection, and the projection's bias, [d_embed]."""
         projection = self.project()
-        weight, shift = wide(projection.weight), getattr(self.norm, "bias", None)
-        offset = weight.new_zeros(weight.shape[1]) if shift is None else wide(shift) @ weight
+        weight, shift = widen(projection.weight), getattr(self.norm, "bias", None)
+        offset = weight.new_zeros(weight.shape[1]) if shift is None else widen(shift) @ weight
         return offset if projection.bias is None else offset + projection.bias
 
     @property
     def subtracts_mean(self) -> bool:
         """Whether there is a norm."""
-        return present(self.norm)
+        return is_active(self.norm)
 
     def pool(self, stream: Tensor) -> Tensor:
         """Return the pooled token, [batch, d_model]."""
@@ -77,16 +77,16 @@ class LinearHead:
 
     def read(self, pooled: Tensor) -> HeadStatistics:
         """Return the last norm's statistics and the embedding."""
-        pooled = wide(pooled)
+        pooled = widen(pooled)
         if self.divided:
             mean, one = pooled.mean(dim=-1), pooled.new_ones(len(pooled))
             return HeadStatistics(mean, one, (pooled - mean[:, None]) @ self.weight + self.offset)
-        if present(self.norm):
+        if is_active(self.norm):
             mean, sigma = statistics(pooled, self.norm.eps)
         else:
             mean, sigma = pooled.new_zeros(len(pooled)), pooled.new_ones(len(pooled))
         projection = self.project()
-        embedding = normed(self.norm, pooled) @ wide(projection.weight)
+        embedding = normalize(self.norm, pooled) @ widen(projection.weight)
         if projection.bias is not None:
-            embedding = embedding + wide(projection.bias)
+            embedding = embedding + widen(projection.bias)
         return HeadStatistics(mean, sigma, embedding)

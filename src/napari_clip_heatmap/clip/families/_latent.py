@@ -1,7 +1,7 @@
 """Pooling by attention over the last tokens: one block, whose query is no token of the image.
 
-``pooled = W_O concat_h sum_n a_h,n v_h,n + b_O``, and perhaps an MLP beside it. The tokens come out
-of the whole trunk; each has its exact share in the pooled one. Nothing stood there before.
+``pooled = W_O concat_h sum_n a_h,n v_h,n + b_O``, and perhaps what an MLP adds. The tokens come out
+of the whole trunk; the contribution of each to the pooled one is exact. The query starts at zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._attention import split_heads
-from napari_clip_heatmap.clip.families._norms import normed, present, wide
+from napari_clip_heatmap.clip.families._norms import is_active, normalize, widen
 from napari_clip_heatmap.core.attention import (
     head_contributions,
     pooled_weights,
@@ -23,7 +23,7 @@ from napari_clip_heatmap.core.attention import (
 )
 from napari_clip_heatmap.core.tower import BlockOutput, accumulation_dtype
 
-__all__ = ["Latent", "LatentBlock", "Linear", "nothing"]
+__all__ = ["LatentAttention", "LatentBlock", "Linear", "zero_start"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Latent:
+class LatentAttention:
     """The parts of an attention pooling.
 
     Parameters
@@ -64,10 +64,10 @@ class LatentBlock:
     Parameters
     ----------
     read : callable
-        Finds the parts, each time anew: weights may be moved, cast or trained.
+        Finds the parts, in each call: weights may be moved, cast or trained.
     """
 
-    read: Callable[[], Latent]
+    read: Callable[[], LatentAttention]
 
     @property
     def out_weight(self) -> Tensor:
@@ -96,22 +96,22 @@ class LatentBlock:
         values = rearrange(
             values, "batch token (head d) -> batch token head d", head=latent.query.shape[1]
         )
-        shares = head_contributions(weights, values)
-        mixed = shares.sum(dim=1).flatten(1).to(latent.out.weight.dtype)
-        pooled = F.linear(mixed, latent.out.weight, latent.out.bias)
-        mlp = wide(pooled.new_zeros(pooled.shape) if latent.mlp is None else latent.mlp(pooled))
+        contributions = head_contributions(weights, values)
+        head_outputs = contributions.sum(dim=1).flatten(1).to(latent.out.weight.dtype)
+        pooled = F.linear(head_outputs, latent.out.weight, latent.out.bias)
+        mlp = widen(pooled.new_zeros(pooled.shape) if latent.mlp is None else latent.mlp(pooled))
         bias = latent.out.bias
         return BlockOutput(
-            resid_post=(wide(pooled) + mlp)[:, None],
+            resid_post=(widen(pooled) + mlp)[:, None],
             weights=weights,
-            head_contributions=shares,
+            head_contributions=contributions,
             attn_bias=pooled.new_zeros(pooled.shape[1]) if bias is None else bias,
             mlp_out=mlp,
         )
 
 
-def nothing(d_model: int) -> Callable[[Tensor], Tensor]:
-    """Return what a pooled query holds that is no token: zeros, [batch, d_model]."""
+def zero_start(d_model: int) -> Callable[[Tensor], Tensor]:
+    """Return what a pooled query that is no token holds at first: zeros, [batch, d_model]."""
 
     def start(stream: Tensor) -> Tensor:
         return stream.new_zeros(len(stream), d_model, dtype=accumulation_dtype(stream.dtype))
@@ -119,12 +119,12 @@ def nothing(d_model: int) -> Callable[[Tensor], Tensor]:
     return start
 
 
-def _weights(latent: Latent, tokens: Tensor) -> Tensor:
+def _weights(latent: LatentAttention, tokens: Tensor) -> Tensor:
     """Return how much the query attends to each token, [batch, token, head]."""
     n_heads, d_head = latent.query.shape[1], latent.query.shape[-1]
     scale = d_head**-0.5
-    if not present(latent.key_norm):
+    if not is_active(latent.key_norm):
         return pooled_weights_from_inputs(latent.query, tokens, latent.key.weight, scale)
     (key,) = split_heads(F.linear(tokens, latent.key.weight, latent.key.bias), n_heads)
-    key = normed(latent.key_norm, key).to(key)
+    key = normalize(latent.key_norm, key).to(key)
     return pooled_weights(latent.query.expand(len(key), -1, -1, -1), key, scale)

@@ -16,7 +16,7 @@ from torch import Tensor
 from napari_clip_heatmap.core.attention import statistics
 from napari_clip_heatmap.core.tower import Tower, accumulation_dtype, block_outputs
 
-__all__ = ["Mean", "Pooling", "normalised_mean", "pool"]
+__all__ = ["Mean", "Pooling", "pool", "settle_normalized_mean"]
 
 Pooling = Callable[[Tensor], Tensor]
 
@@ -48,7 +48,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class _Fixed:
+class _FixedWeights:
     """Weights that were found for one batch, [batch, token]."""
 
     weights: Tensor
@@ -57,7 +57,7 @@ class _Fixed:
         return self.weights
 
 
-def normalised_mean(tower: Tower, stream: Tensor) -> Tower:
+def settle_normalized_mean(tower: Tower, stream: Tensor) -> Tower:
     """Return the tower for a mean of tokens that the last norm divides one by one.
 
     ``mean_i (gamma (x_i - mu_i) / sigma_i + beta)`` weighs token i by ``1 / (N sigma_i)``, and
@@ -68,7 +68,7 @@ def normalised_mean(tower: Tower, stream: Tensor) -> Tower:
         stream = step.resid_post
     head: Any = tower.head
     _, sigma = statistics(stream, head.norm.eps)
-    fixed = _Fixed(head.pooling(stream) / sigma)
+    fixed = _FixedWeights(head.pooling(stream) / sigma)
     blocks: tuple[Any, ...] = tower.blocks
     return replace(
         tower,

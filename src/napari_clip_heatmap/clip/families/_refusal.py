@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from napari_clip_heatmap.clip.families._norms import is_plain
+from napari_clip_heatmap.clip.families._norms import is_linearizable
 from napari_clip_heatmap.errors import UnsupportedModelError
 
-__all__ = ["other_norms", "refuse"]
+__all__ = ["raise_if_missing", "unsupported_norms"]
 
 
-def refuse(what: str, missing: Iterable[str]) -> None:
+def raise_if_missing(what: str, missing: Iterable[str]) -> None:
     """Raise if anything is missing.
 
     Parameters
@@ -36,9 +36,9 @@ def refuse(what: str, missing: Iterable[str]) -> None:
         )
 
 
-def other_norms(module: nn.Module, names: Iterable[str]) -> Iterable[str]:
+def unsupported_norms(module: nn.Module, names: Iterable[str]) -> Iterable[str]:
     """Name the norms among a module's parts that are no LayerNorm."""
     for name in names:
         norm: Any = getattr(module, name, None)
-        if not is_plain(norm):
+        if not is_linearizable(norm):
             yield f"a norm of type {type(norm).__name__} ({name})"

@@ -14,10 +14,16 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["resampled", "resize_trunk", "sharing"]
+__all__ = [
+    "copy_sharing_weights",
+    "interpolate_positions",
+    "resize_any_size",
+    "resize_trunk",
+    "shallow_copy",
+]
 
 
-def sharing(module: Any) -> Any:
+def shallow_copy(module: Any) -> Any:
     """Return a copy of a module that holds the same weights and parts, to be given others."""
     twin = copy.copy(module)
     for kind in ("_parameters", "_buffers", "_modules"):
@@ -25,7 +31,17 @@ def sharing(module: Any) -> Any:
     return twin
 
 
-def resampled(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> nn.Parameter:
+def copy_sharing_weights(module: Any) -> Any:
+    """Return a copy of a module and all its parts that holds the same weights; buffers are its own.
+
+    For modules that change themselves, deep inside, when they are given another size.
+    """
+    return copy.deepcopy(module, {id(weight): weight for weight in module.parameters()})
+
+
+def interpolate_positions(
+    positions: Tensor, old: tuple[int, int], new: tuple[int, int]
+) -> nn.Parameter:
     """Return position embeddings for another grid, bicubic as open_clip and timm do it.
 
     Parameters
@@ -44,10 +60,17 @@ def resampled(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> 
     return nn.Parameter(together, requires_grad=positions.requires_grad)
 
 
+def resize_any_size(visual: Any, image_size: tuple[int, int]) -> Any:
+    """Return open_clip's wrapper of a trunk that takes images of any size, for another one."""
+    visual = shallow_copy(visual)
+    visual.image_size = image_size
+    return visual
+
+
 def resize_trunk(visual: Any, image_size: tuple[int, int]) -> Any:
     """Return open_clip's wrapper of a timm transformer for another size of image."""
-    visual, trunk = sharing(visual), sharing(visual.trunk)
-    trunk.patch_embed = sharing(trunk.patch_embed)
+    visual, trunk = shallow_copy(visual), shallow_copy(visual.trunk)
+    trunk.patch_embed = shallow_copy(trunk.patch_embed)
     if getattr(trunk, "rope", None) is not None:
         trunk.rope = copy.deepcopy(trunk.rope)  # it writes into its own buffers
     with torch.device(next(trunk.parameters()).device):

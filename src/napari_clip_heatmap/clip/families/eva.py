@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_clip_heatmap.clip.families._block import Mlp, Parts
+from napari_clip_heatmap.clip.families._block import BlockParts, Mlp
 from napari_clip_heatmap.clip.families._eva import eva_tower, read_attention
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.core.tower import Tower
@@ -23,8 +23,8 @@ def adapt(visual: Any) -> Tower | None:
     return eva_tower(visual, "eva", "EvaBlock", _read)
 
 
-def _read(trunk: Any, block: Any) -> Parts:
-    return Parts(
+def _read(trunk: Any, block: Any) -> BlockParts:
+    return BlockParts(
         norm_1=block.norm1,
         attention=read_attention(trunk, block.attn, outer_norm=None, layer_scale=block.gamma_1),
         norm_2=block.norm2,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_clip_heatmap.clip.families._block import Mlp, Parts
+from napari_clip_heatmap.clip.families._block import BlockParts, Mlp
 from napari_clip_heatmap.clip.families._eva import eva_tower, read_attention
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.core.tower import Tower
@@ -22,9 +22,9 @@ def adapt(visual: Any) -> Tower | None:
     return eva_tower(visual, "eva_post_norm", "EvaBlockPostNorm", _read)
 
 
-def _read(trunk: Any, block: Any) -> Parts:
+def _read(trunk: Any, block: Any) -> BlockParts:
     attention = read_attention(trunk, block.attn, outer_norm=block.norm1, layer_scale=None)
-    return Parts(
+    return BlockParts(
         norm_1=None,
         attention=attention,
         norm_2=None,

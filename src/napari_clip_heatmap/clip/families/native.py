@@ -17,22 +17,22 @@ from einops import rearrange
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._block import Mlp, Parts, ResidualBlock
+from napari_clip_heatmap.clip.families._block import BlockParts, Mlp, ResidualBlock
 from napari_clip_heatmap.clip.families._head import LinearHead, Projection
-from napari_clip_heatmap.clip.families._norms import normed
-from napari_clip_heatmap.clip.families._pooling import Mean, normalised_mean
-from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
-from napari_clip_heatmap.clip.families._resizing import resampled, sharing
+from napari_clip_heatmap.clip.families._norms import normalize
+from napari_clip_heatmap.clip.families._pooling import Mean, settle_normalized_mean
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
+from napari_clip_heatmap.clip.families._resizing import interpolate_positions, shallow_copy
 from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["Embedding", "adapt", "is_native", "pair", "resize"]
+__all__ = ["TokenEmbedding", "adapt", "height_and_width", "is_native", "resize"]
 
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no such vision transformer."""
     if not is_native(visual) or getattr(visual, "attn_pool", None) is not None:
         return None
-    refuse("vision transformer", [*_missing_in_head(visual), *_missing_in_trunk(visual)])
+    raise_if_missing("vision transformer", [*_missing_in_head(visual), *_missing_in_trunk(visual)])
     blocks = visual.transformer.resblocks
     d_model, d_embed = visual.proj.shape
     mean = getattr(visual, "pool_type", "tok") == "avg"
@@ -40,24 +40,24 @@ def adapt(visual: Any) -> Tower | None:
     late_norm = getattr(visual, "final_ln_after_pool", False)
     return Tower(
         family="native",
-        embed=Embedding(visual),
+        embed=TokenEmbedding(visual),
         blocks=tuple(ResidualBlock(block, _read, pooling) for block in blocks),
         head=LinearHead(visual.ln_post, lambda: Projection(visual.proj), pooling),
         n_heads=blocks[0].attn.num_heads,
         d_model=d_model,
         d_embed=d_embed,
-        image_size=pair(visual.image_size),
-        patch_size=pair(visual.patch_size),
-        settle=normalised_mean if mean and not late_norm else None,
+        image_size=height_and_width(visual.image_size),
+        patch_size=height_and_width(visual.patch_size),
+        settle=settle_normalized_mean if mean and not late_norm else None,
     )
 
 
 def resize(visual: Any, image_size: tuple[int, int]) -> Any:
     """Return the same transformer for images of another size."""
-    old, patch = pair(visual.image_size), pair(visual.patch_size)
-    visual = sharing(visual)
+    old, patch = height_and_width(visual.image_size), height_and_width(visual.patch_size)
+    visual = shallow_copy(visual)
     grid = image_size[0] // patch[0], image_size[1] // patch[1]
-    visual.positional_embedding = resampled(
+    visual.positional_embedding = interpolate_positions(
         visual.positional_embedding, (old[0] // patch[0], old[1] // patch[1]), grid
     )
     visual.image_size, visual.grid_size = image_size, grid
@@ -72,7 +72,7 @@ def is_native(visual: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class TokenEmbedding:
     """Patches, class token and positions: the residual stream before the first block."""
 
     visual: Any
@@ -84,12 +84,12 @@ class Embedding:
         patches = rearrange(patches, "batch d_model y x -> batch (y x) d_model")
         cls = visual.class_embedding.to(patches.dtype).expand(len(batch), 1, -1)
         stream = torch.cat([cls, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
-        return normed(visual.ln_pre, stream)
+        return normalize(visual.ln_pre, stream)
 
 
-def _read(block: Any) -> Parts:
+def _read(block: Any) -> BlockParts:
     attn = block.attn
-    return Parts(
+    return BlockParts(
         norm_1=block.ln_1,
         attention=Attention(
             weights=(attn.in_proj_weight,),
@@ -109,12 +109,12 @@ def _read(block: Any) -> Parts:
 
 
 def _missing_in_trunk(visual: Any) -> Iterator[str]:
-    yield from other_norms(visual, ["ln_pre", "ln_post"])
+    yield from unsupported_norms(visual, ["ln_pre", "ln_post"])
     for block in visual.transformer.resblocks:
         yield from _missing_in(block)
 
 
-def pair(size: int | tuple[int, int]) -> tuple[int, int]:
+def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return height and width."""
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
@@ -132,12 +132,12 @@ def _missing_in(block: Any) -> Iterator[str]:
     if absent:
         yield f"a block of type {type(block).__name__} without {', '.join(absent)}"
         return
-    yield from other_norms(block, ["ln_1", "ln_2", "ln_attn"])
+    yield from unsupported_norms(block, ["ln_1", "ln_2", "ln_attn"])
     attn = block.attn
     if getattr(attn, "in_proj_weight", None) is None or not hasattr(attn, "num_heads"):
         yield f"attention of type {type(attn).__name__} without joint query-key-value weights"
         return
-    yield from other_norms(attn, ["ln_q", "ln_k", "ln_inner"])
+    yield from unsupported_norms(attn, ["ln_q", "ln_k", "ln_inner"])
     if getattr(attn, "logit_scale", None) is not None:
         yield "scaled cosine attention (scaled_cosine_attn)"
     if getattr(attn, "bias_k", None) is not None or getattr(attn, "add_zero_attn", False):

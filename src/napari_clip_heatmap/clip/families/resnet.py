@@ -1,7 +1,7 @@
 """OpenAI's ResNet with an attention pool: exact at the final feature map.
 
 The pool's query is the mean of the map, which is attended to as a token of its own. It is made of
-the map's places in equal parts, so what it brings is given back to them: each place's share is
+the map's places in equal parts, so what it brings is given back to them: each place contributes
 ``a_n (W_V (x_n + p_n) + b_V) + a_0 W_V x_n / N``. What is left at token 0 is its position's part.
 """
 
@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._attention import split_heads
 from napari_clip_heatmap.clip.families._head import LinearHead, identity
-from napari_clip_heatmap.clip.families._latent import nothing
-from napari_clip_heatmap.clip.families._norms import wide
-from napari_clip_heatmap.clip.families._refusal import refuse
-from napari_clip_heatmap.clip.families._resizing import resampled, sharing
-from napari_clip_heatmap.clip.families.native import pair
+from napari_clip_heatmap.clip.families._latent import zero_start
+from napari_clip_heatmap.clip.families._norms import widen
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing
+from napari_clip_heatmap.clip.families._resizing import interpolate_positions, shallow_copy
+from napari_clip_heatmap.clip.families.native import height_and_width
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.attention import head_contributions, pooled_weights_from_inputs
 from napari_clip_heatmap.core.tower import BlockOutput, Tower
@@ -38,7 +38,7 @@ def adapt(visual: Any) -> Tower | None:
     parts = ("stem", "layer1", "layer2", "layer3", "layer4", "attnpool")
     if not all(hasattr(visual, part) for part in parts):
         return None
-    refuse("ResNet", _missing_in(visual.attnpool))
+    raise_if_missing("ResNet", _missing_in(visual.attnpool))
     d_embed = visual.attnpool.c_proj.out_features
     return Tower(
         family="resnet",
@@ -48,17 +48,17 @@ def adapt(visual: Any) -> Tower | None:
         n_heads=visual.attnpool.num_heads,
         d_model=d_embed,
         d_embed=d_embed,
-        image_size=pair(visual.image_size),
+        image_size=height_and_width(visual.image_size),
         patch_size=(STRIDE, STRIDE),
-        start=nothing(d_embed),
+        start=zero_start(d_embed),
     )
 
 
 def resize(visual: Any, image_size: tuple[int, int]) -> Any:
     """Return the same ResNet for images of another size."""
-    old = pair(visual.image_size)
-    visual, pool = sharing(visual), sharing(visual.attnpool)
-    pool.positional_embedding = resampled(
+    old = height_and_width(visual.image_size)
+    visual, pool = shallow_copy(visual), shallow_copy(visual.attnpool)
+    pool.positional_embedding = interpolate_positions(
         pool.positional_embedding,
         (old[0] // STRIDE, old[1] // STRIDE),
         (image_size[0] // STRIDE, image_size[1] // STRIDE),
@@ -114,18 +114,18 @@ class _MapPool:
         (query,) = split_heads(pool.q_proj(tokens[:, :1]), pool.num_heads)
         scale = query.shape[-1] ** -0.5
         weights = pooled_weights_from_inputs(query, tokens, pool.k_proj.weight, scale)
-        shares = self._shares(places, weights)
-        mixed = shares.sum(dim=1).flatten(1).to(stream.dtype)
-        pooled = wide(pool.c_proj(mixed))
+        contributions = self._contributions(places, weights)
+        head_outputs = contributions.sum(dim=1).flatten(1).to(stream.dtype)
+        pooled = widen(pool.c_proj(head_outputs))
         return BlockOutput(
             resid_post=pooled[:, None],
             weights=weights,
-            head_contributions=shares,
+            head_contributions=contributions,
             attn_bias=pool.c_proj.bias,
             mlp_out=pooled.new_zeros(pooled.shape),
         )
 
-    def _shares(self, places: Tensor, weights: Tensor) -> Tensor:
+    def _contributions(self, places: Tensor, weights: Tensor) -> Tensor:
         """Return what each place brings, also as a part of the mean; at token 0 its position."""
         value = self.pool.v_proj
         content = self._heads(F.linear(places, value.weight))

@@ -12,10 +12,10 @@ from typing import Any
 from timm.models.vision_transformer import VisionTransformer
 
 from napari_clip_heatmap.clip.families._attention import Attention
-from napari_clip_heatmap.clip.families._block import Mlp, Parts
-from napari_clip_heatmap.clip.families._refusal import other_norms, refuse
+from napari_clip_heatmap.clip.families._block import BlockParts, Mlp
+from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
-from napari_clip_heatmap.clip.families._trunk import missing_in_end, tower_of, trunk_of
+from napari_clip_heatmap.clip.families._trunk import missing_after_blocks, timm_tower, timm_trunk
 from napari_clip_heatmap.core.tower import Tower
 
 __all__ = ["adapt", "resize"]
@@ -28,17 +28,17 @@ ATTENTION_POOL = "AttentionPoolLatent"
 
 def adapt(visual: Any) -> Tower | None:
     """Return the tower, or None where `visual` is no such vision transformer."""
-    trunk = trunk_of(visual, VisionTransformer)
+    trunk = timm_trunk(visual, VisionTransformer)
     if trunk is None or type(trunk.attn_pool).__name__ == ATTENTION_POOL:
         return None
     missing = [lack for block in trunk.blocks for lack in _missing_in(block)]
-    refuse("timm vision transformer", [*missing_in_end(visual), *missing])
-    return tower_of(visual, "timm_vit", _read)
+    raise_if_missing("timm vision transformer", [*missing_after_blocks(visual), *missing])
+    return timm_tower(visual, "timm_vit", _read)
 
 
-def _read(block: Any) -> Parts:
+def _read(block: Any) -> BlockParts:
     attn = block.attn
-    return Parts(
+    return BlockParts(
         norm_1=block.norm1,
         attention=Attention(
             weights=(attn.qkv.weight,),
@@ -64,5 +64,5 @@ def _missing_in(block: Any) -> Iterator[str]:
         return
     if getattr(block.attn, "gate", None) is not None:
         yield "gated attention (gate)"
-    yield from other_norms(block, ["norm1", "norm2"])
-    yield from other_norms(block.attn, ["q_norm", "k_norm", "norm"])
+    yield from unsupported_norms(block, ["norm1", "norm2"])
+    yield from unsupported_norms(block.attn, ["q_norm", "k_norm", "norm"])

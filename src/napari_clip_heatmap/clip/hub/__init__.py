@@ -1,1 +1,1 @@
-"""Model files from the Hugging Face hub: found, downloaded, or placed by hand."""
+"""Model files from the Hugging Face hub: find them, download them, or place them by hand."""

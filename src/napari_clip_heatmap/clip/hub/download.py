@@ -1,15 +1,14 @@
-"""One file from the Hugging Face hub into its cache: with progress, cancel, resume and hash check.
+"""Download one file from the Hugging Face hub, with progress, cancel, resume and a hash check.
 
-The hub's own client keeps nothing of a download that was cut, cannot be cancelled, and checks the
-size only. So it is asked for the address, its HTTP session (which honours HF_ENDPOINT,
-HF_HUB_OFFLINE and proxies) brings the bytes, and the rest is done here. Files lie in its cache as
-it lays them out itself: bytes in ``blobs``, links to them in ``snapshots``, versions in ``refs``.
+The hub's own client discards an interrupted download, cannot be cancelled, and checks only the
+size. Therefore only its metadata and its HTTP session (with HF_ENDPOINT, HF_HUB_OFFLINE and
+proxies) are used, and the rest is done here. Files are stored in its own cache and in its layout:
+bytes in ``blobs``, links to them in ``snapshots``, versions in ``refs``.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -35,6 +34,7 @@ from huggingface_hub.utils import (
 )
 
 from napari_clip_heatmap.errors import Cancelled
+from napari_clip_heatmap.hashing import hash_file, hash_git_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,34 +49,34 @@ __all__ = [
 ]
 
 TIMEOUT = 10.0
-"""Seconds to wait for a server's first answer."""
+"""Seconds to wait for the first response of a server."""
 
 PIECE = 1 << 19
-"""Bytes that are handed on at once."""
+"""Bytes per piece."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 _BARS = "huggingface_hub.http_get"
 
 
 class WrongHashError(FileMetadataError):
-    """The bytes that came are not those that the hub has on record; they were deleted."""
+    """The downloaded bytes have another hash than the hub lists; they were deleted."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file on the hub, as the hub describes it.
+    """The hub's metadata of a file.
 
     Parameters
     ----------
     repository, name : str
     url : str
-        Of this very version.
+        Of exactly this version.
     commit : str
-        The version of the repository.
+        Version of the repository.
     digest : str
         SHA-256 of the bytes (64 digits), or git's SHA-1 of a small file (40 digits).
     size : int or None
-        Bytes, where the server says it.
+        Bytes, if the server reports them.
     """
 
     repository: str
@@ -88,39 +88,39 @@ class Remote:
 
     @property
     def folder(self) -> Path:
-        """What the hub's cache has of the repository."""
+        """Folder of the repository in the hub's cache."""
         name = repo_folder_name(repo_id=self.repository, repo_type="model")
         return Path(constants.HF_HUB_CACHE, name)
 
     @property
     def blob(self) -> Path:
-        """Where the hub's cache keeps the bytes."""
+        """Path of the bytes in the hub's cache."""
         return self.folder / "blobs" / self.digest
 
     @property
     def path(self) -> Path:
-        """Where the hub's cache has this version of the file by its name."""
+        """Path of this version of the file in the hub's cache, by its name."""
         return self.folder.joinpath("snapshots", self.commit, *self.name.split("/"))
 
     @property
     def partial(self) -> Path:
-        """Where bytes wait until all have come; the same file again when a download goes on."""
+        """Path of an incomplete download, which the next attempt continues."""
         return self.blob.with_name(f"{self.digest}.clip-heatmap.incomplete")
 
 
 def cached_file(repository: str, name: str) -> Path | None:
-    """Return a file of the hub if it is on this machine; no network is used."""
+    """Return the path of a file of the hub if it is on this machine; no network is used."""
     found = try_to_load_from_cache(repository, name)
     return Path(found) if isinstance(found, str) else None
 
 
 def look_up(repository: str, name: str) -> Remote | None:
-    """Ask the hub for a file; None if it has none of that name.
+    """Return the hub's metadata of a file; None if the repository has no such file.
 
     Raises
     ------
     OSError or an error of the HTTP library
-        The hub cannot be asked, or has no such repository; see `reasons`.
+        The hub cannot be reached or has no such repository; see `failure_reason`.
     """
     try:
         found = get_hf_file_metadata(
@@ -131,7 +131,7 @@ def look_up(repository: str, name: str) -> Remote | None:
     digest = found.etag or ""
     if not _DIGEST.fullmatch(digest) or found.commit_hash is None:
         raise FileMetadataError(
-            "the answer has no hash or version, so it is not that of a Hugging Face hub; check "
+            "the response has no hash or version, so it is not from a Hugging Face hub; check "
             "HF_ENDPOINT and the proxy"
         )
     url = hf_hub_url(repository, name, revision=found.commit_hash)
@@ -144,17 +144,17 @@ def download_file(
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Bring a file into the hub's cache, going on where an earlier download ended.
+    """Download a file into the hub's cache, continuing an earlier attempt.
 
-    It is not found by its name there before `set_current_version`.
+    It cannot be found by its name there before `set_current_version`.
 
     Parameters
     ----------
     remote : Remote
     progress : callable(bytes), optional
-        Called with how many bytes of the file are here.
+        Called with the number of bytes received so far.
     cancelled : callable() -> bool, optional
-        Asked at every piece; what has come is kept.
+        Called for each piece; true stops the download and keeps the incomplete file.
 
     Returns
     -------
@@ -164,54 +164,54 @@ def download_file(
     Raises
     ------
     Cancelled
-        `cancelled` said so.
+        `cancelled` returned true.
     WrongHashError
-        The bytes are not those on record.
+        The bytes have another hash than the hub lists.
     OSError or an error of the HTTP library
-        See `reasons`.
+        See `failure_reason`.
     """
     if not remote.path.exists():
         if not remote.blob.exists():
             _receive(remote, progress, cancelled)
-            _check(remote)
+            _require_hash(remote)
             remote.partial.replace(remote.blob)
-        _enter(remote)
+        _link(remote)
     return remote.path
 
 
 def set_current_version(remote: Remote) -> None:
-    """Make a file's version the one that is found by name, once all its files are here."""
-    note = remote.folder / "refs" / constants.DEFAULT_REVISION
-    if not note.is_file() or note.read_text(encoding="utf-8") != remote.commit:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(remote.commit, encoding="utf-8")
+    """Make a file's version the current one, once all files of that version are here."""
+    ref = remote.folder / "refs" / constants.DEFAULT_REVISION
+    if not ref.is_file() or ref.read_text(encoding="utf-8") != remote.commit:
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(remote.commit, encoding="utf-8")
 
 
-def _enter(remote: Remote) -> None:
-    """Give the bytes their name in this version of the repository."""
+def _link(remote: Remote) -> None:
+    """Link the bytes by their name in this version of the repository."""
     remote.path.parent.mkdir(parents=True, exist_ok=True)
     try:
         remote.path.symlink_to(Path(os.path.relpath(remote.blob, remote.path.parent)))
-    except FileExistsError:  # another process was faster
+    except FileExistsError:  # another process has linked it in the meantime
         return
-    except OSError:  # a system without links
+    except OSError:  # a system without symbolic links
         remote.blob.replace(remote.path)
 
 
 def _receive(
     remote: Remote, progress: Callable[[int], None], cancelled: Callable[[], bool]
 ) -> None:
-    """Append the bytes that are still missing to the partial file."""
+    """Append the missing bytes to the incomplete file."""
     remote.partial.parent.mkdir(parents=True, exist_ok=True)
     with remote.partial.open("ab") as stream, _quiet_client():
         start = stream.tell()
         if remote.size is not None and start > remote.size:
             stream.truncate(start := 0)
-        _require_room(remote, start)
+        _require_disk_space(remote, start)
         sink = _Sink(stream, progress, cancelled)
         http_get(
             remote.url,
-            sink,  # type: ignore[arg-type]  # what it needs of a file
+            sink,  # type: ignore[arg-type]  # it has all methods that are used
             resume_size=start,
             headers={**_headers(), "Accept-Encoding": "identity"},
             expected_size=remote.size,
@@ -223,7 +223,7 @@ def _headers() -> dict[str, str]:
     return headers
 
 
-def _require_room(remote: Remote, start: int) -> None:
+def _require_disk_space(remote: Remote, start: int) -> None:
     free = shutil.disk_usage(remote.partial.parent).free
     missing = (remote.size or 0) - start
     if missing > free:
@@ -232,23 +232,20 @@ def _require_room(remote: Remote, start: int) -> None:
         )
 
 
-def _check(remote: Remote) -> None:
-    """Raise, and delete the partial file, unless it has the digest on record."""
-    size = remote.partial.stat().st_size
-    digest = hashlib.sha256() if len(remote.digest) == 64 else hashlib.sha1(b"blob %d\0" % size)
-    with remote.partial.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    if digest.hexdigest() != remote.digest:
+def _require_hash(remote: Remote) -> None:
+    """Raise, and delete the incomplete file, unless it has the hash that the hub lists."""
+    is_sha256 = len(remote.digest) == 64
+    digest = hash_file(remote.partial) if is_sha256 else hash_git_blob(remote.partial)
+    if digest != remote.digest:
         remote.partial.unlink()
         raise WrongHashError(
-            f"the bytes that came have the hash {digest.hexdigest()}, not {remote.digest} as on "
-            "record; they were deleted. Try again, or without a mirror or proxy in between"
+            f"the downloaded bytes have the hash {digest}, but the hub lists {remote.digest}; they "
+            "were deleted. Try again, or without a mirror or proxy"
         )
 
 
 class _Sink:
-    """A file that tells how much of it is there and can be told to stop."""
+    """A file that reports how much of it was written, and can be cancelled."""
 
     def __init__(
         self, stream: IO[bytes], progress: Callable[[int], None], cancelled: Callable[[], bool]
@@ -260,7 +257,7 @@ class _Sink:
 
     def write(self, piece: bytes) -> int:
         if self._cancelled():
-            raise Cancelled("The download was cancelled; what has come is kept.")
+            raise Cancelled("The download was cancelled; the received bytes are kept.")
         written = self._stream.write(piece)
         self._progress(self._stream.tell())
         return written
@@ -268,17 +265,17 @@ class _Sink:
 
 @contextmanager
 def _quiet_client() -> Iterator[None]:
-    """Keep the client from drawing bars of its own, and let it hand on small pieces.
+    """Turn off the client's own progress bars, and make it return small pieces.
 
-    Its pieces of 10 MB take a slow line ten seconds each, in which nothing could be cancelled.
+    Its pieces of 10 MB take ten seconds each on a slow line, too long to wait for a cancel.
     """
-    drawn, size = not are_progress_bars_disabled(_BARS), constants.DOWNLOAD_CHUNK_SIZE
-    if drawn:
+    had_bars, size = not are_progress_bars_disabled(_BARS), constants.DOWNLOAD_CHUNK_SIZE
+    if had_bars:
         disable_progress_bars(_BARS)
     constants.DOWNLOAD_CHUNK_SIZE = PIECE
     try:
         yield
     finally:
         constants.DOWNLOAD_CHUNK_SIZE = size
-        if drawn:
+        if had_bars:
             enable_progress_bars(_BARS)

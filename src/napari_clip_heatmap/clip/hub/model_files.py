@@ -1,4 +1,4 @@
-"""A model's files onto this machine: weights, configuration and tokenizer."""
+"""The files of a model on the hub: weights, configuration and tokenizer; find or download them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_CONFIG_NAME,
     HF_PREPROCESSING_NAME,
 )
-from napari_clip_heatmap.errors import Cancelled, ModelLoadError
+from napari_clip_heatmap.errors import Cancelled, ModelLoadError, shorten
 
 __all__ = [
     "CONFIG_NAME",
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 CONFIG_NAME, VOCABULARY_NAME = "open_clip_config.json", "vocabulary.txt"
-"""Files of an open_clip model folder that are not weights."""
+"""Files of an open_clip model folder besides the weights."""
 
 Progress = Callable[[int, int], None]
-"""Bytes that are here, and bytes in all."""
+"""Called with the bytes received so far and the total."""
 
 Cancel = Callable[[], bool]
 
@@ -59,66 +59,69 @@ def download_files(
     by_hand: Sequence[RequiredFile] = (),
     complete: bool = True,
 ) -> list[Path]:
-    """Download what the hub has newer, or this machine has not.
+    """Download the files that are missing here, or newer on the hub.
 
     Parameters
     ----------
     name : str
-        Of the model, for messages.
+        Name of the model, for messages.
     files : sequence of RequiredFile
-    progress : callable(bytes_here, bytes_in_all), optional
+    progress : callable(received_bytes, total_bytes), optional
     cancelled : callable() -> bool, optional
-        Asked before every piece; what has come is kept, and the next call goes on from there.
+        Called for each piece; true stops the download, and the next call continues it.
     by_hand : sequence of RequiredFile, optional
-        What a person would have to bring to this machine, if not just the file that failed.
+        The files to name in an error, for a user who downloads by hand; by default the one that
+        failed.
     complete : bool
-        Whether these files are all there are; then their version is the one that is used from now
-        on, and until then the one before.
+        Whether these are all files of the model. If so, their version becomes the current one;
+        until then, the previous version is used.
 
     Returns
     -------
     list of Path
-        In the order of `files`, without those that are not required and not there.
+        In the order of `files`, without optional files that do not exist.
 
     Raises
     ------
     ModelLoadError
-        A file cannot be had: which one, from where, why, and where to put it by hand.
+        A file cannot be downloaded: which one, from where, why, and where to place it by hand.
     Cancelled
-        `cancelled` said so.
+        `cancelled` returned true.
     """
     remotes = []
-    for needed in files:
+    for file in files:
         if cancelled():
-            raise Cancelled("The download was cancelled before it began.")
-        if remote := _found(name, needed, by_hand):
+            raise Cancelled("The download was cancelled before it started.")
+        if remote := _look_up_first(name, file, by_hand):
             remotes.append(remote)
     total = sum(remote.size or 0 for remote in remotes)
     before, paths = 0, []
     for remote in remotes:
 
-        def tell(done: int, before: int = before) -> None:
+        def report(done: int, before: int = before) -> None:
             progress(before + done, total)
 
         try:
-            paths.append(download_file(remote, progress=tell, cancelled=cancelled))
+            paths.append(download_file(remote, progress=report, cancelled=cancelled))
         except FETCH_ERRORS as error:
             raise _failure(name, remote.repository, remote.name, by_hand, error) from error
         before += remote.size or 0
         progress(before, total)
     if complete:
-        _settle(name, remotes, by_hand)
+        _set_current_versions(name, remotes, by_hand)
     return paths
 
 
 def find_or_download(name: str, files: Sequence[RequiredFile]) -> list[Path]:
-    """Return files as they are on this machine; download them only where one is missing."""
+    """Return the files on this machine; download them only if one is missing."""
     if all_here(files):
-        return [path for needed in files if (path := needed.here())]
+        return [path for file in files if (path := file.here())]
     return download_files(name, files)
 
 
-def _settle(name: str, remotes: Sequence[Remote], by_hand: Sequence[RequiredFile]) -> None:
+def _set_current_versions(
+    name: str, remotes: Sequence[Remote], by_hand: Sequence[RequiredFile]
+) -> None:
     for remote in remotes:
         try:
             set_current_version(remote)
@@ -126,18 +129,19 @@ def _settle(name: str, remotes: Sequence[Remote], by_hand: Sequence[RequiredFile
             raise _failure(name, remote.repository, remote.name, by_hand, error) from error
 
 
-def _found(name: str, needed: RequiredFile, by_hand: Sequence[RequiredFile]) -> Remote | None:
+def _look_up_first(name: str, file: RequiredFile, by_hand: Sequence[RequiredFile]) -> Remote | None:
+    """Return the metadata of the first of a file's names that exists on the hub."""
     try:
-        for each in needed.names:
-            remote = look_up(needed.repository, each)
+        for file_name in file.names:
+            remote = look_up(file.repository, file_name)
             if remote is not None:
                 return remote
     except FETCH_ERRORS as error:
-        raise _failure(name, needed.repository, needed.names[0], by_hand, error) from error
-    if needed.required:
+        raise _failure(name, file.repository, file.names[0], by_hand, error) from error
+    if file.required:
         raise ModelLoadError(
-            f"'{needed.repository}' on {constants.ENDPOINT} has none of {', '.join(needed.names)}, "
-            f"so '{name}' cannot be loaded from it."
+            f"'{file.repository}' on {constants.ENDPOINT} has none of "
+            f"{shorten(', '.join(file.names), 200)}, so {shorten(repr(name))} cannot be loaded."
         )
     return None
 
@@ -145,11 +149,11 @@ def _found(name: str, needed: RequiredFile, by_hand: Sequence[RequiredFile]) -> 
 def _failure(
     name: str, repository: str, file: str, by_hand: Sequence[RequiredFile], error: BaseException
 ) -> ModelLoadError:
-    address = hf_hub_url(repository, file)
-    to_bring = [hf_hub_url(each.repository, each.names[0]) for each in by_hand] or [address]
+    urls = [hf_hub_url(each.repository, each.names[0]) for each in by_hand]
+    urls = urls or [hf_hub_url(repository, file)]
     return ModelLoadError(
-        f"The file {file} of '{name}' could not be had from {address}: {failure_reason(error)}. "
-        f"{by_hand_advice(name, to_bring)}"
+        f"The file {file} of '{shorten(name, 60)}' could not be downloaded from "
+        f"{constants.ENDPOINT}: {failure_reason(error)}. {by_hand_advice(name, urls)}"
     )
 
 
@@ -169,13 +173,13 @@ _TOKENIZER_NAMES = (
 
 @dataclass(frozen=True)
 class RequiredFile:
-    """A file of a repository, under the first of several names that is there.
+    """A file that a model needs, under the first of several names that exists.
 
     Parameters
     ----------
     repository : str
     names : tuple of str
-        The best first.
+        The preferred one first.
     required : bool
         Whether the model cannot be loaded without it.
     """
@@ -185,31 +189,31 @@ class RequiredFile:
     required: bool = True
 
     def here(self) -> Path | None:
-        """Return it if it is on this machine, without asking the network."""
+        """Return its path if it is on this machine; no network is used."""
         return next(
             (path for name in self.names if (path := cached_file(self.repository, name))), None
         )
 
 
 def all_here(files: Iterable[RequiredFile]) -> bool:
-    """Whether all that a model cannot be loaded without is on this machine."""
+    """Return whether all required files are on this machine."""
     return all(each.here() for each in files if each.required)
 
 
 def tag_files(tag_cfg: Mapping[str, Any], text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
-    """Return what a tag of open_clip's list needs, the weights first."""
+    """Return the files of a tag in open_clip's list, the weights first."""
     repository, _, file = str(tag_cfg["hf_hub"]).rpartition("/")
     names = (f"{Path(file).stem}.safetensors", file) if file else _OPEN_CLIP_NAMES
     return (RequiredFile(repository, tuple(dict.fromkeys(names))), *_tokenizer_files(text_cfg))
 
 
 def configuration(repository: str) -> RequiredFile:
-    """Return the file that describes a model on the hub, open_clip's or transformers'."""
+    """Return the configuration file of a model on the hub, of open_clip or transformers."""
     return RequiredFile(repository, (CONFIG_NAME, HF_CONFIG_NAME))
 
 
 def rest_of_hub(repository: str, text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
-    """Return what a model on the hub needs beside its configuration, the weights first."""
+    """Return the files of a model on the hub without its configuration, the weights first."""
     extras = (HF_PREPROCESSING_NAME, VOCABULARY_NAME, *_TOKENIZER_NAMES)
     return (
         RequiredFile(repository, WEIGHT_NAMES),
@@ -219,7 +223,7 @@ def rest_of_hub(repository: str, text_cfg: Mapping[str, Any]) -> tuple[RequiredF
 
 
 def _tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
-    """Return what a text tower of the transformers library needs; CLIP's own needs nothing."""
+    """Return the files for a text tower of the transformers library; CLIP's own needs none."""
     files = []
     if model := text_cfg.get("hf_model_name"):
         files.append(RequiredFile(repository_of(model), (HF_CONFIG_NAME,)))
@@ -230,15 +234,17 @@ def _tokenizer_files(text_cfg: Mapping[str, Any]) -> tuple[RequiredFile, ...]:
 
 
 def repository_of(name: object) -> str:
-    """Return the name of a repository, if it can be one.
+    """Return the name of a repository on the hub.
 
     Raises
     ------
     ModelLoadError
-        It cannot.
+        It is not a valid name.
     """
     try:
-        validate_repo_id(name)  # type: ignore[arg-type]  # what it is there to find out
+        validate_repo_id(name)  # type: ignore[arg-type]  # it checks the type too
     except HFValidationError as error:
-        raise ModelLoadError(f"{name!r} is no name on the hub, which are like ORG/NAME.") from error
+        raise ModelLoadError(
+            f"{shorten(repr(name))} is not the name of a repository on the hub, such as ORG/NAME."
+        ) from error
     return str(name)

@@ -1,4 +1,4 @@
-"""Weights from a file, without ever running code that the file carries."""
+"""Read weights from a file without ever running code in it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = [
     "WEIGHT_NAMES",
     "WEIGHT_SUFFIXES",
     "find_weights",
+    "is_file",
     "is_torchscript",
     "read_torchscript",
     "read_weights",
@@ -29,7 +30,7 @@ __all__ = [
 
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
-"""Endings of files of weights, the safest first."""
+"""Suffixes of files of weights, the safest first."""
 
 WEIGHT_NAMES = (
     "open_clip_model.safetensors",
@@ -41,24 +42,32 @@ WEIGHT_NAMES = (
     "pytorch_model.pth",
     "model.pth",
 )
-"""Files of weights that open_clip, then transformers, writes or reads, the safest first.
+"""Names of files of weights of open_clip, then of transformers, the safest first.
 
-A folder that holds both libraries' files is described by open_clip's configuration.
+In a folder with files of both libraries, open_clip's configuration is used.
 """
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 _PREFIXES = ("module.", "_orig_mod.", "module.", "model.", "clip.")
-"""What data-parallel training, compilation and an enclosing module put before every name."""
+"""Prefixes that data-parallel training, compilation and an enclosing module add to names."""
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file; a name that the system cannot have is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def find_weights(folder: Path) -> Path:
-    """Return the file of weights in a model folder: a known name, else the only one there.
+    """Return the file of weights in a model folder: one with a known name, else the only one.
 
     Raises
     ------
     ModelLoadError
-        There is none, or several among which none is known.
+        There is none, or there are several with unknown names.
     """
     for name in WEIGHT_NAMES:
         if (folder / name).is_file():
@@ -69,27 +78,29 @@ def find_weights(folder: Path) -> Path:
             return found[0]
         if found:
             raise ModelLoadError(
-                f"{folder} holds several files of weights ({', '.join(f.name for f in found)}); "
-                f"name the one to use {WEIGHT_NAMES[0]}."
+                f"{shorten(folder, 150)} holds several files of weights "
+                f"({shorten(', '.join(f.name for f in found), 200)}); rename the one to use to "
+                f"{WEIGHT_NAMES[0]}."
             )
     raise ModelLoadError(
-        f"{folder} holds no weights; put a file {WEIGHT_NAMES[0]} beside open_clip_config.json."
+        f"{shorten(folder, 150)} holds no weights; add a file {WEIGHT_NAMES[0]} next to "
+        "open_clip_config.json."
     )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, on the CPU.
 
-    Wrappers that training scripts leave (``state_dict``, ``module.``) are taken off, and of a
-    TorchScript archive only the tensors are read.
+    Wrappers of training scripts (``state_dict``, ``module.``) are removed. Of a TorchScript archive
+    only the tensors are read.
 
     Raises
     ------
     ModelLoadError
         The file is damaged, or holds anything but tensors; nothing in it was executed.
     """
-    if not path.is_file():
-        raise ModelLoadError(f"There is no file of weights {path}.")
+    if not is_file(path):
+        raise ModelLoadError(f"There is no file of weights {shorten(path, 300)}.")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -99,30 +110,37 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 return _plain(read_torchscript(path), path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
-        raise ModelLoadError(f"{path} is no intact safetensors file: {error}.") from error
+        raise ModelLoadError(
+            f"{shorten(path, 150)} is not an intact safetensors file: {shorten(error, 200)}."
+        ) from error
     except pickle.UnpicklingError as error:
         raise ModelLoadError(
-            f"{path} holds code or objects beside its tensors, or is damaged. It was refused and "
-            "nothing in it was executed. Ask its author for a safetensors file; if it is yours, "
-            "save the tensors alone: safetensors.torch.save_file(model.state_dict(), PATH)."
+            f"{shorten(path, 150)} holds code or objects besides tensors, or is damaged. It was "
+            "refused and nothing in it was executed. Ask its author for a safetensors file; if it "
+            "is yours, save the tensors alone: "
+            "safetensors.torch.save_file(model.state_dict(), PATH)."
         ) from error
-    except ModelLoadError:  # it says more, and is a RuntimeError
+    except ModelLoadError:  # a RuntimeError, but with a better message
         raise
     except (
         *(OSError, EOFError, MemoryError, struct.error, AssertionError, BadZipFile),
         *(ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     ) as error:
-        raise ModelLoadError(f"{path} cannot be read as a checkpoint: {error!r}") from error
+        raise ModelLoadError(
+            f"{shorten(path, 150)} cannot be read as a checkpoint: {shorten(repr(error), 250)}"
+        ) from error
     return _plain(_unwrapped(content, path), path)
 
 
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
-    """Return the named tensors inside what a training script saved around them."""
+    """Return the named tensors without the wrappers that a training script added."""
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
-        raise ModelLoadError(f"{path} holds no named tensors; it is no checkpoint of a model.")
+        raise ModelLoadError(
+            f"{shorten(path, 150)} holds no named tensors; it is not a checkpoint of a model."
+        )
     tensors = {str(name): value for name, value in content.items()}
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
@@ -131,12 +149,13 @@ def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
 
 
 def _plain(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Refuse what is no tensor, or one that claims more numbers than the file holds."""
-    odd = [name for name, value in tensors.items() if not _is_plain(value)]
-    if odd or not tensors:
+    """Refuse values that are not tensors, or that claim more numbers than the file holds."""
+    refused = [name for name, value in tensors.items() if not _is_plain(value)]
+    if refused or not tensors:
+        names = shorten(", ".join(refused[:5]), 200) or "nothing"
         raise ModelLoadError(
-            f"{path} holds something else than plain tensors: {', '.join(odd[:5]) or 'nothing'}. "
-            "It was refused."
+            f"{shorten(path, 150)} holds something other than plain tensors: {names}. It was "
+            "refused."
         )
     return tensors
 
@@ -163,32 +182,34 @@ _DTYPES = {
 
 
 def refuse_inflating(path: Path) -> None:
-    """Refuse a zip archive that would unpack to more than the file itself holds.
+    """Refuse a zip archive that unpacks to more bytes than the file has.
 
-    torch stores everything but the text of programs, which is never read here, uncompressed; so
-    another compressed member, or members that add up to more than the file, are there to fill the
-    memory.
+    torch compresses nothing but the text of programs, which is never read here. Other compressed
+    members, or members that add up to more than the file, can only be there to exhaust the memory.
 
     Raises
     ------
     ModelLoadError
-        It would, or it is no intact archive.
+        It unpacks to more, or is not an intact archive.
     """
     try:
         with ZipFile(path) as archive:
             members = [each for each in archive.infolist() if not _is_program(each.filename)]
     except (BadZipFile, ValueError, NotImplementedError) as error:
-        raise ModelLoadError(f"{path} is no intact archive: {error}.") from error
+        raise ModelLoadError(
+            f"{shorten(path, 150)} is not an intact archive: {shorten(error, 200)}."
+        ) from error
     unpacked, size = sum(member.file_size for member in members), path.stat().st_size
     if unpacked > size or any(member.compress_type != ZIP_STORED for member in members):
         raise ModelLoadError(
-            f"{path} is an archive of {size} bytes that unpacks to {unpacked}; the tensors of a "
-            "checkpoint are never compressed. It was refused and nothing in it was executed."
+            f"{shorten(path, 150)} is an archive of {size} bytes that unpacks to {unpacked}; the "
+            "tensors of a checkpoint are never compressed. It was refused and nothing in it was "
+            "executed."
         )
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a zip archive carries a TorchScript program beside its tensors."""
+    """Return whether a zip archive holds a TorchScript program."""
     with ZipFile(path) as archive:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
@@ -199,7 +220,7 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     ModelLoadError
-        It names a class that a model has no use for, or is damaged; nothing in it was executed.
+        It names a class that no model needs, or is damaged; nothing in it was executed.
     """
     try:
         with ZipFile(path) as archive:
@@ -208,13 +229,17 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
                 graph = _InertUnpickler(stream, archive, root).load()
     except pickle.UnpicklingError as error:
         raise ModelLoadError(
-            f"{path} was refused and nothing in it was executed: {error}."
+            f"{shorten(path, 150)} was refused and nothing in it was executed: "
+            f"{shorten(error, 200)}."
         ) from error
     except (
         *(OSError, BadZipFile, EOFError, MemoryError),
         *(ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     ) as error:
-        raise ModelLoadError(f"{path} is no intact TorchScript archive: {error!r}.") from error
+        raise ModelLoadError(
+            f"{shorten(path, 150)} is not an intact TorchScript archive: "
+            f"{shorten(repr(error), 200)}."
+        ) from error
     return dict(_tensors(graph, "", set()))
 
 
@@ -224,7 +249,7 @@ def _is_program(member: str) -> bool:
 
 @dataclass(eq=False)
 class _Record:
-    """Stands for an object of whatever class the archive names: holds its fields, does nothing."""
+    """Replaces an object of any class in the archive; holds its fields and runs no code."""
 
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -233,7 +258,7 @@ class _Record:
 
 
 class _InertUnpickler(pickle.Unpickler):
-    """Reads an object graph in which no class but those listed here can be named."""
+    """Reads an object graph; any class that is not listed here is refused."""
 
     def __init__(self, stream: Any, archive: ZipFile, root: str) -> None:
         super().__init__(stream)
@@ -250,7 +275,7 @@ class _InertUnpickler(pickle.Unpickler):
             return _first
         if (module, name) == ("collections", "OrderedDict"):
             return dict
-        raise pickle.UnpicklingError(f"it asks for '{module}.{name}', which is no part of a model")
+        raise pickle.UnpicklingError(f"it requests '{module}.{name}', which no model needs")
 
     def persistent_load(self, pid: Any) -> Tensor:
         """Return one flat storage of the archive."""
@@ -266,7 +291,7 @@ def _first(value: Any, *_: Any) -> Any:
 
 
 def _tensor(storage: Tensor, offset: int, size: Any, stride: Any, *_: Any) -> Tensor:
-    """Return a view of a storage; torch refuses one that reaches beyond it."""
+    """Return a view of a storage; torch refuses one that exceeds it."""
     view = storage.as_strided(tuple(size), tuple(stride), offset)
     if view.numel() > storage.numel():
         raise ValueError(f"a tensor of shape {tuple(size)} claims more than its storage holds")
@@ -274,7 +299,7 @@ def _tensor(storage: Tensor, offset: int, size: Any, stride: Any, *_: Any) -> Te
 
 
 def _tensors(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of a graph of modules, each module once."""
+    """Yield the names and tensors of a graph of modules, each module once."""
     if isinstance(value, Tensor):
         yield name, value
     elif isinstance(value, _Record) and id(value) not in seen:

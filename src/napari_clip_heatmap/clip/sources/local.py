@@ -1,8 +1,8 @@
-"""One file of weights: what belongs to them is known, or is asked for.
+"""Models in local files: a folder with its configuration, or a single file of weights.
 
-Weights alone tell neither the activation nor the preprocessing of the training, and a wrong guess
-degrades every answer silently. "ARCH/TAG@PATH" says it all at once: weights trained like, or from,
-a released model.
+Weights alone do not determine the activation and the preprocessing, and with a wrong guess every
+result is silently worse. "ARCH/TAG@PATH" gives both: the weights in the file were trained like, or
+from, that released model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from napari_clip_heatmap.clip.sources.build import (
     matching_architectures,
     refuse_unsupported,
 )
-from napari_clip_heatmap.clip.sources.checkpoint import find_weights, read_weights
+from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_NAMES, find_weights, read_weights
+from napari_clip_heatmap.clip.sources.conch import is_conch, load_conch
+from napari_clip_heatmap.clip.sources.layouts import open_clip_config
 from napari_clip_heatmap.clip.sources.normalization import (
     OPENAI,
     LoadedModel,
@@ -37,12 +39,11 @@ from napari_clip_heatmap.clip.sources.transformers_format import (
     HF_PREPROCESSING_NAME,
     has_own_vocabulary,
     is_transformers_folder,
-    open_clip_config,
     preprocess_config,
     read_json,
 )
 from napari_clip_heatmap.clip.text import configured_tokenizer
-from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = [
     "architectures_alike",
@@ -53,7 +54,7 @@ __all__ = [
 
 
 def load_file(
-    path: Path, name: str, normalisation: Normalization | None = None, *, like: str = ""
+    path: Path, name: str, normalization: Normalization | None = None, *, released_as: str = ""
 ) -> LoadedModel:
     """Load a file of weights.
 
@@ -62,45 +63,49 @@ def load_file(
     path : Path
         ``.safetensors``, ``.bin``, ``.pt`` or ``.pth``.
     name : str
-        As the user asked for it.
-    normalisation : Normalization, optional
-        Instead of what the tag says.
-    like : str
-        "ARCH/TAG" of open_clip that has the same architecture, activation and preprocessing; "ARCH"
-        where `normalisation` is given; empty for an archive of OpenAI's, which is known.
+        As the user gave it.
+    normalization : Normalization, optional
+        Instead of that of the tag.
+    released_as : str
+        "ARCH/TAG" in open_clip's list with the same architecture, activation and preprocessing;
+        "ARCH" if `normalization` is given; empty for an archive of OpenAI or a checkpoint of
+        CONCH, whose settings are known.
 
     Raises
     ------
     ModelLoadError
-        The file is damaged, holds other weights, or it is not said what belongs to them; nothing
-        in it was executed.
+        The file is damaged, its weights do not fit, or its architecture or preprocessing is not
+        known; nothing in it was executed.
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
     weights = read_weights(path)
-    if like.partition("/")[2]:
-        model_cfg, tag_cfg = released(like)
-    elif like:
-        model_cfg, tag_cfg = architecture(like), {}
-        if normalisation is None:
-            raise ModelLoadError(_question(path, [like]))
+    if not released_as and is_conch(weights):
+        return load_conch(path, weights, name, normalization)
+    if released_as.partition("/")[2]:
+        model_cfg, tag_cfg = released(released_as)
+    elif released_as:
+        model_cfg, tag_cfg = architecture(released_as), {}
+        if normalization is None:
+            raise ModelLoadError(_ask_for_settings(path, [released_as]))
     elif is_openai(weights) and (inferred := infer_config(weights)):
         model_cfg = {**inferred, "quick_gelu": True}
         tag_cfg = {"mean": OPENAI.mean, "std": OPENAI.std}
     else:
-        raise ModelLoadError(_question(path, _candidates(weights)))
-    refuse_unsupported(model_cfg, origin=like or str(path))
-    model = build_from_parts(model_cfg, weights, origin=like or str(path), weights_origin=str(path))
+        raise ModelLoadError(_ask_for_settings(path, _candidates(weights)))
+    origin = released_as or str(path)
+    refuse_unsupported(model_cfg, origin=origin)
+    model = build_from_parts(model_cfg, weights, origin=origin, weights_origin=str(path))
     return LoadedModel(
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {})),
-        normalisation=resolve_normalization(normalisation, tag_cfg, origin=str(path)),
+        normalization=resolve_normalization(normalization, tag_cfg, origin=str(path)),
     )
 
 
 def architectures_alike(path: Path) -> tuple[str, ...] | None:
-    """Return the architectures that a file of weights has the shapes of.
+    """Return the architectures with the shapes of a file of weights.
 
     Parameters
     ----------
@@ -110,8 +115,8 @@ def architectures_alike(path: Path) -> tuple[str, ...] | None:
     Returns
     -------
     tuple of str or None
-        Of open_clip's list, empty where the shapes do not tell; one of their released models is to
-        be named for `load_file`. None where the file itself says what belongs to the weights.
+        Names in open_clip's list; empty if no architecture matches. `load_file` then needs one of
+        their released models. None if the file needs no other settings.
 
     Raises
     ------
@@ -119,7 +124,8 @@ def architectures_alike(path: Path) -> tuple[str, ...] | None:
         The file is damaged, or holds anything but weights; nothing in it was executed.
     """
     weights = read_weights(path)
-    return None if is_openai(weights) and infer_config(weights) else tuple(_candidates(weights))
+    known = is_conch(weights) or (is_openai(weights) and infer_config(weights))
+    return None if known else tuple(_candidates(weights))
 
 
 def _candidates(weights: Mapping[str, Tensor]) -> list[str]:
@@ -127,31 +133,30 @@ def _candidates(weights: Mapping[str, Tensor]) -> list[str]:
     return matching_architectures(inferred) if inferred else []
 
 
-def _question(path: Path, archs: list[str]) -> str:
-    """Return what to ask about weights of one of these architectures."""
-    tags = [
-        f"'{arch}/{tag}@{path}'" for arch in archs for tag in list_pretrained_tags_by_model(arch)
-    ]
-    seen = f" By their shapes they are of {' or '.join(archs)}." if archs else ""
-    shown = ", ".join(tags[:4]) if tags else f"'ARCH/TAG@{path}'"
+def _ask_for_settings(path: Path, archs: list[str]) -> str:
+    """Return a message that asks for the settings of weights with one of these architectures."""
+    names = [f"{arch}/{tag}" for arch in archs for tag in list_pretrained_tags_by_model(arch)]
+    shapes = f" Their shapes are those of {shorten(' or '.join(archs), 60)}." if archs else ""
+    example, *others = names[:4] or ["ARCH/TAG"]
+    more = f" (or {', '.join(others)} ...)" if others else ""
     arch = archs[0] if archs else "ARCH"
     return (
-        f"{path} holds weights, but not which activation and preprocessing belong to them.{seen} "
-        f"Name the released model that they were trained from, or like: {shown} ...; or name the "
-        f"architecture alone, '{arch}@{path}', and the preprocessing: "
+        f"{shorten(path, 80)} holds weights, but not their activation and preprocessing.{shapes} "
+        f"Name the released model that they were trained from, or like: '{example}@PATH'{more}; or "
+        f"name the architecture, '{arch}@PATH', and the preprocessing: "
         "load_model(..., preprocess=...) or --preprocess."
     )
 
 
 _ASSUMED = (
-    "{} does not say which mean and deviation of the colours the model was trained with; OpenAI's "
-    "are used, as open_clip does. If they are others, say them: preprocess=, or --preprocess."
+    "{} does not contain the mean and deviation of the colors that the model was trained with; "
+    "OpenAI's are used, as open_clip does. If they are wrong, set preprocess= or --preprocess."
 )
 
 
 @dataclass(frozen=True)
 class _Description:
-    """What the files beside the weights say, in open_clip's words."""
+    """The configuration files of a model folder, converted to open_clip's format."""
 
     model_cfg: dict[str, Any]
     preprocess_cfg: dict[str, Any]
@@ -161,7 +166,7 @@ class _Description:
     """The file that describes, or should describe, mean and deviation."""
 
 
-def load_folder(folder: Path, name: str, normalisation: Normalization | None = None) -> LoadedModel:
+def load_folder(folder: Path, name: str, normalization: Normalization | None = None) -> LoadedModel:
     """Load a model folder.
 
     Parameters
@@ -169,12 +174,12 @@ def load_folder(folder: Path, name: str, normalisation: Normalization | None = N
     folder : Path
         Holds ``open_clip_config.json`` (``model_cfg`` and ``preprocess_cfg``), or the
         ``config.json`` and ``preprocessor_config.json`` of a transformers CLIP; a file of weights;
-        the tokenizer's files where it is not CLIP's own; and optionally ``vocabulary.txt``: the
-        words of the training captions, one lower-case word a line.
+        the tokenizer's files if it is not CLIP's own; and optionally ``vocabulary.txt``: the
+        words of the training captions, one lower-case word per line.
     name : str
-        As the user asked for it.
-    normalisation : Normalization, optional
-        Instead of what the files say.
+        As the user gave it.
+    normalization : Normalization, optional
+        Instead of the one in the files.
 
     Raises
     ------
@@ -183,15 +188,17 @@ def load_folder(folder: Path, name: str, normalisation: Normalization | None = N
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
+    if conch := _conch_file(folder):
+        return load_file(conch, name, normalization)
     found = _describe(folder)
     model_cfg = found.model_cfg
-    silent = found.pixels.name == CONFIG_NAME and not has_normalization(found.preprocess_cfg)
-    assumed = normalisation is None and silent
+    is_missing = found.pixels.name == CONFIG_NAME and not has_normalization(found.preprocess_cfg)
+    assumed = normalization is None and is_missing
     if assumed:
-        # By this file's own format nothing said is OpenAI's; elsewhere it would be a guess.
-        normalisation = OPENAI
-    normalisation = resolve_normalization(
-        normalisation, found.preprocess_cfg, origin=str(found.pixels)
+        # OpenAI's is the default of this file's format; for other formats it would be a guess.
+        normalization = OPENAI
+    normalization = resolve_normalization(
+        normalization, found.preprocess_cfg, origin=str(found.pixels)
     )
     refuse_unsupported(model_cfg, origin=str(found.origin))
     path = find_weights(folder)
@@ -202,19 +209,19 @@ def load_folder(folder: Path, name: str, normalisation: Normalization | None = N
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder),
-        normalisation=normalisation,
+        normalization=normalization,
         vocabulary=_read_vocabulary(folder),
         notices=(_ASSUMED.format(found.pixels),) if assumed else (),
     )
 
 
 def refuse_folder(folder: Path) -> None:
-    """Refuse a folder by its configuration alone; no weights need be in it yet.
+    """Raise if a folder's configuration cannot be used; it needs no weights for this.
 
     Raises
     ------
     ModelLoadError
-        The configuration is damaged, or not one that this open_clip knows.
+        The configuration is invalid, or this open_clip cannot build it.
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
@@ -222,28 +229,46 @@ def refuse_folder(folder: Path) -> None:
     refuse_unsupported(found.model_cfg, origin=str(found.origin))
 
 
+def _conch_file(folder: Path) -> Path | None:
+    """Return CONCH's checkpoint in a folder that describes no model; the authors ship none."""
+    described = (folder / CONFIG_NAME).is_file() or is_transformers_folder(folder)
+    if described or not any((folder / name).is_file() for name in WEIGHT_NAMES):
+        return None
+    path = find_weights(folder)
+    return path if is_conch(read_weights(path)) else None
+
+
 def _describe(folder: Path) -> _Description:
     if not folder.is_dir():
-        raise ModelLoadError(f"There is no model folder {folder}.")
+        raise ModelLoadError(f"There is no model folder {shorten(folder, 300)}.")
     path = folder / CONFIG_NAME
     if not path.is_file() and is_transformers_folder(folder):
-        return _describe_huggingface(folder)
+        return _describe_transformers(folder)
     if not path.is_file():
         raise ModelLoadError(
-            f"{folder} is no model folder: it has no {CONFIG_NAME}. A model folder holds that file "
-            "and open_clip_model.safetensors, as `open_clip.push_to_hf_hub` writes them, or the "
-            f"{HF_CONFIG_NAME} and model.safetensors of a transformers CLIP."
+            f"{shorten(folder, 150)} is not a model folder: it has no {CONFIG_NAME}. A model "
+            "folder holds that file and open_clip_model.safetensors, as "
+            f"`open_clip.push_to_hf_hub` writes them, or the {HF_CONFIG_NAME} and "
+            "model.safetensors of a transformers CLIP."
         )
     config = read_json(path)
     if not isinstance(config.get("model_cfg"), dict):
-        raise ModelLoadError(f"{path} has no 'model_cfg'; it is no open_clip configuration.")
-    return _Description(config["model_cfg"], config.get("preprocess_cfg") or {}, path, path)
+        raise ModelLoadError(
+            f"{shorten(path, 200)} has no 'model_cfg'; it is not an open_clip configuration."
+        )
+    preprocess_cfg = config.get("preprocess_cfg") or {}
+    if not isinstance(preprocess_cfg, dict):
+        raise ModelLoadError(
+            f"{shorten(path, 200)} is not an open_clip configuration: its 'preprocess_cfg' is "
+            f"{shorten(repr(preprocess_cfg))}."
+        )
+    return _Description(config["model_cfg"], preprocess_cfg, path, path)
 
 
-def _describe_huggingface(folder: Path) -> _Description:
+def _describe_transformers(folder: Path) -> _Description:
     path = folder / HF_CONFIG_NAME
     model_cfg = open_clip_config(read_json(path), origin=str(path))
-    if has_own_vocabulary(folder):
+    if has_own_vocabulary(folder) or "hf_tokenizer_name" in model_cfg["text_cfg"]:
         model_cfg["text_cfg"]["hf_tokenizer_name"] = str(folder)
     pixels = folder / HF_PREPROCESSING_NAME
     return _Description(model_cfg, preprocess_config(folder), path, pixels)
@@ -253,4 +278,10 @@ def _read_vocabulary(folder: Path) -> frozenset[str]:
     path = folder / VOCABULARY_NAME
     if not path.is_file():
         return frozenset()
-    return frozenset(path.read_text(encoding="utf-8").lower().split())
+    try:
+        return frozenset(path.read_text(encoding="utf-8").lower().split())
+    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+        raise ModelLoadError(
+            f"{shorten(path, 200)} cannot be read: {shorten(error, 150)}. It must be UTF-8 text "
+            "with one word per line; it is optional, so it may also be removed."
+        ) from error

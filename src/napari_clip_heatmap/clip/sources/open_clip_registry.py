@@ -1,4 +1,4 @@
-"""Models that open_clip knows by architecture and tag, such as "ViT-B-16/laion2b_s34b_b88k"."""
+"""Models in open_clip's list, by architecture and tag, such as "ViT-B-16/laion2b_s34b_b88k"."""
 
 from __future__ import annotations
 
@@ -36,29 +36,23 @@ from napari_clip_heatmap.clip.sources.normalization import (
     resolve_normalization,
 )
 from napari_clip_heatmap.clip.text import configured_tokenizer
-from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = ["architecture", "download_tag", "load_tag", "released", "tag_is_here"]
 
 _ADDRESS_ERRORS: tuple[type[Exception], ...] = (*FETCH_ERRORS, RuntimeError)
-"""Those of fetching, and what open_clip raises where the bytes have another hash."""
+"""Errors of a download, and what open_clip raises for a wrong hash."""
 
 
-def load_tag(name: str, normalisation: Normalization | None = None) -> LoadedModel:
+def load_tag(name: str, normalization: Normalization | None = None) -> LoadedModel:
     """Load "ARCH/TAG"; weights that are not on this machine are downloaded into the hub's cache.
-
-    Parameters
-    ----------
-    name : str
-    normalisation : Normalization, optional
-        Instead of what open_clip's list says.
 
     Raises
     ------
     ModelLoadError
-        Architecture or tag is unknown, or the weights cannot be had; nothing in them was executed.
+        The architecture or tag is unknown, or the weights cannot be downloaded or read.
     UnsupportedModelError
-        The image tower cannot be decomposed; told before anything is downloaded.
+        The image tower cannot be decomposed; raised before anything is downloaded.
     """
     model_cfg, tag_cfg = released(name)
     refuse_unsupported(model_cfg, origin=name)
@@ -68,7 +62,7 @@ def load_tag(name: str, normalisation: Normalization | None = None) -> LoadedMod
         name=name,
         module=model,
         tokenizer=lambda: configured_tokenizer(model_cfg.get("text_cfg", {}), folder_by_hand(name)),
-        normalisation=resolve_normalization(normalisation, tag_cfg, origin=name),
+        normalization=resolve_normalization(normalization, tag_cfg, origin=name),
     )
 
 
@@ -78,16 +72,16 @@ def architecture(arch: str) -> dict[str, Any]:
     Raises
     ------
     ModelLoadError
-        It knows none of that name.
+        It has none of that name.
     """
     config: dict[str, Any] | None = open_clip.get_model_config(arch)
     if config is None:
         near = get_close_matches(arch, open_clip.list_models(), n=5, cutoff=0.5)
-        hint = f" Near to it: {', '.join(near)}." if near else ""
+        hint = f" Similar names: {', '.join(near)}." if near else ""
         raise ModelLoadError(
-            f"open_clip knows no architecture {arch!r}.{hint} A model is 'demo', 'ARCH/TAG' such "
-            "as 'ViT-B-16/laion2b_s34b_b88k', 'hf-hub:ORG/NAME', 'local-dir:PATH', or the path of "
-            "a file of weights."
+            f"open_clip has no architecture {shorten(repr(arch))}.{hint} A model is 'demo', "
+            "'ARCH/TAG' such as 'ViT-B-16/laion2b_s34b_b88k', 'hf-hub:ORG/NAME', 'local-dir:PATH', "
+            "or the path of a file of weights."
         )
     return config
 
@@ -95,38 +89,40 @@ def architecture(arch: str) -> dict[str, Any]:
 def released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configurations of the architecture and of the tag in "ARCH/TAG".
 
-    The activation is the tag's: another one degrades every answer silently.
+    The activation is that of the tag: with another one every result is silently worse.
 
     Raises
     ------
     ModelLoadError
-        Architecture or tag is unknown.
+        The architecture or tag is unknown.
     """
     arch, _, tag = name.partition("/")
     model_cfg = architecture(arch)
     tags = list_pretrained_tags_by_model(arch)
     if tag not in tags:
         known = ", ".join(f"'{arch}/{each}'" for each in tags) or "none; use 'local-dir:PATH'"
-        asked = (
-            f"There is no tag {tag!r} for" if tag else "It is not said which weights to take for"
+        problem = (
+            f"There is no tag {shorten(repr(tag))} for {arch}."
+            if tag
+            else f"{arch} is an architecture; name its weights too."
         )
-        raise ModelLoadError(f"{asked} {arch}. Its weights: {known}.")
+        raise ModelLoadError(f"{problem} Available: {shorten(known, 350)}.")
     tag_cfg = dict(get_pretrained_cfg(arch, tag))
     quick_gelu = bool(tag_cfg.get("quick_gelu", model_cfg.get("quick_gelu", False)))
     return {**model_cfg, "quick_gelu": quick_gelu}, tag_cfg
 
 
 def download_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
-    """Download the files of "ARCH/TAG", tokenizer included; return where the weights are.
+    """Download the files of "ARCH/TAG", tokenizer included; return the path of the weights.
 
     Raises
     ------
     ModelLoadError
-        There is no such tag, or a file cannot be had.
+        There is no such tag, or a file cannot be downloaded.
     UnsupportedModelError
-        The image tower cannot be decomposed; told before anything is downloaded.
+        The image tower cannot be decomposed; raised before anything is downloaded.
     Cancelled
-        `cancelled` said so.
+        `cancelled` returned true.
     """
     model_cfg, tag_cfg = released(name)
     refuse_unsupported(model_cfg, origin=name)
@@ -137,24 +133,24 @@ def download_tag(name: str, *, progress: Progress, cancelled: Cancel) -> Path:
 
 
 def tag_is_here(name: str) -> bool:
-    """Whether "ARCH/TAG" loads without fetching anything.
+    """Return whether "ARCH/TAG" can be loaded without a download.
 
     Raises
     ------
     ModelLoadError
-        Architecture or tag is unknown.
+        The architecture or tag is unknown.
     """
     model_cfg, tag_cfg = released(name)
     if placed_by_hand(name):
         return True
     if not tag_cfg.get("hf_hub"):
-        return False  # open_clip itself looks whether it has it
+        return False  # open_clip looks into its own cache when it loads the weights
     files = tag_files(tag_cfg, model_cfg.get("text_cfg", {}))
     return all_here(files)
 
 
 def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> Path:
-    """Return the file of weights: brought by hand, in the cache, or downloaded now."""
+    """Return the file of weights: placed by hand, in the cache, or downloaded now."""
     if placed_by_hand(name):
         return find_weights(folder_by_hand(name))
     if not tag_cfg.get("hf_hub"):
@@ -163,11 +159,11 @@ def _weights(name: str, model_cfg: dict[str, Any], tag_cfg: dict[str, Any]) -> P
 
 
 def _from_address(name: str, url: str) -> Path:
-    """Return weights that an older open_clip lists by a plain address only."""
+    """Return weights that older versions of open_clip list by a plain address only."""
     try:
         return Path(download_pretrained_from_url(url))
     except _ADDRESS_ERRORS as error:
         raise ModelLoadError(
-            f"The weights of '{name}' could not be had from {url}: {failure_reason(error)}. "
-            f"{by_hand_advice(name, (url,))}"
+            f"The weights of '{name}' could not be downloaded from {url}: "
+            f"{failure_reason(error)}. {by_hand_advice(name, (url,))}"
         ) from error

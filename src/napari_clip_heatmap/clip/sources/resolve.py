@@ -1,4 +1,4 @@
-"""From the name of a model, as a user writes it, to the way it is loaded."""
+"""Resolve the name of a model, as a user writes it, to its files, and load or download them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from napari_clip_heatmap.clip.hub.model_files import (
     rest_of_hub,
 )
 from napari_clip_heatmap.clip.hub.offline import folder_by_hand, placed_by_hand
-from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_SUFFIXES
+from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_SUFFIXES, is_file
 from napari_clip_heatmap.clip.sources.local import load_file, load_folder, refuse_folder
 from napari_clip_heatmap.clip.sources.normalization import LoadedModel, Normalization
 from napari_clip_heatmap.clip.sources.open_clip_registry import download_tag, load_tag, tag_is_here
 from napari_clip_heatmap.clip.sources.transformers_format import read_json
-from napari_clip_heatmap.errors import ModelLoadError
+from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = [
     "DEMO",
@@ -40,68 +40,62 @@ DEMO = "demo"
 """Name of the bundled model."""
 
 LOCAL = "local-dir:"
-"""What begins the name of a model in a folder, or a file, of the user's."""
+"""Prefix of the name of a model in a local folder or file."""
 
 
-def load_named_model(name: str, normalisation: Normalization | None = None) -> LoadedModel:
+def load_named_model(name: str, normalization: Normalization | None = None) -> LoadedModel:
     """Load the model of that name.
 
     Parameters
     ----------
     name : str
         "demo"; "ARCH/TAG"; "hf-hub:ORG/NAME"; "local-dir:PATH"; the path of a file of weights,
-        or "ARCH/TAG@PATH" or "ARCH@PATH" where the file does not say what belongs to it.
-    normalisation : Normalization, optional
-        Instead of what the model's own files say.
+        or "ARCH/TAG@PATH" or "ARCH@PATH" for a file that holds nothing but weights.
+    normalization : Normalization, optional
+        Instead of the one in the model's files.
 
     Raises
     ------
     ModelLoadError
         There is no such model, or it cannot be read.
     UnsupportedModelError
-        Its image tower cannot be decomposed.
+        The image tower cannot be decomposed.
     """
     if name == DEMO:
-        return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO, normalisation)
+        return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO, normalization)
     if name.startswith(HUB):
-        return load_hub(name, normalisation)
+        return load_hub(name, normalization)
     if name.startswith(LOCAL):
         path = Path(name.removeprefix(LOCAL)).expanduser()
-        return (load_file if path.is_file() else load_folder)(path, name, normalisation)
+        return (load_file if is_file(path) else load_folder)(path, name, normalization)
     path = Path(name).expanduser()
-    like, at, rest = ("", "", "") if path.is_file() else name.partition("@")
-    if at and rest:
-        return load_file(Path(rest).expanduser(), name, normalisation, like=like)
+    released, _, file = ("", "", "") if is_file(path) else name.partition("@")
+    if file:
+        return load_file(Path(file).expanduser(), name, normalization, released_as=released)
     if path.suffix in WEIGHT_SUFFIXES:
-        return load_file(path, name, normalisation)
-    return load_tag(name, normalisation)
+        return load_file(path, name, normalization)
+    return load_tag(name, normalization)
 
 
 HUB = "hf-hub:"
-"""What begins the name of a model on the hub."""
+"""Prefix of the name of a model on the Hugging Face hub."""
 
 
-def load_hub(name: str, normalisation: Normalization | None = None) -> LoadedModel:
-    """Load "hf-hub:org/name"; files that are not on this machine are downloaded.
-
-    Parameters
-    ----------
-    name : str
-    normalisation : Normalization, optional
-        Instead of what the model's files say.
+def load_hub(name: str, normalization: Normalization | None = None) -> LoadedModel:
+    """Load "hf-hub:ORG/NAME"; files that are not on this machine are downloaded.
 
     Raises
     ------
     ModelLoadError
-        The repository or its files cannot be had, or are no CLIP.
+        The repository or its files cannot be downloaded, or do not describe a CLIP model.
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
-    return load_folder(hub_folder(name) or download_hub_model(name), name, normalisation)
+    return load_folder(hub_folder(name) or download_hub_model(name), name, normalization)
 
 
 def hub_folder(name: str) -> Path | None:
-    """Return the folder of a model that is on this machine, brought by hand or downloaded."""
+    """Return the folder of a model on this machine, placed by hand or downloaded; else None."""
     if placed_by_hand(name):
         return folder_by_hand(name)
     config = configuration(_repository(name)).here()
@@ -117,22 +111,22 @@ def download_hub_model(
     progress: Progress = lambda done, total: None,
     cancelled: Cancel = lambda: False,
 ) -> Path:
-    """Download the files of "hf-hub:org/name", tokenizer included; return their folder.
+    """Download the files of "hf-hub:ORG/NAME", tokenizer included; return their folder.
 
     Raises
     ------
     ModelLoadError
-        A file cannot be had, or the model's configuration is none.
+        A file cannot be downloaded, or the configuration is invalid.
     UnsupportedModelError
-        The image tower cannot be decomposed; told before weights are fetched.
+        The image tower cannot be decomposed; raised before weights are downloaded.
     Cancelled
-        `cancelled` said so.
+        `cancelled` returned true.
     """
     repository = _repository(name)
-    described = configuration(repository)
-    by_hand = (described, *rest_of_hub(repository, {})[:1])
+    config_file = configuration(repository)
+    by_hand = (config_file, *rest_of_hub(repository, {})[:1])
     (config,) = download_files(
-        name, [described], cancelled=cancelled, by_hand=by_hand, complete=False
+        name, [config_file], cancelled=cancelled, by_hand=by_hand, complete=False
     )
     refuse_folder(config.parent)
     rest = rest_of_hub(repository, _text_cfg(config))
@@ -145,7 +139,7 @@ def _repository(name: str) -> str:
 
 
 def _text_cfg(config: Path) -> dict[str, Any]:
-    """Return open_clip's text configuration; empty in a folder of transformers' own."""
+    """Return open_clip's text configuration; empty for a folder of the transformers library."""
     model_cfg = read_json(config).get("model_cfg")
     text_cfg = model_cfg.get("text_cfg") if isinstance(model_cfg, dict) else None
     return text_cfg if isinstance(text_cfg, dict) else {}
@@ -157,26 +151,18 @@ def download_named_model(
     progress: Progress = lambda done, total: None,
     cancelled: Cancel = lambda: False,
 ) -> Path:
-    """Do what `napari_clip_heatmap.download_model` says, with the hub and open_clip imported.
-
-    Raises
-    ------
-    ModelLoadError
-        Its files are the user's own or bundled, there is no such model, or a file cannot be had.
-    UnsupportedModelError
-        Its image tower cannot be decomposed.
-    Cancelled
-        `cancelled` said so.
-    """
+    """Do what `napari_clip_heatmap.download_model` says, with the hub and open_clip imported."""
     if _is_local(name):
-        raise ModelLoadError(f"'{name}' is on this machine; there is nothing to download.")
+        raise ModelLoadError(
+            f"{shorten(repr(name))} is on this machine; there is nothing to download."
+        )
     if name.startswith(HUB):
         return download_hub_model(name, progress=progress, cancelled=cancelled)
     return download_tag(name, progress=progress, cancelled=cancelled)
 
 
 def needs_download(name: str) -> bool:
-    """Whether loading a model would fetch files of it; no network is used.
+    """Return whether loading a model would download files; no network is used.
 
     Parameters
     ----------
@@ -196,7 +182,7 @@ def needs_download(name: str) -> bool:
 
 
 def _is_local(name: str) -> bool:
-    """Whether a name is that of the bundled model, or of files of the user's."""
+    """Return whether a name means the bundled model or local files."""
     if name.startswith(HUB):
         return False
     local = name == DEMO or name.startswith(LOCAL) or "@" in name

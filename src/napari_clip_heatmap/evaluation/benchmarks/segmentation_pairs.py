@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.benchmarks.segmentation_metrics import IGNORED
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 
 __all__ = ["check_pair", "count_mat", "list_pairs", "read_mat", "read_pair"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.real import blood_masks, label_pairs
-from napari_clip_heatmap.files.reading import read_image
+from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes import draw
 

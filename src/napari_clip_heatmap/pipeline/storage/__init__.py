@@ -1,1 +1,1 @@
-"""Encodings on disk: to share, and kept so that an image is encoded once."""
+"""Encodings on disk: files to share, and a cache so that each image is encoded once."""

@@ -1,4 +1,4 @@
-"""Encodings kept on disk: each image is encoded once, whichever window or program asks."""
+"""A cache of encodings on disk: each image is encoded once, also across programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_clip_heatmap.errors import EncodingFileError, OutputError, SettingsError
+from napari_clip_heatmap.errors import EncodingFileError, OutputError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
@@ -25,6 +25,8 @@ from napari_clip_heatmap.pipeline.storage.records import (
     lattice_record,
 )
 from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
+from napari_clip_heatmap.user_folders import cache_root
+from napari_clip_heatmap.validation import integer
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -36,38 +38,48 @@ __all__ = ["LIMIT", "VARIABLE", "EncodingCache", "Pixels", "key_of", "pixels_of"
 log = logging.getLogger(__name__)
 
 LIMIT = 10 * 10**9
-"""Bytes, where the user has set no other limit."""
+"""Default limit in bytes."""
 
 VARIABLE = "CLIP_HEATMAP_CACHE"
-"""Environment variable that names another folder than the user's cache folder."""
+"""Environment variable with the path of another cache folder."""
 
 _ENDING = ".zarr.zip"
 
 _LIMIT_FILE = "limit"
 
 _ABANDONED = 24 * 3600
-"""Seconds after which what is half written is of a program that has died."""
+"""Seconds after which a half-written file must be from a program that died."""
 
 
 class EncodingCache:
     """A folder of encodings, one Zarr file each, that several programs may use at once.
 
-    An entry is written aside and renamed, and verified whenever it is read; one that is damaged is
-    removed. Beyond the limit, which is kept in the folder so that all who use it agree, those that
-    were not used for longest go. Nothing is held in memory or open.
+    An entry is written under another name and renamed, and verified whenever it is read; damaged
+    entries are removed. The limit is stored in the folder, so that all programs use the same one.
+    Beyond it, the least recently used entries are removed. Nothing is kept in memory or open.
 
     Parameters
     ----------
     folder : Path, optional
-        By default the one that the environment variable ``CLIP_HEATMAP_CACHE`` names, else one in
-        the user's cache folder. It is made when something is put there.
+        By default that of the environment variable ``CLIP_HEATMAP_CACHE``, or one in the user's
+        cache folder. It is created when something is stored.
+
+    Examples
+    --------
+    >>> cache = nch.EncodingCache()
+    >>> encoding = nch.encode(model, image, cache=cache)  # the second time it is read from disk
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or _users_folder()
+        if folder is not None and not isinstance(folder, str | os.PathLike):
+            raise SettingsError(
+                f"the cache's folder is {shown_value(folder)}; accepted: a path, or None"
+            )
+        self.folder = _users_folder() if folder is None else Path(folder)
+        self._reported = False
 
     def get(self, key: str, model: ClipModel) -> Encoding | None:
-        """Return an encoding as far as it was done, of the whole image; None if there is none.
+        """Return an encoding of the whole image, as far as it was done; None if there is none.
 
         Parameters
         ----------
@@ -84,17 +96,17 @@ class EncodingCache:
             if record.get("key") != key:
                 raise EncodingFileError(f"'{path}' holds another encoding than its name says")
         except EncodingFileError as error:
-            if _stamp(path) == found:  # else another program has removed or replaced it meanwhile
-                log.warning("A kept encoding is removed, and made anew: %s", error)
+            if _stamp(path) == found:  # otherwise another program removed or replaced it
+                log.warning("A cached encoding is removed and computed again: %s", error)
                 _remove(path)
             return None
         _touch(path)
         return encoding_of(record, arrays, model.text, model.describe())
 
     def put(self, key: str, encoding: Encoding) -> bool:
-        """Keep what is done of an encoding, whatever its region; say whether it was.
+        """Store what is done of an encoding, whatever its region; return whether it was stored.
 
-        A disk that refuses stops nobody's work: it is logged.
+        A disk error is logged, and does not stop the work.
         """
         record, arrays = encoding_arrays(
             replace(encoding, region=Region(), coarse=None, notices=())
@@ -102,14 +114,17 @@ class EncodingCache:
         record["key"] = key
         limit = self.limit
         if sum(array.nbytes for array in arrays.values()) > limit:
-            log.info("An encoding is larger than the cache's limit of %d bytes; not kept", limit)
+            log.info("An encoding exceeds the cache's limit of %d bytes; it is not stored", limit)
             return False
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_arrays(self._path(key), record, arrays)
             self._make_room(limit)
         except OSError as error:
-            log.warning("An encoding could not be kept in '%s': %s", self.folder, error)
+            # Once is enough: a run of many planes would repeat it for each.
+            level = logging.DEBUG if self._reported else logging.WARNING
+            log.log(level, "An encoding could not be stored in '%s': %s", self.folder, error)
+            self._reported = True
             return False
         return True
 
@@ -129,26 +144,25 @@ class EncodingCache:
 
     @property
     def limit(self) -> int:
-        """Bytes that the entries may take together; those not used for longest go first.
+        """Bytes that all entries together may take; the least recently used are removed first.
 
-        Set, it holds for everybody who uses the folder, from now on; 0 keeps nothing.
+        Setting it changes it for every program that uses the folder; 0 stores nothing.
 
         Raises
         ------
         SettingsError
-            It is set to less than 0.
+            It is set to something else than a whole number from 0 up.
         OutputError
-            It is set, and cannot be written down.
+            It is set, and cannot be saved.
         """
         try:
             return max(0, int((self.folder / _LIMIT_FILE).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # never set, or no number
+        except (OSError, ValueError):  # never set, or not a number
             return LIMIT
 
     @limit.setter
     def limit(self, size: int) -> None:
-        if size < 0:
-            raise SettingsError(f"the cache's limit is {size} bytes; accepted: 0 or more")
+        size = integer("the cache's limit in bytes", size, 0, 2**63 - 1)
         part = self.folder / f".{_LIMIT_FILE}-{uuid4().hex}{PART}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +182,7 @@ class EncodingCache:
         for path in self.folder.glob(f"[!.]*{_ENDING}"):
             try:
                 about = path.stat()
-            except FileNotFoundError:  # another program has removed it meanwhile
+            except FileNotFoundError:  # another program removed it
                 continue
             yield path, about.st_size, about.st_mtime_ns
 
@@ -181,27 +195,27 @@ class EncodingCache:
                 total -= size
 
     def _sweep(self) -> None:
-        """Remove what programs that died have left half written."""
+        """Remove half-written files of programs that died."""
         for path in self.folder.glob(f".*{PART}*"):
             try:
                 abandoned = path.stat().st_mtime < time.time() - _ABANDONED
-            except FileNotFoundError:  # it is finished, and has its name
+            except FileNotFoundError:  # it was finished and renamed
                 continue
             if abandoned:
                 _remove(path)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells a file from another of its name; None where there is none."""
+    """Return what identifies a file among others of the same name; None if it does not exist."""
     try:
         about = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # it is not there, or in a folder that must not be read
         return None
     return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file, and say whether it is gone: on Windows one that is being read stays."""
+    """Remove a file and return whether it is gone: on Windows, files that are open stay."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -211,55 +225,52 @@ def _remove(path: Path) -> bool:
 
 
 def _touch(path: Path) -> None:
-    """Note that a file was used now."""
+    """Mark a file as used now."""
     try:
         os.utime(path)
-    except OSError as error:  # a folder that is shared, and not ours to write to
-        log.info("That '%s' was used could not be noted: %s", path, error)
+    except OSError as error:  # a shared folder that is read-only
+        log.info("'%s' could not be marked as used: %s", path, error)
 
 
 def _users_folder() -> Path:
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-clip-heatmap", appauthor=False) / "encodings"
+    return cache_root() / "encodings"
 
 
-METHOD = 1
-"""Raised when the same image, view, model and lattice come to give other numbers."""
+METHOD = 2
+"""Increased when the same image, view, model and lattice give other numbers than before."""
 
 Pixels = list[list[dict[str, object]]]
-"""What names the pixels of each channel."""
+"""What identifies the pixels of each channel."""
 
 
 def pixels_of(channels: Sequence[Channel]) -> Pixels | None:
-    """Read what names the pixels of an image; None where nothing does.
+    """Return what identifies the pixels of an image; None if nothing does.
 
     Raises
     ------
     Exception
         Whatever reading the pixels raises.
     """
-    encoding_arrays = []
+    contents = []
     for channel in channels:
         content = content_of(channel)
         if content is None:
             return None
-        encoding_arrays.append(content)
-    return encoding_arrays
+        contents.append(content)
+    return contents
 
 
 def key_of(
     pixels: Pixels, model: ClipModel, channels: Sequence[Channel], view: View, lattice: Lattice
 ) -> str:
-    """Return a name that another encoding has another of.
+    """Return a name that no other encoding has.
 
-    It holds the pixels, how they are shown, the resolution and tiling, and all that the model says
-    of itself: its weights, preprocessing, precision, device and the versions it runs in.
-
-    A region is no part of it: tiles are the same for all regions.
+    It is a hash of the pixels, how they are shown, the resolution and tiling, and the model's
+    description: weights, preprocessing, precision, device and versions. The region is not part of
+    it: tiles are the same for all regions.
     """
     several = len(channels) > 1
     return digest(
@@ -275,9 +286,10 @@ def key_of(
 
 
 def _shown(channel: Channel, view: View, *, several: bool) -> list[Any]:
-    """Return what of a channel's own look counts in a view."""
+    """Return which display settings of a channel change what a view shows."""
     lut = None if channel.lut is None else np.asarray(channel.lut, np.float32).tolist()
     if view.mode != "shown":
         return [lut if several else None]
     limits = channel.limits and [float(limit) for limit in channel.limits]
-    return [limits, float(channel.gamma), lut]
+    drawn = [] if channel.blend is None else [asdict(channel.blend)]
+    return [limits, float(channel.gamma), lut, *drawn]

@@ -1,4 +1,4 @@
-"""Encode an image, unless that was done before."""
+"""Encode an image, starting from what the cache holds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from napari_clip_heatmap.imaging.lattice import plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
+from napari_clip_heatmap.pipeline.encode_settings import check_encode_settings
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
 from napari_clip_heatmap.pipeline.storage.cache import Pixels, key_of, pixels_of
 
@@ -41,17 +42,17 @@ def encode_cached(
     resume: Encoding | None = None,
     **settings: Any,
 ) -> Iterator[Progress]:
-    """Encode as `encode_progressively` does, going on from what is kept on disk.
+    """Encode as `encode_progressively` does, continuing from what is cached on disk.
 
-    New tiles are kept there when this ends, however it ends, by the thread that it ends in.
+    New tiles are stored when this ends, however it ends, by the thread in which it ends.
 
     Parameters
     ----------
     model, image, view, region, downsample, overlap, resume
-        As `encode_progressively` takes them. What `resume` holds is not looked for on disk.
+        As `encode_progressively` takes them. With `resume`, nothing is read from disk.
     cache : EncodingCache
     encode : callable
-        Stands in for `encode_progressively`.
+        Used instead of `encode_progressively`.
     **settings
         Its other parameters.
 
@@ -64,6 +65,7 @@ def encode_cached(
     ImageError, SettingsError, Cancelled
         As `encode_progressively` does.
     """
+    check_encode_settings(view, region, None, None, resume, None)
     channels, view, region = as_channels(image), view or View(), region or Region()
     tiling: dict[str, Any] = {"downsample": downsample, "overlap": overlap}
     shape = channels[0].shape
@@ -87,17 +89,17 @@ def encode_cached(
     finally:
         new = encoding is not None and encoding.accumulator.tile_mask.sum() > before
         if encoding and new and pixels is not None and _unchanged(pixels, channels):
-            # A model whose device has failed has gone on elsewhere, so it may be another key.
+            # A model whose device failed has moved to another, so its key may have changed.
             cache.put(key(pixels), encoding)
 
 
 def _unchanged(pixels: Pixels, channels: Sequence[Channel]) -> bool:
-    """Tell whether an image still is what it was named after: it may be painted on meanwhile."""
+    """Return whether an image is unchanged: it may have been painted on during the run."""
     try:
         now = read_now(pixels_of, channels)
     except ImageError as error:
-        log.warning("An encoding is not kept, as its image cannot be read again: %s", error)
+        log.warning("An encoding is not cached, because its image cannot be read again: %s", error)
         return False
     if now != pixels:
-        log.warning("An encoding is not kept, as its image was changed while it was encoded")
+        log.warning("An encoding is not cached, because its image changed while it was encoded")
     return now == pixels

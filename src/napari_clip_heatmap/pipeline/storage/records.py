@@ -1,4 +1,4 @@
-"""What an encoding is made of, as a record that JSON has and arrays, and back."""
+"""An encoding as a JSON-able record and named arrays, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_clip_heatmap.errors import ModelLoadError, OutputError
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 from napari_clip_heatmap.imaging.region import LabeledRegion, Mask, Outlines, Region
 from napari_clip_heatmap.imaging.validity import Hole, Validity
-from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.imaging.view import ShownRange, View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.storage.zarr_file import (
     from_half,
@@ -57,7 +57,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def lattice_record(lattice: Lattice) -> Record:
-    """Describe where cells and tiles lie."""
+    """Return the positions of cells and tiles."""
     return {name: asdict(getattr(lattice, name)) for name in ("y", "x")}
 
 
@@ -70,11 +70,14 @@ def restore_lattice(record: Record) -> Lattice:
 
 
 def accumulator_arrays(accumulator: TokenAccumulator) -> tuple[Record, Arrays]:
-    """Return the token map where tiles were laid, and which these are."""
+    """Return the token map where tiles were added, and which tiles these are."""
     y, x = accumulator.covered
     arrays = {"embeddings": accumulator.embeddings, "done": accumulator.tile_mask}
     if accumulator.tile_mask.any():
         arrays["tokens"] = accumulator.token_map[y, x]
+        # Half precision is a tenth of a gray level.
+        arrays["color_low"] = accumulator.contrast.low[y, x].astype(np.float16)
+        arrays["color_high"] = accumulator.contrast.high[y, x].astype(np.float16)
     return {"cells": _corners((y, x))}, arrays
 
 
@@ -83,9 +86,13 @@ def restore_accumulator(lattice: Lattice, record: Record, arrays: Arrays) -> Tok
     embeddings, done = arrays["embeddings"], arrays["done"]
     cells = _slices(record["cells"])
     nothing = np.zeros((0, 0, embeddings.shape[-1]), np.float32)
-    return TokenAccumulator.restored(
+    accumulator = TokenAccumulator.restored(
         lattice, cells, arrays.get("tokens", nothing), embeddings, done
     )
+    if "color_low" in arrays:
+        accumulator.contrast.low[cells] = arrays["color_low"]
+        accumulator.contrast.high[cells] = arrays["color_high"]
+    return accumulator
 
 
 def validity_arrays(validity: Validity) -> tuple[Record, Arrays]:
@@ -104,32 +111,32 @@ def validity_arrays(validity: Validity) -> tuple[Record, Arrays]:
 def restore_validity(record: Record, arrays: Arrays) -> Validity:
     """Return the validity of a record."""
     first, holes = 0, []
-    for told in record["holes"]:
+    for hole in record["holes"]:
         packed = None
-        if told["packed"] is not None:
-            rows, columns = told["packed"]
+        if hole["packed"] is not None:
+            rows, columns = hole["packed"]
             packed = arrays["invalid"][first : first + rows * columns].reshape(rows, columns)
             first += rows * columns
-        holes.append(Hole(_pair(told["stored"]), *_slices(told["at"]), packed))
+        holes.append(Hole(_pair(hole["stored"]), *_slices(hole["at"]), packed))
     return Validity(_pair(record["image_shape"]), holes)
 
 
 def region_arrays(region: Region) -> tuple[Record, Arrays]:
-    """Return what was asked about; of labels only whether they are 0 matters."""
+    """Return the region; of labels only whether they are 0."""
     box = None if region.box is None else [float(edge) for edge in region.box]
     mask = region.mask
     if mask is None:
         return {"box": box, "mask": None}, {}
     if isinstance(mask, Outlines):
         counts = [len(polygon) for polygon in mask.polygons]
-        told = {"box": box, "mask": "outlines", "corners": counts}
-        return told, {"outlines": np.concatenate(mask.polygons)}
+        outlines = {"box": box, "mask": "outlines", "corners": counts}
+        return outlines, {"outlines": np.concatenate(mask.polygons)}
     if isinstance(mask, LabeledRegion):
         matrix = np.eye(3) if mask.matrix is None else mask.matrix
         height, width = mask.labels.shape
-        labelled = np.asarray(mask.labels[0:height, 0:width]) != 0
-        told = {"box": box, "mask": "labels", "matrix": np.asarray(matrix, float).tolist()}
-        return told, {"labelled": labelled}
+        labeled = np.asarray(mask.labels[0:height, 0:width]) != 0
+        described = {"box": box, "mask": "labels", "matrix": np.asarray(matrix, float).tolist()}
+        return described, {"labelled": labeled}
     raise TypeError(f"a region's mask is outlines or labels, not {type(mask).__name__}")
 
 
@@ -146,7 +153,7 @@ def restore_region(record: Record, arrays: Arrays) -> Region:
 
 
 def coarse_arrays(coarse: CoarsePreview | None) -> tuple[Record | None, Arrays]:
-    """Return the coarse look, if there was one."""
+    """Return the coarse preview, if there is one."""
     if coarse is None:
         return None, {}
     arrays = {f"coarse_{name}": getattr(coarse, name) for name in ("tokens", "embedding", "y", "x")}
@@ -154,7 +161,7 @@ def coarse_arrays(coarse: CoarsePreview | None) -> tuple[Record | None, Arrays]:
 
 
 def restore_coarse(record: Record | None, arrays: Arrays) -> CoarsePreview | None:
-    """Return the coarse look of a record."""
+    """Return the coarse preview of a record."""
     if record is None:
         return None
     tokens, embedding, y, x = (arrays[f"coarse_{n}"] for n in ("tokens", "embedding", "y", "x"))
@@ -177,11 +184,11 @@ def _pair(numbers: list[int]) -> tuple[int, int]:
 def open_saved_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> Encoding:
     """Open an encoding as `api.open_encoding` says."""
     record, arrays = read_arrays(Path(path))
-    told = record["model"]
+    described = record["model"]
     if model is None or isinstance(model, str):
-        text = DeferredText(model or told["name"], told, arrays["embeddings"].shape[-1])
+        text = DeferredText(model or described["name"], described, arrays["embeddings"].shape[-1])
         return encoding_of(record, arrays, text)
-    require_same(told, model.name, model.weights_sha256)
+    require_same(described, model.name, model.weights_sha256)
     return encoding_of(record, arrays, model.text)
 
 
@@ -191,7 +198,7 @@ def encoding_of(
     text: Any,
     model: Mapping[str, object] | None = None,
 ) -> Encoding:
-    """Return the encoding of a record and arrays, as `saving.contents` makes them.
+    """Return the encoding of a record and arrays, as `encoding_arrays` makes them.
 
     Parameters
     ----------
@@ -216,6 +223,7 @@ def encoding_of(
         text=text,
         coarse=restore_coarse(record["coarse"], known),
         notices=tuple(record["notices"]),
+        ranges=tuple(ShownRange(**shown) for shown in record.get("ranges", ())),
     )
 
 
@@ -237,14 +245,14 @@ def save_encoding(
     except OSError as error:
         raise OutputError(
             f"the encoding cannot be saved as '{target}' ({error.strerror or error}); make room or "
-            "choose another place"
+            "choose another folder"
         ) from error
     return target
 
 
 def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return all of an encoding but its text tower: a record, and arrays."""
-    accumulator, of_board = accumulator_arrays(encoding.accumulator)
+    """Return everything of an encoding except its text tower: a record, and arrays."""
+    accumulator, of_tokens = accumulator_arrays(encoding.accumulator)
     validity, of_validity = validity_arrays(encoding.validity)
     region, of_region = region_arrays(encoding.region)
     coarse, of_coarse = coarse_arrays(encoding.coarse)
@@ -260,23 +268,24 @@ def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArr
         "region": region,
         "coarse": coarse,
         "view": asdict(encoding.view),
+        "ranges": [asdict(shown) for shown in encoding.ranges],
         "downsample": float(encoding.downsample),
         "overlap": float(encoding.overlap),
         "complete": encoding.complete,
         "exponent": None,
     }
-    return record, {**of_board, **of_validity, **of_region, **of_coarse}
+    return record, {**of_tokens, **of_validity, **of_region, **of_coarse}
 
 
 class DeferredText:
-    """Stands for a `TextEncoder` until something is asked of it.
+    """A `TextEncoder` that is loaded when it is first used.
 
     Parameters
     ----------
     name : str
         As `api.load_model` takes it.
     encoded : mapping
-        What the model that encoded said of itself.
+        Description of the model that encoded.
     d_embed : int
         Size of the joint space.
     """
@@ -286,7 +295,7 @@ class DeferredText:
         self.d_embed = d_embed
 
     def __getattr__(self, name: str) -> Any:
-        """Look up what is public at the text encoder itself; Python's own protocols are ours."""
+        """Forward public names to the text encoder; Python's protocols look for others."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._loaded, name)
@@ -305,7 +314,7 @@ class DeferredText:
         text, weights = load_text(
             self._name,
             image_size=(height, width),
-            normalisation=normalization_of(self._encoded),
+            normalization=normalization_of(self._encoded),
             d_embed=self.d_embed,
         )
         require_same(self._encoded, self._name, weights)
@@ -318,12 +327,12 @@ def require_same(encoded: Mapping[str, Any], name: str, weights: str) -> None:
     Raises
     ------
     ModelLoadError
-        They are others: their text directions mean something else.
+        They are others, whose text directions do not fit the token map.
     """
     if encoded["weights_sha256"] != weights:
         raise ModelLoadError(
             f"the encoding was made by the model '{encoded['name']}' with weights "
-            f"{encoded['weights_sha256'][:12]}..., and '{name}' has {weights[:12]}...: another "
-            "model's words mean nothing to it. Give the one that encoded, as "
-            "open_encoding(path, model=...), or encode the image anew"
+            f"{encoded['weights_sha256'][:12]}..., and '{name}' has {weights[:12]}...: the "
+            "text of one model does not fit the image of another. Give the model that encoded, as "
+            "open_encoding(path, model=...), or encode the image again"
         )

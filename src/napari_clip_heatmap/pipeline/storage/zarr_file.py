@@ -1,8 +1,8 @@
-"""Named arrays and a record of them as Zarr, whole or not at all, and verified when read.
+"""Named arrays and a record as Zarr: written completely or not at all, and verified when read.
 
 A path that ends in ``.zip`` becomes one file, any other a folder; both are plain Zarr (version 3),
 which other programs read too. The group's attributes hold the record and the SHA-256 of each array
-and of the record itself, so that nothing damaged is ever taken for data.
+and of the record itself, so that damaged data are never used.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ __all__ = ["LOSS", "PART", "digest", "from_half", "read_arrays", "to_half", "wri
 
 
 FORMAT = 1
-"""Of the record and the arrays; a reader refuses a higher one."""
+"""Version of the record and the arrays; a reader refuses a higher one."""
 
 PART = ".part"
-"""Ending of what is still being written."""
+"""Ending of files that are still being written."""
 
 _ENTRY = "clip_heatmap_encoding"
 
@@ -43,7 +43,7 @@ _CHUNK = 8 * 2**20
 
 _DAMAGE = (
     OSError,
-    ValueError,  # among them what is no JSON, and what is no UTF-8
+    ValueError,  # text that is not JSON, or not UTF-8
     KeyError,
     IndexError,
     TypeError,
@@ -55,27 +55,27 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What zarr, zipfile and the codecs raise when bytes are not what they were."""
+"""What zarr, zipfile and the codecs raise when bytes have changed."""
 
 
 def write_arrays(
     path: Path, record: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write arrays and what is to be said of them; what lies at the path is replaced at the end.
+    """Write arrays and a record; what is at the path is replaced at the very end.
 
     Parameters
     ----------
     path : Path
         A file that ends in ``.zip``, or a folder.
     record : mapping
-        In values that JSON has.
+        JSON-able values.
     arrays : mapping of str to array
-        None of them empty.
+        No array may be empty.
 
     Raises
     ------
     OSError
-        The disk refuses; nothing is left behind, and what was there still is.
+        The disk refuses; nothing is left behind, and what was there is kept.
     """
     part = path.with_name(f".{path.stem}-{uuid4().hex}{PART}{path.suffix}")
     ordered = {name: _little(array) for name, array in arrays.items()}
@@ -92,7 +92,7 @@ def write_arrays(
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read what `write_arrays` wrote, and prove that it is that.
+    """Read what `write_arrays` wrote, and verify it.
 
     Returns
     -------
@@ -102,10 +102,10 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     Raises
     ------
     EncodingFileError
-        It is not there, is none of ours, is of a newer version, or any of its bytes has changed.
+        It does not exist, is another kind of file, is of a newer version, or is damaged.
     """
     if not path.exists():
-        raise EncodingFileError(f"there is no saved encoding '{path}'; give the path of one")
+        raise EncodingFileError(f"there is no saved encoding '{path}'; give another path")
     try:
         with _opened(path, "r") as store:
             return _read(store, path)
@@ -115,12 +115,12 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise EncodingFileError(
             f"'{path}' cannot be read as a saved encoding ({reason}): it is damaged, incomplete or "
-            "something else. Get another copy, or encode the image anew"
+            "something else. Get another copy, or encode the image again"
         ) from error
 
 
 def digest(content: object) -> str:
-    """Return the SHA-256 of what JSON has, whatever the order of its keys."""
+    """Return the SHA-256 of JSON-able values, whatever the order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -144,13 +144,13 @@ def _read(store: Store, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[A
             "update napari-clip-heatmap"
         )
     arrays = {}
-    for name, told in content["arrays"].items():
+    for name, described in content["arrays"].items():
         stored: Any = group[name]
         # Before it is read: a shape that has changed could ask for any amount of memory.
-        if list(stored.shape) != told["shape"] or stored.dtype.str != told["dtype"]:
+        if list(stored.shape) != described["shape"] or stored.dtype.str != described["dtype"]:
             raise _damaged(path, f"its array '{name}'")
         arrays[name] = np.asarray(stored[...])
-        if _describe(arrays[name]) != told:
+        if _describe(arrays[name]) != described:
             raise _damaged(path, f"its array '{name}'")
     return content["record"], arrays
 
@@ -158,7 +158,7 @@ def _read(store: Store, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[A
 def _damaged(path: Path, what: str) -> EncodingFileError:
     return EncodingFileError(
         f"'{path}' is damaged: {what} is not what was written. Get another copy, or encode the "
-        "image anew"
+        "image again"
     )
 
 
@@ -182,7 +182,8 @@ def _write(
     import zarr
 
     with _opened(path, "w") as store:
-        group = zarr.create_group(store, attributes=dict(attributes))
+        # Explicit, because an environment variable can change zarr's default.
+        group = zarr.create_group(store, zarr_format=3, attributes=dict(attributes))
         for name, array in arrays.items():
             rows = max(1, len(array) * _CHUNK // max(array.nbytes, 1))
             chunks = (min(rows, len(array)), *array.shape[1:])
@@ -198,7 +199,7 @@ def _opened(path: Path, mode: Any) -> Iterator[Store]:
 
     zipped = path.suffix == ".zip" if mode == "w" else not path.is_dir()
     if zipped and mode == "r" and not zipfile.is_zipfile(path):
-        # Opened lazily by zarr, which would fail for another reason when it closes.
+        # zarr opens it lazily, and would fail for another reason on closing.
         raise zipfile.BadZipFile("it is no zip file")
     store: Any = ZipStore(path, mode=mode) if zipped else LocalStore(path, read_only=mode == "r")
     try:
@@ -208,7 +209,7 @@ def _opened(path: Path, mode: Any) -> Iterator[Store]:
 
 
 def _put_in_place(part: Path, path: Path) -> None:
-    """Rename what is written to its name; a folder in the way, only if it is one of ours."""
+    """Rename the written file; a folder of that name is replaced only if it is an encoding."""
     if not path.is_dir():
         part.replace(path)
         return
@@ -239,18 +240,17 @@ def _remove(path: Path) -> None:
 
 
 LOSS = 1e-3
-"""Largest error of a map, as a share of its range."""
+"""Largest error of a map, as a fraction of its range."""
 
 _DIRECTIONS = 64
-"""Maps that are compared, of random directions: a half that is right for some prompts only would
-be none."""
+"""Number of random directions whose maps are compared."""
 
 
 def to_half(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | None:
-    """Return a token map in half precision and its exponent; None where too much would be lost.
+    """Return a token map in half precision and its exponent; None if too much would be lost.
 
-    Shares of a cosine are small, and below 6e-5 half precision has no digits to spare: the largest
-    is brought near 2**14 first, by a power of two, which costs nothing.
+    Contributions to a cosine are small, and half precision loses digits below 6e-5. So values are
+    scaled first, by a power of two, which is exact, until the largest is near 2**14.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def to_half(tokens: NDArray[np.float32]) -> tuple[NDArray[np.float16], int] | No
     Returns
     -------
     half : float16 (y, x, d_embed)
-        Times ``2 ** -exponent``: the tokens.
+        The tokens times ``2 ** exponent``.
     exponent : int
     """
     largest = float(np.abs(tokens).max(initial=0))
@@ -275,7 +275,7 @@ def from_half(half: NDArray[Any], exponent: int) -> NDArray[np.float32]:
 
 
 def _loss(tokens: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
-    """Return the largest error of any map, as a share of its own range."""
+    """Return the largest error of any map, as a fraction of its own range."""
     generator = np.random.default_rng(0)
     directions = generator.standard_normal((tokens.shape[-1], _DIRECTIONS)).astype(np.float32)
     true, error = tokens @ directions, (tokens - stored) @ directions

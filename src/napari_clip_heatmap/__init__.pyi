@@ -1,0 +1,67 @@
+# The public names, read by editors, type checkers and `lazy_loader`.
+
+from .annotation.objects import Objects
+from .annotation.peaks import Peaks
+from .api import (
+    decompose,
+    download_model,
+    encode,
+    list_models,
+    load_model,
+    open_encoding,
+    token_map,
+)
+from .clip.model import ClipModel
+from .core.decomposition import Decomposition
+from .errors import Cancelled, ClipHeatmapError
+from .files.methods_paragraph import methods_text
+from .files.object_formats import write_objects
+from .files.reading.image_file import read_image
+from .files.reproduction_script import python_script
+from .imaging.channel import Channel
+from .imaging.region import Outlines, Region
+from .imaging.view import View
+from .pipeline.encoding import Encoding
+from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from .pipeline.objects.object_scores import ObjectScores, score_objects
+from .pipeline.score_registry import Score
+from .pipeline.storage.cache import EncodingCache
+from .pipeline.verdicts import Assessment, PromptCheck, Verdict, assess
+
+__version__: str
+
+__all__ = [
+    "Assessment",
+    "Cancelled",
+    "Channel",
+    "ClipHeatmapError",
+    "ClipModel",
+    "Decomposition",
+    "Encoding",
+    "EncodingCache",
+    "Heatmaps",
+    "LazyHeatmaps",
+    "ObjectScores",
+    "Objects",
+    "Outlines",
+    "Peaks",
+    "PromptCheck",
+    "Region",
+    "Score",
+    "Verdict",
+    "View",
+    "__version__",
+    "assess",
+    "decompose",
+    "download_model",
+    "encode",
+    "list_models",
+    "load_model",
+    "methods_text",
+    "open_encoding",
+    "python_script",
+    "read_image",
+    "score_objects",
+    "token_map",
+    "write_objects",
+]

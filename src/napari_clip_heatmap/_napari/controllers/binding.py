@@ -1,0 +1,146 @@
+"""The controls and the dock's state, kept in agreement both ways."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_clip_heatmap._napari.colormaps import LayerStyle
+from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE, read_templates
+from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
+from napari_clip_heatmap._napari.state import RunStatus
+from napari_clip_heatmap._napari.views.controls import CONTROLS
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import DockView
+    from napari_clip_heatmap.prompting.prompt_set import PromptSet
+
+__all__ = ["VALUE_CONTROLS", "ControlBinding"]
+
+STYLE_CONTROLS = ("colormap", "scale", "transparent_low")
+
+VALUE_CONTROLS = tuple(spec.name for spec in CONTROLS if spec.has_value)
+"""Controls whose value is in `DockState.controls`; image, channels and prompts have fields."""
+
+
+class ControlBinding:
+    """Writes what the user sets into the state, and shows what the state says.
+
+    Parameters
+    ----------
+    state : DockState
+    view : DockView
+    """
+
+    def __init__(self, state: DockState, view: DockView) -> None:
+        self._state, self._view = state, view
+        self._controls = view.controls
+        self._read_all()
+        self._connect_view()
+        events = state.events
+        events.image.connect(self._on_image)
+        events.controls.connect(self._on_controls)
+        events.style.connect(self._on_style)
+        events.status.connect(self._on_status)
+        events.step.connect(self._on_step)
+        events.message.connect(partial(self._show_text, "status"))
+        events.notes.connect(lambda notes: self._show_text("notes", "\n".join(notes)))
+        events.devices.connect(lambda _devices: self._controls["device"].reset_choices())
+        self._on_image()
+        self._on_controls()
+        self._on_status()
+
+    def _read_all(self) -> None:
+        controls, state = self._controls, self._state
+        state.controls = {name: controls[name].value for name in VALUE_CONTROLS}
+        state.image = controls["image"].value
+        self._read_channels()
+        self._read_prompts()
+        self._read_style()
+
+    def _connect_view(self) -> None:
+        controls = self._controls
+        for name in VALUE_CONTROLS:
+            controls[name].changed.connect(partial(self._read, name))
+        controls["image"].changed.connect(self._read_image)
+        controls["channels"].changed.connect(self._read_channels)
+        prompts = controls["prompts"]
+        prompts.changed.connect(self._read_prompts)
+        prompts.model.colored.connect(self._read_style)
+        prompts.loaded.connect(self._on_set_loaded)
+
+    def _read(self, name: str, *_: Any) -> None:
+        self._state.set_control(name, self._controls[name].value)
+        if name in STYLE_CONTROLS:
+            self._read_style()
+
+    def _read_image(self, *_: Any) -> None:
+        self._state.image = self._controls["image"].value
+
+    def _read_channels(self, *_: Any) -> None:
+        self._state.channels = tuple(self._controls["channels"].value or ())
+
+    def _read_prompts(self, *_: Any) -> None:
+        self._state.prompts = self._controls["prompts"].rows
+        self._read_style()
+
+    def _read_style(self, *_: Any) -> None:
+        values = self._state.controls
+        rows = self._controls["prompts"].model.rows
+        self._state.style = LayerStyle(
+            default=values["colormap"],
+            own={row.key: row.colormap for row in rows if row.colormap},
+            scale=values["scale"],
+            transparent_low=values["transparent_low"],
+        )
+
+    def _on_set_loaded(self, chosen: PromptSet) -> None:
+        """Take over the templates of a set of prompts."""
+        templates = chosen.templates
+        self._controls["templates"].value = (
+            templates if isinstance(templates, str) else "; ".join(templates)
+        )
+
+    def _on_image(self, *_: Any) -> None:
+        for name in ("channels", "along"):
+            self._controls[name].reset_choices()
+        # They may have chosen something else, without a signal where nothing was left to choose.
+        self._read_channels()
+        self._read("along")
+        self._show_slice_rows()
+
+    def _on_controls(self, *_: Any) -> None:
+        self._controls["baseline"].visible = self._state.controls["score"] in WITH_BASELINE
+        self._controls["prompts"].templates = read_templates(self._state)
+        self._show_slice_rows()
+
+    def _show_slice_rows(self) -> None:
+        stack = bool(axis_choices(self._state.image))
+        slices = self._state.controls["slices"]
+        self._view.show_row("slices", shown=stack)
+        self._view.show_row("along", shown=stack and slices != "current")
+        for name in ("first", "last"):
+            self._view.show_row(name, shown=stack and slices == "range")
+
+    def _on_style(self, *_: Any) -> None:
+        self._controls["prompts"].repaint()
+
+    def _on_status(self, *_: Any) -> None:
+        status, controls = self._state.status, self._controls
+        controls["run"].enabled = status is RunStatus.IDLE
+        controls["cancel"].enabled = status is RunStatus.RUNNING
+        if status in (RunStatus.IDLE, RunStatus.RUNNING):
+            controls["progress"].max = 1
+            controls["progress"].value = 0
+        # An idle "0 %" would promise something.
+        controls["progress"].native.setTextVisible(self._state.busy)
+
+    def _on_step(self, *_: Any) -> None:
+        step = self._state.step
+        if step is not None:
+            self._controls["progress"].max = step.total  # 0: a bar that only says "busy"
+            self._controls["progress"].value = step.done
+
+    def _show_text(self, name: str, text: str) -> None:
+        self._controls[name].value = text

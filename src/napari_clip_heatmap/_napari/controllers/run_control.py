@@ -1,0 +1,184 @@
+"""Run, Cancel, and everything a run does to the dock's state and to its layers."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error
+
+from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, LayerWatcher
+from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_request
+from napari_clip_heatmap._napari.controllers.status import step_text, summary
+from napari_clip_heatmap._napari.job.request import ResultStatus
+from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.startup import no_full_collection
+from napari_clip_heatmap._napari.state import LayerResult, RunStatus
+from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
+    from napari_clip_heatmap._napari.job.session import Session
+    from napari_clip_heatmap._napari.state import DockState
+
+__all__ = ["RunController"]
+
+
+class RunController:
+    """Runs what the controls request, one run at a time.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    session : Session
+    style : StyleController
+        Styles the layers once they are all shown.
+    """
+
+    def __init__(
+        self, state: DockState, viewer: ViewerModel, session: Session, style: StyleController
+    ) -> None:
+        self._state, self._viewer, self._session, self._style = state, viewer, session, style
+        self._job = Job(
+            self._on_result, self._on_error, on_step=self._on_step, on_end=self._on_thread_end
+        )
+        self._updater: LayerUpdater | None = None
+        self._watcher: LayerWatcher | None = None
+        self._previous: LayerResult | None = None
+        self._lost = ""
+        self._quiet = ExitStack()  # entered for as long as a run repaints
+
+    def start(self) -> None:
+        """Run what the controls request; an error goes to the status line and a notification."""
+        state = self._state
+        if state.busy:
+            return
+        try:
+            request = read_request(state, self._viewer)
+            layers = input_layers(state, self._viewer)
+        except ClipHeatmapError as error:
+            state.message = f"Not run: {error}"
+            show_error(str(error))
+            return
+        image = layers[0]
+        self._begin(image, request)
+        self._updater = LayerUpdater(
+            self._viewer,
+            image,
+            request,
+            partial(self._on_shown, image, request),
+            lambda: state.style,
+            hold=self._job.hold,
+        )
+        self._watcher = LayerWatcher(self._viewer, layers, self._on_lost, self._updater.align)
+        self._job.start(partial(self._session.run, request))
+
+    def cancel(self) -> None:
+        """Cancel the run; it ends within one tile, and what is done stays."""
+        if self._job.running and self._state.status is RunStatus.RUNNING:
+            self._state.status = RunStatus.CANCELLING
+            self._state.message = "Cancelling"
+            self._job.cancel()
+
+    def close(self) -> None:
+        """Stop the run and let go of the viewer."""
+        self._job.close()
+        self._release()
+
+    def _begin(self, image: Image, request: HeatmapRequest) -> None:
+        """Blank what is known of the image, which is about to be renewed."""
+        state = self._state
+        before = state.result
+        same_model = before is not None and before.request.loading == request.loading
+        self._previous = before if same_model else None  # else the other model is to be freed
+        self._lost = ""
+        self._quiet.enter_context(no_full_collection())
+        state.status = RunStatus.RUNNING
+        state.forget_result(image)
+        state.forget_removed_rows(image)
+        state.notes = ()
+        state.message = "Starting"
+
+    def _on_step(self, step: RunStep) -> None:
+        if self._state.status is RunStatus.RUNNING:
+            self._state.message = step_text(step)
+        self._state.step = step
+        if step.result is not None and self._updater is not None:
+            self._updater.update(step.result)
+
+    def _on_result(self, result: HeatmapResult) -> None:
+        self._state.status = RunStatus.SHOWING
+        if self._updater is not None:
+            self._updater.update(result)
+
+    def _on_shown(self, image: Image, request: HeatmapRequest, result: HeatmapResult) -> None:
+        """Say what was done, now that all of it is on screen."""
+        done = summary(result, image.scale[-2:], image.units[-2:])
+        if self._lost:
+            message = f"Stopped: {self._lost}. Done, and kept: {done}"
+            show_error(self._lost)
+        elif result.status is ResultStatus.CANCELLED:
+            message = f"Cancelled; Run goes on from here. Done: {done}"
+        elif result.status is ResultStatus.STOPPED:
+            message = f"Stopped: {result.message}. Done, and kept: {done}"
+            show_error(result.message)
+        else:
+            message = done
+        self._state.message = message
+        self._state.notes = result.notes
+        self._end_layers()
+        if image in self._viewer.layers:
+            self._state.keep_result(LayerResult(image, request, result))
+            self._style.apply()
+        self._finish()
+
+    def _on_error(self, error: Exception) -> None:
+        """Say why there is nothing new; what was known before is true again."""
+        if self._lost:
+            self._state.message = f"Not done: {self._lost}"
+            show_error(self._lost)
+        elif isinstance(error, Cancelled):
+            self._state.message = "Cancelled"
+        else:
+            self._state.message = f"Not done: {error_message(error)}"
+            if not isinstance(error, UnexpectedError):  # napari shows that one
+                show_error(error_message(error))
+        previous = self._previous
+        if previous is not None and previous.image in self._viewer.layers:
+            self._state.keep_result(previous)
+        self._end_layers()
+
+    def _on_lost(self, reason: str) -> None:
+        """Stop, as the image is no longer the one that was requested; keep what is done."""
+        self._lost = f"{reason}; the heatmaps made until then show what it was"
+        self.cancel()
+
+    def _on_thread_end(self) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        """Be idle again, once the thread has ended and its last heatmaps are on screen."""
+        if not self._job.running and self._updater is None:
+            self._release()
+            self._state.step = None
+            self._state.status = RunStatus.IDLE
+
+    def _end_layers(self) -> None:
+        if self._updater is not None:
+            self._updater.close()
+            self._updater = None
+
+    def _release(self) -> None:
+        self._quiet.close()
+        self._end_layers()
+        self._previous = None
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None

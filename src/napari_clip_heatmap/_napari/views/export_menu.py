@@ -1,0 +1,56 @@
+"""The menu of what can be done with heatmap layers and encodings; decides nothing."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+
+__all__ = ["ExportMenu"]
+
+FILES = "Encodings (*.zarr.zip *.zarr)"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
+    """The menu of a button.
+
+    Signals
+    -------
+    script_requested, methods_requested, clear_requested
+    save_requested, open_requested : str
+        The path that the user chose.
+    about_to_show
+    """
+
+    script_requested = Signal()
+    methods_requested = Signal()
+    save_requested = Signal(str)
+    open_requested = Signal(str)
+    clear_requested = Signal()
+    about_to_show = Signal()
+
+    def __init__(self, button: QPushButton) -> None:
+        super().__init__(button)
+        button.setMenu(self)
+        self.addAction("Copy as Python", self.script_requested.emit)
+        self.addAction("Copy methods text", self.methods_requested.emit)
+        self.addSeparator()
+        self.addAction(f"Save the encoding{ELLIPSIS}", self._choose_save)
+        self.addAction(f"Open an encoding{ELLIPSIS}", self._choose_open)
+        self.addSeparator()
+        self._clear = self.addAction("Clear the cache", self.clear_requested.emit)
+        self.aboutToShow.connect(self.about_to_show.emit)
+
+    def show_cache_size(self, megabytes: float) -> None:
+        """Show how much the cache holds on disk."""
+        self._clear.setText(f"Clear the cache ({megabytes:.0f} MB)")
+
+    def _choose_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the encoding", "encoding.zarr.zip", FILES)
+        if path:
+            self.save_requested.emit(path)
+
+    def _choose_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open an encoding", "", FILES)
+        if path:
+            self.open_requested.emit(path)

@@ -1,0 +1,132 @@
+"""A heatmap layer's record as a paragraph for a methods section, with its references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from napari_clip_heatmap.files.heatmap_metadata import Record, require
+from napari_clip_heatmap.pipeline.score_registry import score_method
+
+__all__ = ["REFERENCES", "methods_text"]
+
+REFERENCES = (
+    (
+        "Radford A, Kim JW, Hallacy C, et al. Learning transferable visual models from natural "
+        "language supervision. ICML 2021. arXiv:2103.00020."
+    ),
+    (
+        "Gandelsman Y, Efros AA, Steinhardt J. Interpreting CLIP's image representation via "
+        "text-based decomposition. ICLR 2024. arXiv:2310.05916."
+    ),
+    "Ilharco G, Wortsman M, Wightman R, et al. OpenCLIP. Zenodo 2021. doi:10.5281/zenodo.5143773.",
+    (
+        "napari contributors. napari: a multi-dimensional image viewer for Python. Zenodo 2019. "
+        "doi:10.5281/zenodo.3555620."
+    ),
+)
+"""CLIP, the decomposition, open_clip, napari."""
+
+
+def methods_text(record: Record) -> str:
+    """Return what was done, in words and with citations, followed by the references.
+
+    Parameters
+    ----------
+    record : mapping
+        ``layer.metadata["clip_heatmap"]`` of a heatmap layer.
+
+    Raises
+    ------
+    SettingsError
+        It is none, or of another version.
+    """
+    require(record, ("prompts", "score", "model", "tiling"))
+    sentences = (_made(record), _seen(record), _tiled(record), _scored(record))
+    references = [f"{number}. {text}" for number, text in enumerate(REFERENCES, start=1)]
+    return "\n".join([" ".join(sentences), "", *references, ""])
+
+
+def _made(record: Record) -> str:
+    model, versions = record["model"], record.get("versions", {})
+    ran = [
+        f"{name} {versions[key]}{cited}"
+        for name, key, cited in (
+            ("napari", "napari", " [4]"),
+            ("open_clip", "open_clip_torch", " [3]"),
+            ("PyTorch", "torch", ""),
+        )
+        if key in versions
+    ]
+    within = f" ({', '.join(ran)})" if ran else ""
+    return (
+        f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "
+        "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
+        "image patch an additive share of the cosine similarity between image and text. The model "
+        f"was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
+        f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
+    )
+
+
+def _seen(record: Record) -> str:
+    tiling, view = record["tiling"], record["tiling"]["view"]
+    height, width = tiling["image_shape"]
+    channels = _quoted(record.get("channels", ()))
+    several = f", its channels {_listed(channels)} laid over one another," if channels[1:] else ""
+    shown = {
+        "shown": "with the contrast limits, gamma and colormaps of the viewer",
+        "percentile": f"scaled from percentile {view['low']:g} to {view['high']:g} of its values",
+        "min-max": "scaled from its smallest to its largest value",
+        "raw": "scaled by the range of its data type",
+    }[view["mode"]]
+    inverted = " and inverted" if view["invert"] else ""
+    region = "" if tiling["region"]["kind"] == "whole" else " Only a region of it was looked at."
+    n_planes = len(record.get("slices", ()))
+    planes = f" {n_planes} planes of a stack were looked at." if n_planes > 1 else ""
+    return (
+        f"The image ({height} x {width} pixels){several} was shown to the model {shown}{inverted}, "
+        f"at {tiling['downsample']:.4g} image pixels per model pixel.{region}{planes}"
+    )
+
+
+def _tiled(record: Record) -> str:
+    tiling = record["tiling"]
+    tile, patch, grid = (" x ".join(map(str, tiling[n])) for n in ("tile", "patch", "grid"))
+    rows, columns = tiling["tiles"]
+    if rows * columns == 1:
+        return f"It fits one tile of {tile} model pixels; its {grid} patches are {patch} each."
+    return (
+        f"It was cut into {rows} x {columns} tiles of {tile} model pixels that overlap by at least "
+        f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were blended on one "
+        f"lattice of {grid} patches, and interpolated bilinearly."
+    )
+
+
+def _scored(record: Record) -> str:
+    prompts, baseline = _quoted(record["prompts"]), _quoted(record.get("baseline", ()))
+    count = f"all {len(prompts)} prompts" if len(prompts) > 1 else "the prompt"
+    against = _listed(baseline) if baseline else count
+    method = score_method(record["score"])
+    if baseline and method.takes_baseline and not method.requires_baseline:
+        against = f"{count} and {against}"
+    templates = record.get("templates", ())
+    put = _quoted(text for text in templates if text != "{}")
+    plain = "as they are and " if len(put) < len(templates) else ""
+    worded = f", {plain}put into {_listed(put)}," if put else ""
+    similarity = record.get("similarity")
+    told = (
+        ""
+        if similarity is None
+        else f' The cosine similarity of the image to "{record["prompt"]}" is {similarity:.4f}.'
+    )
+    return (
+        f"The prompts were {_listed(prompts)}{worded} with the "
+        f"{method.name} score: {method.methods_sentence.format(against=against)}.{told}"
+    )
+
+
+def _quoted(words: Iterable[str]) -> list[str]:
+    return [f'"{word}"' for word in words]
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

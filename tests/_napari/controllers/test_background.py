@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+from qtpy.QtCore import QThreadPool
+
+from napari_clip_heatmap._napari.controllers import background
+from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap.errors import Cancelled, ImageError
+
+
+class Heard:
+    """What a job reported, in order."""
+
+    def __init__(self):
+        self.results, self.errors, self.steps, self.ends = [], [], [], 0
+
+    def end(self):
+        self.ends += 1
+
+
+@pytest.fixture
+def heard():
+    return Heard()
+
+
+@pytest.fixture
+def job(qapp, heard):
+    job = Job(
+        heard.results.append,
+        heard.errors.append,
+        on_step=heard.steps.append,
+        on_end=heard.end,
+        debounce_ms=20,
+    )
+    yield job
+    job.close()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+
+
+def test_work_runs_in_another_thread_and_is_reported_in_this_one(job, heard, qtbot):
+    job.submit(lambda: lambda _stopped: threading.get_ident())
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert len(heard.results) == 1
+    assert heard.results != [threading.get_ident()]
+
+
+def test_of_many_requests_only_the_newest_is_worked_on(job, heard, qtbot):
+    done = []
+    for number in range(20):
+        job.submit(lambda number=number: lambda _stopped: done.append(number) or number)
+    qtbot.waitUntil(lambda: bool(heard.results), timeout=20_000)
+    assert heard.results == done == [19]
+
+
+def test_a_result_is_dropped_when_a_newer_request_waits(job, heard, qtbot):
+    gate, begun = threading.Event(), threading.Event()
+    job.submit(lambda: lambda _stopped: begun.set() or (gate.wait(20) and "late"))
+    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    job.submit(lambda: lambda _stopped: "now")
+    gate.set()
+    qtbot.waitUntil(lambda: bool(heard.results), timeout=20_000)
+    assert heard.results == ["now"]
+
+
+def test_an_expected_error_is_reported_and_the_next_request_works(job, heard, qtbot):
+    def fail(_stopped):
+        raise ImageError("disk gone")
+
+    job.submit(lambda: fail)
+    qtbot.waitUntil(lambda: bool(heard.errors), timeout=20_000)
+    job.submit(lambda: lambda _stopped: 7)
+    qtbot.waitUntil(lambda: bool(heard.results), timeout=20_000)
+    assert [str(error) for error in heard.errors] == ["disk gone"]
+    assert heard.results == [7]
+
+
+def test_an_error_while_preparing_is_reported_too(job, heard, qtbot):
+    def prepare():
+        raise ImageError("no image")
+
+    job.submit(prepare)
+    qtbot.waitUntil(lambda: bool(heard.errors), timeout=20_000)
+    assert str(heard.errors[0]) == "no image"
+    assert not job.running
+
+
+def test_an_unexpected_error_keeps_its_traceback_and_is_shown_by_napari(
+    job, heard, qtbot, monkeypatch, caplog
+):
+    shown = []
+    receive = lambda *error: shown.append(error)  # noqa: E731
+    monkeypatch.setattr(background.notification_manager, "receive_error", receive)
+
+    def work(_stopped):
+        return {}["absent"]
+
+    with caplog.at_level(logging.ERROR):
+        job.submit(lambda: work)
+        qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    (error,) = heard.errors
+    assert isinstance(error, UnexpectedError)
+    assert isinstance(error.__cause__, KeyError)
+    assert shown[0][0] is KeyError
+    assert "in work" in caplog.text
+
+
+def test_nothing_to_do_is_nothing_to_report(job, heard, qtbot):
+    job.submit(lambda: None)
+    qtbot.wait(300)
+    assert (heard.results, heard.errors, heard.ends) == ([], [], 0)
+
+
+def test_steps_are_reported_and_a_cancelled_job_still_delivers(job, heard, qtbot):
+    def work(stopped):
+        n = 0
+        while not stopped():
+            n += 1
+            yield n
+        return "part"
+
+    assert job.start(work)
+    assert not job.start(work)
+    qtbot.waitUntil(lambda: len(heard.steps) > 2, timeout=20_000)
+    job.cancel()
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert heard.steps[:3] == [1, 2, 3]
+    assert heard.results == ["part"]
+
+
+def test_a_cancellation_is_an_error_of_its_own_kind(job, heard, qtbot):
+    def work(stopped):
+        yield 1
+        raise Cancelled("by the user")
+
+    job.start(work)
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert isinstance(heard.errors[0], Cancelled)
+
+
+def test_a_job_on_hold_waits_and_a_cancelled_one_does_not(job, heard, qtbot, monkeypatch):
+    monkeypatch.setattr(background, "HOLD_SECONDS", 20.0)
+    calls = []
+
+    def work(stopped):
+        while not stopped():
+            calls.append(1)
+            yield None
+
+    job.start(work)
+    qtbot.waitUntil(lambda: len(calls) > 2, timeout=20_000)
+    job.hold(True)
+    qtbot.wait(200)
+    seen = len(calls)
+    qtbot.wait(200)
+    assert len(calls) <= seen + 1
+    job.hold(False)
+    qtbot.waitUntil(lambda: len(calls) > seen + 1, timeout=20_000)
+    job.hold(True)
+    job.cancel()
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+
+
+def test_work_comes_to_its_end_when_napari_tells_its_workers_to_quit(job, heard, qtbot):
+    from superqt.utils import _qthreading
+
+    ended, stepped = threading.Event(), threading.Event()
+
+    def work(stopped):
+        try:
+            while not stopped():
+                stepped.set()
+                yield 1
+        finally:
+            ended.set()
+
+    job.start(work)
+    assert stepped.wait(20)
+    for worker in tuple(_qthreading.WorkerBase._worker_set):
+        worker.quit()
+    assert ended.wait(20)
+    qtbot.waitUntil(lambda: not job.running, timeout=20_000)
+
+
+def test_closed_while_it_works_it_reports_nothing(job, heard, qtbot):
+    gate, begun = threading.Event(), threading.Event()
+    job.submit(lambda: lambda _stopped: begun.set() or gate.wait(20))
+    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    job.close()
+    job.submit(lambda: lambda _stopped: 8)
+    gate.set()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+    qtbot.wait(300)
+    assert (heard.results, heard.errors, heard.ends) == ([], [], 0)

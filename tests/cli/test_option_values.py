@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_clip_heatmap.cli.option_values import (
+    parse_channel,
+    parse_downsample,
+    parse_view,
+    prompts_and_templates,
+)
+from napari_clip_heatmap.errors import ClipHeatmapError, SettingsError
+from napari_clip_heatmap.imaging.view import View
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for parse in (parse_channel, parse_downsample, parse_view):
+        with suppress(typer.BadParameter, SettingsError):
+            assert parse(text) is not None
+
+
+@given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
+def test_two_values_in_order_are_a_range(low: float, high: float) -> None:
+    text = f"{low!r},{high!r}"
+    if low <= high:
+        assert parse_view(text) == View(limits=(low, high))
+    else:
+        with pytest.raises(SettingsError, match="limits"):
+            parse_view(text)
+
+
+@pytest.mark.parametrize("text", ["inf,1", "1", "1,2,3", "a,b", "nan,nan", "", "viewer"])
+def test_other_views_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="accepted"):
+        parse_view(text)
+
+
+def test_views_by_name() -> None:
+    assert parse_view(None) == View()
+    assert parse_view("min-max") == View("min-max")
+    with pytest.raises(typer.BadParameter, match=r"1e\+38"):
+        parse_view("-1e308,1e308")
+
+
+def test_channels() -> None:
+    assert parse_channel(None) is None
+    assert parse_channel(" 2 ") == 2
+    assert parse_channel("2, 0,1") == (2, 0, 1)
+    for text in ("1,2", "-1", "1.0", "", "a", "0,1,2,3"):
+        with pytest.raises(typer.BadParameter, match="--channel"):
+            parse_channel(text)
+
+
+def test_downsample() -> None:
+    assert parse_downsample("auto") == "auto"
+    assert parse_downsample("1.5") == 1.5
+    for text in ("0.9", "inf", "nan", "x", ""):
+        with pytest.raises(typer.BadParameter, match="--downsample"):
+            parse_downsample(text)
+
+
+def test_prompts_of_a_set_come_first() -> None:
+    prompts, templates = prompts_and_templates(["my own"], "blood smear", [])
+    assert prompts[-1] == "my own"
+    assert len(prompts) > 2
+    assert all("{}" in template for template in templates)
+    with pytest.raises(typer.BadParameter, match="--prompt"):
+        prompts_and_templates([], None, [])
+    with pytest.raises(ClipHeatmapError, match="no such set"):
+        prompts_and_templates([], "no such set", [])

@@ -1,0 +1,92 @@
+"""Each score against its formula, and what reads the table of scores."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import get_args
+
+import numpy as np
+import pytest
+import yaml
+
+from napari_clip_heatmap.errors import PromptError
+from napari_clip_heatmap.pipeline.score_registry import SCORES, Comparison, Score, score_method
+
+RNG = np.random.default_rng(0)
+
+
+def unit(n):
+    directions = RNG.standard_normal((n, 5))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def comparison():
+    """Three prompts, the last with a contrast of its own, and a baseline of two."""
+    text = unit(3)
+    own = text.copy()
+    own[2] -= unit(1)[0]
+    return Comparison(text, own, [True, True, False], unit(2))
+
+
+def test_relative_subtracts_the_mean_over_compared_prompts(comparison):
+    alone = Comparison(comparison.text, comparison.own, comparison.compared, np.zeros((0, 5)))
+    got = SCORES["relative"].directions(alone)
+    np.testing.assert_allclose(got[:2].sum(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(got[0] - got[1], alone.text[0] - alone.text[1], atol=1e-12)
+    np.testing.assert_array_equal(got[2], alone.own[2])
+
+
+@pytest.mark.parametrize("name", ["relative", "contrast"])
+def test_a_baseline_is_subtracted_from_compared_prompts_only(comparison, name):
+    got = SCORES[name].directions(comparison)
+    expected = comparison.text[:2] - (comparison.baseline[0] + comparison.baseline[1]) / 2
+    np.testing.assert_allclose(got[:2], expected, atol=1e-12)
+    np.testing.assert_array_equal(got[2], comparison.own[2])
+
+
+def test_absolute_leaves_every_prompt_as_it_is(comparison):
+    np.testing.assert_array_equal(SCORES["absolute"].directions(comparison), comparison.own)
+    values = RNG.standard_normal((3, 2, 2)).astype(np.float32)
+    np.testing.assert_array_equal(SCORES["absolute"].maps(values, 3, 9.0), values)
+
+
+def test_softmax_follows_its_formula_for_large_logits_too(comparison):
+    method = SCORES["softmax"]
+    assert method.directions(comparison).shape == (5, 5)
+    values = RNG.standard_normal((5, 3, 4)).astype(np.float32)
+    for scale in (1.0, 40.0, 1e4):
+        logits = np.float64(scale) * values
+        expected = np.exp(logits - np.logaddexp.reduce(logits, axis=0))
+        np.testing.assert_allclose(method.maps(values, 2, scale), expected[:2], atol=1e-4)
+
+
+def test_neutral_prompts_take_part_where_nothing_would_be_left():
+    counts = {name: [SCORES[name].needs_neutral([True] * n) for n in (1, 2, 3)] for name in SCORES}
+    assert counts["relative"] == counts["softmax"] == [True, False, False]
+    assert not any(counts["absolute"] + counts["contrast"])
+    for name, method in SCORES.items():
+        assert bool(method.neutral_note) == any(counts[name])
+
+
+def test_the_names_are_the_same_everywhere():
+    manifest = yaml.safe_load(files("napari_clip_heatmap").joinpath("napari.yaml").read_text())
+    properties = manifest["contributions"]["configurations"]["widget"]["properties"]
+    enum = properties["score"]["enum"]
+    assert tuple(enum) == tuple(SCORES) == get_args(Score)
+    assert [method.name for method in SCORES.values()] == list(SCORES)
+
+
+def test_every_score_is_described_in_words():
+    for method in SCORES.values():
+        assert len(method.help) > 20
+        assert not method.help.endswith(".")
+        sentence = method.methods_sentence.format(against="'x'")
+        assert ("'x'" in sentence) == bool(method.takes_baseline or method.neutral_note)
+
+
+@pytest.mark.parametrize("name", ["best", "", None, 3, ["relative"], "x" * 9999])
+def test_an_unknown_score_is_refused_in_words(name):
+    with pytest.raises(PromptError, match="accepted: 'relative'") as caught:
+        score_method(name)
+    assert len(str(caught.value)) < 200
