@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.validation import number_array, numbers, refuse
+from napari_clip_heatmap.validation import number_array, numbers, refuse
 
 __all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 

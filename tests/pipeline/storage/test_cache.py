@@ -21,6 +21,7 @@ from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.storage import cache as stored_cache
 from napari_clip_heatmap.pipeline.storage.cache import LIMIT, EncodingCache
+from napari_clip_heatmap.user_folders import cache_root
 
 
 def test_the_second_time_nothing_is_computed_and_the_numbers_are_the_same(
@@ -289,11 +290,8 @@ def test_a_disk_that_refuses_stops_nobody(tiny_model, pixels, tmp_path, caplog):
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch):
-    import platformdirs
-
     monkeypatch.delenv("CLIP_HEATMAP_CACHE")
     folder = nch.EncodingCache().folder
-    assert folder.is_relative_to(platformdirs.user_cache_path())
-    assert "clip-heatmap" in folder.parts
+    assert folder == cache_root() / "encodings"
     monkeypatch.setenv("CLIP_HEATMAP_CACHE", "~/elsewhere")
     assert nch.EncodingCache().folder == Path.home() / "elsewhere"
