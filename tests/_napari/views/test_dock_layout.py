@@ -33,12 +33,13 @@ def test_every_control_has_its_place_and_none_is_a_window(dock):
 
 def test_a_click_on_a_headline_unfolds_its_section(dock, qtbot):
     section = dock.sections[ControlSection.STYLE.value]
-    assert not dock["colormap"].native.isVisible()
-    qtbot.mouseClick(section.toggleButton(), Qt.MouseButton.LeftButton)
-    assert dock["colormap"].native.isVisible()
-    assert not dock["where"].native.isVisible()
-    qtbot.mouseClick(section.toggleButton(), Qt.MouseButton.LeftButton)
-    assert dock["colormap"].native.visibleRegion().isEmpty()
+    headline, content = section.toggleButton(), section.content()
+    assert not any(each.isExpanded() for each in dock.sections.values())
+    qtbot.mouseClick(headline, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: content.height() > dock["colormap"].native.height())
+    assert [each for each in dock.sections.values() if each.isExpanded()] == [section]
+    qtbot.mouseClick(headline, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: content.height() == 0)
 
 
 def test_labels_are_those_of_the_specs(dock):
