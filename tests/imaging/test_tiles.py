@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.source import blend_tile, is_blank, read_tile, reflect
+from napari_clip_heatmap.imaging.tiles import blend_tile, is_blank, read_tile, reflect
 
 
 def lattice_of(shape, patch=4, tile=32, overlap=0.5):

@@ -12,15 +12,15 @@ from napari_clip_heatmap.cli.completion import complete_models
 from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.options import Json, Quiet
 
-__all__ = ["register"]
+__all__ = ["add_model_commands"]
 
 
-def register(app: typer.Typer) -> None:
+def add_model_commands(app: typer.Typer) -> None:
     """Add the commands to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_model_commands(typer.Typer())
     """
     app.command()(models)
     app.command()(download)

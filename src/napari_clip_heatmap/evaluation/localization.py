@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.faithfulness.paired import (
-    Comparison,
+    PairedComparison,
     bootstrap_interval,
     compare,
 )
@@ -64,7 +64,7 @@ class LocalizationReport:
     values: Mapping[str, NDArray[np.float64]]
     seed: int
 
-    def comparisons(self, kind: str) -> dict[str, Comparison]:
+    def comparisons(self, kind: str) -> dict[str, PairedComparison]:
         """Return each method against "exact", on the images of a kind."""
         found = self.values[kind]
         return {
@@ -192,7 +192,7 @@ def _images(data: Path | None, n_scenes: int, seed: int) -> Iterator[_Case]:
             yield "blood", image, masks
 
 
-def _cell(row: Comparison, *, is_reference: bool) -> str:
+def _cell(row: PairedComparison, *, is_reference: bool) -> str:
     if is_reference:
         return f"{row.mean:.3f}"
     low, high = row.difference_interval

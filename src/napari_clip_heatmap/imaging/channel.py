@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 from napari_clip_heatmap.imaging.pillow_images import array_of
-from napari_clip_heatmap.imaging.validation import number, number_array, numbers
+from napari_clip_heatmap.validation import number, number_array, numbers
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 

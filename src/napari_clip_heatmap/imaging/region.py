@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.validation import number_array, numbers, refuse
+from napari_clip_heatmap.validation import number_array, numbers, refuse
 
 __all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 
@@ -46,9 +46,9 @@ class Region:
 
     Examples
     --------
-    >>> nch.encode(model, image, region=nch.Region(box=(0, 0, 256, 256)))
-    >>> triangle = nch.Outlines([[(10, 10), (200, 40), (90, 180)]])
-    >>> nch.encode(model, image, region=nch.Region(mask=triangle))
+    >>> corner = nch.encode(model, image, region=nch.Region(box=(0, 0, 48, 48)))
+    >>> triangle = nch.Outlines([[(10, 10), (80, 20), (40, 90)]])
+    >>> inside = nch.encode(model, image, region=nch.Region(mask=triangle))
     """
 
     box: tuple[float, float, float, float] | None = None

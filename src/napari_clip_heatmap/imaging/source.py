@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels, load
-from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.resample import Sampling
 from napari_clip_heatmap.imaging.statistics import summarize
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import Appearance, Tone, View
 
-__all__ = ["ImageSource", "Pixels", "as_rgb", "blend_tile", "is_blank", "read_tile", "reflect"]
+__all__ = ["ImageSource", "Pixels", "as_rgb", "sketch"]
 
 
 _BLOCK = 256
@@ -253,55 +254,88 @@ def as_rgb(image: ArrayLike) -> Pixels:
     return Pixels(rgb, np.ones((height, width), bool) if valid is None else valid)
 
 
-def reflect(positions: range, length: int) -> NDArray[np.intp]:
-    """Map positions on an endless line to an axis that is mirrored at both ends, again and again.
+_AT_ONCE = 2**22
+"""Images of up to this many stored pixels are read and averaged."""
 
-    The outermost pixel is repeated (``c b a | a b c | c b a``), so even an axis of length 1 works.
-    """
-    folded = np.asarray(positions) % (2 * length)
-    mirrored: NDArray[np.intp] = np.minimum(folded, 2 * length - 1 - folded)
-    return mirrored
+_WINDOW = 32
+"""Stored pixels along the side of a sample of a larger image."""
 
-
-def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
-    """Return what the model sees in one tile, float32 (tile_y, tile_x, 3) in 0..1.
-
-    Only the tile's pixels are read; outside the image it sees the image's reflection.
-    """
-    y = reflect(lattice.y.pixels(tile[0]), lattice.y.working)
-    x = reflect(lattice.x.pixels(tile[1]), lattice.x.working)
-    block = source.read(slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1))
-    return block[np.ix_(y - y.min(), x - x.min())]
+_AT_LEAST = 4
+"""Samples per side that are always taken."""
 
 
-def is_blank(tile: NDArray[np.float32]) -> bool:
-    """Return whether all pixels of a tile, (tile_y, tile_x, 3), have the same color."""
-    first = tile[0, 0]
-    # For nearly every tile the first row decides, at a hundredth of the cost.
-    return bool((tile[0] == first).all() and (tile == first).all())
+def sketch(
+    channels: Sequence[Channel],
+    appearance: Appearance,
+    shape: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    *,
+    seconds: float = 0.3,
+    clock: Callable[[], float] = time.monotonic,
+) -> NDArray[np.float32]:
+    """Return an image reduced to a few pixels, in the colors that the model sees.
 
-
-def blend_tile(
-    total: NDArray[np.float32],
-    lattice: Lattice,
-    tile: tuple[int, int],
-    tokens: NDArray[np.float32],
-) -> None:
-    """Add a tile's tokens to the lattice; over all tiles, the weights in each cell sum to 1.
+    If a coarse level is stored, or the image is small, every new pixel is the mean over its area.
+    Otherwise the whole image would have to be read, so it is sampled: first sparsely, then twice as
+    densely, and so on until the time is over. Each sample fills the area around it.
 
     Parameters
     ----------
-    total : float32 (grid_y, grid_x, d_embed)
-        The token map, zeros at first; changed in place.
-    lattice : Lattice
-    tile : (row, column)
-    tokens : float32 (cells_y, cells_x, d_embed)
-        The tile's own token map.
+    channels, appearance, field
+        As `ImageSource` takes them.
+    shape : (y, x)
+        Of the picture.
+    seconds : float
+        Time for sampling.
+    clock : callable() -> float
+        Used instead of the system clock, in tests.
+
+    Returns
+    -------
+    float32 (y, x, 3)
+        In 0..1.
     """
-    (row, column), (y, y_in_tile), (x, x_in_tile) = (
-        tile,
-        lattice.y.cells(tile[0]),
-        lattice.x.cells(tile[1]),
-    )
-    weights = lattice.y.weights[row, y, np.newaxis] * lattice.x.weights[column, x]
-    total[y, x] += weights[..., np.newaxis] * tokens[y_in_tile, x_in_tile]
+    source = ImageSource(channels, appearance, shape, field)
+    if source.n_stored <= _AT_ONCE * len(channels):
+        return source.read(slice(0, shape[0]), slice(0, shape[1]))
+    low, high = field or ((0.0, 0.0), channels[0].shape)
+    picture = np.zeros((*shape, 3), np.float32)
+    end = clock() + seconds
+    for y, x, many in _halvings(shape):
+        if many > _AT_LEAST and clock() > end:
+            break
+        picture[y, x] = _sample(channels, appearance, shape, (low, high), (y, x))
+    return picture
+
+
+def _sample(
+    channels: Sequence[Channel],
+    appearance: Appearance,
+    shape: tuple[int, int],
+    field: tuple[tuple[float, float], tuple[float, float]],
+    at: tuple[slice, slice],
+) -> NDArray[np.float32]:
+    """Return the mean color of a window of stored pixels in the middle of some picture pixels."""
+    low, high = field
+    spans = []
+    for axis in (0, 1):
+        step = (high[axis] - low[axis]) / shape[axis]
+        middle = low[axis] + step * (at[axis].start + at[axis].stop) / 2
+        half = min(step, _WINDOW) / 2
+        spans.append((middle - half, middle + half))
+    (top, bottom), (left, right) = spans
+    window = ImageSource(channels, appearance, (1, 1), ((top, left), (bottom, right)))
+    return window.read(slice(0, 1), slice(0, 1))
+
+
+def _halvings(shape: tuple[int, int]) -> Iterator[tuple[slice, slice, int]]:
+    """Yield smaller and smaller blocks of a picture, and the number of blocks per side."""
+    many, most = _AT_LEAST, max(shape)
+    while True:
+        y, x = (np.linspace(0, length, min(many, length) + 1).astype(int) for length in shape)
+        for top, bottom in pairwise(y):
+            for left, right in pairwise(x):
+                yield slice(int(top), int(bottom)), slice(int(left), int(right)), many
+        if many >= most:
+            return
+        many = min(many * 2, most)

@@ -16,7 +16,8 @@ from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, sho
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import ImageSource, is_blank, read_tile
+from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import (
     BatchedForward,

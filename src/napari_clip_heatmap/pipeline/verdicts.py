@@ -29,9 +29,9 @@ __all__ = [
     "Assessment",
     "PromptCheck",
     "Verdict",
-    "advice_for",
     "assess",
     "assess_scoring",
+    "verdict_advice",
     "verdict_of",
 ]
 
@@ -121,7 +121,7 @@ def verdict_of(dependence: float, rank: float) -> Verdict:
     return Verdict.CLEAR
 
 
-def advice_for(verdict: Verdict, dependence: float, nearest: str, *, unknown: bool) -> str:
+def verdict_advice(verdict: Verdict, dependence: float, nearest: str, *, unknown: bool) -> str:
     """Return what to do, in one sentence; `unknown`: the model never learned some of its words."""
     if verdict is Verdict.HARDLY and unknown:
         return (
@@ -182,7 +182,7 @@ def assess(
 
     Examples
     --------
-    >>> for check in assess(encoding, ["nuclei", "wug"]).checks:
+    >>> for check in nch.assess(encoding, ["nuclei", "wug"]).checks:
     ...     print(check.prompt, check.verdict)
     nuclei clear
     wug hardly depends on the text
@@ -250,7 +250,7 @@ def _checks(
                 residual_variance=float(residual[number]),
                 nearest=like,
                 verdict=verdict,
-                advice=advice_for(verdict, distance, like, unknown=number in replaced),
+                advice=verdict_advice(verdict, distance, like, unknown=number in replaced),
             )
         )
     return tuple(checks)

@@ -16,7 +16,7 @@ __all__ = ["layer_records"]
 def layer_records(
     result: HeatmapResult, request: HeatmapRequest, *, source: str, source_id: str
 ) -> list[Any]:
-    """Describe each heatmap of an result, in values that JSON has.
+    """Describe each heatmap of a result, in values that JSON has.
 
     Parameters
     ----------

@@ -32,8 +32,8 @@ from napari_clip_heatmap.evaluation.benchmarks.segmentation_metrics import (
     average_precision,
 )
 from napari_clip_heatmap.evaluation.benchmarks.segmentation_pairs import (
+    count_mat,
     list_pairs,
-    open_mat,
     read_mat,
     read_pair,
 )
@@ -203,8 +203,7 @@ def _open(root: Path) -> tuple[int, Iterator[_Pair]]:
     """Return how many pictures there are, and an iterator over them with their masks."""
     mat = root if root.suffix == ".mat" else root / "gtsegs_ijcv.mat"
     if mat.is_file():
-        file = open_mat(mat)
-        return len(file["/value/img"]), read_mat(file)
+        return count_mat(mat), read_mat(mat)
     if not root.is_dir():
         raise ImageError(
             f"'{root}' is neither 'gtsegs_ijcv.mat' nor a folder with it, nor one with 'images' "

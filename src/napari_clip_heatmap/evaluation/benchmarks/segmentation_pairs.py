@@ -14,7 +14,7 @@ from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.benchmarks.segmentation_metrics import IGNORED
 from napari_clip_heatmap.files.reading.image_file import read_image
 
-__all__ = ["check_pair", "list_pairs", "open_mat", "read_mat", "read_pair"]
+__all__ = ["check_pair", "count_mat", "list_pairs", "read_mat", "read_pair"]
 
 _PICTURES = (".jpg", ".jpeg", ".JPEG", ".png")
 
@@ -68,7 +68,19 @@ def read_pair(
     return image, truth
 
 
-def open_mat(path: Path) -> Any:
+def count_mat(path: Path) -> int:
+    """Return how many pictures ``gtsegs_ijcv.mat`` has.
+
+    Raises
+    ------
+    ImageError
+        As `read_mat` does.
+    """
+    with _open_mat(path) as file:
+        return len(file["/value/img"])
+
+
+def _open_mat(path: Path) -> Any:
     """Open a MATLAB file of version 7.3, which is HDF5.
 
     Raises
@@ -95,18 +107,24 @@ def open_mat(path: Path) -> Any:
     return file
 
 
-def read_mat(file: Any) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Yield the pictures of an open ``gtsegs_ijcv.mat`` with their masks.
+def read_mat(path: Path) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yield the pictures of ``gtsegs_ijcv.mat`` with their masks.
 
     MATLAB keeps columns first, and the mask one reference further away than the picture.
+
+    Raises
+    ------
+    ImageError
+        h5py is not installed, the file is another, or a picture and its mask do not fit.
     """
-    for number in range(len(file["/value/img"])):
-        image = np.asarray(file[file["/value/img"][number, 0]])
-        truth = np.asarray(file[file[file["/value/gt"][number, 0]][0, 0]])
-        rgb = image.transpose(2, 1, 0) if image.ndim == 3 else image.T
-        pair = _rgb(rgb, f"picture {number}"), truth.T.astype(np.uint8)
-        check_pair(*pair, {0, 1}, f"picture {number}")
-        yield pair
+    with _open_mat(path) as file:
+        for number in range(len(file["/value/img"])):
+            image = np.asarray(file[file["/value/img"][number, 0]])
+            truth = np.asarray(file[file[file["/value/gt"][number, 0]][0, 0]])
+            rgb = image.transpose(2, 1, 0) if image.ndim == 3 else image.T
+            pair = _rgb(rgb, f"picture {number}"), truth.T.astype(np.uint8)
+            check_pair(*pair, {0, 1}, f"picture {number}")
+            yield pair
 
 
 def check_pair(

@@ -6,8 +6,8 @@ Deletion and insertion against other ways to make a map, and contributions again
 from __future__ import annotations
 
 from napari_clip_heatmap.evaluation.faithfulness.faithfulness_report import FaithfulnessReport
+from napari_clip_heatmap.evaluation.faithfulness.map_methods import FAITHFULNESS_METHODS, METHODS
 from napari_clip_heatmap.evaluation.faithfulness.measure import measure_faithfulness
-from napari_clip_heatmap.evaluation.faithfulness.methods import FAITHFULNESS_METHODS, METHODS
 from napari_clip_heatmap.evaluation.faithfulness.stimuli import (
     Stimulus,
     draw_stimuli,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.evaluation.faithfulness.paired import (
-    Comparison,
+    PairedComparison,
     bootstrap_interval,
     compare,
 )
@@ -65,7 +65,7 @@ class FaithfulnessReport:
         gain: NDArray[np.float64] = (self.insertion - self.deletion).mean(axis=1)
         return gain
 
-    def comparisons(self) -> dict[str, Comparison]:
+    def comparisons(self) -> dict[str, PairedComparison]:
         """Return each method against "exact", by insertion minus deletion."""
         gain = self.gain
         return {

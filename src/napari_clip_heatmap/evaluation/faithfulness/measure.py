@@ -12,7 +12,7 @@ from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.faithfulness.additive import measure_effects
 from napari_clip_heatmap.evaluation.faithfulness.attention_access import run_with_attention
 from napari_clip_heatmap.evaluation.faithfulness.faithfulness_report import FaithfulnessReport
-from napari_clip_heatmap.evaluation.faithfulness.methods import (
+from napari_clip_heatmap.evaluation.faithfulness.map_methods import (
     FAITHFULNESS_METHODS,
     MapMethod,
     choose_methods,

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
-__all__ = ["Comparison", "bootstrap_interval", "compare"]
+__all__ = ["PairedComparison", "bootstrap_interval", "compare"]
 
 N_RESAMPLES = 2000
 _LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """One method against the reference, over stimuli.
 
     Parameters
@@ -42,7 +42,9 @@ class Comparison:
     wins: float
 
 
-def compare(values: NDArray[np.float64], reference: NDArray[np.float64], seed: int) -> Comparison:
+def compare(
+    values: NDArray[np.float64], reference: NDArray[np.float64], seed: int
+) -> PairedComparison:
     """Compare a method with the reference on the same stimuli.
 
     Parameters
@@ -54,7 +56,7 @@ def compare(values: NDArray[np.float64], reference: NDArray[np.float64], seed: i
     """
     gaps = reference - values
     tied = not gaps.any()
-    return Comparison(
+    return PairedComparison(
         mean=float(values.mean()),
         interval=bootstrap_interval(values, seed),
         difference=float(gaps.mean()),

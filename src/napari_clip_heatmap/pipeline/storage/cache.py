@@ -18,7 +18,6 @@ from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.validation import integer
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.storage.records import (
     encoding_arrays,
@@ -27,6 +26,7 @@ from napari_clip_heatmap.pipeline.storage.records import (
 )
 from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
 from napari_clip_heatmap.user_folders import cache_root
+from napari_clip_heatmap.validation import integer
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
-from napari_clip_heatmap.imaging.validation import (
+from napari_clip_heatmap.validation import (
     ascending,
     boolean,
     function,
