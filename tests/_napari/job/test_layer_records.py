@@ -26,6 +26,9 @@ ORIGIN = {
     "colormap": None,
 }
 
+MODEL = {"name": "demo", "image_size": [96, 96], "mean": [0.5] * 3, "std": [0.5] * 3}
+"""Of the record of a model that a script can load."""
+
 
 def described(model, channels, pixels):
     """The records of two prompts on some channels."""
@@ -64,7 +67,7 @@ def test_blending_is_told_and_the_script_repeats_it(model, pixels):
     record, _ = described(model, (replace(channel, blend=Blend()), channel), pixels)
     told = record["origins"][1]["blend"]
     assert Blend(**{**told, "background": tuple(told["background"])}) == blend
-    record["model"] = {**record["model"], "name": "demo"}
+    record["model"] = {**record["model"], **MODEL}
     assert "blend=Blend(**{'mode': 'minimum'" in python_script(record)
 
 
@@ -72,6 +75,6 @@ def test_a_thick_slice_is_told_and_no_script_claims_to_repeat_it(model, pixels):
     thick = ThickPlane(pixels.transpose(2, 0, 1), ((0, 2),), "max")
     record, _ = described(model, (Channel((thick,), limits=(0.0, 1.0)),), pixels)
     assert record["origins"][0]["projection"] == {"name": "max", "ranges": [[0, 2]]}
-    record["model"] = {**record["model"], "name": "demo"}
+    record["model"] = {**record["model"], **MODEL}
     with pytest.raises(SettingsError, match="thick slice"):
         python_script(record)
