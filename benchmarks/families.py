@@ -17,7 +17,7 @@ from typing import Any
 import open_clip
 import torch
 from interleaved import time_in_turns
-from random_towers import random_tower
+from random_towers import CONCH, random_tower
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families import adapt, resized
@@ -49,6 +49,7 @@ CASES = (
     Case("ViT-B-16", "class token (OpenAI, LAION, DataComp, DFN, MetaCLIP, QuiltNet, BioCLIP)"),
     Case("ViT-L-14-CLIPA", "mean of the patches, then norm (CLIPA)"),
     Case("coca_ViT-B-32", "CoCa's attentional pooling"),
+    Case(CONCH, "CoCa's attentional pooling on a timm trunk"),
     Case("MobileCLIP-B", "timm trunk, linear head; convolutional stem (as BiomedCLIP without it)"),
     Case("ViTamin-S", "timm trunk, mean, then norm"),
     Case("vit_medium_patch16_gap_256", "timm trunk, norm, then mean: runs twice"),
@@ -94,9 +95,9 @@ last layer weighs too much). Targets: 1e-5 in single precision (fp32), 1e-10 in 
   (EVA02's inner norm, EVA02-E's post-norm, open_clip's `scale_attn` and `scale_attn_inner`) are
   linear once their deviation is held at its actual value, as the last norm's is. Rotary and
   relative positions change how much is attended to, not what is taken.
-- `attention_pool`, `coca`: the last tokens. Everything before the pooling is one step; the layer
-  and the heads are the pooling's. The MLP of SigLIP's and PE-Core's pooling belongs to no token:
-  it is in the part that no patch owns.
+- `attention_pool`, `coca`, `timm_coca`: the last tokens. Everything before the pooling is one step;
+  the layer and the heads are the pooling's. The MLP of SigLIP's and PE-Core's pooling belongs to no
+  token: it is in the part that no patch owns.
 - `resnet`, `convnext`, `fastvit`, `swin`: the places of the final feature map, 32 pixels wide (64
   for MobileCLIP2-S3 and S4), in the same manner. What the mean of the map brings as a token of a
   ResNet's pool is given back to its places. An MLP between the mean and the embedding is linear
@@ -121,8 +122,12 @@ figures of a large one are at hand.
 
 {refused}
 
-Of newer open_clip versions than this one: TIPSv2 (`timm_vit`) and SigLIP 2 NaFlex
+Not on that list, and supported: BiomedCLIP (`timm_vit`); CONCH (`timm_coca`), from its authors'
+checkpoint; of newer versions of open_clip, TIPSv2 (`timm_vit`) and SigLIP 2 NaFlex
 (`attention_pool`), as far as the installed timm has their trunks.
+
+Folders of the transformers library are read where they hold a CLIP, MetaCLIP 2 (`native`), SigLIP
+or SigLIP 2 (`attention_pool`) of any size.
 """
 
 

@@ -7,13 +7,19 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.model import _build_vision_tower
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-__all__ = ["random_tower"]
+from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
+
+__all__ = ["CONCH", "random_tower"]
+
+
+CONCH = "CONCH"
 
 
 def random_tower(name: str, n_layers: int | None = None) -> Any:
-    """Return the image tower alone of an open_clip architecture.
+    """Return the image tower alone of an open_clip architecture, or of CONCH.
 
     Parameters
     ----------
@@ -21,16 +27,24 @@ def random_tower(name: str, n_layers: int | None = None) -> Any:
     n_layers : int, optional
         Keep only so many blocks of a timm transformer, where the whole takes too much memory.
     """
-    config = open_clip.get_model_config(name)
     with torch.device("meta"):
-        visual = _build_vision_tower(
-            config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
-        )
+        visual = _conch() if name == CONCH else _of_open_clip(name)
         if n_layers is not None:
             visual.trunk.blocks = visual.trunk.blocks[:n_layers]
     visual = visual.to_empty(device="cpu").eval()
     _fill(visual)
     return visual
+
+
+def _of_open_clip(name: str) -> Any:
+    config = open_clip.get_model_config(name)
+    return _build_vision_tower(
+        config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
+    )
+
+
+def _conch() -> ConchVisionTower:
+    return ConchVisionTower(VisionTransformer(448, 16, embed_dim=768, num_classes=0), 512)
 
 
 @torch.no_grad()

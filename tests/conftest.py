@@ -66,6 +66,10 @@ TINY: dict[str, Any] = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz", type=int, help="generated inputs per test in tests/fuzz")
+
+
 def randomise(module: nn.Module, seed: int = 0) -> None:
     """Give every weight a random value: no bias, gain or shift stays at its trivial start."""
     generator = torch.Generator().manual_seed(seed)

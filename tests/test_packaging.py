@@ -22,6 +22,7 @@ from npe2 import PluginManifest
 ROOT = Path(__file__).parents[1]
 NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
+OPTIONAL = {"tokenizers"}  # some models need them, and the error says what to install
 TOP = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
 
 DISCOVER = f"""
@@ -189,7 +190,7 @@ def test_every_imported_package_is_declared() -> None:
     modules = imported("src/napari_clip_heatmap")
     brought = distributions(modules)
     missing = {name: path for name, path in modules.items() if not brought[name] & declared}
-    assert missing == {}
+    assert missing.keys() == OPTIONAL, missing
 
 
 def test_every_declared_package_is_imported() -> None:

@@ -1,6 +1,7 @@
 """The entry points of the library, for the viewer, the command line and notebooks alike.
 
-Importing torch and open_clip takes seconds, so it waits for the first call that needs them.
+Importing torch and open_clip takes seconds, so it waits for the first call that needs them. The
+examples assume ``import napari_clip_heatmap as nch``, a loaded `model` and an `image` (96, 96, 3).
 """
 
 from __future__ import annotations
@@ -99,7 +100,6 @@ def load_model(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> nch.load_model("demo", device="cpu")
     ClipModel('demo', device='cpu', dtype=torch.float32)
     >>> nch.load_model("demo", image_size=128).grid
@@ -141,19 +141,18 @@ def encode(
     Parameters
     ----------
     model : ClipModel
-        From `load_model`.
     image : array (y, x), (y, x, 3) or (y, x, 4), Channel or sequence of Channel
         Gray, RGB or RGBA, of any boolean, integer or real floating dtype: in memory, memory-mapped,
-        dask or zarr, which are read in parts. NaN and infinite pixels are NaN in the heatmaps.
-        Several channels are blended into one image.
+        dask or zarr, which are read in parts. A list of arrays is a pyramid, finest first. NaN and
+        infinite pixels are NaN in the heatmaps. Several channels are blended into one image.
     view : View, optional
-        How values are mapped to colors. By default 8-bit values are kept, and other types are
-        scaled by their range.
+        How values become colors. By default 8-bit values are kept, and other types are scaled by
+        their robust range; the notes of the heatmaps say which.
     region : Region, optional
         The part to encode; the heatmaps are NaN elsewhere. By default the whole image.
     downsample : float or "auto"
         Image pixels per model pixel, averaged over their area; below 1 enlarges. With "auto", the
-        short side spans at most `AUTO_TILES` tiles, and nothing is enlarged.
+        short side spans at most `AUTO_TILES` tiles, and tiny images are enlarged.
     overlap : float
         Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
     batch_size : int, optional
@@ -182,7 +181,6 @@ def encode(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> maps = nch.encode(nch.load_model("demo"), image).heatmaps(["nuclei", "filaments"])
     >>> maps.prompts, maps.values.shape, maps.values.dtype
     (('nuclei', 'filaments'), (2, 96, 96), dtype('float32'))
@@ -228,7 +226,6 @@ def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> [entry.name for entry in nch.list_models("histopathology PubMedBERT")]
     ['hf-hub:wisdomik/QuiltNet-B-16-PMB']
     """
@@ -275,7 +272,6 @@ def download_model(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> nch.download_model("ViT-B-16/laion2b_s34b_b88k")  # doctest: +SKIP
     PosixPath('.../open_clip_model.safetensors')
     """
@@ -311,12 +307,10 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
     EncodingFileError
         The file is missing, damaged, or of a newer version.
     ModelLoadError
-        The model cannot be found, or has other weights than the one that encoded the image. Unless
-        a `ClipModel` is given, this is raised at the first prompt.
+        The model is missing or has other weights; raised at the first prompt where it is loaded.
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> path = nch.encode(model, image).save("cells.zarr.zip")
     >>> nch.open_encoding(path).heatmaps(["nuclei", "filaments"]).values.shape
     (2, 96, 96)
@@ -342,7 +336,6 @@ def decompose(
     Parameters
     ----------
     model : ClipModel
-        From `load_model`.
     batch : float tensor (b, 3, h, w)
         Preprocessed images, from ``model.preprocess``.
     layers, heads : sequence of int or str, optional
@@ -368,7 +361,6 @@ def decompose(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> parts = nch.decompose(model, batch, layers=["L3"])
     >>> parts
     Decomposition(batch=1, layers=1, tokens=145, heads=8, d_embed=128, convention='reference')
@@ -385,7 +377,6 @@ def token_map(model: ClipModel, batch: Tensor) -> Tensor:
     Parameters
     ----------
     model : ClipModel
-        From `load_model`.
     batch : float tensor (b, 3, h, w)
         Preprocessed images, from ``model.preprocess``.
 
@@ -402,7 +393,6 @@ def token_map(model: ClipModel, batch: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> nch.token_map(model, batch).shape
     torch.Size([1, 12, 12, 128])
     """

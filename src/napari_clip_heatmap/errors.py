@@ -22,6 +22,7 @@ __all__ = [
     "SettingsError",
     "UnsupportedModelError",
     "shorten",
+    "shown_value",
 ]
 
 MESSAGE_LIMIT = 500
@@ -50,6 +51,15 @@ def shorten(value: object, limit: int = 100) -> str:
         return text
     kept = max(limit - len(_ELLIPSIS), 0)
     return text[: kept - kept // 2] + _ELLIPSIS + text[len(text) - kept // 2 :]
+
+
+def shown_value(value: object, limit: int = 80) -> str:
+    """Return a short text of any value, for messages."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - someone else's repr must not hide our message
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return shorten(" ".join(text.split()), limit)
 
 
 class ClipHeatmapError(Exception):

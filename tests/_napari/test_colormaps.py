@@ -32,8 +32,8 @@ def test_signed_colours_run_as_far_to_both_sides(scale, expected):
 @pytest.mark.parametrize("name", COLORMAPS)
 def test_a_fading_map_is_clear_where_there_is_least(name):
     places = np.linspace(0, 1, 11, dtype=np.float32)
-    plain = ensure_colormap(LayerStyle(usual=name).colormap("")).map(places)
-    fading = LayerStyle(usual=name, fade=True).colormap("").map(places)
+    plain = ensure_colormap(LayerStyle(default=name).colormap("")).map(places)
+    fading = LayerStyle(default=name, transparent_low=True).colormap("").map(places)
     np.testing.assert_allclose(fading[:, :3], plain[:, :3], atol=0.02)
     evidence = np.abs(places - 0.5) if name == SIGNED else places
     assert fading[np.argmin(evidence), 3] == pytest.approx(0, abs=0.02)

@@ -9,8 +9,9 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_clip_heatmap._napari.controllers import devices as module
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers import model_chooser as module
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]

@@ -35,8 +35,16 @@ def test_every_name_is_once_and_can_be_loaded_by() -> None:
 def test_nothing_that_is_refused_is_offered() -> None:
     offered = {name.partition("/")[0] for name in ENTRIES if "/" in name and ":" not in name}
     assert all(architecture_of(arch) for arch in offered)
-    assert "ViT-B-16-SigLIP2" in offered
-    assert "MobileCLIP-S1" not in offered
+    assert {"ViT-B-16-SigLIP2", "MobileCLIP2-S0", "convnext_large_d"} <= offered
+
+
+def test_what_cannot_be_decomposed_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"ViT-B-32": None}  # as read_architecture says of what is refused
+    monkeypatch.setattr("napari_clip_heatmap.clip.catalog._table", lambda: table)
+    monkeypatch.setattr(
+        "napari_clip_heatmap.clip.catalog.list_pretrained", lambda: [("ViT-B-32", "openai")]
+    )
+    assert [entry.name for entry in list_catalog() if entry.name.startswith("ViT")] == []
 
 
 @pytest.mark.parametrize(
@@ -99,8 +107,8 @@ def test_every_listed_model_has_training_data() -> None:
         f"{arch}/{tag}"
         for arch, tag in list_pretrained()
         if provenance(f"{arch}/{tag}").licence is UNKNOWN
-        # Refused; and of ViTamin the licence is told nowhere that could be read here.
-        and not arch.startswith(("MobileCLIP-S", "ViTamin"))
+        # Of ViTamin the license is written nowhere that could be read here.
+        and not arch.startswith("ViTamin")
     }
     assert unknown == set(), "a newer open_clip lists models of which nothing is known here"
     assert provenance("ViT-X/brand_new").data == "brand_new"

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("cards", "mps", "asked", "found"),
+    ("cards", "mps", "name", "found"),
     [
         (0, False, "auto", "cpu"),
         (2, False, "auto", "cuda"),
@@ -32,12 +32,12 @@ CPU = torch.device("cpu")
     ],
 )
 def test_the_device_of_a_name(
-    monkeypatch: pytest.MonkeyPatch, cards: int, mps: bool, asked: str, found: str
+    monkeypatch: pytest.MonkeyPatch, cards: int, mps: bool, name: str, found: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device(asked) == torch.device(found)
+    assert choose_device(name) == torch.device(found)
     with pytest.raises(DeviceError, match=r"Device 'cuda:2' is not available\. Available: .*cpu"):
         choose_device("cuda:2")
 
@@ -63,11 +63,11 @@ def test_want_of_memory_is_known_from_other_failures(error: Exception, expected:
     assert is_out_of_memory(error) is expected
 
 
-def test_failures_are_told_in_a_line() -> None:
+def test_failures_are_described_in_a_line() -> None:
     assert describe_failure(torch.OutOfMemoryError("a page")) == "ran out of memory"
-    told = describe_failure(RuntimeError("CUDA error: lost\nCompile with " + "x" * 500))
-    assert told.startswith("failed (CUDA error: lost Compile with")
-    assert len(told) < 220
+    message = describe_failure(RuntimeError("CUDA error: lost\nCompile with " + "x" * 500))
+    assert message.startswith("failed (CUDA error: lost Compile with")
+    assert len(message) < 220
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, (torch.bfloat16,)), (False, ())])
@@ -80,7 +80,7 @@ def test_a_cpu_is_fast_in_bf16_only_where_that_is_native(
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_older_torch_is_asked_in_its_own_way(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+def test_older_torch_has_other_functions(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
@@ -95,7 +95,7 @@ def test_accelerators_are_fast_in_half_precision(monkeypatch: pytest.MonkeyPatch
     assert fast_types(torch.device("mps")) == (torch.float16,)
 
 
-def test_memory_is_handed_back_only_where_some_was_taken(
+def test_memory_is_released_only_if_it_was_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     emptied: list[str] = []
@@ -123,12 +123,12 @@ class TestUnusedCard:
     )
     def test_it_is_explained(self, monkeypatch: pytest.MonkeyPatch, cuda: Any, words: str) -> None:
         monkeypatch.setattr(torch.version, "cuda", cuda)
-        told = unused_gpu_notice(CPU)
-        assert told is not None
-        assert words in told
-        assert "https://pytorch.org" in told
+        message = unused_gpu_notice(CPU)
+        assert message is not None
+        assert words in message
+        assert "https://pytorch.org" in message
 
-    def test_there_is_nothing_to_say_where_it_is_used_or_hidden_or_absent(
+    def test_there_is_no_notice_if_it_is_used_or_hidden_or_absent(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert unused_gpu_notice(torch.device("cuda")) is None

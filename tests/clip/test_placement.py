@@ -1,4 +1,4 @@
-"""No card is needed: one is pretended, whose memory is the CPU's and whose faults are injected."""
+"""No GPU is needed: a fake one has the CPU's memory and injected faults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ move_for_real = placing.move_module
 
 
 class Card:
-    """A pretended cuda:0, and what it does to models that are put on it."""
+    """A fake cuda:0, and what it does to models that are moved to it."""
 
     def __init__(self) -> None:
         self.tried: list[torch.dtype | None] = []
@@ -71,7 +71,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 def miscalculate(module: Any) -> None:
-    """Change weights of what was put there; as exact as before, and other numbers."""
+    """Change weights of a moved model: as exact as before, with other numbers."""
     with torch.no_grad():
         module.visual.transformer.resblocks[1].mlp.c_fc.weight.mul_(1.5)
 
@@ -114,7 +114,7 @@ def test_a_card_that_disagrees_is_not(
     (notice,) = model.notices
     assert "The CPU is used instead of cuda:0: its maps of a probe image differ" in notice
     load_model(given, device="cuda")
-    assert log() == [notice]  # told once
+    assert log() == [notice]  # logged once
 
 
 @pytest.mark.parametrize(
@@ -157,27 +157,27 @@ def test_an_inexact_model_is_an_error_before_any_card_is_tried(
 
 @pytest.mark.usefixtures("every_model_is_large")
 class TestPrecision:
-    def test_half_is_taken_where_the_device_is_fast_in_it(
+    def test_half_is_chosen_if_the_device_is_fast_in_it(
         self, card: Card, named: str, batch: Tensor
     ) -> None:
         exact = load_model(named, device="cpu")
         model = load_model(named, device="cuda")
         assert (card.tried, model.dtype) == ([HALF], HALF)
-        assert exact.dtype == torch.float32  # this CPU is taken for one that is not
+        assert exact.dtype == torch.float32  # this CPU counts as one that is not
         assert not list(model.notices)
         found, expected = (each.token_map(batch).tokens for each in (model, exact))
         assert (found - expected).abs().max() < 1e-2 * (expected.max() - expected.min())
         assert model.weights_sha256 == exact.weights_sha256
         assert torch.equal(model.encode_text(["cell"]), exact.encode_text(["cell"]))
 
-    def test_half_that_moves_the_maps_is_not_taken(self, card: Card, named: str) -> None:
+    def test_half_that_changes_the_maps_is_not_chosen(self, card: Card, named: str) -> None:
         card.spoil = fail_in_half
         model = load_model(named, device="cuda")
         assert card.tried == [HALF, None]
         assert model.dtype == torch.float32
         assert not list(model.notices)
 
-    def test_what_was_asked_for_is_taken(self, card: Card, named: str) -> None:
+    def test_a_requested_precision_is_used(self, card: Card, named: str) -> None:
         assert load_model(named, device="cuda", precision="fp32").dtype == torch.float32
         assert load_model(named, device="cuda", precision="fp64").dtype == torch.float64
         assert load_model(named, device="cuda", precision="bf16").dtype == torch.bfloat16
@@ -207,7 +207,7 @@ def device_of(model: ClipModel) -> torch.device:
 
 @pytest.fixture
 def lent(card: Card, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], ClipModel]:
-    """Load a model that takes itself to be on the card, until it goes on elsewhere."""
+    """Load a model that seems to be on the card, until it falls back."""
 
     def load(given: Any) -> ClipModel:
         model = load_model(given, device="cuda")
@@ -223,7 +223,7 @@ def lent(card: Card, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], ClipMod
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_going_on_elsewhere(
+def test_falling_back_to_the_cpu(
     lent: Callable[[Any], ClipModel],
     named: str,
     tiny_clip: nn.Module,
@@ -258,7 +258,7 @@ def test_weights_that_are_gone_from_the_disk_are_an_error(
 
 
 @pytest.mark.usefixtures("every_model_is_large")
-def test_going_on_wider(lent: Callable[[Any], ClipModel], named: str) -> None:
+def test_falling_back_to_full_precision(lent: Callable[[Any], ClipModel], named: str) -> None:
     model = lent(named)
     assert model.dtype == HALF
     assert model.fall_back_to_full_precision()
@@ -267,7 +267,7 @@ def test_going_on_wider(lent: Callable[[Any], ClipModel], named: str) -> None:
     assert not model.fall_back_to_full_precision()  # there is nothing wider
 
 
-def test_a_card_that_is_not_used_is_told_with_auto_alone(
+def test_an_unused_gpu_is_reported_with_auto_only(
     named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "unused_gpu_notice", lambda device: "There is a GPU.")

@@ -87,7 +87,7 @@ def test_what_is_no_prompt_is_refused(tiny_model: ClipModel, prompts: Any, messa
     ("n_words", "unread"),
     [(1, 0), (14, 0), (15, 1), (40, 26)],  # context 16: start, 14 words of one token, end
 )
-def test_words_beyond_the_context_are_told(
+def test_words_beyond_the_context_are_reported(
     tiny_model: ClipModel, n_words: int, unread: int
 ) -> None:
     words = [f"cell{'s' * (n % 2)}" for n in range(n_words)]
@@ -112,9 +112,9 @@ def test_another_vocabulary_asks_for_its_tokenizer(tiny_clip: Any) -> None:
     class Other(torch.nn.Module):
         vocab_size, context_length = 32000, 64
 
-    with pytest.raises(ModelLoadError, match="tokenizer=") as told:
+    with pytest.raises(ModelLoadError, match="tokenizer=") as caught:
         plain_tokenizer(Other())
-    assert "32000" in str(told.value)
+    assert "32000" in str(caught.value)
 
 
 class _Lost(torch.nn.Module):
@@ -129,17 +129,17 @@ class _Lost(torch.nn.Module):
 
 def test_a_device_that_fails_is_left(tiny_clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self)
-    texts, told = encoder(tiny_clip), []
+    texts, failures = encoder(tiny_clip), []
     expected = texts.encode(["cell"])
     texts.replace_tower(_Lost())
 
-    def rescue(what: str) -> None:
-        told.append(what)
+    def fall_back(what: str) -> None:
+        failures.append(what)
         texts.replace_tower(text_tower(tiny_clip))
 
-    texts.on_device_failure = lambda: rescue
+    texts.on_device_failure = lambda: fall_back
     torch.testing.assert_close(texts.encode(["cell", "cell debris"])[:1], expected)
-    assert told == ["failed (CUDA error: lost)"]
+    assert failures == ["failed (CUDA error: lost)"]
     texts.replace_tower(_Lost())
     texts.on_device_failure = lambda: (
         None

@@ -21,10 +21,10 @@ from napari_clip_heatmap.errors import ModelLoadError
     ],
 )
 def test_why_it_cannot_be_loaded_and_what_to_do(error: Exception, words: tuple[str, ...]) -> None:
-    with pytest.raises(ModelLoadError) as told, torch_import_errors():
+    with pytest.raises(ModelLoadError) as caught, torch_import_errors():
         raise error
-    assert all(word in str(told.value) for word in words)
-    assert told.value.__cause__ is error
+    assert all(word in str(caught.value) for word in words)
+    assert caught.value.__cause__ is error
 
 
 def test_other_errors_are_not_touched() -> None:

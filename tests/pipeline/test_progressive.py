@@ -124,7 +124,7 @@ def test_going_on_from_something_else_is_refused(model, make_model):
         (model, picture((64, 64)), {"view": View(invert=True)}),
     )
     for asked, image, settings in others:
-        with pytest.raises(SettingsError, match="cannot be carried on"):
+        with pytest.raises(SettingsError, match="cannot be continued"):
             next(encode_progressively(asked, image, downsample=1, resume=encoding, **settings))
 
 

@@ -80,7 +80,16 @@ def test_a_table_from_a_spreadsheet_and_a_list_with_remarks(tmp_path):
         ("a.yaml", "templates: holography\nprompts: [nuclei]", "holography"),
         ("a.yaml", "prompts: ['nuclei |']", "a word is missing"),
         ("a.yaml", "!!python/object/apply:os.getcwd []", "understood"),
+        ("a.yaml", "[" * 5000 + "]" * 5000, "nested"),
+        ("a.yaml", "a: &a [x]\nprompts: [*a, *a]", "alias"),
+        ("a.yaml", "prompts: &p [nuclei, *p]", "alias"),
+        ("a.yaml", "1: 2\nprompts: [nuclei]", "key 1"),
+        ("a.yaml", "prompts: [2024-01-01]", "prompts 1"),
+        ("a.yaml", "prompts:\n- {prompt: nuclei, colormap: [jet]}", "colormap"),
+        ("a.yaml", "prompts: ['" + "x" * 20000 + "']", "20000 characters"),
         ("a.csv", "name\nnuclei\n", "column"),
+        ("a.csv", "prompt,Prompt\na,b\n", "exactly one"),
+        ("a.csv", "prompt\nnuclei, small\n", "double quotes"),
         ("a.csv", "prompt,color\nnuclei,red\n", "prompts 1 color"),
         ("a.txt", "# nothing\n", "prompts"),
         ("a.txt", "nuclei\n" * 200_000, "MB"),
@@ -104,7 +113,7 @@ def test_what_cannot_be_read_or_written_is_told(tmp_path):
     with pytest.raises(PromptError, match="UTF-8"):
         load_set(tmp_path / "latin.txt")
     one = PromptSet(prompts=["nuclei"])
-    with pytest.raises(PromptError, match="no format"):
+    with pytest.raises(PromptError, match="no ending"):
         save_set(one, tmp_path / "set.doc")
     with pytest.raises(PromptError, match="cannot be written"):
         save_set(one, tmp_path / "absent" / "set.txt")
@@ -117,3 +126,20 @@ def test_the_shipped_sets_are_good_and_found_by_name():
         assert find_set(name) == shipped_set(name)
     with pytest.raises(PromptError, match="organelles"):
         find_set("plants")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Prompt;Colormap\nnuclei;gray\nactin, thin;\n",
+        'PROMPT,colormap\nnuclei,gray\n"actin, thin",\n',
+        " prompt \tcolormap\nnuclei\tgray\nactin, thin\t\n",
+    ],
+)
+def test_headers_in_any_case_and_other_separators_read_the_same(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8")
+    assert load_set(path).prompts == (
+        Entry(prompt="nuclei", colormap="gray"),
+        Entry(prompt="actin, thin"),
+    )

@@ -1,4 +1,4 @@
-"""Colours and scales of heatmap layers: jet on its own range, or as the user wants it."""
+"""Colors and scales of heatmap layers: jet over each map's own range, unless chosen otherwise."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ COLORMAPS = (
     "magenta",
     "cyan",
 )
-"""Offered; whatever a set of prompts names of napari's own is taken too."""
+"""The choices offered. A set of prompts may name any other colormap of napari's."""
 
-_SIGNED_COLOURS = ((0.13, 0.40, 0.85, 1.0), (0.97, 0.97, 0.97, 1.0), (0.85, 0.15, 0.15, 1.0))
+_SIGNED_COLORS = ((0.13, 0.40, 0.85, 1.0), (0.97, 0.97, 0.97, 1.0), (0.85, 0.15, 0.15, 1.0))
 _STEPS = 256
 _OPAQUE_FROM = 0.6
-"""Of the range: beyond, a fading map is as opaque as its layer."""
+"""Fraction of the range from which a map that is transparent where it is low is fully opaque."""
 
 Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class LayerStyle:
-    """How maps become colours.
+    """How maps become colors.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class LayerStyle:
     own : mapping of str to str
         Colormap by the row's key.
     scale : {"own", "shared"}
-        Whether each map's colours run over its own range, or all over that of all.
+        Whether the colors of each map run over its own range, or over one range for all maps.
     transparent_low : bool
-        Whether a map is the more transparent the less it finds.
+        Whether a map is more transparent the lower its values are.
     """
 
     default: str = "jet"
@@ -60,46 +60,46 @@ class LayerStyle:
     def colormap(self, key: str) -> Any:
         """Return what napari takes for a row's colormap."""
         name = self._name(key)
-        return _fading(name) if self.transparent_low else named_colormap(name)
+        return _transparent_low(name) if self.transparent_low else named_colormap(name)
 
     def limits(self, ranges: Sequence[Limits], keys: Sequence[str]) -> list[Limits]:
-        """Return between which values each map's colours run.
+        """Return the contrast limits of each map.
 
         Parameters
         ----------
         ranges : sequence of (float, float)
-            Of each map's values.
+            Lowest and highest value of each map.
         keys : sequence of str
             The rows' keys.
         """
         signed = [self._name(key) == SIGNED for key in keys]
         if self.scale == "own":
             each = zip(ranges, signed, strict=True)
-            return [_even(own) if both else own for own, both in each]
+            return [_symmetric(own) if both else own for own, both in each]
         one = min(low for low, _ in ranges), max(high for _, high in ranges)
-        return [_even(one) if any(signed) else one] * len(keys)
+        return [_symmetric(one) if any(signed) else one] * len(keys)
 
     def _name(self, key: str) -> str:
         return self.own.get(key) or self.default
 
 
-def _even(limits: Limits) -> Limits:
-    """Return limits as far to both sides of zero."""
+def _symmetric(limits: Limits) -> Limits:
+    """Return limits that lie equally far on both sides of zero."""
     most = max(map(abs, limits))
     return -most, most
 
 
 def named_colormap(name: str) -> Any:
-    """Return what napari takes for a colormap of ours."""
+    """Return a colormap of ours as napari takes it."""
     if name != SIGNED:
         return name
-    return Colormap(np.array(_SIGNED_COLOURS, np.float32), name=SIGNED)
+    return Colormap(np.array(_SIGNED_COLORS, np.float32), name=SIGNED)
 
 
-def _fading(name: str) -> Colormap:
-    """Return a colormap that is clear where there is least."""
-    places = np.linspace(0, 1, _STEPS, dtype=np.float32)
-    colours = ensure_colormap(named_colormap(name)).map(places)
-    much = np.abs(2 * places - 1) if name == SIGNED else places
-    colours[:, 3] = np.clip(much / _OPAQUE_FROM, 0, 1)
-    return Colormap(colours, name=f"{name}, fading")
+def _transparent_low(name: str) -> Colormap:
+    """Return a colormap that is transparent at low values; "signed": at values near zero."""
+    values = np.linspace(0, 1, _STEPS, dtype=np.float32)
+    colors = ensure_colormap(named_colormap(name)).map(values)
+    strength = np.abs(2 * values - 1) if name == SIGNED else values
+    colors[:, 3] = np.clip(strength / _OPAQUE_FROM, 0, 1)
+    return Colormap(colors, name=f"{name}, transparent where low")

@@ -2,54 +2,86 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from napari_clip_heatmap._napari.views.controls import CONTROLS
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
 
-__all__ = ["KEPT", "keep", "section"]
+__all__ = ["PERSISTED", "keep", "saved_under_former_names", "section"]
+
+log = logging.getLogger(__name__)
 
 PLUGIN = "napari-clip-heatmap"
+SECTION = "widget"
 
-KEPT = (
-    "model",
-    "score",
-    "templates",
-    "view",
-    "colormap",
-    "scale",
-    "transparent_low",
-    "color_bar",
-    "ranking_list",
-)
-"""Parts whose value is there again next time; each is declared in the manifest."""
+PERSISTED = tuple(spec for spec in CONTROLS if spec.persisted)
+"""Controls whose value is there again at the next start; the manifest declares each of them."""
 
 
 def section() -> Any:
     """Return napari's settings for this plugin, or None.
 
-    napari has had settings of plugins since 0.9; and a widget may be made where the plugin's
-    manifest is not known, as in a script.
+    napari has settings of plugins since 0.9, and only where the plugin's manifest is known, which
+    it need not be in a script.
     """
+    plugin = _plugin_settings()
+    return getattr(plugin, SECTION, None)
+
+
+def keep(parts: Container[Any]) -> None:
+    """Give controls the values that they had last, and save those that they get from now on."""
+    saved = section()
+    if saved is None:
+        return
+    former = saved_under_former_names()
+    for spec in PERSISTED:
+        part, name = parts[spec.name], spec.name
+        try:
+            part.value = former.get(name, getattr(saved, name))
+        except ValueError:  # a choice that this version does not have
+            log.info("The saved value of '%s' is no choice any more; not used", name)
+        if part.value != getattr(saved, name):
+            setattr(saved, name, part.value)
+        part.changed.connect(lambda value, name=name: setattr(saved, name, value))
+
+
+def saved_under_former_names() -> Mapping[str, Any]:
+    """Return values that an earlier version saved under another name, by the name of today.
+
+    napari reads only what the manifest declares, and leaves the rest of the file as it is until
+    the first change.
+    """
+    path = getattr(_plugin_settings(), "config_path", None)
+    if not isinstance(path, str | Path):
+        return {}
+    try:
+        written = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):  # not there yet; or napari says what is wrong
+        return {}
+    values = written.get(SECTION) if isinstance(written, dict) else None
+    if not isinstance(values, dict):
+        return {}
+    return {
+        spec.name: values[spec.former_name]
+        for spec in PERSISTED
+        if spec.former_name in values and spec.name not in values
+    }
+
+
+def _plugin_settings() -> Any:
+    """Return napari's settings of this plugin, or None where there are none."""
     try:
         from napari.settings import get_plugin_settings
     except ImportError:
         return None
     try:
-        return get_plugin_settings(PLUGIN).widget
-    except (KeyError, AttributeError):
+        return get_plugin_settings(PLUGIN)
+    except KeyError:
         return None
-
-
-def keep(parts: Container[Any]) -> None:
-    """Give parts the values that they had last, and keep those that they are given from now on."""
-    kept = section()
-    if kept is None:
-        return
-    for name in KEPT:
-        part = parts[name]
-        try:
-            part.value = getattr(kept, name)
-        except ValueError:
-            setattr(kept, name, part.value)  # of another version: what it was is no choice now
-        part.changed.connect(lambda value, name=name: setattr(kept, name, value))

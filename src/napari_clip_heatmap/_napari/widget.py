@@ -13,11 +13,10 @@ from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
-from napari_clip_heatmap._napari.controllers.devices import DeviceLister
 from napari_clip_heatmap._napari.controllers.export import ExportController
 from napari_clip_heatmap._napari.controllers.layer_style import StyleController
 from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
-from napari_clip_heatmap._napari.controllers.model_chooser import ModelChooser
+from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
@@ -25,7 +24,8 @@ from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.state import DockState
-from napari_clip_heatmap._napari.views.controls import ControlSources, make_controls
+from napari_clip_heatmap._napari.views.control_spec import ControlSources
+from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
 

@@ -82,9 +82,9 @@ def honesty(
 ) -> None:
     """Measure whether gibberish is flagged, and words for what is there are not."""
     from napari_clip_heatmap.api import load_model
-    from napari_clip_heatmap.evaluation.honesty import measure_verdicts
-    from napari_clip_heatmap.evaluation.honesty_picture import draw_distribution
-    from napari_clip_heatmap.evaluation.honesty_report import HonestyReport
+    from napari_clip_heatmap.evaluation.verdict_chart import draw_distribution
+    from napari_clip_heatmap.evaluation.verdict_report import VerdictReport
+    from napari_clip_heatmap.evaluation.verdict_trial import measure_verdicts
     from napari_clip_heatmap.files.overlays import write_picture
     from napari_clip_heatmap.files.run_request import make_folder
 
@@ -95,7 +95,7 @@ def honesty(
         judged = measure_verdicts(
             loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
         )
-    report = HonestyReport(loaded.describe(), judged)
+    report = VerdictReport(loaded.describe(), judged)
     report.write(output)
     write_picture(output / "honesty.png", draw_distribution(judged))
     printer.say(report)

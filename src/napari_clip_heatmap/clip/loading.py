@@ -12,8 +12,8 @@ from torch import nn
 
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_gpu_notice
 from napari_clip_heatmap.clip.families import resized
-from napari_clip_heatmap.clip.model import ClipModel
-from napari_clip_heatmap.clip.placement import place_on_device
+from napari_clip_heatmap.clip.model import ClipModel, Reload
+from napari_clip_heatmap.clip.placement import PlacedModel, place_on_device
 from napari_clip_heatmap.clip.sources.limits import require_image_size
 from napari_clip_heatmap.clip.sources.normalization import (
     LoadedModel,
@@ -58,7 +58,27 @@ def load_model(
         return loaded if size is None else _resize(loaded, size)
 
     loaded = load()
-    placed = place_on_device(loaded, chosen, dtype)
+    clip = _assemble(
+        loaded,
+        place_on_device(loaded, chosen, dtype),
+        tokenizer=tokenizer,
+        outlier_factor=outlier_factor,
+        reload=lambda device, half: place_on_device(load(), device, dtype, allow_half=half),
+    )
+    gpu_notice = unused_gpu_notice(chosen) if chosen is not None and device == "auto" else None
+    if gpu_notice is not None:
+        clip.notices.add("gpu", gpu_notice)
+    return clip
+
+
+def _assemble(
+    loaded: LoadedModel,
+    placed: PlacedModel,
+    *,
+    tokenizer: Any,
+    outlier_factor: float | None,
+    reload: Reload,
+) -> ClipModel:
     text = TextEncoder(
         text_tower(placed.module),
         loaded.tokenizer if tokenizer is None else lambda: tokenizer,
@@ -75,13 +95,10 @@ def load_model(
         normalization=loaded.normalization,
         outlier_factor=outlier_factor,
         weights_sha256=hash_weights(loaded.module) if was_copied else None,
-        reload=lambda device, half: place_on_device(load(), device, dtype, allow_half=half),
+        reload=reload,
     )
     for notice in loaded.notices:
         clip.notices.add("files", notice)
-    gpu_notice = unused_gpu_notice(chosen) if chosen is not None and device == "auto" else None
-    if gpu_notice is not None:
-        clip.notices.add("gpu", gpu_notice)
     return clip
 
 

@@ -55,7 +55,6 @@ class Decomposition:
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
     >>> parts = nch.decompose(model, batch, layers=["L4"], heads=["H0", "H7"])
     >>> parts.selection.labels
     (('L4H0', 'L4H7'),)

@@ -10,7 +10,7 @@ __all__ = ["auroc"]
 
 
 def auroc(inside: NDArray[np.floating], outside: NDArray[np.floating]) -> float:
-    """Return the chance that a pixel inside scores above one outside, ties counting half.
+    """Return the probability that a pixel inside scores above one outside; ties count half.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def auroc(inside: NDArray[np.floating], outside: NDArray[np.floating]) -> float:
     Returns
     -------
     float
-        0.5: the map knows nothing; 1: it separates the two without a fault.
+        0.5 for a map without information, 1 for a perfect separation.
     """
     ranks = rankdata(np.concatenate([inside, outside]))
     excess = ranks[: inside.size].sum() - inside.size * (inside.size + 1) / 2

@@ -1,4 +1,4 @@
-"""How the built-in nonsense was chosen: so that no other nonsense is far from all of it."""
+"""How the built-in nonsense prompts were chosen: so that no nonsense is far from all of them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["choose_null_prompts", "cover"]
 
 _SEED = 7
 _NAMELESS, _ALL = 60, 96
-"""Number of prompts once words that name nothing are covered, and once words for pictures are."""
-_MADE_UP_SHARES = (0.0, 0.0, 0.3, 0.6)
+"""Number of prompts after covering words that name nothing, and after words for pictures."""
+_MADE_UP_FRACTIONS = (0.0, 0.0, 0.3, 0.6)
 _FROM_NAMES = 0.85
-"""Distance that a senseless order keeps from all that names something: in so small a model a few
-come to lie beside a name by accident, and would make nonsense of it."""
+"""Least distance of a senseless sequence from every name: in so small a model a few are close to a
+name by accident, and would turn it into nonsense."""
 
 
 def choose_null_prompts(model: ClipModel) -> tuple[str, ...]:
-    """Return `MADE_UP`, and the senseless orders of known words that leave no other one alone.
+    """Return `MADE_UP` and senseless sequences of known words that cover all others.
 
     With the bundled model this gives `NONSENSE`.
     """
@@ -43,8 +43,8 @@ def cover(
 ) -> tuple[str, ...]:
     """Add the candidate that is farthest from all chosen so far, until there are ``total``.
 
-    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985: at most twice as
-    far from its nearest as with the best choice.
+    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985: the largest
+    distance to the nearest one is at most twice that of the best choice.
     """
     directions = _encode(model, candidates)
     distance = _squared(directions, _encode(model, chosen)).min(axis=1)
@@ -57,17 +57,17 @@ def cover(
 
 
 def _orders(rng: np.random.Generator, count: int, words: Sequence[str]) -> tuple[str, ...]:
-    """Return distinct senseless orders of words, some with made-up ones among them."""
+    """Return distinct senseless sequences of words, some with made-up words among them."""
     orders: dict[str, None] = {}
     for _ in range(count):
-        share = _MADE_UP_SHARES[int(rng.integers(len(_MADE_UP_SHARES)))]
+        fraction = _MADE_UP_FRACTIONS[int(rng.integers(len(_MADE_UP_FRACTIONS)))]
         order = shuffle(rng, words, 1, 6).split()
-        orders[" ".join(STAND_IN if rng.random() < share else word for word in order)] = None
+        orders[" ".join(STAND_IN if rng.random() < fraction else word for word in order)] = None
     return tuple(order for order in orders if order.replace(STAND_IN, "").strip())
 
 
 def _nameless(model: ClipModel, orders: Sequence[str]) -> tuple[str, ...]:
-    """Return the orders that do not come to lie beside a name."""
+    """Return the sequences that are not close to a name."""
     named = [
         sentence.format(name)
         for names in NAMES.values()

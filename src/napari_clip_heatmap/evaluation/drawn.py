@@ -1,4 +1,4 @@
-"""Heatmaps against the truth of drawn scenes (never trained on: training draws other seeds)."""
+"""Heatmaps against the masks of drawn scenes with seeds that training does not use."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["DrawnResult", "evaluate_drawn"]
 
 SIDE = 256
 """Height and width of an evaluation scene, in pixels."""
-_FEWEST = 50  # pixels below which an AUROC says nothing
+_FEWEST = 50  # pixels below which an AUROC means nothing
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnResult:
-    """What the drawn scenes say.
+    """Results on drawn scenes.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class DrawnResult:
     against_all : Scores
         The same against every other pixel of the scene.
     confusion : ndarray (true class, strongest prompt) float64
-        Share of a class's pixels at which each prompt's map is the highest; rows sum to 1, or
-        are NaN for a class that no scene showed.
+        Fraction of a class's pixels where each prompt's map is the highest; rows sum to 1, or are
+        NaN for a class that no scene showed.
     """
 
     against_others: Scores
@@ -47,7 +47,7 @@ class DrawnResult:
 def evaluate_drawn(
     model: ClipModel, *, n_scenes: int, seed: int, progress: Callable[[], None]
 ) -> DrawnResult:
-    """Draw ``n_scenes`` scenes, ask each for every class, and compare with the masks."""
+    """Draw scenes, compute the heatmaps of every class, and compare them with the masks."""
     others: dict[str, list[float]] = {name: [] for name in CLASSES}
     everything: dict[str, list[float]] = {name: [] for name in CLASSES}
     votes = np.zeros((len(CLASSES), len(CLASSES)))
@@ -72,7 +72,7 @@ def evaluate_drawn(
 def _alone(
     masks: Mapping[str, NDArray[np.bool_]],
 ) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Yield each class that is there with its pixels, and the pixels of the others alone."""
+    """Yield each class that is present with its pixels, and the pixels of only the others."""
     named = dict(masks)
     for name, own in named.items():
         if own.sum() < _FEWEST:

@@ -1,4 +1,4 @@
-"""The whole evaluation, in one call."""
+"""The whole evaluation in one call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate_model(
     data : Path or None
         Folder with ``nuclei/`` or ``blood/``; see `napari_clip_heatmap.evaluation.real`.
     output : Path
-        Folder for ``report.md``, ``report.json`` and one picture per class; made if need be.
+        Folder for ``report.md``, ``report.json`` and one picture per class; created if needed.
     n_scenes : int
         Number of drawn scenes.
     seed : int

@@ -1,4 +1,4 @@
-"""One picture per class: examples with their heatmaps, to look at before believing a figure."""
+"""One picture per class: example scenes with their heatmaps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GAP = 4
 def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
     """Write ``example_CLASS.png``: scenes that show the class above their heatmaps.
 
-    The outline of the truth is drawn on the heatmap in white.
+    The outline of the true mask is drawn on the heatmap in white.
     """
     for name in CLASSES:
         columns: list[NDArray[np.uint8]] = []

@@ -1,4 +1,4 @@
-"""Prompts that say nothing, of every kind a person could type, drawn from a seed."""
+"""Prompts that mean nothing, of several kinds that people type, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FUNCTION_WORDS = ("a", "an", "and", "are", "here", "of", "the", "there", "under"
 PICTURE_WORDS = (
     "image", "labeled", "labelled", "micrograph", "microscope", "microscopy", "photo", "picture",
 )  # fmt: skip
-"""Words for any picture and for none in particular, known to the bundled model too."""
+"""Words for pictures in general, all of them known to the bundled model."""
 
 CLASSIC = (
     "colorless green ideas sleep furiously", "foo bar baz", "blah blah blah", "qwerty", "asdf",
@@ -22,7 +22,7 @@ CLASSIC = (
     "0000", "12 34 56", "$$$ %%%", "zzzzzzzzzz", "hello world", "to be or not to be",
     "the quick brown fox jumps over the lazy dog", "photo of of an", "of the a image here",
 )  # fmt: skip
-"""Nonsense that people type when they try whether a program can be fooled."""
+"""Nonsense that people type to test whether a program can be fooled."""
 
 UNRELATED = (
     "dog", "bicycle", "a photo of a dog", "sitting on a chair", "brain tumor", "tomato soup",
@@ -32,7 +32,7 @@ UNRELATED = (
     "kitchen", "winter in Moscow", "the king of France", "economic policy", "shoes",
     "sunset over the sea", "democracy", "airplane", "an image of a train", "handwriting",
 )  # fmt: skip
-"""Plain English that the bundled model never met: to it, no better than letters at random."""
+"""Plain English that the bundled model never learned: to it, random letters."""
 
 _ONSETS = (
     "b", "bl", "br", "ch", "d", "dr", "f", "fl", "g", "gl", "gr", "j", "k", "kl", "m", "n", "p",
@@ -45,7 +45,7 @@ _ENDS = (
 )  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MEANT = frozenset({"stain"})
-"""What such syllables can come to that means something under a microscope."""
+"""Words that the syllables can form and that mean something in microscopy."""
 _Maker = Callable[[np.random.Generator], str]
 
 

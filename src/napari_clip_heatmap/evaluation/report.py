@@ -1,4 +1,4 @@
-"""The evaluation as one record, and as the text and the numbers that go to disk."""
+"""The results of an evaluation, as text and as numbers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _OTHERS_MEDIAN, _OTHERS_WORST, _ALL_MEDIAN = 0.97, 0.92, 0.92
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured; `str` gives the tables.
+    """All results; `str` gives the tables.
 
     Attributes
     ----------
     model : mapping
-        Where the model came from, as JSON-able values.
+        The model's description, as JSON-able values.
     drawn : DrawnResult
-        On drawn scenes.
+        Results on drawn scenes.
     nuclei, blood : Scores or None
-        On real images, where there were any.
+        Results on real images, if there were any.
     """
 
     model: dict[str, object]
@@ -61,7 +61,7 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         yield f"# Heatmaps of {self.model.get('name')} against the truth"
-        yield "\nAUROC: 0.5 knows nothing, 1 is without a fault. Relative maps among all classes.\n"
+        yield "\nAUROC: 0.5 is chance, 1 is perfect. Relative maps among all classes.\n"
         yield from self._drawn_lines()
         yield from self._confusion_lines()
         if self.nuclei is not None:
@@ -87,11 +87,11 @@ class Report:
         )
 
     def _confusion_lines(self) -> Iterator[str]:
-        yield "\n## Confusion: share of a class's pixels at which a prompt's map is the highest\n"
-        yield "| is \\ answers | " + " | ".join(CLASSES) + " |"
+        yield "\n## Confusion: fraction of a class's pixels where a prompt's map is the highest\n"
+        yield "| class \\ prompt | " + " | ".join(CLASSES) + " |"
         yield "|---" * (len(CLASSES) + 1) + "|"
         for name, row in zip(CLASSES, self.drawn.confusion, strict=True):
-            yield f"| {name} | " + " | ".join(f"{share:.2f}" for share in row) + " |"
+            yield f"| {name} | " + " | ".join(f"{fraction:.2f}" for fraction in row) + " |"
 
 
 def _table(scores: Scores, targets: dict[str, float], *, use_median: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ class Scores:
     Attributes
     ----------
     values : mapping of str to tuple of float
-        Names for which no image had anything to measure are left out.
+        Names that no image had anything to measure for are left out.
     """
 
     values: Mapping[str, tuple[float, ...]]

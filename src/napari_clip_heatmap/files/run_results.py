@@ -178,7 +178,7 @@ def _compute(
         progress=progress,
         cache=cache,
     )
-    maps = encoding.lazy_maps(scoring).eager()
+    maps = encoding.lazy_maps(scoring).eager(encoding)
     reference = make_null_reference(encoding, scoring.templates)
     rgb = seen_colors(image, request.view)
     overlays = [

@@ -1,1 +1,1 @@
-"""From pixels to what the model sees, and from the patch lattice back to pixels; numpy only."""
+"""From pixels to what the model sees, and from the patch lattice back to pixels; no torch."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
+from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 from napari_clip_heatmap.imaging.pillow_images import array_of
-from napari_clip_heatmap.imaging.validation import number, number_array, numbers, shown_value
+from napari_clip_heatmap.validation import number, number_array, numbers
 
 __all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
 
@@ -35,9 +35,12 @@ class Channel:
         Values shown as 0 and as 1. By default those of `View`'s mode "shown".
     gamma : float
         Power applied between 0 and 1; positive.
-    lut : float32 (n, 3), optional
-        Colors in 0..1 at n equally spaced values from 0 to 1, linear in between; for a gray image
-        only. By default gray.
+    lut : float32 (n, 3|4), optional
+        Colors in 0..1, with alpha where there are 4, at n equally spaced values from 0 to 1,
+        linear in between; for a gray image only. By default gray.
+    blend : Blend, optional
+        How the channel is drawn onto the others; either all channels of an image have one, or none.
+        By default channels are added.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Channel:
     limits: tuple[float, float] | None = None
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
+    blend: Blend | None = None
 
     def __post_init__(self) -> None:
         self._check_levels()
@@ -66,7 +70,8 @@ class Channel:
         if self.lut is not None:
             if self.n_colors != 1:
                 raise ImageError("a color image was given a colormap; only a gray one can have one")
-            lut = number_array("the colormap (lut)", self.lut, (None, 3), ImageError)
+            n_parts = 4 if np.shape(self.lut)[-1:] == (4,) else 3
+            lut = number_array("the colormap (lut)", self.lut, (None, n_parts), ImageError)
             if not len(lut):
                 raise ImageError("the colormap (lut) has no color; accepted: (n, 3) with n >= 1")
             object.__setattr__(self, "lut", lut.astype(np.float32))
@@ -92,6 +97,18 @@ class Channel:
         more = f", {len(self.levels)} levels" if len(self.levels) > 1 else ""
         finest = self.levels[0]
         return f"Channel({tuple(finest.shape)} {np.dtype(finest.dtype)}{more})"
+
+    @property
+    def style(self) -> tuple[Hashable, ...]:
+        """All that decides how stored values are shown, to be compared with another channel's."""
+        lut = None if self.lut is None else self.lut.tobytes()
+        return self.limits, self.gamma, lut, self.blend
+
+    @property
+    def slab(self) -> Hashable:
+        """Which planes of a thick slice are projected, and how; None for a single plane."""
+        level = self.levels[0]
+        return (level.ranges, level.projection) if isinstance(level, ThickPlane) else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -171,11 +188,6 @@ def _is_smaller(fine: tuple[int, ...], coarse: tuple[int, ...]) -> bool:
 
 
 def _as_array(image: object) -> Any:
-    if isinstance(image, str | bytes | PathLike):
-        raise ImageError(
-            f"the image is {shown_value(image)}; read the file first: "
-            "encode(model, read_image(path))"
-        )
     try:
         return np.asanyarray(image)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Name stored pixels by what they hold, so that what was made of them is known again later."""
+"""Identify stored pixels by their content, so that results for them can be found again."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ _CHUNKS = 4
 """Chunks read along each axis of an array that is not in memory."""
 
 _PIXELS = 2**26
-"""Pixels read of it at most, unless a single chunk holds more."""
+"""Largest number of pixels read of it, unless a single chunk has more."""
 
 _SIDE = 4096
-"""Of a chunk larger than this only its middle counts."""
+"""Of a larger chunk only the middle is read."""
 
 _UNCHUNKED = 1024
-"""Side of the windows where an array has no chunks."""
+"""Side of the windows of an array without chunks."""
 
 Content = dict[str, object]
 
 
 def content_of(channel: Channel) -> list[Content] | None:
-    """Say what a channel's pixels are, in values that JSON has; other pixels have another answer.
+    """Return what identifies a channel's pixels, as JSON-able values.
 
-    Of what lies in memory everything counts, so that a single pixel painted on makes another. Of
-    anything else (a memory map, dask, zarr) it is the shape, the type, what the store says of
-    itself, and the chunks that `sampled` names: what lies beside them may change unnoticed.
+    Arrays in memory are identified by all of their values, so that a single painted pixel is
+    noticed. Others (a memory map, dask, zarr) are identified by shape, type, the metadata of the
+    store, and the chunks that `sampled` returns: changes in other chunks are not noticed.
 
     Parameters
     ----------
     channel : Channel
-        Its finest and its coarsest level are read; of those between, shape and type tell.
+        The finest and the coarsest level are read; of others only shape and type.
 
     Returns
     -------
     list of dict, optional
-        One per level. None where all that was read of a lazy channel is one single value: then it
-        could be of any image.
+        One per level. None if all that was read of a lazy channel is one single value, which could
+        be any image.
     """
     last = len(channel.levels) - 1
-    told = [_level(level, read=n in (0, last)) for n, level in enumerate(channel.levels)]
-    if any(each.get("blank") is False for each in told):
-        return told
-    return None if any(each.get("blank") for each in told) else told
+    levels = [_level(level, read=n in (0, last)) for n, level in enumerate(channel.levels)]
+    if any(each.get("blank") is False for each in levels):
+        return levels
+    return None if any(each.get("blank") for each in levels) else levels
 
 
 def sampled(shape: tuple[int, int], chunks: Any = None) -> list[tuple[slice, slice]]:
-    """Return the rectangles that are read of a lazy plane: whole chunks, spread over it evenly.
+    """Return the rectangles that are read of a lazy plane: whole chunks, evenly spread.
 
     Parameters
     ----------
     shape : (y, x)
     chunks : sequence, optional
-        Per axis the length of all chunks, as zarr tells it, or of each, as dask does.
+        Per axis the length of all chunks, as in zarr, or of each chunk, as in dask.
     """
     parts = chunks or (None, None)
     edges = [_edges(length, part) for length, part in zip(shape, parts, strict=True)]
@@ -76,21 +76,21 @@ def sampled(shape: tuple[int, int], chunks: Any = None) -> list[tuple[slice, sli
 
 def _level(level: Any, *, read: bool) -> Content:
     array, index = (level.array, level.index) if isinstance(level, Plane) else (level, ())
-    told: Content = {"shape": list(map(int, level.shape)), "dtype": str(np.dtype(level.dtype))}
+    about: Content = {"shape": list(map(int, level.shape)), "dtype": str(np.dtype(level.dtype))}
     if isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
-        return {**told, "sha256": _hash([array[index]])}
-    told |= {"index": list(map(int, index)), "store": _store(array)}
+        return {**about, "sha256": _hash([array[index]])}
+    about |= {"index": list(map(int, index)), "store": _store(array)}
     if not read:
-        return told
+        return about
     chunks = getattr(array, "chunks", None)
     of_plane = None if chunks is None else tuple(chunks)[len(index) : len(index) + 2]
     height, width = int(level.shape[0]), int(level.shape[1])
     seen = _Seen(level, sampled((height, width), of_plane))
-    return {**told, "sha256": _hash(seen), "blank": seen.blank}
+    return {**about, "sha256": _hash(seen), "blank": seen.blank}
 
 
 class _Seen:
-    """Some rectangles of an array, read one after another, and whether they are all one value."""
+    """Rectangles of an array, read one after another, and whether all are one value."""
 
     def __init__(self, level: Any, windows: list[tuple[slice, slice]]) -> None:
         self._level, self._windows = level, windows
@@ -117,23 +117,23 @@ def _hash(arrays: Any) -> str:
 
 
 def _store(array: Any) -> Content:
-    """Return what a lazy array says of where and how its values are kept."""
-    told: Content = {"kind": f"{type(array).__module__}.{type(array).__qualname__}"}
+    """Return where and how the values of a lazy array are stored, as far as it says so."""
+    store: Content = {"kind": f"{type(array).__module__}.{type(array).__qualname__}"}
     filename = getattr(array, "filename", None)
     if isinstance(array, np.memmap) and filename is not None:
-        about = Path(filename).stat()
-        place = {"offset": array.offset, "bytes": about.st_size, "changed": about.st_mtime_ns}
-        return {**told, "file": str(filename), **place}
+        stat = Path(filename).stat()
+        file = {"offset": array.offset, "bytes": stat.st_size, "changed": stat.st_mtime_ns}
+        return {**store, "file": str(filename), **file}
     metadata: Any = getattr(array, "metadata", None)
     if hasattr(metadata, "to_dict"):  # zarr
         plain = json.loads(json.dumps(metadata.to_dict(), default=str))
-        return {**told, "metadata": plain, "place": str(getattr(array, "store_path", ""))}
+        return {**store, "metadata": plain, "place": str(getattr(array, "store_path", ""))}
     chunks = getattr(array, "chunks", None)
-    return {**told, "chunks": json.loads(json.dumps(chunks, default=str))}
+    return {**store, "chunks": json.loads(json.dumps(chunks, default=str))}
 
 
 def _edges(length: int, chunks: Any) -> NDArray[np.int64]:
-    """Return where chunks begin and end along an axis."""
+    """Return the edges of chunks along an axis."""
     if chunks is None:
         chunks = _UNCHUNKED
     if isinstance(chunks, tuple | list):

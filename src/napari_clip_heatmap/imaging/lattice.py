@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.validation import number, shown_value
+from napari_clip_heatmap.errors import SettingsError, shown_value
+from napari_clip_heatmap.validation import number
 
 __all__ = [
     "AUTO_TILES",

@@ -1,8 +1,8 @@
-"""The one door to OpenCV.
+"""OpenCV, imported without changing the environment.
 
 On Linux, importing the ``opencv-python`` wheel points ``QT_QPA_PLATFORM_PLUGIN_PATH``,
 ``QT_QPA_FONTDIR`` and ``LD_LIBRARY_PATH`` at its own Qt, which can keep napari's Qt from starting.
-Everybody who needs OpenCV takes it from here, so the environment stays the user's.
+Import OpenCV from here, so that the environment stays as the user set it.
 """
 
 from __future__ import annotations

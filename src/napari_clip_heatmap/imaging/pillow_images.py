@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.validation import shown_value
+from napari_clip_heatmap.errors import ImageError, shown_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

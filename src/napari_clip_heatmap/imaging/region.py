@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.imaging.validation import number_array, numbers, refuse, shown_value
+from napari_clip_heatmap.validation import number_array, numbers, refuse
 
 __all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 

@@ -1,4 +1,4 @@
-"""From lattice cells up to image pixels, as many of them as are asked for."""
+"""Interpolate maps from lattice cells to image pixels, and average image pixels down."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WINDOW = 1024
 """Side of the windows of image pixels in which maps are interpolated."""
 
 _BAND = 16
-"""Image pixels per matrix product: they touch few cells, and BLAS does so small a product in the
-thread that asks. A larger one it splits, and while a model has all cores the window then waits for
-a second thread to do its part, up to a third of a second."""
+"""Image pixels per matrix product: few, so that BLAS computes it in the calling thread. It would
+split a larger one, and while a model uses all cores the window would wait for another thread, up
+to a third of a second."""
 
 
 def coarser(lattice: Lattice, factor: int) -> Lattice:
-    """Return the same lattice under an image of fewer pixels, each `factor` times as wide."""
+    """Return the same lattice for an image of fewer pixels, each `factor` times as wide."""
     y, x = (replace(axis, image=-(-axis.image // factor)) for axis in (lattice.y, lattice.x))
     return Lattice(y, x)
 
@@ -40,10 +40,9 @@ def to_image_pixels(
 ) -> NDArray[np.float32]:
     """Interpolate maps bilinearly from lattice cells to image pixels: ``B_y @ values @ B_x.T``.
 
-    Cell and pixel centers lie where they really are, whatever the ratio of their sizes; pixels
-    beyond the outermost cell centers take those cells' values. A rectangle has exactly the values
-    that it has in the whole. A cell of NaN has no say: pixels whose own cell is NaN are NaN, the
-    others are made of the rest.
+    Cell and pixel centers are at their exact positions, for any ratio of their sizes. Pixels beyond
+    the outermost cell centers take those cells' values. A rectangle has exactly the values that it
+    has in the whole map. Pixels in a NaN cell are NaN; others are interpolated without NaN cells.
 
     Parameters
     ----------
@@ -71,9 +70,9 @@ def to_image_pixels(
 
 
 def at_pixel(values: NDArray[np.float32], lattice: Lattice, y: int, x: int) -> NDArray[np.float32]:
-    """Interpolate maps at one image pixel, from the few cells that it sees.
+    """Interpolate maps at one image pixel, from the few cells around it.
 
-    Equal to `to_image_pixels` but for the last digits, and without its windows: for a cursor.
+    Equal to `to_image_pixels` up to rounding, but without its windows: for a cursor.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def at_pixel(values: NDArray[np.float32], lattice: Lattice, y: int, x: int) -> N
 
 
 def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut a range at multiples of `WINDOW`: its place in the range, the window, and in that."""
+    """Cut a range at multiples of `WINDOW`: slice of the range, the window, slice of the window."""
     for start in range(wanted.start // WINDOW * WINDOW, wanted.stop, WINDOW):
         window = slice(start, min(start + WINDOW, length))
         low, high = max(start, wanted.start), min(window.stop, wanted.stop)
@@ -101,20 +100,20 @@ def _window(
     x: slice,
     bands: Callable[[Axis, int, int], _Bands],
 ) -> NDArray[np.float32]:
-    """Interpolate one window: always the same products, so always the same last digits."""
+    """Interpolate one window: always the same products, so always the same rounding."""
     bands_y, bands_x = bands(lattice.y, y.start, y.stop), bands(lattice.x, x.start, x.stop)
     first, last = bands_y[0][1].start, bands_y[-1][1].stop
     near = values[:, first:last]
     known = np.isfinite(near[..., bands_x[0][1].start : bands_x[-1][1].stop])
     if known.all():
         return _product(near, bands_y, bands_x, first)
-    # Known values averaged among themselves; what is beyond half a cell from them stays NaN.
+    # Known values are averaged; pixels more than half a cell away from them stay NaN.
     known = np.isfinite(near)
     total = _product(np.where(known, near, np.float32(0)), bands_y, bands_x, first)
-    share = _product(known.astype(np.float32), bands_y, bands_x, first)
+    known_weight = _product(known.astype(np.float32), bands_y, bands_x, first)
     own = known[:, _own_cells(lattice.y, y) - first][..., _own_cells(lattice.x, x)]
-    share[~own] = np.nan
-    interpolated: NDArray[np.float32] = total / share
+    known_weight[~own] = np.nan
+    interpolated: NDArray[np.float32] = total / known_weight
     return interpolated
 
 
@@ -139,10 +138,10 @@ def _own_cells(axis: Axis, pixels: slice) -> NDArray[np.intp]:
 
 
 def _bands(axis: Axis, start: int, stop: int) -> _Bands:
-    """Return the interpolation matrix in blocks: pixels, the few cells they see, (pixel, cell).
+    """Return the interpolation matrix in blocks: pixels, their cells, weights (pixel, cell).
 
-    Pixels are counted from the window's first. The whole matrix holds two numbers per row; its
-    blocks make 5 maps of 2048 x 2048 four times faster than the whole does.
+    Pixels are counted from the window's first. Each row has only two nonzero weights; in blocks, 5
+    maps of 2048 x 2048 take a quarter of the time.
     """
     positions = axis.cell_positions(slice(start, stop))
     left = np.minimum(positions.astype(np.intp), max(axis.n_cells - 2, 0))
@@ -156,11 +155,11 @@ def _bands(axis: Axis, start: int, stop: int) -> _Bands:
 
 
 _kept_bands = lru_cache(maxsize=128)(_bands)
-"""While a user types, the same windows are interpolated again and again."""
+"""While a user types, the same windows are interpolated many times."""
 
 
 _ROWS = 32
-"""Working pixels per matrix product: the whole matrix is nearly all zeros."""
+"""Working pixels per matrix product; the whole matrix is almost all zeros."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class Sampling:
     stored : int
         Length of the stored axis, in its pixels.
     start : float
-        Where working pixel 0 begins, in stored pixels.
+        Start of working pixel 0, in stored pixels.
     step : float
         Width of a working pixel, in stored pixels.
     """
@@ -185,25 +184,25 @@ class Sampling:
     step: float
 
     def needed(self, working: slice) -> slice:
-        """Return the stored pixels that some working pixels are made of; at least one."""
+        """Return the stored pixels that some working pixels are averaged from; at least one."""
         if self.step < 1:  # the two stored centers around each working center
             low = math.floor(self.start + (working.start + 0.5) * self.step - 0.5)
             high = math.floor(self.start + (working.stop - 0.5) * self.step - 0.5) + 2
         else:
-            # A hair's breadth of the next pixel is rounding: 3 * (10 / 3) is 10.000000000000002.
+            # A tiny part of the next pixel is rounding: 3 * (10 / 3) is 10.000000000000002.
             low = math.floor(self.start + working.start * self.step + 1e-6)
             high = math.ceil(self.start + working.stop * self.step - 1e-6)
         low = min(max(low, 0), self.stored - 1)
         return slice(low, max(min(high, self.stored), low + 1))
 
     def weights(self, working: slice) -> NDArray[np.float64] | None:
-        """Return the share of each needed pixel in each working pixel, or None where they are one.
+        """Return the weight of each needed pixel in each working pixel; None if they are the same.
 
         Returns
         -------
         float64 (working pixel, stored pixel), optional
-            Rows sum to 1: shares of the area, or, for working pixels narrower than stored ones,
-            distances between centers (the outermost stored pixels continue beyond theirs).
+            Rows sum to 1. Fractions of the area, or for working pixels narrower than stored ones
+            linear interpolation between centers (constant beyond the outermost ones).
         """
         if self.step == 1 and self.start == int(self.start):
             return None
@@ -212,15 +211,15 @@ class Sampling:
         begin = self.start + np.arange(working.start, working.stop)[:, np.newaxis] * self.step
         if self.step < 1:
             centers = np.clip(begin + self.step / 2 - 0.5, 0, self.stored - 1)
-            shares = np.maximum(1 - np.abs(centers - stored), 0)
+            fractions = np.maximum(1 - np.abs(centers - stored), 0)
         else:
             end = np.minimum(begin + self.step, stored + 1)
-            shares = np.maximum(end - np.maximum(begin, stored), 0)
-        weights: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+            fractions = np.maximum(end - np.maximum(begin, stored), 0)
+        weights: NDArray[np.float64] = fractions / fractions.sum(axis=1, keepdims=True)
         return weights
 
     def average(self, numbers: NDArray[Any], working: slice) -> NDArray[Any]:
-        """Return working pixels from the stored ones they need, along the first axis.
+        """Average stored pixels to working pixels, along the first axis.
 
         Parameters
         ----------

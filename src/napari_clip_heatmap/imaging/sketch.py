@@ -1,4 +1,4 @@
-"""A small picture of an image, or of a part of it, at once: for a first map and for thumbnails."""
+"""A small picture of an image or a part of it, made quickly: for previews and thumbnails."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from napari_clip_heatmap.imaging.view import Appearance
 __all__ = ["sketch"]
 
 _AT_ONCE = 2**22
-"""Stored pixels that are simply read and averaged."""
+"""Images of up to this many stored pixels are read and averaged."""
 
 _WINDOW = 32
-"""Of a larger image, stored pixels along the side of a sample."""
+"""Stored pixels along the side of a sample of a larger image."""
 
 _AT_LEAST = 4
-"""Samples per side that are taken however long they take."""
+"""Samples per side that are always taken."""
 
 
 def sketch(
@@ -34,11 +34,11 @@ def sketch(
     seconds: float = 0.3,
     clock: Callable[[], float] = time.monotonic,
 ) -> NDArray[np.float32]:
-    """Return an image squeezed into a few pixels, colored as the model would see it.
+    """Return an image reduced to a few pixels, in the colors that the model sees.
 
-    Where a level coarse enough is stored, or the image is small, every new pixel is the mean over
-    its area. Else the image would have to be read whole, so it is sampled: first sparsely, then
-    twice as densely, and so on until the time is over; each sample stands for all around it.
+    If a coarse level is stored, or the image is small, every new pixel is the mean over its area.
+    Otherwise the whole image would have to be read, so it is sampled: first sparsely, then twice as
+    densely, and so on until the time is over. Each sample fills the area around it.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def sketch(
     shape : (y, x)
         Of the picture.
     seconds : float
-        Time for samples.
+        Time for sampling.
     clock : callable() -> float
-        Stands in for the wall clock.
+        Used instead of the system clock, in tests.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def _sample(
 
 
 def _halvings(shape: tuple[int, int]) -> Iterator[tuple[slice, slice, int]]:
-    """Yield ever smaller blocks of a picture, down to single pixels, and how many a side holds."""
+    """Yield smaller and smaller blocks of a picture, and the number of blocks per side."""
     many, most = _AT_LEAST, max(shape)
     while True:
         y, x = (np.linspace(0, length, min(many, length) + 1).astype(int) for length in shape)

@@ -1,4 +1,4 @@
-"""Working pixels of an image of any size, read where they are asked for."""
+"""Working pixels of an image of any size, read where they are needed."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ __all__ = ["ImageSource", "Pixels", "as_rgb"]
 
 
 _BLOCK = 256
-"""Working pixels along a block's side, unless that takes more stored ones than `_STORED`."""
+"""Working pixels along a block's side, unless that needs more stored ones than `_STORED`."""
 
 _STORED = 2048
-"""Stored pixels along the side of what is read at once."""
+"""Stored pixels along the side of a rectangle that is read at once."""
 
 _KEPT = 128 * 2**20
-"""Bytes of blocks kept, as overlapping tiles read each pixel several times."""
+"""Bytes of blocks that are cached, because overlapping tiles read pixels several times."""
 
 
 class ImageSource:
-    """An image as the model looks at it: colored, and averaged down over areas.
+    """An image as the model sees it: averaged down over areas, and colored.
 
-    Stored values are averaged first and colored then, as a viewer does with a pyramid. Of several
-    levels the coarsest that is fine enough is read, and of that only what is needed. Whatever is
-    asked for, the same blocks are computed, so that a pixel's value depends neither on what was
-    asked for with it nor on where the image is stored.
+    Stored values are averaged first and colored afterwards, as a viewer does with a pyramid. Of
+    several levels the coarsest that is fine enough is read, and only the part that is needed. The
+    same blocks are computed for every request, so that a pixel's value depends neither on the
+    request nor on how the image is stored.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class ImageSource:
     shape : (y, x)
         Working pixels.
     field : ((y0, x0), (y1, x1)), optional
-        What they cover, in image pixels; by default the whole image.
+        The field that they cover, in image pixels; by default the whole image.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class ImageSource:
 
     @property
     def n_stored(self) -> float:
-        """Number of stored pixels that it takes to read all, over all channels."""
+        """Number of stored pixels of all channels that must be read for the whole field."""
         area = self.shape[0] * self.shape[1]
         return sum(each.steps[0] * each.steps[1] * area for each in self._shown)
 
     def read(self, y: slice, x: slice) -> NDArray[np.float32]:
         """Return the colors of a rectangle of working pixels, float32 (y, x, 3) in 0..1.
 
-        Invalid pixels have the mean color of the image; `validity` then tells of them.
+        Invalid pixels get the mean color of the image; `validity` knows them.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class ImageSource:
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """One channel, the level of it that is read, and how."""
+    """One channel, the level that is read, and how it is averaged and shown."""
 
     channel: Channel
     level: Any
@@ -153,7 +153,7 @@ class _Shown:
         if values.valid is None:
             return self.tone(colors, opacity)
         counted = averaged(values.valid[..., np.newaxis].astype(colors.dtype))
-        # A share of valid pixels that is only rounding has no say.
+        # A fraction of valid pixels that is only rounding does not count.
         known = counted[..., 0] > 1e-4
         counted[~known] = 1
         shown = self.tone(colors / counted, None if opacity is None else opacity / counted)
@@ -169,7 +169,7 @@ class _Shown:
         except ImageError:
             if self.channel.limits is None:
                 raise
-            # The few that were looked at of a large image are all invalid: any color will do.
+            # The few pixels read of a large image are all invalid: any color will do.
             return np.zeros(1, np.float32)
         mean, opacity = known.mean[np.newaxis, np.newaxis], np.full((1, 1, 1), known.opacity)
         color: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
@@ -188,7 +188,7 @@ def _shown(
     chosen = channel.levels[0]
     for level in channel.levels[1:]:
         sizes = [channel.shape[axis] / level.shape[axis] for axis in (0, 1)]
-        # A level of 500 of 1001 pixels is meant to be half of it, and fine enough for 2.
+        # A level of 500 of 1001 pixels is meant as half of it, and is fine enough for 2.
         if all(size <= want * 1.01 for size, want in zip(sizes, wanted, strict=True)):
             chosen = level
     y, x = (
@@ -203,22 +203,21 @@ def _shown(
 
 
 def _overlap(first: int, side: int, wanted: slice) -> tuple[slice, slice]:
-    """Return what is wanted of a block, counted in the block and in what is wanted."""
+    """Return the overlap of a block with a range, counted in the block and in the range."""
     low, high = max(first, wanted.start), min(first + side, wanted.stop)
     return slice(low - first, high - first), slice(low - wanted.start, high - wanted.start)
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """A whole image as the model may look at it.
+    """A whole image as the model may see it.
 
     Parameters
     ----------
     rgb : float32 (y, x, 3)
         Colors in 0..1, finite everywhere.
     valid : bool (y, x)
-        False where the image had NaN or infinity, or was masked; ``rgb`` holds the mean color
-        there.
+        False where the image was NaN, infinite or masked; ``rgb`` has the mean color there.
     """
 
     rgb: NDArray[np.float32]
@@ -228,8 +227,8 @@ class Pixels:
 def as_rgb(image: ArrayLike) -> Pixels:
     """Return an image's colors in 0..1, as `View` shows an array by default.
 
-    Transparency is laid over black, as a viewer shows it. NaN, infinity and the masked values of a
-    `numpy.ma.MaskedArray` count for nothing.
+    Transparent pixels are shown over black, as in a viewer. NaN, infinity and the masked values of
+    a `numpy.ma.MaskedArray` are ignored.
 
     Parameters
     ----------

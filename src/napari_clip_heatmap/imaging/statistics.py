@@ -111,7 +111,7 @@ def robust_range(channel: Channel) -> tuple[float, float]:
     Two kinds of values do not count. *Defects* one pixel wide, such as hot pixels and dead columns:
     a 3 x 3 median filter removes them. So that thin structures survive it, the range always covers
     all values but the 0.5 % (or one and a half columns) at either end. *No data*: an extreme value
-    that occurs exactly alike wherever it occurs, far from all other values, such as -9999.
+    that is exactly the same wherever it occurs, far from all other values, such as -9999.
 
     Raises
     ------
@@ -176,9 +176,9 @@ def _is_no_data(rest: NDArray[Any], extreme: float) -> bool:
 
 
 def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, float]:
-    """Return the range after a 3 x 3 median filter; values outside of `low` to `high` are clipped.
+    """Return the range after a 3 x 3 median filter, apart from what is not in `low` to `high`.
 
-    The filter sees values scaled to 0..1, because it takes single precision only.
+    The filter gets values scaled to 0..1, because it takes single precision only.
     """
     from napari_clip_heatmap.imaging.opencv import cv2
 
@@ -187,10 +187,13 @@ def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, f
         return low, high
     smallest, largest = math.inf, -math.inf
     for values in _read_level(channel.levels[-1]):
-        unit = ((values.colors / 2 - low / 2) / spread).clip(0, 1).astype(np.float32)
-        filtered = cv2.medianBlur(unit, 3).reshape(unit.shape)
-        if values.valid is not None:  # invalid pixels are 0, which may not be in the range
-            filtered = filtered[cv2.erode(values.valid.astype(np.uint8), _BOX) > 0]
+        unit = (values.colors / 2 - low / 2) / spread
+        counted = ((unit >= 0) & (unit <= 1)).all(axis=-1)
+        if values.valid is not None:
+            counted &= values.valid
+        filtered = cv2.medianBlur(unit.clip(0, 1).astype(np.float32), 3).reshape(unit.shape)
+        if not counted.all():
+            filtered = filtered[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
         if filtered.size:
             smallest = min(smallest, float(filtered.min()))
             largest = max(largest, float(filtered.max()))

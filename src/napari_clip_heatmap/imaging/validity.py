@@ -1,4 +1,4 @@
-"""Which pixels of an image mean something: gathered while it is read, at no cost if all do."""
+"""Which pixels of an image are valid: collected while it is read, at no cost if all are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Hole:
     y, x : slice
         The rectangle, in stored pixels.
     packed : uint8 (y, x / 8), optional
-        Which are valid, a bit a pixel; None where none is.
+        Which pixels are valid, one bit per pixel; None if none is.
     """
 
     stored_shape: tuple[int, int]
@@ -43,15 +43,15 @@ class Hole:
 class Validity:
     """Where an image is NaN, infinite or masked, as far as it was read.
 
-    Holes are kept at the resolution at which they were read, a bit a pixel, and only for blocks
-    that have any; what was never read counts as valid.
+    Holes are stored at the resolution at which they were read, one bit per pixel, and only for
+    blocks that have any. Pixels that were never read count as valid.
 
     Parameters
     ----------
     image_shape : (y, x)
         In image pixels.
     holes : iterable of Hole
-        What is known beforehand.
+        Holes that are known already.
     """
 
     def __init__(self, image_shape: tuple[int, int], holes: Iterable[Hole] = ()) -> None:
@@ -62,13 +62,13 @@ class Validity:
     def note(
         self, stored_shape: tuple[int, int], y: slice, x: slice, valid: NDArray[np.bool_] | None
     ) -> None:
-        """Keep what was seen of a rectangle of stored pixels; None says that all are valid."""
+        """Record which pixels of a rectangle of stored pixels are valid; None means all."""
         if valid is None:
             return
         packed = np.packbits(valid, axis=1) if valid.any() else None
         hole = Hole(stored_shape, y, x, packed)
         with self._lock:
-            # One rectangle of several channels may be noted more than once: all count.
+            # With several channels the same rectangle is recorded more than once: all count.
             key = _place(stored_shape, y, x)
             old = self._holes.get(key)
             if old is not None:
@@ -78,14 +78,14 @@ class Validity:
 
     @property
     def holes(self) -> tuple[Hole, ...]:
-        """All that was met."""
+        """All holes that were recorded."""
         with self._lock:
             return tuple(self._holes.values())
 
     def read(
         self, y: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]]
     ) -> NDArray[np.bool_] | None:
-        """Return whether the image is valid at some positions; None where it is at all of them.
+        """Return whether the image is valid at some positions; None if it is at all of them.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ def _place(stored_shape: tuple[int, int], y: slice, x: slice) -> tuple[int, ...]
 def _within(
     positions: NDArray[np.floating[Any]], image: int, stored: int, part: slice
 ) -> tuple[slice, NDArray[np.intp]]:
-    """Return which positions lie in a part of a stored axis, and where in the part."""
+    """Return which positions are in a part of a stored axis, and where in the part."""
     scale = stored / image
     pixels = np.minimum((positions * scale).astype(np.intp), stored - 1)
     first, stop = np.searchsorted(pixels, (part.start, part.stop))

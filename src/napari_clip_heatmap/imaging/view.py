@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError, shorten
+from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
 from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
-from napari_clip_heatmap.imaging.validation import ascending, boolean, number, one_of
+from napari_clip_heatmap.validation import ascending, boolean, number, one_of
 
 __all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View"]
 
@@ -115,7 +116,7 @@ class View:
             low, high = (float(part) for part in words.split(","))
         except ValueError as error:
             raise SettingsError(
-                f"the view is {shorten(repr(text))}; accepted: {', '.join(MODES)}, or two values "
+                f"the view is {shown_value(text)}; accepted: {', '.join(MODES)}, or two values "
                 "that become black and white, such as 100,4000"
             ) from error
         return cls(limits=(low, high))
@@ -123,15 +124,17 @@ class View:
     def appearance(self, channels: Sequence[Channel]) -> Appearance:
         """Return the tone of each channel; reads values where the view depends on them."""
         several = len(channels) > 1
-        return Appearance(
-            tuple(self._tone(channel, several=several) for channel in channels), self.invert
-        )
+        tones = tuple(self._tone(channel, several=several) for channel in channels)
+        blends = tuple(channel.blend for channel in channels if channel.blend is not None)
+        return Appearance(tones, self.invert, blends if self.mode == "shown" else ())
 
     def _tone(self, channel: Channel, *, several: bool) -> Tone:
         low, high, source = self._range(channel)
         if self.mode == "shown":
-            return Tone(low, high, channel.gamma, channel.lut, source)
-        return Tone(low, high, 1.0, channel.lut if several else None, source)
+            alpha = channel.blend is not None
+            return Tone(low, high, channel.gamma, channel.lut, source, alpha)
+        colors = None if channel.lut is None else channel.lut[:, :3]
+        return Tone(low, high, 1.0, colors if several else None, source)
 
     def _range(self, channel: Channel) -> tuple[float, float, Source]:
         dtype = np.dtype(channel.levels[0].dtype)
@@ -187,10 +190,12 @@ class Tone:
     low, high : float
         Values that become 0 and 1; beyond them values are clipped. Equal: all become 0.
     gamma : float
-    lut : float32 (n, 3), optional
+    lut : float32 (n, 3|4), optional
         Colors at equally spaced values.
     source : str
         What set the range.
+    alpha : bool
+        Whether colors keep their own opacity, as `compose_layers` needs it.
     """
 
     low: float
@@ -198,6 +203,7 @@ class Tone:
     gamma: float = 1.0
     lut: NDArray[np.float32] | None = None
     source: Source = "limits"
+    alpha: bool = False
 
     def __call__(
         self, colors: NDArray[Any], opacity: NDArray[Any] | None = None
@@ -211,6 +217,8 @@ class Tone:
         opacity : float32 or float64 (y, x, 1), optional
             Transparent pixels are black.
         """
+        if self.alpha:
+            return with_alpha(replace(self, alpha=False), colors, opacity)
         # Halved, so that the range of floats as large as 1e308 is finite too.
         real = colors.dtype.type
         low, spread = real(self.low * 0.5), real(self.high * 0.5) - real(self.low * 0.5)
@@ -229,6 +237,7 @@ class Appearance:
 
     tones: tuple[Tone, ...]
     invert: bool = False
+    blends: tuple[Blend, ...] = ()
 
     @property
     def ranges(self) -> tuple[ShownRange, ...]:
@@ -236,9 +245,11 @@ class Appearance:
         return tuple(ShownRange(tone.low, tone.high, tone.source) for tone in self.tones)
 
     def compose(self, shown: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Add the channels' colors (y, x, 1|3), clipped at 1; (y, x, 1) where all are gray."""
+        """Add the channels' colors (y, x, 1|3), clipped at 1, or draw them by `blends`."""
         colors = shown[0]
-        if len(shown) > 1:
+        if self.blends:
+            colors = compose_layers(shown, self.blends)
+        elif len(shown) > 1:
             colors = np.minimum(sum(shown[1:], start=colors), np.float32(1))
         return np.float32(1) - colors if self.invert else colors
 

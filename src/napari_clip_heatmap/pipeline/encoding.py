@@ -265,7 +265,8 @@ class Encoding:
         >>> maps.similarity
         array([0.31, 0.12, 0.08], dtype=float32)
         """
-        return self.lazy_heatmaps(prompts, score, baseline=baseline, templates=templates).eager()
+        scoring = build_scoring(self.text, prompts, score, baseline, templates)
+        return self.lazy_maps(scoring).eager(self)
 
     def lazy_heatmaps(
         self,

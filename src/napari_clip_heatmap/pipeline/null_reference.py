@@ -1,4 +1,4 @@
-"""The null reference: how the maps of nonsense prompts look on an image."""
+"""The null reference: maps of nonsense prompts on an image, as a measure for others."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
+from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.lattice import Lattice, plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
-from napari_clip_heatmap.imaging.validation import shown_value
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import (
     BatchedForward,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from napari_clip_heatmap.errors import PromptError, shorten
+from napari_clip_heatmap.errors import PromptError, shown_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -174,7 +174,7 @@ class Softmax(ScoreMethod):
     """Softmax over the prompts, patch by patch, at the model's own logit scale."""
 
     name = "softmax"
-    help = "how the prompts share out each patch, as probabilities by the model's logit scale"
+    help = "probability of each prompt in a patch, by the model's own logit scale"
     methods_sentence = "the softmax over {against} was taken at the model's own logit scale"
     takes_baseline = True
     unit = "probability"
@@ -224,8 +224,8 @@ def score_method(name: object) -> ScoreMethod:
         There is no such score.
     """
     for method in SCORES.values():
-        if method.name == name:
+        if isinstance(name, str) and method.name == name:
             return method
     raise PromptError(
-        f"the score {shorten(repr(name))} is unknown; accepted: {', '.join(map(repr, SCORES))}"
+        f"the score {shown_value(name)} is unknown; accepted: {', '.join(map(repr, SCORES))}"
     )

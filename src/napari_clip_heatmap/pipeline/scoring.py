@@ -223,11 +223,11 @@ def _score_notes(
 def _same_notes(parsed: Sequence[Prompt], text: Directions) -> Iterator[str]:
     """Say which prompts are the same to the model, such as "nuclei" and "Nuclei"."""
     plain = [number for number, prompt in enumerate(parsed) if not prompt.minus]
-    told: set[int] = set()
+    listed_already: set[int] = set()
     for place, number in enumerate(plain):
         same = [n for n in plain[place:] if np.array_equal(text[n], text[number])]
-        if len(same) > 1 and number not in told:
-            told.update(same)
+        if len(same) > 1 and number not in listed_already:
+            listed_already.update(same)
             names = ", ".join(_short(parsed[n].text) for n in same[:6])
             yield f"To this model {names} are the same text, so their maps are the same."
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
-from napari_clip_heatmap.errors import PromptError, shorten
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
 
 __all__ = ["Phrase", "Prompt", "distinct", "listed", "parse_phrase", "parse_prompt"]
 
@@ -70,7 +71,7 @@ def parse_prompt(line: object, what: str = "prompts") -> Prompt:
     """
     if not isinstance(line, str) or not line.strip():
         raise PromptError(
-            f"one of the {what} is {shorten(repr(line))}; each must be text with at least one "
+            f"one of the {what} is {shown_value(line)}; each must be text with at least one "
             "word: fill it in or remove it"
         )
     if len(line) > LONGEST_PROMPT:
@@ -112,14 +113,18 @@ def listed(lines: object, what: str = "prompts") -> tuple[object, ...]:
         return (lines,)
     if not isinstance(lines, Iterable) or isinstance(lines, bytes | bytearray):
         raise PromptError(
-            f"the {what} are {shorten(repr(lines))}; accepted: a text, or a list of texts"
+            f"the {what} are {shown_value(lines)}; accepted: a text, or a list of texts"
         )
-    items = []
-    for item in lines:
-        items.append(item)
-        if len(items) > MOST_PROMPTS:
-            raise PromptError(f"there are more than {MOST_PROMPTS} {what}; give fewer at a time")
-    return tuple(items)
+    try:
+        items = tuple(islice(lines, MOST_PROMPTS + 1))
+    except Exception as error:
+        raise PromptError(
+            f"the {what} are {shown_value(lines)}, which cannot be read one by one "
+            f"({type(error).__name__}); accepted: a text, or a list of texts"
+        ) from error
+    if len(items) > MOST_PROMPTS:
+        raise PromptError(f"there are more than {MOST_PROMPTS} {what}; give fewer at a time")
+    return items
 
 
 def distinct(lines: object, what: str = "prompts") -> tuple[Prompt, ...]:

@@ -1,7 +1,7 @@
-"""A named list of prompts, as a file to keep, share and drop onto the viewer.
+"""A named list of prompts, as a file to save, share and drop onto the viewer.
 
-YAML holds all; CSV has a column ``prompt`` and, if wanted, ``colormap``; TXT has one prompt a line,
-and lines that begin with ``#`` count for nothing.
+YAML holds everything. CSV has a column ``prompt`` and optionally ``colormap``, separated by commas,
+semicolons or tabs. TXT has one prompt per line; lines that begin with ``#`` are comments.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
+from napari_clip_heatmap.prompting.language import MOST_PROMPTS, parse_prompt
 from napari_clip_heatmap.prompting.templates import parse_templates
 
 __all__ = [
@@ -32,7 +33,12 @@ __all__ = [
 ]
 
 LARGEST = 2**20
-"""Bytes; a file beyond is something else than prompts."""
+"""Bytes; a larger file is no set of prompts."""
+
+_DEEPEST = 20
+"""Levels of nesting in YAML; a set has three."""
+
+_SEPARATORS = (",", ";", "\t")
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +50,7 @@ class Entry(BaseModel):
 
     prompt: str
     colormap: str = ""
-    """A napari colormap for its layer; empty: the usual one."""
+    """A napari colormap for its layer; empty for the default."""
 
     @field_validator("prompt")
     @classmethod
@@ -60,11 +66,11 @@ class PromptSet(BaseModel):
     name: str = ""
     description: str = ""
     templates: str | tuple[str, ...] = "plain"
-    prompts: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    prompts: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MOST_PROMPTS)]
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The prompts as text."""
+        """The text of each prompt."""
         return tuple(entry.prompt for entry in self.prompts)
 
     @field_validator("templates")
@@ -76,7 +82,7 @@ class PromptSet(BaseModel):
     @field_validator("prompts", mode="before")
     @classmethod
     def _from_words(cls, prompts: object) -> object:
-        """Take a bare string for a prompt with nothing special about it."""
+        """Accept a bare string as a prompt without a colormap."""
         if not isinstance(prompts, list | tuple):
             return prompts
         return [{"prompt": each} if isinstance(each, str) else each for each in prompts]
@@ -95,45 +101,49 @@ def load_set(path: Path) -> PromptSet:
     PromptError
         The file cannot be read or is no set; the message names the file and the place in it.
     """
+    if not isinstance(path, str | PathLike):
+        raise PromptError(
+            f"the file is {shown_value(path)}; accepted: the path of a set of prompts"
+        )
+    path = Path(path)
     read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise PromptError(f"'{path}' is no set of prompts; accepted: {', '.join(SUFFIXES)}")
+        raise PromptError(f"{_name(path)} is no set of prompts; accepted: {', '.join(SUFFIXES)}")
     try:
         if path.stat().st_size > LARGEST:
             raise PromptError(
-                f"'{path}' has more than {LARGEST // 2**20} MB, which is no set of prompts"
+                f"{_name(path)} has more than {LARGEST // 2**20} MB, which is no set of prompts"
             )
         content = read(path.read_text(encoding="utf-8-sig"))  # spreadsheets write the mark
         return PromptSet.model_validate({"name": path.stem} | content)
     except OSError as error:
-        raise PromptError(f"'{path}' cannot be read ({error.strerror or error})") from error
+        raise PromptError(f"{_name(path)} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
-        raise PromptError(f"'{path}' is no text in UTF-8; save it as UTF-8") from error
-    except (yaml.YAMLError, csv.Error) as error:
-        raise PromptError(
-            f"'{path}' cannot be understood: {' '.join(str(error).split())}"
-        ) from error
+        raise PromptError(f"{_name(path)} is not text in UTF-8; save it as UTF-8") from error
     except ValidationError as error:
-        raise PromptError(f"'{path}' is no set of prompts: {_first_fault(error)}") from error
+        raise PromptError(f"{_name(path)} is no set of prompts: {_first_fault(error)}") from error
+    except (yaml.YAMLError, csv.Error, RecursionError, ValueError) as error:
+        reason = shorten(" ".join(str(error).split()), 200)
+        raise PromptError(f"{_name(path)} cannot be understood: {reason}") from error
 
 
 def save_set(prompts: PromptSet, path: Path) -> None:
-    """Write a set of prompts; a CSV or TXT file leaves out what it has no place for.
+    """Write a set of prompts; CSV and TXT leave out what they have no place for.
 
     Raises
     ------
     PromptError
-        The file cannot be written, or its name tells no format.
+        The file cannot be written, or its ending is unknown.
     """
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise PromptError(
-            f"'{path}' tells no format for prompts; end the name in {', '.join(SUFFIXES)}"
+            f"{_name(path)} has no ending of a set of prompts; accepted: {', '.join(SUFFIXES)}"
         )
     try:
         path.write_text(write(prompts), encoding="utf-8", newline="")
     except OSError as error:
-        raise PromptError(f"'{path}' cannot be written ({error.strerror or error})") from error
+        raise PromptError(f"{_name(path)} cannot be written ({error.strerror or error})") from error
 
 
 def shipped_sets() -> tuple[str, ...]:
@@ -148,18 +158,19 @@ def shipped_set(name: str) -> PromptSet:
     Raises
     ------
     PromptError
-        There is none of that name.
+        There is no set of that name.
     """
     if name not in shipped_sets():
         raise PromptError(
-            f"there is no set of prompts {name!r}; accepted: {', '.join(shipped_sets())}, or a file"
+            f"there is no set of prompts {shown_value(name)}; accepted: "
+            f"{', '.join(shipped_sets())}, or a file that ends in {', '.join(SUFFIXES)}"
         )
     text = _shipped().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     return PromptSet.model_validate(_from_yaml(text))
 
 
 def find_set(name: str) -> PromptSet:
-    """Return the set of a file, or one that is shipped.
+    """Return the set of a file, or one that comes with the package.
 
     Raises
     ------
@@ -173,26 +184,60 @@ def _shipped() -> Any:
     return files("napari_clip_heatmap.prompting").joinpath("sets")
 
 
+def _name(path: Path) -> str:
+    return f"'{shorten(str(path), 120)}'"
+
+
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_context=False)[0]
     where = " ".join(str(each + 1) if isinstance(each, int) else each for each in fault["loc"])
-    return f"{where}: {fault['msg']}" if where else fault["msg"]
+    message = shorten(fault["msg"], 250)
+    return f"{shorten(where)}: {message}" if where else message
+
+
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc] # yaml ships no types
+    """Loads YAML without aliases, which may refer to themselves or multiply without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse aliases, and nesting deeper than any set has."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name); write the text out instead")
+        self.depth = getattr(self, "depth", 0) + 1
+        if self.depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _from_yaml(text: str) -> dict[str, Any]:
-    content = yaml.safe_load(text)
+    content = yaml.load(text, _PlainLoader)
     if isinstance(content, list):
         return {"prompts": content}
     if not isinstance(content, dict):
         raise yaml.YAMLError("a list of prompts was expected, or a mapping with 'prompts'")
+    unnamed = [key for key in content if not isinstance(key, str)]
+    if unnamed:
+        raise yaml.YAMLError(f"the key {shown_value(unnamed[0])} is not text")
     return content
 
 
 def _from_csv(text: str) -> dict[str, Any]:
-    rows = csv.DictReader(io.StringIO(text), strict=True)
-    if "prompt" not in (rows.fieldnames or ()):
-        raise csv.Error("the first line must name the columns, and one of them 'prompt'")
-    entries = [{key: value for key, value in row.items() if value} for row in rows]
+    head = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=head.count)
+    rows = csv.DictReader(io.StringIO(text), delimiter=separator, strict=True)
+    columns = [(name or "").strip().lower() for name in rows.fieldnames or ()]
+    if columns.count("prompt") != 1:
+        raise csv.Error("the first line must name the columns, and exactly one of them 'prompt'")
+    rows.fieldnames = columns
+    entries = []
+    for row in rows:
+        if None in row:
+            raise csv.Error(
+                f"line {rows.line_num} has more than {len(columns)} columns; put text with "
+                f"'{separator}' in double quotes"
+            )
+        entries.append({key: value for key, value in row.items() if value and value.strip()})
     return {"prompts": [entry for entry in entries if entry]}
 
 

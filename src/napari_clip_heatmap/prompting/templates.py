@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
-from napari_clip_heatmap.errors import PromptError, shorten
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
 from napari_clip_heatmap.prompting.language import listed
 
 __all__ = ["PLAIN", "TEMPLATES", "fill_template", "parse_templates"]
@@ -92,7 +92,7 @@ def _sentences(template: object) -> tuple[str, ...]:
     """Return the sentences of a set, or one sentence of the user's."""
     if not isinstance(template, str):
         raise PromptError(
-            f"one of the templates is {shorten(repr(template))}; accepted: text such as "
+            f"one of the templates is {shown_value(template)}; accepted: text such as "
             "'a photo of {}'"
         )
     sentence = template.strip()

@@ -1,4 +1,4 @@
-"""Drawn micrographs: pictures and truth, from a seed."""
+"""Drawn micrographs with true masks, from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brushes: the few marks from which every drawn structure is made.
+"""Brushes: the few strokes and shapes from which every structure is drawn.
 
 All brushes work on 8-bit canvases ``(y, x)``, because OpenCV antialiases only those, and take
 sub-pixel coordinates in pixels, x before y as OpenCV does.
@@ -110,7 +110,7 @@ def wander(
     curl: float,
     angle: float | None = None,
 ) -> Points:
-    """Return a path that keeps its direction but for a random turn of ``curl`` radians a step."""
+    """Return a path whose direction changes at random by about ``curl`` radians per step."""
     n_steps = max(2, round(length / step))
     heading = rng.uniform(0, 2 * np.pi) if angle is None else angle
     headings = heading + np.cumsum(rng.normal(0, curl, n_steps))

@@ -1,4 +1,4 @@
-"""Where the objects of each class lie: all mixed, or each class in a territory of its own."""
+"""Positions of the objects of each class: all mixed, or each class in its own territory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["scatter", "territories"]
 def territories(
     rng: np.random.Generator, size: tuple[int, int], classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Share the picture out among ``classes``: ``(y, x)`` index of the owner, or -1 for all.
+    """Divide the picture among ``classes``: ``(y, x)`` index of the owner, or -1 for all.
 
     Half of the scenes are mixed; in the others each class holds the pixels nearest to its seeds.
     """
@@ -48,7 +48,7 @@ def scatter(
     spacing : float
         Distance between neighbors, in pixels.
     occupancy : float
-        Share of the grid's places that hold an object.
+        Fraction of the grid's places with an object.
     allowed : ndarray (y, x) bool, optional
         Where objects may lie.
     """

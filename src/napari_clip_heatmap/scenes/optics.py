@@ -22,7 +22,7 @@ def fluoresce(
     signals: Mapping[str, _Plane],
     colors: Mapping[str, tuple[float, float, float]],
 ) -> _Picture:
-    """Add colored light on a dark, uneven ground: ``(y, x, 3)``, 0..1."""
+    """Add colored light on a dark, uneven background: ``(y, x, 3)``, 0..1."""
     picture = np.zeros((*size, 3), np.float32)
     for name, signal in signals.items():
         gain = rng.uniform(0.45, 1.0)
@@ -40,7 +40,7 @@ def _is_colored(colors: Mapping[str, tuple[float, float, float]]) -> bool:
 
 
 def tissue(rng: np.random.Generator, size: tuple[int, int], zoom: float) -> _Plane:
-    """Return the stain that lies between the objects, ``(y, x)`` 0..1: mottle and soft fibres."""
+    """Return the stain between the objects, ``(y, x)`` 0..1: mottle and soft fibers."""
     plane = 0.5 + 0.5 * smooth_noise(rng, size, rng.uniform(15, 90) * zoom)
     if rng.random() < 0.5:
         fibres = blank(size)
@@ -60,7 +60,7 @@ def absorb(
     absorbances: Mapping[str, tuple[float, float, float]],
     ground: tuple[float, float, float],
 ) -> _Picture:
-    """Take light away from a bright ground (Beer-Lambert): ``(y, x, 3)``, 0..1."""
+    """Absorb light of a bright background (Beer-Lambert): ``(y, x, 3)``, 0..1."""
     plane = next(iter(signals.values()))
     depth = np.zeros((*plane.shape, 3), np.float32)
     for name, signal in signals.items():
@@ -89,7 +89,7 @@ def expose(rng: np.random.Generator, picture: _Picture, *, sharpest: float) -> N
     grain = rng.standard_normal((*picture.shape[:2], 1 if is_gray else 3), np.float32)
     if rng.random() < 0.4:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.7).reshape(grain.shape) * 1.6
-    # A dim picture was taken with as many photons as a bright one: noise goes with the light.
+    # A dim picture was taken with as many photons as a bright one: noise scales with the light.
     light = float(np.quantile(picture[::4, ::4], 0.995))
     read, shot = light * min(rng.exponential(0.012), 0.05), min(rng.exponential(0.016), 0.06)
     picture = picture + grain * np.asarray(

@@ -1,4 +1,4 @@
-"""Drawn micrographs with truth: what the bundled model is trained on, tested on and shown with."""
+"""Drawn micrographs with true masks: the bundled model is trained, tested and shown with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Modality", "Scene", "draw"]
 Modality = Literal["fluorescence", "brightfield", "smear"]
 
 _STAINED_OFTEN = (5.0, 1.0, 0.6, 2.0, 0.6, 1.0)
-"""How often each of `CELL_CLASSES` is what a brightfield scene shows, relative to one another."""
+"""Relative frequency of each of `CELL_CLASSES` in brightfield scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def draw(
     Parameters
     ----------
     seed : int
-        Everything that is not given is drawn from it.
+        Everything that is not given is drawn at random from it.
     size : (int, int)
         Height and width in pixels, at least 16 each.
     classes : sequence of str, optional
@@ -75,7 +75,7 @@ def draw(
     Raises
     ------
     SceneError
-        For a class or modality that is not known, that do not go together, or too small a size.
+        A class or modality is unknown, they cannot be combined, or the size is too small.
     """
     _check(size, classes, modality)
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def draw(
     shown = _draw_classes(rng, kind) if classes is None else tuple(dict.fromkeys(classes))
     if kind == "smear":
         return _smear(rng, size, shown, zoom or _draw_zoom(rng, -0.45, 1.2))
-    # Nuclei are looked at from afar and from near; the rest shows its shape only from near.
+    # Nuclei are drawn at many scales; other structures show their shape only at large scales.
     low, high = (-0.9, 0.8) if set(shown) <= {"nuclei"} else (-0.45, 0.5)
     return _cells(rng, size, shown, kind, zoom or _draw_zoom(rng, low, high))
 

@@ -1,4 +1,4 @@
-"""How each structure of a fluorescence or brightfield scene looks.
+"""How to draw each structure of a fluorescence or brightfield scene.
 
 Every drawer takes a generator, a canvas size, a ``zoom`` (1: a nucleus is about 28 px wide) and the
 centers of its objects, and returns a :class:`Structure`: where there is signal, and how much.

@@ -1,6 +1,6 @@
-"""What the scenes can show, and the words a caption may use for it.
+"""What scenes can show, and the words that captions may use for it.
 
-Captions are built from this table alone, so it is also the list of words the bundled model knows.
+Captions are built only from this table, so it is also the list of words the bundled model knows.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """Canonical class name -> the names a caption may use, the canonical one first."""
 
 EMPTY_NAMES = ("background", "an empty field", "empty background", "nothing", "empty")
-"""What a caption says of a view without any object."""
+"""Captions of a view without any object."""
 
 MODALITY_NAMES: Mapping[str, tuple[str, ...]] = {
     "fluorescence": ("fluorescence", "a fluorescence image", "fluorescence microscopy"),
@@ -72,7 +72,7 @@ COLORS: Mapping[str, tuple[float, float, float]] = {
     "yellow": (1.0, 1.0, 0.1),
     "white": (1.0, 1.0, 1.0),
 }
-"""Color word -> red, green and blue share of a fluorescent channel."""
+"""Color word -> red, green and blue part of a fluorescent channel."""
 
 DENSITIES = ("sparse", "dense")
 """Words for how much of a view a class covers."""

@@ -10,7 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -45,14 +46,14 @@ def action(widget, begins):
 
 def worth(widget):
     model = widget["prompts"].model
-    return [model.index(n, PromptColumn.WORTH).data() for n in range(3)]
+    return [model.index(n, PromptColumn.VERDICT).data() for n in range(3)]
 
 
 def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
     assert worth(widget)[2] == "hardly"
     assert worth(widget)[0] == "clear"
-    cell = widget["prompts"].model.index(2, PromptColumn.WORTH)
+    cell = widget["prompts"].model.index(2, PromptColumn.VERDICT)
     told = cell.data(Qt.ItemDataRole.ToolTipRole)
     assert told.startswith("hardly depends on the text. ")
     assert "similarity" in told
@@ -134,11 +135,3 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
-
-
-def test_every_choice_that_is_kept_is_declared_in_the_manifest(monkeypatch):
-    from npe2 import PluginManifest
-
-    manifest = PluginManifest.from_distribution("napari-clip-heatmap")
-    declared = manifest.contributions.configurations["widget"].properties
-    assert {*declared} == {*settings.KEPT}

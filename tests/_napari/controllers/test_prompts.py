@@ -8,8 +8,9 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.controllers.click_ranking import PROMPTS_ONLY
-from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps, row_key_of
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.views.choices import PROMPTS_ONLY
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -210,7 +211,7 @@ def test_a_key_that_the_user_bound_stays_the_users(viewer, session, qtbot):
 
 def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
-    widget["prompts"].model.colour(1, "magma")
+    widget["prompts"].model.set_color(1, "magma")
     assert [layer.colormap.name for layer in layers] == ["jet", "magma", "jet"]
     widget["scale"].value = "shared"
     assert len({layer.contrast_limits[1] for layer in layers}) == 1
@@ -227,7 +228,7 @@ def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     assert all(layer.colorbar.visible for layer in layers)
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
-    assert layers[0].colormap.name == f"{SIGNED}, fading"
+    assert layers[0].colormap.name == f"{SIGNED}, transparent where low"
 
 
 def test_a_row_of_a_set_with_a_colormap_of_naparis_gets_it(viewer, widget, image, qtbot, tmp_path):
@@ -245,7 +246,7 @@ def test_the_values_beneath_the_cursor_are_in_the_table_and_the_status_bar(
 ):
     def here():
         model = widget["prompts"].model
-        return [model.index(n, PromptColumn.HERE).data() for n in range(3)]
+        return [model.index(n, PromptColumn.CURSOR).data() for n in range(3)]
 
     def status():
         status = viewer.status

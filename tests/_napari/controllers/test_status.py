@@ -9,7 +9,7 @@ import pytest
 
 from napari_clip_heatmap._napari.controllers.status import resolution_text, summary, time_left
 from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
-from napari_clip_heatmap._napari.job.request import HeatmapResult
+from napari_clip_heatmap._napari.job.request import HeatmapResult, ResultStatus
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 
 UNITS = pint.get_application_registry()
@@ -28,7 +28,7 @@ def answer():
         encodings={},
         tiles=12,
         seconds=1.2345,
-        complete=True,
+        status=ResultStatus.COMPLETE,
     )
 
 

@@ -1,116 +1,77 @@
 from __future__ import annotations
 
-import dask.array as da
 import numpy as np
 import pytest
-import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, fits_image
-from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.view import View
-
-RNG = np.random.default_rng(0)
-RAMP = np.linspace(100, 900, 40 * 50).reshape(40, 50).astype(np.uint16)
-
-
-def seen(layers, index=(), view=None):
-    channels = channels_of(layers, index)
-    source = ImageSource(channels, (view or View()).appearance(channels), channels[0].shape)
-    return source.read(slice(0, channels[0].shape[0]), slice(0, channels[0].shape[1]))
-
-
-def drawn(layer, plane):
-    """What napari's renderer is given to do, done by hand."""
-    low, high = layer.contrast_limits
-    unit = np.clip((plane.astype(float) - low) / (high - low), 0, 1) ** layer.gamma
-    return layer.colormap.map(unit.ravel())[:, :3].reshape(*plane.shape, 3)
-
-
-@pytest.mark.parametrize("colormap", ["gray", "green", "viridis", "jet", "gray_r"])
-@pytest.mark.parametrize("gamma", [1, 0.4])
-def test_the_model_sees_limits_gamma_and_colormap(colormap, gamma):
-    layer = Image(RAMP, contrast_limits=(200, 700), gamma=gamma, colormap=colormap)
-    np.testing.assert_allclose(seen([layer]), drawn(layer, RAMP) * np.ones(3), atol=4e-3)
-
-
-def test_channels_are_added_as_the_viewer_blends_them():
-    layers = [
-        Image(RAMP, contrast_limits=(0, 500), colormap="magenta"),
-        Image(RAMP[::-1], contrast_limits=(0, 900), colormap="green"),
-    ]
-    expected = sum(drawn(layer, layer.data) for layer in layers).clip(0, 1)
-    np.testing.assert_allclose(seen(layers), expected, atol=4e-3)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_colours_are_shown_as_they_are(dtype):
-    white = 1 if dtype == np.float32 else np.iinfo(dtype).max
-    colours = (RNG.random((20, 30, 3)) * 0.5 * white).astype(dtype)
-    layer = Image(colours, rgb=True)
-    np.testing.assert_allclose(seen([layer]), colours.astype(float) / white, atol=1e-6)
-
-
-def test_inverted():
-    layer = Image(RAMP, contrast_limits=(200, 700))
-    np.testing.assert_allclose(seen([layer], view=View(invert=True)), 1 - seen([layer]), atol=1e-6)
-
-
-def in_zarr(data):
-    store = zarr.create_array({}, shape=data.shape, chunks=(1, 10, 10), dtype=data.dtype)
-    store[:] = data
-    return store
-
-
-@pytest.mark.parametrize("store", [np.asarray, da.from_array, in_zarr])
-def test_a_slice_of_any_store(store):
-    data = np.stack([RAMP, RAMP[::-1]])
-    layer = Image(store(data), contrast_limits=(0, 1000))
-    np.testing.assert_allclose(
-        seen([layer], (1,)), seen([Image(RAMP[::-1], contrast_limits=(0, 1000))])
-    )
-
-
-def test_choosing_a_slice_reads_nothing():
-    class Store:
-        shape, dtype, ndim = (3, 8, 10), np.dtype(np.uint8), 3
-
-        def __getitem__(self, key):
-            self.asked.append(key)
-            return np.zeros(self.shape, self.dtype)[key]
-
-    store = Store()
-    store.asked = []
-    layer = Image(store, contrast_limits=(0, 1))
-    store.asked.clear()
-    channels_of([layer], (1,))
-    assert not store.asked
-
-
-def test_of_a_pyramid_all_levels_also_where_planes_are_fewer():
-    data = RNG.random((4, 16, 20))
-    layer = Image([data, data[::2, ::2, ::2]], multiscale=True, contrast_limits=(0, 1))
-    (channel,) = channels_of([layer], (3,))
-    everything = (slice(None), slice(None))
-    np.testing.assert_array_equal(channel.levels[0][everything], data[3])
-    np.testing.assert_array_equal(channel.levels[1][everything], data[2, ::2, ::2])
-
-
-@pytest.mark.parametrize(
-    ("other", "lies"),
-    [
-        (Image(RAMP, name="same", colormap="red"), True),
-        (Image(RAMP[:-1]), False),
-        (Image(RAMP, scale=(2, 2)), False),
-        (Image(RAMP, translate=(0, 1)), False),
-        (Image(RAMP, affine=[[1, 0.1, 0], [0, 1, 0], [0, 0, 1]]), False),
-        (Image(np.stack([RAMP] * 2)), False),
-    ],
+from napari_clip_heatmap._napari.inputs.layer_planes import (
+    EVERY_AXIS,
+    SliceChoice,
+    axis_choices,
+    requested_planes,
+    shown_index,
 )
-def test_only_what_lies_on_the_image_is_a_channel_of_it(other, lies):
-    image = Image(RAMP, name="image")
-    assert fits_image(other, image) is lies
-    if not lies:
-        with pytest.raises(ImageError, match="'image'"):
-            channels_of([image, other], ())
+from napari_clip_heatmap.errors import ImageError
+
+
+def stack(*shape, labels=None, **settings):
+    data = np.broadcast_to(np.uint8(0), (*shape, 6, 7))
+    labels = labels and (*labels, "y", "x")
+    return Image(data, contrast_limits=(0, 1), axis_labels=labels, **settings)
+
+
+@pytest.mark.parametrize(("world", "index"), [(0, 0), (7.4, 2), (-99, 0), (1e9, 4)])
+def test_the_slice_shown_in_world_units(world, index):
+    layer = stack(5, scale=(3, 1, 1), translate=(2, 0, 0))
+    assert shown_index(layer, (0, world, 0, 0)) == (index,)  # a viewer with one more axis
+
+
+def test_of_a_plane_there_is_one():
+    layer = stack()
+    assert axis_choices(layer) == ()
+    assert requested_planes(layer, (), SliceChoice("all", "z")) == ((),)
+    assert axis_choices(None) == ()
+
+
+def test_colours_are_no_axis():
+    layer = Image(np.zeros((5, 6, 7, 3), np.uint8), rgb=True)
+    assert axis_choices(layer) == (layer.axis_labels[0],)
+    assert shown_index(layer, (2, 0, 0)) == (2,)
+
+
+def test_channels_are_slid_over_only_when_named():
+    layer = stack(2, 3, 4, labels=("c", "t", "z"))
+    assert axis_choices(layer) == ("z", "t", EVERY_AXIS, "c")
+    every = requested_planes(layer, (1, 0, 0), SliceChoice("all", EVERY_AXIS))
+    assert len(every) == 12
+    assert {index[0] for index in every} == {1}
+    assert {i[1:] for i in requested_planes(layer, (1, 2, 3), SliceChoice("all", "c"))} == {(2, 3)}
+
+
+@given(st.data())
+def test_asks_each_plane_once_and_the_nearest_to_what_is_shown_first(data):
+    shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    shown = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
+    first, last = sorted(data.draw(st.tuples(st.integers(0, 4), st.integers(0, 4))))
+    layer = stack(*shape, labels=("t", "z"))
+    if first >= shape[1]:
+        with pytest.raises(ImageError, match="along z"):
+            requested_planes(layer, shown, SliceChoice("range", "z", first, last))
+        return
+    planes = requested_planes(
+        layer, shown, SliceChoice("range", "z", last, first)
+    )  # either way round
+    assert sorted(planes) == [(shown[0], z) for z in range(first, min(last + 1, shape[1]))]
+    distances = [abs(z - shown[1]) for _, z in planes]
+    assert distances == sorted(distances)
+
+
+def test_the_current_plane_alone_is_the_default():
+    assert requested_planes(stack(4, 5), (2, 3), SliceChoice()) == ((2, 3),)
+
+
+def test_an_axis_that_is_not_there_is_told():
+    with pytest.raises(ImageError, match=r"no axis 'w' .* z"):
+        requested_planes(stack(4, labels=("z",)), (2,), SliceChoice("all", "w"))

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_clip_heatmap._napari.views import controls as parts
 from napari_clip_heatmap._napari.views.choices import EditableChoice
-from napari_clip_heatmap.clip.devices import PRECISIONS
-from napari_clip_heatmap.clip.sources.normalization import PREPROCESSINGS
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -28,8 +25,3 @@ def test_typing_is_told():
     choice.native.setEditText(" demo2 ")
     assert choice.value == "demo2"
     assert told
-
-
-def test_the_names_of_preprocessings_are_the_librarys():
-    assert tuple(parts.PREPROCESSINGS) == tuple(PREPROCESSINGS)
-    assert {*parts.PRECISIONS} == {"auto", *PRECISIONS}

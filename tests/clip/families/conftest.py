@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 import timm
 import torch
 from open_clip.model import _build_vision_tower
-from timm.layers import Mlp
+from timm.layers import Mlp, apply_rot_embed_cat
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
+from napari_clip_heatmap.core.convention import Convention
+from napari_clip_heatmap.core.token_map import fold, token_map
 
 SIZE = (96, 64)
 """Pixels of the cut towers' input: not square, 6 by 4 patches of 16."""
@@ -159,6 +162,173 @@ def _built(name: str, dtype: torch.dtype = torch.float32) -> Any:
     if dtype == torch.float32:
         return build_conch() if name == "CONCH" else build(*ARCHITECTURES[name])
     return copy.deepcopy(_built(name)).to(dtype)
+
+
+class Oracle:
+    """The families' definition, slow: what every token adds, one by one, from the real modules.
+
+    The streams are recorded by hooks in the tower's own forward pass. Attention is then written out
+    for every query and token, each norm is applied to a single term with the statistics that it
+    really had, and the terms are carried through to the embedding. Nothing here is shared with the
+    package but what is to be checked.
+    """
+
+    @staticmethod
+    @contextmanager
+    def inputs_of(modules: list[nn.Module]) -> Iterator[list[Tensor]]:
+        """Record what goes into each module, in the order in which they run."""
+        seen: list[Tensor] = []
+        hooks = [m.register_forward_pre_hook(lambda _, args: seen.append(args[0])) for m in modules]
+        try:
+            yield seen
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @staticmethod
+    def frozen(norm: Any, terms: Tensor, whole: Tensor) -> Tensor:
+        """Apply a LayerNorm to terms [..., d] of `whole`, its deviation held, without its shift."""
+        if norm is None or isinstance(norm, nn.Identity):
+            return terms
+        sigma = (whole.var(dim=-1, correction=0, keepdim=True) + norm.eps).sqrt()
+        while sigma.ndim < terms.ndim:
+            sigma = sigma.unsqueeze(-2)
+        return (terms - terms.mean(dim=-1, keepdim=True)) / sigma * norm.weight
+
+    @staticmethod
+    def divided(norm: Any, terms: Tensor, whole: Tensor) -> Tensor:
+        """Apply the last LayerNorm, whose mean the authors split evenly: it is no token's."""
+        sigma = (whole.var(dim=-1, correction=0, keepdim=True) + norm.eps).sqrt()
+        return terms / sigma.unsqueeze(-2) * norm.weight
+
+    @staticmethod
+    def by_token(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        n_heads: int,
+        turn: Any = None,
+        norms: Any = (),
+        bias: Any = 0,
+    ) -> Tensor:
+        """Return what each query takes from each token, [batch, query, token, head * d_head]."""
+
+        def heads(x: Tensor) -> Tensor:
+            return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+
+        query, key, value = heads(query), heads(key), heads(value)
+        for norm in norms:
+            query, key = norm[0](query), norm[1](key)
+        if turn is not None:
+            query, key = turn(query), turn(key)
+        attention = (query @ key.mT / query.shape[-1] ** 0.5 + bias).softmax(dim=-1)
+        return torch.einsum("bhqn,bhnd->bqnhd", attention, value).flatten(3)
+
+    @staticmethod
+    def added(
+        mixed: Tensor, inner: Any, out: nn.Linear, outer: Any = None, scale: Tensor | None = None
+    ) -> Tensor:
+        """Return each token's term in what attention adds, [batch, query, token, d_model]."""
+        whole = mixed.sum(dim=2)
+        terms = Oracle.frozen(inner, mixed, whole) @ out.weight.mT
+        after = out(whole if inner is None else inner(whole))
+        terms = Oracle.frozen(outer, terms, after)
+        return terms if scale is None else terms * scale
+
+    @staticmethod
+    def native_terms(visual: Any, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield each layer's terms, and the stream after the last layer."""
+        blocks = visual.transformer.resblocks
+        with Oracle.inputs_of([*blocks]) as streams:
+            last = []
+            hook = blocks[-1].register_forward_hook(lambda m, a, out: last.append(out))
+            visual(images)
+            hook.remove()
+        for block, stream in zip(blocks, streams, strict=True):
+            attn = block.attn
+            joint = block.ln_1(stream) @ attn.in_proj_weight.mT + attn.in_proj_bias
+            mixed = Oracle.by_token(*joint.chunk(3, dim=-1), attn.num_heads)
+            yield Oracle.added(mixed, None, attn.out_proj), last[0]
+
+    @staticmethod
+    def timm_terms(visual: Any, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        trunk = visual.trunk
+        with Oracle.inputs_of([*trunk.blocks]) as streams:
+            last = []
+            hook = trunk.blocks[-1].register_forward_hook(lambda m, a, out: last.append(out))
+            visual(images)
+            hook.remove()
+        for block, stream in zip(trunk.blocks, streams, strict=True):
+            attn = block.attn
+            post = type(block).__name__ in ("EvaBlockPostNorm", "ResPostRelPosBlock")
+            normed = stream if post else block.norm1(stream)
+            if getattr(attn, "q_proj", None) is not None:
+                parts = [attn.q_proj(normed), attn.k_proj(normed), attn.v_proj(normed)]
+            else:
+                parts = [*attn.qkv(normed).chunk(3, dim=-1)]
+                if getattr(attn, "q_bias", None) is not None:
+                    parts = [parts[0] + attn.q_bias, parts[1], parts[2] + attn.v_bias]
+
+            def turn(x: Tensor, attn: Any = attn) -> Tensor:
+                n = attn.num_prefix_tokens
+                turned = apply_rot_embed_cat(x[:, :, n:], trunk.rope.get_embed())
+                return torch.cat([x[:, :, :n], turned], dim=2)
+
+            rotary = turn if getattr(trunk, "rope", None) is not None else None
+            relative = getattr(attn, "rel_pos", None) or getattr(trunk, "shared_rel_pos", None)
+            bias = 0 if relative is None else relative.get_bias()
+            mixed = Oracle.by_token(
+                *parts, attn.num_heads, rotary, [(attn.q_norm, attn.k_norm)], bias
+            )
+            scale = getattr(getattr(block, "ls1", block), "gamma", getattr(block, "gamma_1", None))
+            inner = getattr(attn, "norm", None)
+            inner = None if isinstance(inner, nn.Identity) else inner
+            yield (
+                Oracle.added(mixed, inner, attn.proj, block.norm1 if post else None, scale),
+                last[0],
+            )
+
+    @staticmethod
+    def of_patches(terms: Tensor, last: Tensor, norm: Any, pooled: str, n_skipped: int) -> Tensor:
+        """Pool terms [batch, query, token, d] as the tower pools its tokens: [batch, token, d]."""
+        if pooled == "token":
+            return Oracle.divided(norm, terms[:, 0], last[:, 0])
+        if pooled == "mean, then norm":
+            return Oracle.divided(
+                norm, terms[:, n_skipped:].mean(dim=1), last[:, n_skipped:].mean(dim=1)
+            )
+        return Oracle.divided(norm, terms, last)[:, n_skipped:].mean(dim=1)
+
+    @staticmethod
+    def agree(tower: Any, images: Tensor, visual: Any, expected: Tensor) -> None:
+        """Compare patches with one another; what they have in common is tested with the sum."""
+        answer = visual(images)
+        embedding = answer[0] if isinstance(answer, tuple) else answer
+        found = token_map(tower, images, fold(tower, Convention.REFERENCE)).tokens.flatten(1, 2)
+        expected = expected[:, -found.shape[1] :] / embedding.norm(dim=-1)[:, None, None]
+        difference = (found - expected) - (found - expected).mean(dim=1, keepdim=True)
+        assert difference.abs().max() <= 1e-10 * expected.abs().max()
+        assert (expected - expected.mean(dim=1, keepdim=True)).abs().max() > 1e-4
+
+    @staticmethod
+    def check_timm(visual: Any, tower: Any, images: Tensor, pooled: str) -> None:
+        """Compare a timm transformer's map with its definition."""
+        trunk = visual.trunk
+        norm = trunk.fc_norm if isinstance(trunk.norm, nn.Identity) else trunk.norm
+        linear = visual.head.proj if hasattr(visual.head, "proj") else trunk.head
+        none = isinstance(linear, nn.Identity)
+        project = torch.eye(trunk.num_features).double() if none else linear.weight.mT
+        total = sum(
+            Oracle.of_patches(*layer, norm, pooled, trunk.num_prefix_tokens)
+            for layer in Oracle.timm_terms(visual, images)
+        )
+        Oracle.agree(tower, images, visual, total @ project)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> type[Oracle]:
+    """Return the slow definition of every family."""
+    return Oracle
 
 
 @pytest.fixture(scope="session")

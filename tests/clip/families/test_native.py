@@ -220,3 +220,18 @@ def test_released_architectures_are_exact(name: str) -> None:
     if name == "ViT-B-32":
         visual, batch = visual.double(), batch.double()
         assert relative_error(tower, batch, fold(tower), visual(batch)) <= 1e-10
+
+
+@torch.no_grad()
+def test_every_layer_and_token_of_a_mean(
+    image_tower: Callable[..., Any], images_for: Callable[..., Tensor], oracle: Any
+) -> None:
+    """CLIPA: the mean of the patches, then norm."""
+    visual = image_tower("CLIPA", torch.float64)
+    tower = adapt(visual)
+    images = images_for(tower, 1)
+    total = sum(
+        oracle.of_patches(*layer, visual.ln_post, "mean, then norm", 1)
+        for layer in oracle.native_terms(visual, images)
+    )
+    oracle.agree(tower, images, visual, total @ visual.proj)

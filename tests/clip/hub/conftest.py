@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)")
 
 @dataclass
 class FakeHub:
-    """What the hub holds, how it behaves, and what it was asked for."""
+    """What the hub holds, how it behaves, and which requests it got."""
 
     url: str = ""
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class FakeHub:
     ranges: bool = True
     """Whether parts of files are served."""
     commit: str = "0123456789abcdef0123456789abcdef01234567"
-    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, file and range of every request."""
 
     def add(self, repository: str, folder: Path) -> None:
@@ -42,7 +42,7 @@ class FakeHub:
 
     def gets(self) -> list[tuple[str, str | None]]:
         """Files and ranges of the requests for content."""
-        return [(name, part) for method, name, part in self.asked if method == "GET"]
+        return [(name, part) for method, name, part in self.requests if method == "GET"]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._empty(407)  # addressed as a proxy
             return
         repository, name = found.groups()
-        self.hub.asked.append((method, name, self.headers.get("Range")))
+        self.hub.requests.append((method, name, self.headers.get("Range")))
         if repository not in {each for each, _ in self.hub.files}:
             self._empty(404, **{"X-Error-Code": "RepoNotFound"})
         elif (repository, name) not in self.hub.files:

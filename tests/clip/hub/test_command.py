@@ -53,7 +53,7 @@ def test_what_is_here_needs_no_download(name: str) -> None:
         download_named_model(name)
 
 
-def test_mistakes_are_told_in_one_line(hub: Any) -> None:
+def test_mistakes_are_reported_in_one_line(hub: Any) -> None:
     for name, word in (("hf-hub:a/b", "no such repository"), ("ViT-B-16/x", "no tag 'x'")):
         done = CliRunner().invoke(cli.app, ["download", name])
         assert done.exit_code == 2

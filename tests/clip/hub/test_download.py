@@ -47,7 +47,7 @@ def test_a_whole_download(hub: Any, remote: Remote) -> None:
     assert hub.gets() == [(NAME, None)]
 
 
-def test_what_is_here_is_not_fetched_again(hub: Any, remote: Remote) -> None:
+def test_files_on_this_machine_are_not_downloaded_again(hub: Any, remote: Remote) -> None:
     assert download_file(remote) == download_file(remote)
     assert len(hub.gets()) == 1
 
@@ -108,7 +108,7 @@ def test_a_cancelled_download_is_kept_and_resumed(hub: Any, remote: Remote) -> N
     assert hub.gets()[-1] == (NAME, f"bytes={done}-")
 
 
-def test_a_server_without_parts_begins_anew(hub: Any, remote: Remote) -> None:
+def test_a_server_without_parts_starts_over(hub: Any, remote: Remote) -> None:
     remote.partial.parent.mkdir(parents=True)
     remote.partial.write_bytes(CONTENT[:1000])
     hub.ranges = False
@@ -117,7 +117,7 @@ def test_a_server_without_parts_begins_anew(hub: Any, remote: Remote) -> None:
     assert seen[-1] == len(CONTENT)
 
 
-def test_a_partial_file_that_is_too_long_begins_anew(hub: Any, remote: Remote) -> None:
+def test_a_partial_file_that_is_too_long_starts_over(hub: Any, remote: Remote) -> None:
     remote.partial.parent.mkdir(parents=True)
     remote.partial.write_bytes(CONTENT + b"more")
     assert download_file(remote).read_bytes() == CONTENT
@@ -160,7 +160,7 @@ def test_no_such_file_and_no_such_repository(hub: Any, remote: Remote) -> None:
     assert "no such repository, or it requires permission" in failure_reason(caught.value)
 
 
-def test_a_full_disk_is_told_before_and_meanwhile(
+def test_a_full_disk_is_reported_before_and_during_a_download(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Usage(NamedTuple):

@@ -23,10 +23,10 @@ def test_only_missing_files_are_downloaded(hub: Any, tiny_folder: Path) -> None:
     *_, last = download_missing(NAME, lambda: False)
     size = (tiny_folder / "open_clip_model.safetensors").stat().st_size
     assert (last.here, last.total) == (size, size)
-    asked = len(hub.asked)
+    before = len(hub.requests)
     assert not list(download_missing(NAME, lambda: False))
     assert not list(download_missing("demo", lambda: False))
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == before
 
 
 def test_a_cancelled_download_is_still_missing(hub: Any) -> None:

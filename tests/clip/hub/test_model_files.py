@@ -42,9 +42,9 @@ def test_a_model_of_the_hub_is_downloaded_once(
     assert model.name == NAME
     assert model.weights_sha256 == tiny_model.weights_sha256
     assert (model.mean, model.std) == ((0.5,) * 3, (0.25,) * 3)
-    asked = len(hub.asked)
+    before = len(hub.requests)
     assert torch.equal(load(NAME).token_map(batch).tokens, model.token_map(batch).tokens)
-    assert len(hub.asked) == asked, "what is here needs no network"
+    assert len(hub.requests) == before, "files on this machine need no network"
 
 
 def test_a_model_of_transformers_is_downloaded_too(
@@ -59,14 +59,14 @@ def test_a_model_of_transformers_is_downloaded_too(
 
 def test_a_tag_is_downloaded_once(hub: Any, listed: str, tiny_model: ClipModel) -> None:
     assert needs_download(listed)
-    assert not hub.asked, "to say so needs no network"
+    assert not hub.requests, "this needs no network"
     model = load(listed)
     assert not needs_download(listed)
     assert model.mean == (0.1,) * 3
     assert model.weights_sha256 == tiny_model.weights_sha256
-    asked = len(hub.asked)
+    before = len(hub.requests)
     load(listed)
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == before
     assert {name for name, _ in hub.gets()} == {WEIGHTS}
 
 
@@ -98,7 +98,7 @@ def test_a_text_tower_of_another_library_brings_its_tokenizer(
     assert {name for name, _ in hub.gets()} == {WEIGHTS, "config.json", "vocab.txt"}
 
 
-def test_a_newer_version_is_brought(
+def test_a_newer_version_is_downloaded(
     hub: Any, make_folder: Callable[[], Path], tiny_model: ClipModel
 ) -> None:
     load(NAME)
@@ -156,7 +156,7 @@ def test_everything_a_failure_has_to_say(
     text = str(caught.value)
     base = f"{hub.url}/someone/tiny/resolve/main"
     folder = tmp_path / "by-hand" / "ViT-tiny" / "released"
-    assert f"The file {WEIGHTS} of '{listed}'" in text, "what was asked"
+    assert f"The file {WEIGHTS} of '{listed}'" in text, "which file"
     assert f"from {hub.url}: " in text, "from where"
     assert "HTTP 503; try again later" in text, "why"
     assert text.endswith(f"Or download by hand {WEIGHTS} from {base} into {folder}.")
@@ -167,7 +167,7 @@ def test_everything_a_failure_has_to_say(
     assert str(caught.value).endswith(advice)
 
 
-def test_brought_by_hand_it_loads(
+def test_files_placed_by_hand_are_loaded(
     hub: Any, listed: str, tmp_path: Path, tiny_folder: Path, tiny_model: ClipModel
 ) -> None:
     hub.status = 503
@@ -180,7 +180,7 @@ def test_brought_by_hand_it_loads(
     (by_hand / "hf-hub" / "someone").mkdir(parents=True)
     (by_hand / "hf-hub" / "someone" / "tiny").symlink_to(tiny_folder)
     assert load(listed).weights_sha256 == load(NAME).weights_sha256 == tiny_model.weights_sha256
-    assert len(hub.gets()) == 1, "an empty folder is none"
+    assert len(hub.gets()) == 1, "an empty folder holds no model"
 
 
 def test_no_network(hub: Any, listed: str, point_to: Callable[[str], None]) -> None:
@@ -196,7 +196,7 @@ def test_offline_mode(hub: Any, listed: str, monkeypatch: pytest.MonkeyPatch) ->
     for name in (NAME, listed):
         with pytest.raises(ModelLoadError, match=r"HF_HUB_OFFLINE is set.*by hand"):
             load(name)
-    assert not hub.asked
+    assert not hub.requests
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -241,7 +241,7 @@ def test_a_hostile_name_of_a_text_model(hub: Any, odd: object) -> None:
         load(NAME)
 
 
-def test_what_cannot_be_decomposed_is_told_before_weights_are_fetched(hub: Any) -> None:
+def test_what_cannot_be_decomposed_is_refused_before_weights_are_downloaded(hub: Any) -> None:
     config = json.loads(hub.files["someone/tiny", CONFIG])
     config["model_cfg"]["vision_cfg"]["attentional_pool"] = "cascade"
     hub.files["someone/tiny", CONFIG] = json.dumps(config).encode()
@@ -261,9 +261,9 @@ def test_another_hash(hub: Any, listed: str) -> None:
 )
 def test_files_of_the_users_need_no_download(hub: Any, name: str) -> None:
     assert not needs_download(name)
-    assert not hub.asked
+    assert not hub.requests
 
 
-def test_what_there_is_not_is_told_before_a_download() -> None:
+def test_unknown_models_are_refused_before_a_download() -> None:
     with pytest.raises(ModelLoadError, match="no architecture"):
         needs_download("ViT-Z-99/openai")

@@ -68,7 +68,7 @@ def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> d
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small", {"tag": tag})
     # The one trunk with post-norms has 4 thousand million weights: narrower, and of two blocks.
     monkeypatch.setitem(timm_registry._model_entrypoints, "eva02_e_small", narrow_eva02_e)
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it asked the network"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it used the network"))
     return {"name": request.param, **config}
 
 

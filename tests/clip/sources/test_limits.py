@@ -10,7 +10,7 @@ from typing import Any
 
 import open_clip
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.clip.loading import load_model
@@ -67,6 +67,7 @@ ABSURD = [
     ("vision_cfg.mlp_ratio", 0),
     ("vision_cfg.mlp_ratio", float("nan")),
     ("vision_cfg.mlp_ratio", 10**9),
+    ("vision_cfg.mlp_ratio", 0.01),
     ("vision_cfg.patch_size", 0),
     ("vision_cfg.patch_size", 64),
     ("vision_cfg.patch_size", [8]),
@@ -108,6 +109,7 @@ SCALARS = st.one_of(
 KEYS = [f"{part}.{key}" for part in ("vision_cfg", "text_cfg") for key in VALID[part]]
 
 
+@settings(max_examples=300)
 @given(
     values=st.dictionaries(st.sampled_from([*KEYS, "embed_dim"]), SCALARS, min_size=1, max_size=3)
 )
@@ -149,12 +151,14 @@ def test_configurations_of_transformers_have_the_same_limits(
         load_model(f"local-dir:{transformers_folder}", device="cpu")
 
 
-@pytest.mark.parametrize(("size", "expected"), [(64, (64, 64)), ((32, 64), (32, 64))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [(64, (64, 64)), ((32, 64), (32, 64)), ([32, 64], (32, 64))]
+)
 def test_image_sizes(size: object, expected: tuple[int, int]) -> None:
     assert require_image_size(size) == expected
 
 
-@pytest.mark.parametrize("size", [0, -8, 10**9, 8.0, "64", True, (64,), (64, 0), [1, 2, 3], {}])
+@pytest.mark.parametrize("size", [10**9, (32, 10**9), "64", True, None, {}, float("nan"), ["a"]])
 def test_other_image_sizes_are_refused(size: object) -> None:
-    with pytest.raises(SettingsError, match=r"image_size is .*a whole number from 1 to 8192"):
+    with pytest.raises(SettingsError, match=r"image_size is .*up to 8192"):
         require_image_size(size)

@@ -1,4 +1,4 @@
-"""One file of weights, with and without being told what belongs to it."""
+"""Local files of weights, with and without their settings, and model folders."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_weights_like_those_of_a_released_model(
 
 
 @pytest.mark.parametrize("prefix", ["", "local-dir:"])
-def test_what_belongs_to_weights_is_asked_for_not_guessed(
+def test_settings_of_weights_are_requested_not_guessed(
     tiny_clip: nn.Module, listed: str, tmp_path: Path, prefix: str
 ) -> None:
     path = write(tiny_clip, tmp_path / "w.pt")
@@ -150,7 +150,7 @@ def test_shapes_tell_the_architecture(arch: str) -> None:
     assert all(name.removesuffix("-quickgelu") == arch for name in matching_architectures(inferred))
 
 
-def test_towers_that_cannot_be_decomposed_are_told(
+def test_towers_that_cannot_be_decomposed_are_refused(
     tmp_path: Path, make_clip: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **options: object) -> None:
@@ -214,7 +214,7 @@ class TestFolder:
             load(folder)
         assert not target.exists()
 
-    def test_a_vocabulary_tells_unknown_words(self, make_folder: Callable[[], Path]) -> None:
+    def test_a_vocabulary_finds_unknown_words(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
         (folder / "vocabulary.txt").write_text("nuclei\nred\n", encoding="utf-8")
         assert load(folder).text.unknown_words("Red giraffe nuclei") == ("giraffe",)
@@ -263,9 +263,9 @@ class TestFolder:
         (notice,) = model.notices
         assert CONFIG in notice
         assert "--preprocess" in notice
-        said = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
-        assert said.mean == said.std == (0.5, 0.5, 0.5)
-        assert not [*said.notices]
+        chosen = load_model(f"local-dir:{folder}", device="cpu", preprocess="half")
+        assert chosen.mean == chosen.std == (0.5, 0.5, 0.5)
+        assert not [*chosen.notices]
 
     def test_a_text_tower_of_another_library_says_what_it_needs(
         self, make_folder: Callable[[], Path]
@@ -277,7 +277,7 @@ class TestFolder:
         with pytest.raises(ModelLoadError, match="transformers"):
             load(folder)
 
-    def test_what_is_not_there_is_said(self, make_folder: Callable[[], Path]) -> None:
+    def test_missing_files_are_named(self, make_folder: Callable[[], Path]) -> None:
         folder = make_folder()
         (folder / WEIGHTS).unlink()
         with pytest.raises(ModelLoadError, match="holds no weights"):

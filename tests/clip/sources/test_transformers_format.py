@@ -62,14 +62,14 @@ def test_the_activation_is_the_one_it_names(
     torch.testing.assert_close(load(folder).token_map(batch).representation, expected)
 
 
-def test_preprocessing_is_asked_for_not_guessed(folder: Path) -> None:
+def test_preprocessing_is_requested_not_guessed(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(ModelLoadError, match=r"preprocessor_config\.json does not contain"):
         load(folder)
     assert load(folder, preprocess="imagenet").mean == (0.485, 0.456, 0.406)
 
 
-def test_pixels_that_are_not_normalised(folder: Path) -> None:
+def test_pixels_that_are_not_normalized(folder: Path) -> None:
     change(folder / "preprocessor_config.json", do_normalize=False)
     model = load(folder)
     assert (model.mean, model.std) == ((0.0,) * 3, (1.0,) * 3)
@@ -100,7 +100,7 @@ def test_pixels_that_are_not_normalised(folder: Path) -> None:
         ("preprocessor_config.json", {"do_rescale": False}, UnsupportedModelError, "rather than"),
     ],
 )
-def test_what_does_not_fit_is_told(
+def test_what_does_not_fit_is_refused(
     folder: Path, file: str, entries: dict[str, Any], error: type[ClipHeatmapError], message: str
 ) -> None:
     change(folder / file, **entries)
@@ -134,12 +134,12 @@ def test_another_vocabulary_is_not_read_as_clip_s(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "vocab.json").write_text(json.dumps({"cell": 0}))
-    asked: list[str] = []
+    requested: list[str] = []
 
     def tokenizer(name: str, **options: Any) -> Callable[[list[str]], Tensor]:
-        asked.append(name)
+        requested.append(name)
         return lambda texts: torch.zeros(len(texts), 16, dtype=torch.long)
 
     monkeypatch.setattr("napari_clip_heatmap.clip.text.HFTokenizer", tokenizer)
     load(folder).encode_text(["cell"])
-    assert asked == [str(folder)]
+    assert requested == [str(folder)]

@@ -9,36 +9,18 @@ from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE, read_templates
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.state import RunStatus
+from napari_clip_heatmap._napari.views.controls import CONTROLS
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap._napari.controllers.view_protocols import DockView
     from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import DockView
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
 
 __all__ = ["VALUE_CONTROLS", "ControlBinding"]
 
 STYLE_CONTROLS = ("colormap", "scale", "transparent_low")
 
-VALUE_CONTROLS = (
-    "model",
-    "device",
-    "precision",
-    "preprocess",
-    "score",
-    "baseline",
-    "templates",
-    "view",
-    "invert",
-    "resolution",
-    "where",
-    "slices",
-    "along",
-    "first",
-    "last",
-    *STYLE_CONTROLS,
-    "color_bar",
-    "ranking_list",
-)
+VALUE_CONTROLS = tuple(spec.name for spec in CONTROLS if spec.has_value)
 """Controls whose value is in `DockState.controls`; image, channels and prompts have fields."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.cursor import position_on
 from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.views.choices import ALL_SETS, PROMPTS_ONLY
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.prompting.prompt_set import shipped_set, shipped_sets
 
@@ -19,15 +20,11 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_clip_heatmap._napari.controllers.background import Work
-    from napari_clip_heatmap._napari.controllers.view_protocols import TextView
     from napari_clip_heatmap._napari.job.request import HeatmapResult
     from napari_clip_heatmap._napari.state import DockState, PlanePosition
+    from napari_clip_heatmap._napari.view_protocols import TextView
 
-__all__ = ["LISTS", "PROMPTS_ONLY", "ClickRanking", "Ranking", "rank_at", "words_of_list"]
-
-PROMPTS_ONLY, ALL_SETS = "the prompts", "all shipped sets"
-LISTS = (PROMPTS_ONLY, *shipped_sets(), ALL_SETS)
-"""What a click ranks: the prompts alone, or a list of words with them."""
+__all__ = ["ClickRanking", "Ranking", "rank_at", "words_of_list"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ class ClickRanking:
 
 
 def words_of_list(name: str) -> tuple[str, ...]:
-    """Return the words of one of `LISTS`; none for the prompts themselves."""
+    """Return the words of one of `RANKING_LISTS`; none for the prompts themselves."""
     if name == PROMPTS_ONLY:
         return ()
     names = shipped_sets() if name == ALL_SETS else (name,)

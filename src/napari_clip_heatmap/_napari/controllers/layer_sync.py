@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.layer_metadata import layer_records
+from napari_clip_heatmap._napari.job.layer_records import layer_records
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapResult
 
 __all__ = [
-    "METADATA_KEY",
     "align",
     "heatmaps_by_row",
-    "is_heatmap",
     "is_own",
     "own_heatmaps",
     "placement",
@@ -41,8 +40,6 @@ __all__ = [
 ]
 
 
-METADATA_KEY = "clip_heatmap"
-
 # Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
 # "additive" turns jet's blue floor into a haze and two maps into white.
 OPACITY = 0.55
@@ -53,11 +50,6 @@ KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
 """What a user may have set on a layer that has to be made anew."""
 
 LayerMetadata = dict[str, Any]
-
-
-def is_heatmap(layer: Layer) -> bool:
-    """Tell whether a layer is, or was duplicated from, one of our heatmaps."""
-    return METADATA_KEY in layer.metadata
 
 
 def is_own(layer: Layer, source: Layer | None = None) -> bool:

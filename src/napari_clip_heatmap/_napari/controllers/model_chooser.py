@@ -1,7 +1,8 @@
-"""The model chooser: lists and downloads models, and hands over the name that is chosen."""
+"""Which model, and where it runs: the chooser with its downloads, and the list of devices."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.status import step_text
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
 from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.startup import available_devices, import_torch_and_open_clip
 from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
 from napari_clip_heatmap._napari.views.model_table import (
     FilteredModels,
@@ -24,9 +26,10 @@ from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import RunStep
+    from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["ModelChooser"]
+__all__ = ["DeviceLister", "ModelChooser"]
 
 FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 
@@ -244,3 +247,39 @@ def _question(path: Path, architectures: tuple[str, ...]) -> str:
         "Select the released model that they were trained from, or like, and press Use. If there "
         f"is none, type ARCH@{path} as the model, and choose its preprocessing in the widget."
     )
+
+
+class DeviceLister:
+    """Lists the devices once, importing torch in a thread if it is not there yet.
+
+    Parameters
+    ----------
+    state : DockState
+        Its `devices` are set.
+    """
+
+    def __init__(self, state: DockState) -> None:
+        self._state = state
+        self._job = Job(self._on_listed, self._on_error)
+        if "open_clip" in sys.modules:
+            self._on_listed(available_devices())
+        else:
+            self._job.start(_import_and_list)
+
+    def close(self) -> None:
+        """Stop listing."""
+        self._job.close()
+
+    def _on_listed(self, devices: tuple[str, ...]) -> None:
+        self._state.devices = devices
+
+    def _on_error(self, error: Exception) -> None:
+        """Keep the devices that every machine has; loading a model will say what is wrong."""
+
+
+def _import_and_list(_stopped: Callable[[], bool]) -> tuple[str, ...]:
+    try:
+        import_torch_and_open_clip()
+    except ImportError as error:
+        raise OSError(str(error)) from error  # expected where torch is broken; not our fault
+    return available_devices()

@@ -12,7 +12,8 @@ import numpy as np
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_view
 from napari_clip_heatmap._napari.controllers.status import resolution_text
-from napari_clip_heatmap._napari.inputs.layer_planes import channels_of, shown_index
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import (
     Rectangle,
     camera_of,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_clip_heatmap._napari.controllers.background import Work
-    from napari_clip_heatmap._napari.controllers.view_protocols import PictureView, TextView
     from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import PictureView, TextView
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.view import View
 
@@ -48,7 +49,10 @@ DEBOUNCE_MS = 250
 LARGEST = 256
 """Pixels per side of a thumbnail, enough for a screen of twice the usual density."""
 
-LAYER_EVENTS = ("contrast_limits", "gamma", "colormap", "data", "scale", "units")
+LAYER_EVENTS = (
+    *("contrast_limits", "gamma", "colormap", "opacity", "blending", "projection_mode"),
+    *("data", "scale", "units"),
+)
 """What of an image changes what the model sees, or how large it is."""
 
 CONTROLS = ("view", "invert", "resolution", "model")
@@ -164,6 +168,9 @@ class PreviewController:
             camera.events.center,
             camera.events.zoom,
             viewer.dims.events.point,
+            viewer.dims.events.margin_left,
+            viewer.dims.events.margin_right,
+            viewer.layers.events.reordered,
             events.image,
             events.channels,
         )
@@ -188,7 +195,7 @@ class PreviewController:
         except ImageError:  # rotated, or in 3D: then all of it
             part = (0, shape[0], 0, shape[1])
         return PreviewRequest(
-            channels=channels_of(layers, shown_index(image, viewer.dims.point)),
+            channels=channels_of(layers, shown_index(image, viewer.dims.point), viewer),
             view=read_view(state),
             part=part,
             shape=shape,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import (
     SliceChoice,
-    channels_of,
     check_layer,
     leading_shape,
     no_image_error,
@@ -20,8 +20,9 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
     region_of_rectangle,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import describe_origin
+from napari_clip_heatmap._napari.inputs.layer_source import describe_origin, finest
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
+from napari_clip_heatmap._napari.inputs.view_notes import view_notes
 from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
@@ -65,12 +66,12 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
     preprocess = controls["preprocess"].strip()
     return HeatmapRequest(
         planes=tuple(
-            PlaneRequest(index, channels_of(layers, index))
+            PlaneRequest(index, channels_of(layers, index, viewer))
             for index in requested_planes(image, shown, _slice_choice(state))
         ),
         **_prompt_fields(state),
         leading=leading_shape(image),
-        stores=tuple(layer.data[0] if layer.multiscale else layer.data for layer in layers),
+        stores=tuple(map(finest, layers)),
         model=controls["model"],
         device=controls["device"],
         precision=controls["precision"],
@@ -82,6 +83,7 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
         channel_names=tuple(layer.name for layer in layers),
         origins=tuple(describe_origin(layer) for layer in layers),
         region_record=region_record,
+        view_notes=view_notes(layers, viewer),
     )
 
 

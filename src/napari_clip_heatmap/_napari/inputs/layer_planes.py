@@ -1,4 +1,4 @@
-"""What the viewer shows of image layers, as channels that the model can look at."""
+"""Which planes of a stack are used, and which layers cannot be used."""
 
 from __future__ import annotations
 
@@ -6,130 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import dist
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from napari_clip_heatmap._napari.inputs.layer_source import finest
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel, Plane
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
-    from numpy.typing import NDArray
 
 __all__ = [
     "EVERY_AXIS",
     "SliceChoice",
     "SlideOver",
     "axis_choices",
-    "channels_of",
     "check_layer",
-    "fits_image",
     "no_image_error",
     "requested_planes",
     "shown_index",
 ]
 
 
-LUT_STEPS = 1024
-"""As finely as napari's own colormap texture, so a model sees the same colours."""
-
-
-def fits_image(layer: Image, image: Image) -> bool:
-    """Tell whether a layer's pixels lie exactly on another's: same shape, same transform."""
-    return (
-        layer.ndim == image.ndim
-        and _shape(layer) == _shape(image)
-        and all(
-            np.array_equal(getattr(layer, name), getattr(image, name))
-            for name in ("scale", "translate", "rotate", "shear")
-        )
-        and np.array_equal(layer.affine.affine_matrix, image.affine.affine_matrix)
-    )
-
-
-def channels_of(layers: Sequence[Image], index: tuple[int, ...]) -> tuple[Channel, ...]:
-    """Return one plane of layers that lie on one another, as the viewer shows it.
-
-    Contrast limits, gamma and colormap are taken as they are now; the pixels are not read yet.
-
-    Parameters
-    ----------
-    layers : sequence of Image
-        The first is the one asked about.
-    index : tuple of int
-        Of the plane, on their leading axes.
-
-    Raises
-    ------
-    ImageError
-        A layer does not lie on the first.
-    """
-    image, *others = layers
-    for other in others:
-        if not fits_image(other, image):
-            raise ImageError(
-                f"the layer '{other.name}' does not lie on '{image.name}': it has shape "
-                f"{_shape(other)}, not {_shape(image)}, or another scale or place. "
-                "Choose channels of one image"
-            )
-    return tuple(_channel(layer, index) for layer in layers)
-
-
-def _channel(layer: Image, index: tuple[int, ...]) -> Channel:
-    levels = _levels(layer, index)
-    if layer.rgb:
-        return Channel(levels, limits=_white(levels[0].dtype))
-    low, high = (float(limit) for limit in layer.contrast_limits)
-    return Channel(levels, (low, high), float(layer.gamma), _lut(layer))
-
-
-def _levels(layer: Image, index: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return a plane at each level, the finest first; coarser levels may have fewer planes."""
-    if not layer.multiscale:
-        return (_plane(layer.data, index),)
-    finest = layer.data[0].shape
-    return tuple(
-        _plane(level, tuple(i * level.shape[axis] // finest[axis] for axis, i in enumerate(index)))
-        for level in layer.data
-    )
-
-
-def _plane(array: Any, index: tuple[int, ...]) -> Any:
-    """Leave a whole array what it is, so that who knows its kind can treat it best."""
-    return Plane(array, index) if index else array
-
-
-def _white(dtype: Any) -> tuple[float, float]:
-    """Colours are shown as they are: integers over the largest of their type, floats over 1."""
-    kind = np.dtype(dtype)
-    return (0.0, float(np.iinfo(kind).max)) if kind.kind in "ui" else (0.0, 1.0)
-
-
-def _lut(layer: Image) -> NDArray[np.float32] | None:
-    """Return the colormap as a table (step, colour); None for plain gray, which needs none."""
-    if layer.colormap.name == "gray":
-        return None
-    table: NDArray[np.float32] = layer.colormap.map(np.linspace(0, 1, LUT_STEPS))[:, :3]
-    return table.astype(np.float32)
-
-
-def _shape(layer: Image) -> tuple[int, ...]:
-    data = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(n) for n in data.shape)[: layer.ndim]
-
-
 SlideOver = Literal["current", "range", "all"]
 
 CHANNEL_LABELS = {"c", "ch", "channel", "channels"}
-"""An axis so labelled holds channels: different things, so it is not slid over unless named."""
+"""Labels of a channel axis. Its planes are different things, so it is used only if named."""
 
 EVERY_AXIS = "every axis"
 
 
 @dataclass(frozen=True)
 class SliceChoice:
-    """Which planes of a stack to ask about.
+    """Which planes of a stack to use.
 
     Parameters
     ----------
@@ -149,9 +58,9 @@ class SliceChoice:
 
 
 def axis_choices(layer: Image | None) -> tuple[str, ...]:
-    """Return the axes that a layer can be slid over, the likeliest first.
+    """Return the axes that slices can go along, the most likely first.
 
-    That is the last one before the plane (z of t, z, y, x); channels come at the end.
+    That is the last axis before the plane (z of t, z, y, x); channel axes come last.
     """
     labels = _leading(layer)
     slid = [label for label in reversed(labels) if not _is_channel(label)]
@@ -176,14 +85,13 @@ def shown_index(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
 
 def leading_shape(layer: Image) -> tuple[int, ...]:
     """Return the lengths of a layer's axes before its last two, at full resolution."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(n) for n in data.shape[: layer.ndim - 2])
+    return tuple(int(n) for n in finest(layer).shape[: layer.ndim - 2])
 
 
 def requested_planes(
     layer: Image, shown: tuple[int, ...], slide: SliceChoice
 ) -> tuple[tuple[int, ...], ...]:
-    """Return the planes to ask about, the one that is shown first, then its nearest.
+    """Return the indices of the planes to use: the plane in view, then the nearest to it.
 
     Raises
     ------
@@ -209,7 +117,7 @@ def _steps(slide: SliceChoice, length: int) -> Sequence[int]:
     chosen = [step for step in steps if first <= step <= last]
     if not chosen:
         raise ImageError(
-            f"slices {first} to {last} are asked, but there are only 0 to {length - 1} "
+            f"the slices are {first} to {last}, but there are only 0 to {length - 1} "
             f"along {slide.along}"
         )
     return chosen
@@ -221,7 +129,7 @@ def _axes(layer: Image, along: str) -> set[int]:
         return {axis for axis, label in enumerate(labels) if not _is_channel(label)}
     if along not in labels:
         raise ImageError(
-            f"the layer '{layer.name}' has no axis '{along}' to slide over; it has "
+            f"the layer '{layer.name}' has no axis '{along}'; it has "
             f"{', '.join(axis_choices(layer)) or 'none'}"
         )
     return {labels.index(along)}
@@ -236,26 +144,26 @@ def _is_channel(label: str) -> bool:
 
 
 MAX_CHANNELS = 8
-"""A last axis this short, behind two much longer ones, is not an image's width."""
+"""A last axis of at most this length, after two much longer ones, holds channels."""
 
 
 def no_image_error(active: Layer | None) -> ImageError:
-    """Return the error of there being no image, naming the active layer if there is another."""
+    """Return the error that there is no image layer; it names the active layer, if any."""
     found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
     return ImageError(
-        f"there is no image layer to ask{found}. Open an image (File > Open, or Open Sample)"
+        f"there is no image layer to use{found}. Open an image (File > Open, or Open Sample)"
     )
 
 
 def check_layer(layer: Image) -> None:
-    """Refuse a layer whose last two axes are no picture.
+    """Refuse a layer whose last two axes are not an image.
 
     Raises
     ------
     ImageError
         The layer has no pixel, or its last axis holds channels.
     """
-    shape = tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
+    shape = tuple(int(n) for n in finest(layer).shape)
     axes = shape[:-1] if layer.rgb else shape
     if not all(shape):
         raise ImageError(f"the layer '{layer.name}' has shape {shape}, so no pixel; choose another")

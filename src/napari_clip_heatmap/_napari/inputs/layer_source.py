@@ -1,4 +1,4 @@
-"""Where a layer's pixels come from and how it shows them, in values that JSON has."""
+"""Where a layer's pixels are, where they come from, and whether a layer is one of our heatmaps."""
 
 from __future__ import annotations
 
@@ -8,21 +8,39 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels, Layer
     from napari.utils import Colormap
 
-__all__ = ["describe_origin"]
+__all__ = ["METADATA_KEY", "describe_origin", "finest", "is_heatmap", "pyramid_of"]
+
+METADATA_KEY = "clip_heatmap"
+"""Where a heatmap layer's ``metadata`` say what it was made from."""
 
 _SHIPPED = (
     *("red", "green", "blue", "cyan", "magenta", "yellow"),
     *("viridis", "magma", "inferno", "plasma", "turbo", "jet", "hsv", "twilight", "gist_earth"),
     *("bop blue", "bop orange", "bop purple", "PiYG", "twilight_shifted"),
 )
-"""Colormaps that their names lead to in any napari; one that a user has made has a name, too."""
+"""Colormaps that any napari finds by name. A colormap made by a user has a name too."""
+
+
+def finest(layer: Image | Labels) -> Any:
+    """Return a layer's array at full resolution: the only one, or the first of a pyramid."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def pyramid_of(layer: Image | Labels) -> tuple[Any, ...]:
+    """Return a layer's arrays, the finest first; one where it is not a pyramid."""
+    return tuple(layer.data) if layer.multiscale else (layer.data,)
+
+
+def is_heatmap(layer: Layer) -> bool:
+    """Tell whether a layer is one of our heatmaps, or a duplicate of one."""
+    return METADATA_KEY in layer.metadata
 
 
 def describe_origin(layer: Image) -> dict[str, Any]:
-    """Describe a layer well enough to read it and look at it again without its window.
+    """Describe a layer, in JSON values, so that a script can read and show it again.
 
     Parameters
     ----------
@@ -31,12 +49,12 @@ def describe_origin(layer: Image) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``layer``, its name; ``path``, ``sample`` (plugin and key), where napari knows them;
-        ``shape``, ``dtype``; ``levels``, their shapes, empty unless it is a pyramid; ``colormap``,
-        as `channels_of` hands it to the model, None for gray and for colour images.
+        ``layer``, its name; ``path`` and ``sample`` (plugin and key) where napari knows them;
+        ``shape`` and ``dtype``; ``levels``, the shapes of a pyramid's levels, else empty;
+        ``colormap``, None for gray and for RGB layers.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
-    levels = layer.data if layer.multiscale else ()
+    data = finest(layer)
+    levels = pyramid_of(layer) if layer.multiscale else ()
     path, sample = layer.source.path, layer.source.sample
     return {
         "layer": layer.name,
@@ -50,7 +68,7 @@ def describe_origin(layer: Image) -> dict[str, Any]:
 
 
 def _colormap(colormap: Colormap) -> dict[str, Any] | None:
-    """Return a colormap by its name, where that leads to it, else by its colours; None for gray."""
+    """Return a colormap by its name if napari ships it, else by its colors; None for gray."""
     if colormap.name == "gray":
         return None
     if colormap.name in _SHIPPED:

@@ -88,6 +88,8 @@ class HeatmapRequest:
         Of the same layers: where they come from; see `origin_of`.
     region_record : object
         The region in values that JSON can hold.
+    view_notes : tuple of str
+        In which ways the model sees something else than the viewer shows.
     """
 
     planes: tuple[PlaneRequest, ...]
@@ -109,6 +111,7 @@ class HeatmapRequest:
     channel_names: tuple[str, ...] = ()
     origins: tuple[Mapping[str, Any], ...] = ()
     region_record: object = "whole image"
+    view_notes: tuple[str, ...] = ()
 
     @property
     def loading(self) -> tuple[str, dict[str, str]]:
@@ -162,6 +165,8 @@ class HeatmapResult:
         Why it was stopped, if it was.
     device_notes : tuple of str
         What a device could not do as requested.
+    view_notes : tuple of str
+        As in the request.
     """
 
     stack: HeatmapStack
@@ -176,6 +181,7 @@ class HeatmapResult:
     status: ResultStatus = ResultStatus.PARTIAL
     message: str = ""
     device_notes: tuple[str, ...] = ()
+    view_notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -190,7 +196,7 @@ class HeatmapResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """How the heatmaps are to be read, and what the device could not do, a sentence each."""
-        return (*self.scoring.notes, *self.device_notes)
+        return (*self.view_notes, *self.scoring.notes, *self.device_notes)
 
     @property
     def planes(self) -> tuple[Index, ...]:

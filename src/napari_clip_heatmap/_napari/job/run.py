@@ -141,14 +141,12 @@ class HeatmapRun:
     def _key(self, plane: PlaneRequest) -> EncodingKey:
         request = self._request
         content = tuple(content_key(store, plane.index) for store in request.stores)
-        return EncodingKey(self._settings(), plane.index, content)
+        slabs = tuple(each.slab for each in plane.channels)
+        return EncodingKey(self._settings(), plane.index, (*content, slabs))
 
     def _settings(self) -> Hashable:
         request = self._request
-        shown = tuple(
-            (each.limits, each.gamma, None if each.lut is None else each.lut.tobytes())
-            for each in request.planes[0].channels
-        )
+        shown = tuple(each.style for each in request.planes[0].channels)
         return (
             request.model,
             request.device,
@@ -192,7 +190,8 @@ class HeatmapRun:
         for key in self._recent.others(self._settings()) if self._request.leading else ():
             asked = {plane.index for plane in self._request.planes}
             stores = self._request.stores
-            now = tuple(content_key(store, key.index) for store in stores)
+            single = (None,) * len(stores)  # of thick slices it is not known what they hold now
+            now = (*(content_key(store, key.index) for store in stores), single)
             encoding = self._recent.get(key)
             if key.index not in asked and key.content == now and encoding is not None:
                 self._flush()
@@ -309,6 +308,7 @@ class PromptScorer:
             seconds=time.monotonic() - self._started,
             status=status,
             message=message,
+            view_notes=self._request.view_notes,
         )
 
     def _hold(self, index: Index, encoding: Encoding) -> None:

@@ -1,13 +1,14 @@
-"""Lay the dock widget's controls out: a form, folded sections, room for the prompts."""
+"""Lay out the dock widget's controls: a form, collapsible sections, and buttons below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -18,124 +19,86 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
+from napari_clip_heatmap._napari.views.controls import CONTROLS
+from napari_clip_heatmap._napari.views.wheel_focus import require_focus_for_wheel
+
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
 
 __all__ = ["add_shortcut", "lay_out", "show_row"]
 
-FORM = ("image", "model", "device", "prompts", "score", "templates")
-BESIDE = {"model": "choose"}
-"""A small button to the right of a part of the form."""
-
-SECTIONS = {
-    "How the model is loaded": ("precision", "preprocess"),
-    "What the model sees": (
-        "preview",
-        "channels",
-        "view",
-        "invert",
-        "resolution",
-        "resolution_info",
-    ),
-    "Where, and which slices": ("where", "slices", "along", "first", "last"),
-    "How maps are shown": ("colormap", "scale", "transparent_low", "color_bar"),
-    "What a click finds": ("ranking_list", "ranked"),
-}
-"""What most runs leave as it is; folded away until wanted."""
-
-LABELS = {
-    "channels": "Also",
-    "preview": "",
-    "resolution_info": "",
-    "invert": "",
-    "prompts": "",
-    "transparent_low": "",
-    "color_bar": "",
-    "ranked": "",
-}
-"""Where the label in front is not the part's name; without one the part has the whole row."""
-
 HEADLINE = "text-align: left; border: none; background: transparent; padding: 2px;"
-"""Not a button among buttons; napari would colour one that is down like a selection."""
+"""Not drawn as a button: napari would color a pressed one like a selection."""
 
-FOLDED, UNFOLDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
+COLLAPSED, EXPANDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
-ROWS = (("run", "cancel"), ("progress",), ("show_all", "hide_all", "remove_all", "more"))
 LEAST, NOTES = 220, 84
-"""Height in pixels of the controls at least, and of the notes."""
+"""Least height of the controls, and height of the notes, in pixels."""
 
 SCROLL_BAR = 14
-"""Pixels that it takes from the table where there is one."""
+"""Width in pixels that a scroll bar takes from the table."""
 
 MARGIN = 8
 """Pixels to the left and right of the text of a small button."""
 
-TEXTS = ("status", "notes", "resolution_info", "ranked")
-SHRINKING = (
-    *FORM,
-    "precision",
-    "preprocess",
-    "colormap",
-    "scale",
-    "ranking_list",
-    "channels",
-    "view",
-    "resolution",
-    "where",
-    "slices",
-    "along",
-    "first",
-    "last",
-)
-
 
 def lay_out(container: Container[Widget]) -> Mapping[str, QCollapsible]:
-    """Replace a container's one column, which labels its parts poorly, by a form and rows.
+    """Replace a container's single column by a form, sections and rows of buttons.
 
-    The container keeps its parts and their names; only Qt's layout changes.
+    The container keeps its controls and their names; only Qt's layout changes.
 
     Returns
     -------
     mapping of str to QCollapsible
-        The sections, by title.
+        The sections, by headline.
     """
     column = container.native.layout()
     natives: dict[str, QWidget] = {part.name: part.native for part in container}
     for native in natives.values():
         column.removeWidget(native)
-    for name in SHRINKING:
-        _let_shrink(natives[name])
-    for name in TEXTS:
-        _let_wrap(natives[name])
-    table = natives["prompts"]
+    for spec in CONTROLS:
+        if spec.shrinks:
+            _let_shrink(natives[spec.name])
+        if spec.wraps:
+            _let_wrap(natives[spec.name])
+    require_focus_for_wheel(container.native)
     margins = column.contentsMargins()
-    container.native.setMinimumWidth(
-        table.minimumSizeHint().width() + margins.left() + margins.right() + SCROLL_BAR
-    )
-    sections = {title: _section(title, names, natives) for title, names in SECTIONS.items()}
+    table = natives["prompts"].minimumSizeHint().width()
+    container.native.setMinimumWidth(table + margins.left() + margins.right() + SCROLL_BAR)
+    sections = {
+        section.value: _section(section, natives)
+        for section in ControlSection
+        if section.collapsible
+    }
     inside = QVBoxLayout()
-    inside.addLayout(_form(FORM, natives))
-    inside.addWidget(natives["baseline"])
+    inside.addLayout(_form(ControlSection.FORM, natives))
     for section in sections.values():
         inside.addWidget(section)
-    # Below it, Run and what it says are always seen.
+    # Outside of what scrolls, so that Run and its messages are always visible.
     column.addWidget(_scrolling(inside, LEAST), stretch=1)
-    for row in ROWS:
-        line = QHBoxLayout()
-        for name in row:
-            line.addWidget(natives[name])
-        column.addLayout(line)
-    column.addWidget(natives["status"])
-    notes = QVBoxLayout()
-    notes.addWidget(natives["notes"])
-    area = _scrolling(notes, NOTES)
+    for row in (ControlSection.RUN, ControlSection.PROGRESS, ControlSection.LAYERS):
+        column.addLayout(_row(row, natives))
+    column.addLayout(_row(ControlSection.STATUS, natives))
+    area = _scrolling(_row(ControlSection.NOTES, natives), NOTES)
     area.setMaximumHeight(NOTES)
     column.addWidget(area)
     return sections
 
 
-def _scrolling(layout: QVBoxLayout, height: int) -> QScrollArea:
-    """Return a place that asks the window for little height, and scrolls what needs more."""
+def _specs_of(section: ControlSection) -> list[ControlSpec]:
+    return [spec for spec in CONTROLS if spec.section == section]
+
+
+def _row(section: ControlSection, natives: Mapping[str, QWidget]) -> QHBoxLayout:
+    line = QHBoxLayout()
+    for spec in _specs_of(section):
+        line.addWidget(natives[spec.name])
+    return line
+
+
+def _scrolling(layout: QBoxLayout, height: int) -> QScrollArea:
+    """Return an area that needs little height, and scrolls what needs more."""
     layout.setContentsMargins(0, 0, 0, 0)
     inside = QWidget()
     inside.setLayout(layout)
@@ -149,7 +112,7 @@ def _scrolling(layout: QVBoxLayout, height: int) -> QScrollArea:
 
 
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:
-    """Show or hide a part of a form together with the label before it."""
+    """Show or hide a control of a form together with its label."""
     native = container[name].native
     form = native.parentWidget().layout()
     if isinstance(form, QFormLayout):
@@ -163,17 +126,22 @@ def add_shortcut(container: Container[Widget], keys: str, slot: Callable[[], Non
     shortcut.activated.connect(slot)
 
 
-def _form(names: Iterable[str], natives: Mapping[str, QWidget]) -> QFormLayout:
+def _form(section: ControlSection, natives: Mapping[str, QWidget]) -> QFormLayout:
     form = QFormLayout()
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for name in names:
-        if name in BESIDE:
-            form.addRow(*_with_button(name.capitalize(), natives[name], natives[BESIDE[name]]))
-        elif label := LABELS.get(name, name.capitalize()):
-            form.addRow(label, natives[name])
+    specs = _specs_of(section)
+    buttons = {spec.right_of: natives[spec.name] for spec in specs if spec.right_of}
+    for spec in specs:
+        native = natives[spec.name]
+        if spec.right_of:
+            continue
+        if spec.name in buttons:
+            form.addRow(*_with_button(spec.title, native, buttons[spec.name]))
+        elif spec.title:
+            form.addRow(spec.title, native)
         else:
-            form.addRow(natives[name])
+            form.addRow(native)
     return form
 
 
@@ -187,23 +155,23 @@ def _with_button(label: str, native: QWidget, button: QWidget) -> tuple[QLabel, 
     return named, line
 
 
-def _section(title: str, names: Iterable[str], natives: Mapping[str, QWidget]) -> QCollapsible:
-    section = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())
+def _section(section: ControlSection, natives: Mapping[str, QWidget]) -> QCollapsible:
+    collapsible = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())
 
-    def tell(*, unfolded: bool) -> None:
-        # In the text, as an icon would not take the theme's colour.
-        section.setText(f"{UNFOLDED if unfolded else FOLDED} {title}")
+    def set_headline(*, expanded: bool) -> None:
+        # A character, as an icon would not take the theme's color.
+        collapsible.setText(f"{EXPANDED if expanded else COLLAPSED} {section.value}")
 
-    tell(unfolded=False)
-    section.toggled.connect(lambda unfolded: tell(unfolded=unfolded))
-    section.toggleButton().setStyleSheet(HEADLINE)
-    section.layout().setContentsMargins(0, 0, 0, 0)  # folded, as high as its headline
-    section.layout().setSpacing(2)
-    section.setDuration(0)  # an animation would repaint the window all along
+    set_headline(expanded=False)
+    collapsible.toggled.connect(lambda expanded: set_headline(expanded=expanded))
+    collapsible.toggleButton().setStyleSheet(HEADLINE)
+    collapsible.layout().setContentsMargins(0, 0, 0, 0)  # collapsed, as high as its headline
+    collapsible.layout().setSpacing(2)
+    collapsible.setDuration(0)  # an animation would repaint the window at every step
     inside = QWidget()
-    inside.setLayout(_form(names, natives))
-    section.addWidget(inside)
-    return section
+    inside.setLayout(_form(section, natives))
+    collapsible.addWidget(inside)
+    return collapsible
 
 
 def _let_shrink(native: QWidget) -> None:

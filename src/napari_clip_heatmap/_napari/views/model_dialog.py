@@ -1,4 +1,4 @@
-"""The chooser on screen: a search, a table, what is known of a model, and what can be done."""
+"""The dialog for choosing a model: a search, a table, a description and buttons."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ WIDTHS = {
 }
 SIZE = (1200, 640)
 LINES = 5
-"""Room for what is said of a model, so that the table stays as it is from row to row."""
+"""Lines kept free for the description of a model, so that the table keeps its height."""
 
 BUTTON = 80
-"""Pixels that a button is wide at least."""
+"""Least width of a button, in pixels."""
 
 STEPS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-"""Keys that go through the table also while the search is typed."""
+"""Keys that move through the table also while the search has the focus."""
 
 
 class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
-    """The controls; knows no model and does nothing by itself.
+    """The dialog's controls. What they do is up to `ModelChooser`.
 
     Parameters
     ----------
@@ -62,48 +62,59 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         self.search.setPlaceholderText("Search, such as: pathology, or ViT-L laion2b")
         self.search.setClearButtonEnabled(True)
         self.here = _named(QCheckBox("Only on this machine"), "Only on this machine", _HERE)
-        self.asked = _text("What the weights are like")
-        self.forget = _button("Forget it", "Choose a model of the list as it is, not that file.")
+        self.asked = _text("Question about the weights")
+        self.forget = _button("Forget it", "Choose a model from the list, without that file.")
         self.table = _table(shown)
         self.about = _text("About the model")
         self.about.setMinimumHeight(LINES * self.about.fontMetrics().lineSpacing())
-        self.progress = _named(QProgressBar(), "Download", "Megabytes that are here.")
-        self.cancel = _button("Cancel", "Stop; what has come is kept, Download goes on from there.")
+        self.progress = _named(QProgressBar(), "Download", "Megabytes downloaded.")
+        self.cancel = _button(
+            "Cancel", "Stop. What has been downloaded is kept, and Download continues from there."
+        )
         self.status = _text("What happened")
         self.open_file = _button("Open a file\N{HORIZONTAL ELLIPSIS}", _FILE)
         self.open_folder = _button("Open a folder\N{HORIZONTAL ELLIPSIS}", _FOLDER)
         self.download = _button("Download", _DOWNLOAD)
-        self.use = _button("Use", "Take the selected model into the widget (Enter).")
-        self.leave = _button("Close", "Choose nothing (Esc); a download stops, and is kept.")
+        self.use = _button("Use", "Use the selected model (Enter).")
+        self.leave = _button(
+            "Close",
+            "Close without choosing (Esc). A running download stops; what has come is kept.",
+        )
         self.use.setDefault(True)
         self._arrange()
         self.leave.clicked.connect(self.reject)
         self.resize(*SIZE)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        # Keys that a focused line of text has no use for arrive here.
-        if self.search.hasFocus() and event.key() in STEPS:
+        # Keys that the focused search does not use arrive here.
+        if self.focusWidget() is self.search and event.key() in STEPS:
             self.table.keyPressEvent(event)
         else:
             super().keyPressEvent(event)
 
     def show_search(self) -> None:
-        """Come to the front, ready for words to be typed."""
+        """Come to the front, ready for words to be typed; Enter then means Use."""
         self.show()
         self.raise_()
         self.activateWindow()
         self.search.setFocus()
         self.search.selectAll()
+        # A button that had the focus when the dialog was closed would stay the default one.
+        self.use.setDefault(True)
 
     def set_downloading(self, running: bool) -> None:
-        """Show the bar and its button, or not."""
+        """Show or hide the progress bar and its Cancel button; one download runs at a time."""
+        if self.focusWidget() in (self.download, self.cancel):
+            # Of a button that is disabled or hidden, Qt hands the focus on to the next button, and
+            # a press of Space would do something else.
+            self.table.setFocus()
         for part in (self.progress, self.cancel):
             part.setVisible(running)
         self.cancel.setEnabled(running)
         self.progress.setRange(0, 0)
 
     def set_asking(self, question: str) -> None:
-        """Ask what the weights in a file are like; or, with no words, ask nothing."""
+        """Show a question about the weights in a file; an empty text hides it."""
         self.asked.setText(question)
         for part in (self.asked, self.forget):
             part.setVisible(bool(question))
@@ -126,16 +137,18 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
 
 
 _SEARCH = (
-    "Words that are all in a model's name, training data, licence or note. Arrow keys go through "
+    "Words to find in a model's name, training data, license or note. The arrow keys move through "
     "the table, Enter uses the selected model."
 )
 _HERE = "Show only models that need no download."
 _FILE = (
-    "Weights of your own: .safetensors, .pt, .pth or .bin. Where the file does not say which "
-    "preprocessing belongs to them, you are asked."
+    "Your own weights: .safetensors, .pt, .pth or .bin. You are asked which preprocessing belongs "
+    "to them if the file does not state it."
 )
-_FOLDER = "A model folder, as open_clip or the transformers library writes it."
-_DOWNLOAD = "Bring the selected model to this machine now, with its tokenizer."
+_FOLDER = "A model folder, as written by open_clip or the transformers library."
+_CANCEL = "Stop. What has been downloaded is kept, and Download continues from there."
+_CLOSE = "Close without choosing (Esc). A running download stops; what has come is kept."
+_DOWNLOAD = "Download the selected model now, with its tokenizer."
 
 
 def _table(shown: FilteredModels) -> QTableView:
@@ -153,7 +166,7 @@ def _table(shown: FilteredModels) -> QTableView:
     header.setSectionResizeMode(ModelColumn.NOTE, QHeaderView.ResizeMode.Stretch)
     for each, width in WIDTHS.items():
         table.setColumnWidth(each, width)
-    # As the catalogue has them, until a column is chosen.
+    # In the order of the catalog, until a column is chosen.
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     table.setSortingEnabled(True)
     return table
@@ -167,7 +180,7 @@ def _row(*parts: QWidget) -> QHBoxLayout:
 
 
 def _text(name: str) -> QLabel:
-    """Return room for words, which break into lines and can be copied."""
+    """Return a label whose text breaks into lines and can be copied."""
     label = QLabel()
     label.setAccessibleName(name)
     label.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -7,7 +7,6 @@ in a ZeroDivisionError inside open_clip, or in a wrong model.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ MAX_SIDE = 8_192
 MAX_VOCABULARY = 4_000_000
 MAX_CONTEXT = 32_768
 MAX_RATIO = 64
+MAX_NUMBER = 1e6
 
 Check = Callable[[object], str]
 """Returns what is accepted if a value is not, else an empty string."""
@@ -32,6 +32,10 @@ def _whole(highest: int) -> Check:
         return "" if is_valid else f"a whole number from 1 to {highest}"
 
     return check
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_whole(value: object) -> bool:
@@ -53,15 +57,13 @@ def _optional(check: Check) -> Check:
     return lambda value: "" if value is None else check(value)
 
 
-def _ratio(value: object) -> str:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    is_valid = is_number and 0 < value <= MAX_RATIO  # type: ignore[operator]
+def _ratio(value: Any) -> str:
+    is_valid = _is_number(value) and 0 < value <= MAX_RATIO
     return "" if is_valid else f"a number above 0, up to {MAX_RATIO}"
 
 
-def _finite(value: object) -> str:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return "" if is_number and math.isfinite(value) else "a finite number"  # type: ignore[arg-type]
+def _finite(value: Any) -> str:
+    return "" if _is_number(value) and abs(value) <= MAX_NUMBER else "a finite number"
 
 
 def _text(value: object) -> str:
@@ -119,6 +121,7 @@ def require_config_limits(model_cfg: Mapping[str, Any], *, origin: str) -> None:
                 _check(f"{part}.{key}", value, _CHECKS[key], origin)
         _require_whole_heads(part, config, origin)
         _require_whole_patches(part, config, origin)
+        _require_wide_mlp(part, config, origin)
 
 
 def _check(name: str, value: object, check: Check, origin: str) -> None:
@@ -154,6 +157,16 @@ def _require_whole_patches(part: str, config: Mapping[str, Any], origin: str) ->
         )
 
 
+def _require_wide_mlp(part: str, config: Mapping[str, Any], origin: str) -> None:
+    """Raise if the hidden layer of the MLP would have no unit."""
+    width, ratio = config.get("width"), config.get("mlp_ratio")
+    if width is not None and ratio is not None and int(width * ratio) < 1:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a model: in its {part!r}, mlp_ratio {ratio} of "
+            f"width {width} leaves no unit in the MLP."
+        )
+
+
 def _pair(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
@@ -161,18 +174,18 @@ def _pair(size: Any) -> tuple[int, int] | None:
     return height, width
 
 
-def require_image_size(image_size: object) -> tuple[int, int]:
-    """Return a requested image size as height and width.
+def require_image_size(image_size: Any) -> tuple[Any, ...]:
+    """Return a requested image size as a tuple; `families.resized` compares it with the patches.
 
     Raises
     ------
     SettingsError
-        It is not one or two whole numbers from 1 to 8192.
+        It is neither a number nor a sequence of numbers, or a side exceeds 8192 pixels.
     """
-    accepted = _SIDE(image_size)
-    if accepted:
+    sides = tuple(image_size) if isinstance(image_size, (list, tuple)) else (image_size,) * 2
+    if not all(_is_number(side) and side <= MAX_SIDE for side in sides):
         raise SettingsError(
-            f"image_size is {shorten(repr(image_size))}; each side is {_whole(MAX_SIDE)(None)}."
+            f"image_size is {shorten(repr(image_size))}; accepted is a height and width in pixels, "
+            f"or one number for both, up to {MAX_SIDE}."
         )
-    height, width = _pair(image_size) or (0, 0)
-    return height, width
+    return sides

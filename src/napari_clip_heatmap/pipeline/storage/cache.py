@@ -13,12 +13,11 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_clip_heatmap.errors import EncodingFileError, OutputError
+from napari_clip_heatmap.errors import EncodingFileError, OutputError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.validation import integer
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.storage.records import (
     encoding_arrays,
@@ -27,6 +26,7 @@ from napari_clip_heatmap.pipeline.storage.records import (
 )
 from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
 from napari_clip_heatmap.user_folders import cache_root
+from napari_clip_heatmap.validation import integer
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -71,7 +71,12 @@ class EncodingCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or _users_folder()
+        if folder is not None and not isinstance(folder, str | os.PathLike):
+            raise SettingsError(
+                f"the cache's folder is {shown_value(folder)}; accepted: a path, or None"
+            )
+        self.folder = _users_folder() if folder is None else Path(folder)
+        self._reported = False
 
     def get(self, key: str, model: ClipModel) -> Encoding | None:
         """Return an encoding of the whole image, as far as it was done; None if there is none.
@@ -116,7 +121,10 @@ class EncodingCache:
             write_arrays(self._path(key), record, arrays)
             self._make_room(limit)
         except OSError as error:
-            log.warning("An encoding could not be stored in '%s': %s", self.folder, error)
+            # Once is enough: a run of many planes would repeat it for each.
+            level = logging.DEBUG if self._reported else logging.WARNING
+            log.log(level, "An encoding could not be stored in '%s': %s", self.folder, error)
+            self._reported = True
             return False
         return True
 
@@ -201,7 +209,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     """Return what identifies a file among others of the same name; None if it does not exist."""
     try:
         about = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # it is not there, or in a folder that must not be read
         return None
     return about.st_ino, about.st_size, about.st_mtime_ns
 
@@ -283,4 +291,5 @@ def _shown(channel: Channel, view: View, *, several: bool) -> list[Any]:
     if view.mode != "shown":
         return [lut if several else None]
     limits = channel.limits and [float(limit) for limit in channel.limits]
-    return [limits, float(channel.gamma), lut]
+    drawn = [] if channel.blend is None else [asdict(channel.blend)]
+    return [limits, float(channel.gamma), lut, *drawn]

@@ -75,8 +75,9 @@ def accumulator_arrays(accumulator: TokenAccumulator) -> tuple[Record, Arrays]:
     arrays = {"embeddings": accumulator.embeddings, "done": accumulator.tile_mask}
     if accumulator.tile_mask.any():
         arrays["tokens"] = accumulator.token_map[y, x]
-        arrays["color_low"] = accumulator.contrast.low[y, x]
-        arrays["color_high"] = accumulator.contrast.high[y, x]
+        # Half precision is a tenth of a gray level.
+        arrays["color_low"] = accumulator.contrast.low[y, x].astype(np.float16)
+        arrays["color_high"] = accumulator.contrast.high[y, x].astype(np.float16)
     return {"cells": _corners((y, x))}, arrays
 
 

@@ -1,0 +1,234 @@
+"""What the viewer shows of image layers, as channels that the model can look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from napari_clip_heatmap._napari.inputs.layer_planes import leading_shape, shown_index
+from napari_clip_heatmap._napari.inputs.layer_source import finest, pyramid_of
+from napari_clip_heatmap._napari.inputs.pixel_size import unit_factor
+from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.channel import Channel, Plane
+from napari_clip_heatmap.imaging.compositing import Blend, BlendMode, Projection, ThickPlane
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+__all__ = ["channels_of", "fits_image"]
+
+LUT_STEPS = 1024
+"""As fine as napari's own colormap texture, so that the model sees the same colors."""
+
+BLACK = (0.0, 0.0, 0.0)
+
+Index = tuple[int, ...]
+
+
+def fits_image(layer: Image, image: Image) -> bool:
+    """Tell whether a layer's pixels lie exactly on another's: same shape, same place in the world.
+
+    Transforms are compared in physical units, so 1000 nm is 1 µm. A unit that cannot be converted
+    into the other's counts for nothing, as in napari.
+    """
+    if layer.ndim != image.ndim or _shape(layer) != _shape(image):
+        return False
+    factors = [unit_factor(mine, its) for mine, its in zip(layer.units, image.units, strict=True)]
+    scale = np.ones(layer.ndim) if None in factors else np.asarray(factors, dtype=float)
+    # A corner and a step along each axis define an affine transform.
+    points = np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])
+    mine = np.array([layer.data_to_world(point) for point in points]) * scale
+    its = np.array([image.data_to_world(point) for point in points])
+    size = np.abs(its[1:] - its[0]).max()
+    return bool(np.allclose(mine, its, rtol=1e-9, atol=1e-6 * size))
+
+
+def channels_of(
+    layers: Sequence[Image], index: Index, viewer: ViewerModel | None = None
+) -> tuple[Channel, ...]:
+    """Return one plane of layers that lie on one another, as the viewer shows it.
+
+    Contrast limits, gamma, colormap, opacity and blending are taken as they are now; the pixels
+    are not read yet.
+
+    Parameters
+    ----------
+    layers : sequence of Image
+        The image, and then its further channels.
+    index : tuple of int
+        Position of the plane on their leading axes, in data steps.
+    viewer : ViewerModel, optional
+        Whose order of layers, thickness of slices and background count. Without one, layers lie
+        on one another in the order given, slices are a single plane and the background is black.
+
+    Raises
+    ------
+    ImageError
+        A layer does not lie on the first.
+    """
+    image, *others = layers
+    for other in others:
+        if not fits_image(other, image):
+            raise ImageError(
+                f"the layer '{other.name}' does not lie on '{image.name}': it has shape "
+                f"{_shape(other)}, not {_shape(image)}, or another scale, unit or position. "
+                "Choose channels of one image"
+            )
+    blends = _blends(layers, viewer)
+    return tuple(
+        _channel(layer, _slab(layer, index, viewer), blend)
+        for layer, blend in zip(layers, blends, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class _Slab:
+    """One plane of a stack, or several that are put together.
+
+    Parameters
+    ----------
+    index : tuple of int
+        Position of the plane.
+    ranges : tuple of (int, int), optional
+        First and beyond-last position on each leading axis; None of a single plane.
+    projection : {"sum", "mean", "max", "min"}
+    """
+
+    index: Index
+    ranges: tuple[tuple[int, int], ...] | None = None
+    projection: Projection = "max"
+
+
+def _slab(layer: Image, index: Index, viewer: ViewerModel | None) -> _Slab:
+    """Return which planes napari puts together for a slice at an index."""
+    mode = str(layer.projection_mode)
+    if viewer is None or not index or mode == "none":
+        return _Slab(index)
+    dims = viewer.dims
+    here, left, right = (
+        _leading_position(layer, world)
+        for world in (
+            np.asarray(dims.point),
+            np.asarray(dims.point) - dims.margin_left,
+            np.asarray(dims.point) + dims.margin_right,
+        )
+    )
+    # The slider may stand between two planes.
+    at = np.asarray(index) + here - shown_index(layer, dims.point)
+    ranges = tuple(
+        _range(point - abs(here_ - left_), point + abs(right_ - here_), length)
+        for point, here_, left_, right_, length in zip(
+            at, here, left, right, leading_shape(layer), strict=True
+        )
+    )
+    if all(last - first == 1 for first, last in ranges):
+        return _Slab(tuple(first for first, _ in ranges))
+    return _Slab(index, ranges, cast("Projection", mode))
+
+
+def _leading_position(layer: Image, world: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a point of the world on a layer's leading axes, in data steps."""
+    return np.asarray(layer.world_to_data(tuple(world)[-layer.ndim :])[: layer.ndim - 2], float)
+
+
+def _range(low: float, high: float, length: int) -> tuple[int, int]:
+    """Return the first and the beyond-last plane of a thick slice, as napari rounds them."""
+    first, last = max(int(np.round(low)), 0), max(int(np.round(high)), 0)
+    if np.isclose(last, high) or last == first:
+        last += 1
+    first = min(first, length - 1)
+    return first, min(max(last, first + 1), length)
+
+
+def _blends(layers: Sequence[Image], viewer: ViewerModel | None) -> tuple[Blend | None, ...]:
+    """Return how each layer is drawn onto those below it; None of all where they simply add up."""
+    order = list(range(len(layers)))
+    if viewer is not None:
+        stacked = [layer for layer in viewer.layers if layer in layers]
+        order = [stacked.index(layer) if layer in stacked else n for n, layer in enumerate(layers)]
+    lowest = min(zip(order, layers, strict=True), key=lambda each: each[0])[1]
+    if all(_adds_up(layer, lowest=layer is lowest) for layer in layers):
+        return (None,) * len(layers)
+    background = _background(viewer)
+    return tuple(
+        Blend(cast("BlendMode", str(layer.blending)), float(layer.opacity), position, background)
+        for layer, position in zip(layers, order, strict=True)
+    )
+
+
+def _adds_up(layer: Image, *, lowest: bool) -> bool:
+    """Tell whether a layer's colors are simply added to those below it."""
+    opaque = layer.opacity == 1 and not _has_alpha(layer)
+    return opaque and (lowest or str(layer.blending) == "additive")
+
+
+def _has_alpha(layer: Image) -> bool:
+    """Tell whether a layer has pixels that are not opaque by themselves."""
+    if layer.rgb:
+        return int(finest(layer).shape[-1]) == 4
+    return bool((_table(layer)[:, 3] < 1).any())
+
+
+def _background(viewer: ViewerModel | None) -> tuple[float, float, float]:
+    """Return the color of the canvas; napari 0.8 tells only its theme."""
+    canvas = getattr(viewer, "canvas", None)
+    if viewer is None:
+        return BLACK
+    if canvas is not None:
+        color = canvas.background_color
+    else:
+        from napari.utils.theme import get_theme
+
+        color = np.asarray(get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]) / 255
+    red, green, blue = (float(part) for part in color[:3])
+    return red, green, blue
+
+
+def _channel(layer: Image, slab: _Slab, blend: Blend | None) -> Channel:
+    low, high = (float(limit) for limit in layer.contrast_limits)
+    lut = None if layer.rgb else _lut(layer, alpha=blend is not None)
+    return Channel(_levels(layer, slab), (low, high), float(layer.gamma), lut, blend)
+
+
+def _levels(layer: Image, slab: _Slab) -> tuple[Any, ...]:
+    """Return a plane at each level, the finest first; coarser levels may have fewer planes."""
+    levels = pyramid_of(layer)
+    return tuple(_level(level, levels[0].shape, slab) for level in levels)
+
+
+def _level(array: Any, whole: Index, slab: _Slab) -> Any:
+    if not slab.index:
+        return array  # as it is, so that whoever knows its kind can treat it best
+    sizes = tuple(zip(array.shape, whole, strict=False))[: len(slab.index)]
+    if slab.ranges is None:
+        return Plane(
+            array, tuple(i * n // of for i, (n, of) in zip(slab.index, sizes, strict=True))
+        )
+    ranges = tuple(
+        (first * n // of, max(-(-last * n // of), first * n // of + 1))
+        for (first, last), (n, of) in zip(slab.ranges, sizes, strict=True)
+    )
+    return ThickPlane(array, ranges, slab.projection)
+
+
+def _lut(layer: Image, *, alpha: bool) -> NDArray[np.float32] | None:
+    """Return the colormap as a table (step, color); None for plain gray, which needs none."""
+    table = _table(layer)
+    if np.array_equal(table, np.linspace((0, 0, 0, 1), (1, 1, 1, 1), LUT_STEPS, dtype=np.float32)):
+        return None
+    return table if alpha else table[:, :3]
+
+
+def _table(layer: Image) -> NDArray[np.float32]:
+    table: NDArray[np.float32] = layer.colormap.map(np.linspace(0, 1, LUT_STEPS)).astype(np.float32)
+    return table
+
+
+def _shape(layer: Image) -> Index:
+    """Return the lengths of a layer's axes at full resolution, colors left out."""
+    return tuple(int(n) for n in finest(layer).shape)[: layer.ndim]

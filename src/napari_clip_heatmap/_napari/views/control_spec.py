@@ -1,0 +1,125 @@
+"""The description of a control of the dock widget, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from magicgui.widgets import Widget
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_clip_heatmap._napari.colormaps import LayerStyle
+
+__all__ = ["ControlSection", "ControlSources", "ControlSpec", "WidgetFactory"]
+
+
+class ControlSection(Enum):
+    """Parts of the dock widget, from top to bottom; the value is the headline, if there is one."""
+
+    FORM = "form"
+    LOADING = "How the model is loaded"
+    VIEW = "What the model sees"
+    REGION = "Where, and which slices"
+    STYLE = "How maps are shown"
+    CLICK = "What a click finds"
+    RUN = "run"
+    PROGRESS = "progress"
+    LAYERS = "layers"
+    STATUS = "status"
+    NOTES = "notes"
+
+    @property
+    def collapsible(self) -> bool:
+        """Whether the section is folded until its headline is clicked."""
+        return self in _COLLAPSIBLE
+
+
+_COLLAPSIBLE = (
+    ControlSection.LOADING,
+    ControlSection.VIEW,
+    ControlSection.REGION,
+    ControlSection.STYLE,
+    ControlSection.CLICK,
+)
+
+
+@dataclass(frozen=True)
+class ControlSources:
+    """Where controls read their choices from, each time that they need them.
+
+    Parameters
+    ----------
+    viewer : callable
+        Returns the viewer, or None while there is none.
+    image : callable
+        Returns the chosen image layer, or None.
+    devices : callable
+        Returns the devices known so far.
+    style : callable
+        Returns how maps become colors.
+    """
+
+    viewer: Callable[[], ViewerModel | None]
+    image: Callable[[], Image | None]
+    devices: Callable[[], tuple[str, ...]]
+    style: Callable[[], LayerStyle]
+
+
+class WidgetFactory(Protocol):
+    """Makes a control; hands ``name`` and ``tooltip`` on to its magicgui widget."""
+
+    def __call__(self, sources: ControlSources, /, *, name: str, tooltip: str) -> Widget: ...
+
+
+@dataclass(frozen=True)
+class ControlSpec:
+    """One control of the dock widget.
+
+    Parameters
+    ----------
+    name : str
+        Name of the part, ``dock[name]``.
+    section : ControlSection
+    make : WidgetFactory
+    tooltip : str
+    label : str, optional
+        In front of the control; by default the name, capitalized. Empty: the control takes the
+        whole row.
+    has_value : bool
+        Whether its value is one of `DockState.controls`.
+    persisted : bool
+        Whether its value is there again at the next start. The manifest declares it too.
+    former_name : str
+        Under which earlier versions saved it.
+    shrinks : bool
+        Whether it may be narrower than its longest text.
+    wraps : bool
+        Whether it is a text that breaks into lines and can be copied.
+    right_of : str
+        Name of the control in whose row it stands, as a small button.
+    """
+
+    name: str
+    section: ControlSection
+    make: WidgetFactory
+    tooltip: str
+    label: str | None = None
+    has_value: bool = False
+    persisted: bool = False
+    former_name: str = ""
+    shrinks: bool = False
+    wraps: bool = False
+    right_of: str = ""
+
+    @property
+    def title(self) -> str:
+        """The text in front of the control; empty where there is none."""
+        return self.name.capitalize() if self.label is None else self.label
+
+    def widget(self, sources: ControlSources) -> Widget:
+        """Return a new control."""
+        return self.make(sources, name=self.name, tooltip=self.tooltip)
