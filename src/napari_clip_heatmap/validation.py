@@ -23,6 +23,7 @@ __all__ = [
     "function",
     "instance",
     "integer",
+    "items",
     "number",
     "number_array",
     "numbers",
@@ -99,6 +100,18 @@ def numbers(
     try:
         return tuple(number(name, item, error=error) for item in items)
     except error as cause:
+        raise refuse(name, value, accepted, error) from cause
+
+
+def items(
+    name: str, value: object, accepted: str, most: int, error: Error = SettingsError
+) -> tuple[Any, ...]:
+    """Return the items of a sequence, up to one more than `most`; text and sets are none."""
+    if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
+        raise refuse(name, value, accepted, error)
+    try:
+        return tuple(islice(value, most + 1))
+    except Exception as cause:
         raise refuse(name, value, accepted, error) from cause
 
 
