@@ -89,16 +89,11 @@ def numbers(
 ) -> tuple[float, ...]:
     """Return a sequence of so many finite numbers."""
     accepted = f"{count} finite numbers"
-    if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
+    parts = items(name, value, accepted, count, error)
+    if len(parts) != count:
         raise refuse(name, value, accepted, error)
     try:
-        items = tuple(islice(value, count + 1))
-    except Exception as cause:
-        raise refuse(name, value, accepted, error) from cause
-    if len(items) != count:
-        raise refuse(name, value, accepted, error)
-    try:
-        return tuple(number(name, item, error=error) for item in items)
+        return tuple(number(name, part, error=error) for part in parts)
     except error as cause:
         raise refuse(name, value, accepted, error) from cause
 
