@@ -69,10 +69,19 @@ class AttentionAccess(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def _attend(
-        self, query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        *,
+        scale: float | None = None,
     ) -> Tensor:
         factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-        weights = (query * factor @ key.mT).softmax(dim=-1)
+        scores = query * factor @ key.mT
+        if attn_mask is not None:  # relative positions are added to the scores
+            scores = scores + attn_mask
+        weights = scores.softmax(dim=-1)
         if self._edit is not None:
             weights = self._edit(weights)
         if torch.is_grad_enabled() and not weights.requires_grad:
