@@ -73,13 +73,15 @@ class AttentionAccess(TorchFunctionMode):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        attn_mask: Tensor | None = None,
         *,
+        attn_mask: Tensor | None = None,
         scale: float | None = None,
     ) -> Tensor:
         factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
         scores = query * factor @ key.mT
-        if attn_mask is not None:  # relative positions are added to the scores
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            scores = scores.masked_fill(~attn_mask, -torch.inf)
+        elif attn_mask is not None:  # added to the scores, such as relative positions
             scores = scores + attn_mask
         weights = scores.softmax(dim=-1)
         if self._edit is not None:
