@@ -23,9 +23,9 @@ _PRECISIONS = {"float32": "fp32", "float64": "fp64", "bfloat16": "bf16", "float1
 
 _LUT = """
 
-def lut(colormap):
-    \"\"\"Return a colormap as the model is shown it.\"\"\"
-    return np.asarray(colormap.map(np.linspace(0, 1, {steps}))[:, :3], np.float32)
+def lut(colormap, parts=3):
+    \"\"\"Return a colormap as the model is shown it, with alpha where there are 4 parts.\"\"\"
+    return np.asarray(colormap.map(np.linspace(0, 1, {steps}))[:, :parts], np.float32)
 """
 
 _LUT_STEPS = 1024
@@ -97,11 +97,16 @@ def python_script(record: HeatmapMetadata) -> str:
             "load models by name, as in load_model('local-dir:FOLDER')"
         )
     origins = record["origins"]
+    _require_thin_slices(origins)
     has_colormaps = any(origin["colormap"] for origin in origins)
     images = _images(origins)
     parts = [
         _head(record),
-        _imports(colormaps=has_colormaps, imageio="iio." in images),
+        _imports(
+            colormaps=has_colormaps,
+            imageio="iio." in images,
+            blend=any(origin.get("blend") for origin in origins),
+        ),
         _constants(record),
         _PLANE,
         _LUT.format(steps=_LUT_STEPS) if has_colormaps else "",
@@ -115,6 +120,16 @@ def python_script(record: HeatmapMetadata) -> str:
     return "".join(parts)
 
 
+def _require_thin_slices(origins: Sequence[HeatmapMetadata]) -> None:
+    for origin in origins:
+        if projection := origin.get("projection"):
+            raise SettingsError(
+                f"this heatmap is of a thick slice ({projection['name']} over planes "
+                f"{projection['ranges']}), which no script repeats; make the slice thin and run "
+                "again, or save the encoding"
+            )
+
+
 def _head(record: HeatmapMetadata) -> str:
     what = _plain(f"Compute the heatmap {record['prompt']!r} of {record.get('source')!r} again.")
     return (
@@ -123,12 +138,15 @@ def _head(record: HeatmapMetadata) -> str:
     )
 
 
-def _imports(*, colormaps: bool, imageio: bool) -> str:
+def _imports(*, colormaps: bool, imageio: bool, blend: bool) -> str:
     lines = ["import imageio.v3 as iio"] if imageio else []
     lines.append("import numpy as np")
     if colormaps:
         lines.append("from napari.utils.colormaps import Colormap, ensure_colormap")
-    return "\n".join([*lines, "", "import napari_clip_heatmap as nch", "", ""])
+    lines += ["", "import napari_clip_heatmap as nch"]
+    if blend:
+        lines.append("from napari_clip_heatmap.imaging.compositing import Blend")
+    return "\n".join([*lines, "", ""])
 
 
 def _constants(record: HeatmapMetadata) -> str:
@@ -227,18 +245,25 @@ def _shown(origins: Sequence[HeatmapMetadata]) -> str:
     lines = ["SHOWN = ["]
     for origin in origins:
         limits = origin["limits"] and tuple(origin["limits"])
-        shown = f"limits={limits!r}, gamma={origin['gamma']!r}, lut={_lut(origin['colormap'])}"
-        lines.append(f"    dict({shown}),")
+        blend = origin.get("blend")
+        parts = [
+            f"limits={limits!r}",
+            f"gamma={origin['gamma']!r}",
+            f"lut={_lut(origin['colormap'], alpha=blend is not None)}",
+            *([f"blend=Blend(**{blend!r})"] if blend else []),
+        ]
+        lines.append(f"    dict({', '.join(parts)}),")
     return "\n".join([*lines, "]", ""])
 
 
-def _lut(colormap: HeatmapMetadata | None) -> str:
+def _lut(colormap: HeatmapMetadata | None, *, alpha: bool) -> str:
     if colormap is None:
         return "None"
+    parts = ", 4" if alpha else ""
     if "colors" not in colormap:
-        return f"lut(ensure_colormap({colormap['name']!r}))"
+        return f"lut(ensure_colormap({colormap['name']!r}){parts})"
     arguments = f"controls={colormap['controls']!r}, interpolation={colormap['interpolation']!r}"
-    return f"lut(Colormap({colormap['colors']!r}, {arguments}))"
+    return f"lut(Colormap({colormap['colors']!r}, {arguments}){parts})"
 
 
 def _plain(text: str) -> str:

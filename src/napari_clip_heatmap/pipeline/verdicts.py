@@ -19,7 +19,7 @@ from napari_clip_heatmap.pipeline.null_reference import (
     correlations,
     make_null_reference,
 )
-from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
@@ -326,9 +326,10 @@ def _notes(encoding: Encoding, related: _Pairs, patch_size: Resolution) -> Itera
                 f"(correlation {correlation:.2f})."
             )
         if correlation < _MIRRORED:
-            yield (
+            yield Note(
                 f"The maps of '{one}' and '{other}' are mirrors of one another: they show which of "
-                "the two fits better, not whether either is there."
+                "the two fits better, not whether either is there.",
+                NoteKind.MIRRORED_MAPS,
             )
     yield f"True resolution: {patch_size}; anything finer is interpolated."
     if not encoding.complete:

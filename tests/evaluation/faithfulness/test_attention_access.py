@@ -69,6 +69,22 @@ def test_the_access_ends_with_its_block() -> None:
     assert len(access.weights) == 1
 
 
+@pytest.mark.parametrize("scale", [None, 0.3])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_scores_take_a_bias_or_a_mask(scale, allowed) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = torch.randn(3, 2, 4, 5, 8, generator=generator)
+    bias = torch.randn(4, 5, 5, generator=generator)
+    if allowed:
+        bias = (bias > 0) | torch.eye(5, dtype=torch.bool)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    expected = attend(query, key, value, attn_mask=bias, scale=scale)
+    with AttentionAccess() as access:
+        found = attend(query, key, value, attn_mask=bias, scale=scale)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(access.weights[0].sum(dim=-1), torch.ones(2, 4, 5))
+
+
 @dataclass(frozen=True)
 class _Silent:
     """A block that attends in a way of its own."""

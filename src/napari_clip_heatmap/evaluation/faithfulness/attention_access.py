@@ -69,10 +69,21 @@ class AttentionAccess(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def _attend(
-        self, query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        attn_mask: Tensor | None = None,
+        scale: float | None = None,
     ) -> Tensor:
         factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-        weights = (query * factor @ key.mT).softmax(dim=-1)
+        scores = query * factor @ key.mT
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            scores = scores.masked_fill(~attn_mask, -torch.inf)
+        elif attn_mask is not None:  # added to the scores, such as relative positions
+            scores = scores + attn_mask
+        weights = scores.softmax(dim=-1)
         if self._edit is not None:
             weights = self._edit(weights)
         if torch.is_grad_enabled() and not weights.requires_grad:
