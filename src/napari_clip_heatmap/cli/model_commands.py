@@ -62,7 +62,7 @@ def download(
         with printer.progress(f"Downloading {model}", in_bytes=True) as advance:
             path = download_model(model, progress=advance)
     except KeyboardInterrupt:
-        printer.complain("clip-heatmap: stopped; the next call goes on where this one ended")
+        printer.say("clip-heatmap: stopped; what has come is kept, and the next call goes on.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     printer.say(f"{model} is on this machine: {path}")
     printer.data({"model": model, "path": str(path)})
