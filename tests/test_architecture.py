@@ -46,7 +46,7 @@ def test_the_command_line_starts_light() -> None:
     assert not loaded_by("cli") & (GUI | TORCH | {"numpy", "cv2", "skimage"})
 
 
-@pytest.mark.parametrize("folder", ["imaging", "scenes", "files"])
+@pytest.mark.parametrize("folder", ["imaging", "annotation", "scenes", "files"])
 def test_pixels_need_no_torch(folder: str) -> None:
     modules = [
         f"{folder}.{path.stem}"
@@ -91,6 +91,7 @@ def test_no_public_name_is_defined_twice() -> None:
         "clip/families": {"adapt", "resize"},
         "clip/sources/layouts": {"convert_weights", "has_names", "open_clip_config"},
         "cli": {"register"},
+        "files/object_formats": {"write"},
     }
     found: dict[str, list[str]] = {}
     for path in MODULES:
@@ -110,6 +111,8 @@ def test_every_longer_module_has_its_tests() -> None:
         where = path.relative_to(PACKAGE)
         wanted = tests / where.with_name(f"test_{path.stem.strip('_')}.py")
         long = len(path.read_text(encoding="utf-8").splitlines()) > 100
+        if where.parent.as_posix() == "clip/families":
+            continue  # all families are tested together, against one oracle
         if long and path.stem != "__init__" and not wanted.exists():
             missing.append(where.as_posix())
     assert missing == []

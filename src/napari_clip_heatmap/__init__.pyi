@@ -1,5 +1,7 @@
 # The public names, read by editors, type checkers and `lazy_loader`.
 
+from .annotation.objects import Objects
+from .annotation.peaks import Peaks
 from .api import (
     decompose,
     download_model,
@@ -13,6 +15,7 @@ from .clip.model import ClipModel
 from .core.decomposition import Decomposition
 from .errors import Cancelled, ClipHeatmapError
 from .files.methods_paragraph import methods_text
+from .files.object_formats import write_objects
 from .files.reading.image_file import read_image
 from .files.reproduction_script import python_script
 from .imaging.channel import Channel
@@ -20,6 +23,7 @@ from .imaging.region import Outlines, Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.verdicts import Assessment, PromptCheck, Verdict, assess
@@ -37,7 +41,10 @@ __all__ = [
     "EncodingCache",
     "Heatmaps",
     "LazyHeatmaps",
+    "ObjectScores",
+    "Objects",
     "Outlines",
+    "Peaks",
     "PromptCheck",
     "Region",
     "Score",
@@ -54,5 +61,7 @@ __all__ = [
     "open_encoding",
     "python_script",
     "read_image",
+    "score_objects",
     "token_map",
+    "write_objects",
 ]

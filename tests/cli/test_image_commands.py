@@ -88,7 +88,13 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "downsample": 2.0,
         "image_size": 40,
         "preprocess": "half",
-        "view": [10.0, 200.0],
+        "view": {
+            "mode": "shown",
+            "invert": False,
+            "low": 1.0,
+            "high": 99.8,
+            "limits": [10.0, 200.0],
+        },
         "page": 0,
         "series": None,
         "channel": [2, 1, 0],
@@ -100,7 +106,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     image = record["images"][0]
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
-    assert image["shown_range"] == [10.0, 200.0]
+    assert image["encoding"]["ranges"] == [{"low": 10.0, "high": 200.0, "source": "limits"}]
     assert image["encoding"]["downsample"] == 2.0
     assert image["encoding"]["notices"] == []
     assert record["model"]["precision"] == "bfloat16"
@@ -191,8 +197,8 @@ def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: P
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
         (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),
-        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "9,1"), "LOW,HIGH"),
-        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "nan,1"), "LOW,HIGH"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "9,1"), "limits"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "nan,1"), "limits"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "1,2"), "--channel"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "7"), "no channel 7"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--page", "1"), "no page 1"),
@@ -202,7 +208,7 @@ def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: P
         (("run", "CUBE", "-p", "a", "-o", "OUT", "--time", "1"), "no time axis"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "FOLDER"), "prompts"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "CELLS"), "cells.png"),
-        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view=-1e308,1e308"), "LOW,HIGH"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view=-1e308,1e308"), "1e+38"),
         (("run", "", "-p", "a", "-o", "OUT"), "image file"),
         (("evaluate", "--output", "CELLS"), "cells.png"),
         (("honesty", "--output", "CELLS"), "cells.png"),
@@ -363,10 +369,10 @@ def test_an_image_beyond_memory_fails_alone(
     large = noise(tmp_path / "large.tif")
     overlay = run_results.seen_colors
 
-    def limited(channel: Any, view: Any) -> Any:
-        if channel.shape == (33, 40):
+    def limited(image: Any, view: Any) -> Any:
+        if image.shape == (33, 40):
             raise MemoryError
-        return overlay(channel, view)
+        return overlay(image, view)
 
     monkeypatch.setattr(run_results, "seen_colors", limited)
     result = cli("run", large, cells, "-p", "a", "-m", model, "-o", tmp_path / "out")
@@ -378,17 +384,21 @@ def test_what_the_model_saw_is_told(model: str, tmp_path: Path) -> None:
     pixels = np.arange(400, dtype=np.uint16).reshape(20, 20)
     tifffile.imwrite(tmp_path / "a.tif", pixels)
     asked = ("run", tmp_path / "a.tif", "-p", "a", "-m", model, "-o", tmp_path / "out")
+    robust = (
+        "  values 0 to 399 as black to white (robust range); 1 image pixel per model pixel (auto)"
+    )
     for view, told in (
-        ((), "values from 0 (black) to 399 (white); 1 image pixel per model pixel (chosen auto"),
-        (("--view", "raw"), "values from 0 (black) to 65535 (white)"),
-        (("--view", "min-max"), "values from 0 (black) to 399 (white)"),
-        (("--view", "percentile"), "values from 3.99 (black) to 398.202 (white)"),
-        (("--view", "-5,100.5"), "values from -5 (black) to 100.5 (white)"),
+        ((), robust),
+        (("--view", "raw"), "values 0 to 65535 as black to white (all of their type)"),
+        (("--view", "min-max"), "values 0 to 399 as black to white (smallest and largest)"),
+        (("--view", "percentile"), "values 3.99 to 398.202 as black to white (percentiles)"),
+        (("--view", "-5,100.5"), "values -5 to 100.5 as black to white (as set)"),
         (("--downsample", "2"), "2 image pixels per model pixel\n"),
     ):
         result = cli(*asked, *view)
         assert result.exit_code == 0, result.output
         assert told in result.stdout
+        assert result.stdout.count("as black to white") == 1, "and once"
 
 
 def test_a_view_changes_what_the_model_sees(model: str, tmp_path: Path) -> None:

@@ -13,30 +13,38 @@ from napari_clip_heatmap.cli.option_values import (
     parse_view,
     prompts_and_templates,
 )
-from napari_clip_heatmap.errors import ClipHeatmapError
+from napari_clip_heatmap.errors import ClipHeatmapError, SettingsError
+from napari_clip_heatmap.imaging.view import View
 
 
 @given(st.text(max_size=12))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for parse in (parse_channel, parse_downsample, parse_view):
-        with suppress(typer.BadParameter):
+        with suppress(typer.BadParameter, SettingsError):
             assert parse(text) is not None
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_two_values_in_order_are_a_range(low: float, high: float) -> None:
     text = f"{low!r},{high!r}"
-    if low < high:
-        assert parse_view(text) == (low, high)
+    if low <= high:
+        assert parse_view(text) == View(limits=(low, high))
     else:
-        with pytest.raises(typer.BadParameter, match="LOW,HIGH"):
+        with pytest.raises(SettingsError, match="limits"):
             parse_view(text)
 
 
-@pytest.mark.parametrize("text", ["inf,1", "1", "1,2,3", "a,b", "nan,nan", "", "Percentile"])
+@pytest.mark.parametrize("text", ["inf,1", "1", "1,2,3", "a,b", "nan,nan", "", "viewer"])
 def test_other_views_are_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="percentile"):
+    with pytest.raises(SettingsError, match="accepted"):
         parse_view(text)
+
+
+def test_views_by_name() -> None:
+    assert parse_view(None) == View()
+    assert parse_view("min-max") == View("min-max")
+    with pytest.raises(typer.BadParameter, match=r"1e\+38"):
+        parse_view("-1e308,1e308")
 
 
 def test_channels() -> None:

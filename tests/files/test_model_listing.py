@@ -60,4 +60,4 @@ def test_speeds_have_two_digits() -> None:
 
 
 def test_nothing_found_is_said() -> None:
-    assert "fewer words" in printed()
+    assert "use fewer" in printed()

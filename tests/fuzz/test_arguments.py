@@ -148,7 +148,7 @@ def test_prompts(fuzz, encoding):
 
     def score(given):
         scoring = build_scoring(encoding.text, **{"score": "relative", **given})
-        maps = encoding.lazy_maps(scoring).eager()
+        maps = encoding.lazy_maps(scoring).eager(encoding)
         assert np.isfinite(maps.values).all()
         assert np.isfinite(maps.similarity).all()
 

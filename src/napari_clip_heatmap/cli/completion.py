@@ -78,5 +78,6 @@ def complete_views(incomplete: str) -> Iterator[str]:
     >>> list(complete_views("m"))
     ['min-max']
     """
-    modes = ("percentile", "min-max", "raw")
-    yield from (name for name in modes if name.startswith(incomplete))
+    from napari_clip_heatmap.imaging.view import MODES
+
+    yield from (name for name in MODES if name.startswith(incomplete))

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.run_results import FailedImage, ImageResult
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["register"]
+__all__ = ["add_image_commands"]
 
 
-def register(app: typer.Typer) -> None:
+def add_image_commands(app: typer.Typer) -> None:
     """Add the commands to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_image_commands(typer.Typer())
     """
     app.command()(run)
     app.command()(demo)
@@ -83,7 +83,7 @@ def run(
             metavar="percentile|min-max|raw|LOW,HIGH",
             autocompletion=complete_views,
             help="Which values become black and white; by default 8 bits as they are, other types "
-            "by their range.",
+            "by their range without hot pixels and no-data values.",
         ),
     ] = None,
     page: Annotated[
@@ -231,15 +231,16 @@ def _results(
 
 def _tell(done: ImageResult, request: RunRequest, printer: Printer) -> None:
     """Say what was written for an image, how it was looked at, and what to think of it."""
-    from napari_clip_heatmap.files.shown_range import describe_range
+    from napari_clip_heatmap.files.seen_image import describe_seen
 
     n_maps = len(done.names)
     plural = "s" if n_maps > 1 else ""
     printer.say(f"{done.source} -> {n_maps} heatmap{plural} in {request.output}")
     automatic = request.downsample == "auto"
-    printer.say(f"  {describe_range(done.limits, done.downsample, automatic=automatic)}")
+    printer.say(f"  {describe_seen(done.ranges, done.downsample, automatic=automatic)}")
     for note in done.heatmaps.notes:
-        printer.say(f"  {note}")
+        if note not in done.image_notes:  # the line above says it
+            printer.say(f"  {note}")
     for check in done.assessment.checks:
         if check.verdict != "clear":
             printer.say(f"  '{check.prompt}': {check.verdict}. {check.advice}")

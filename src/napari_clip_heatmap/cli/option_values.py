@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.files.shown_range import ViewSetting
+    from napari_clip_heatmap.imaging.view import View
 
 __all__ = ["parse_channel", "parse_downsample", "parse_view", "prompts_and_templates"]
 
@@ -38,29 +38,27 @@ def parse_downsample(text: str) -> float | Literal["auto"]:
     return factor
 
 
-def parse_view(text: str | None) -> ViewSetting:
-    """Read ``--view``: percentile, min-max, raw, or the values LOW,HIGH.
+def parse_view(text: str | None) -> View:
+    """Read ``--view``: a mode of `View`, or the values LOW,HIGH; by default the library's own.
 
     Raises
     ------
+    SettingsError
+        It is neither.
     typer.BadParameter
-        It is none of these, LOW is not below HIGH, or a value is beyond single precision.
+        A value is beyond single precision.
 
     Examples
     --------
     >>> parse_view("100,4000")
-    (100.0, 4000.0)
+    View('shown', limits=(100.0, 4000.0))
     """
-    if text is None or text in ("percentile", "min-max", "raw"):
-        return text  # type: ignore[return-value]
-    numbers = [_number(part) for part in text.split(",")]
-    if len(numbers) == 2 and None not in numbers:
-        low, high = (float(number or 0) for number in numbers)
-        if -_LARGEST < low < high < _LARGEST:
-            return low, high
-    raise typer.BadParameter(
-        f"--view is percentile, min-max, raw, or two values LOW,HIGH; got '{text[:60]}'"
-    )
+    from napari_clip_heatmap.imaging.view import View
+
+    view = View() if text is None else View.parse(text)
+    if view.limits is not None and max(map(abs, view.limits)) > _LARGEST:
+        raise typer.BadParameter(f"--view takes values up to {_LARGEST:g}; got '{text}'")
+    return view
 
 
 def parse_channel(text: str | None) -> int | tuple[int, ...] | None:

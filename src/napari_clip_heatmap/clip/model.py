@@ -22,6 +22,7 @@ from napari_clip_heatmap.core.convention import Convention, parse_convention
 from napari_clip_heatmap.core.decomposition import Decomposition, decompose
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
+from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ImageError, shorten
 
 __all__ = ["ClipModel"]
@@ -112,6 +113,11 @@ class ClipModel:
     def dtype(self) -> torch.dtype:
         """Dtype of the image tower's weights."""
         return self._weight.dtype
+
+    @property
+    def tower(self) -> Tower:
+        """The image tower as the decomposition sees it, where it runs now."""
+        return self._placed.tower
 
     @property
     def module(self) -> Any:

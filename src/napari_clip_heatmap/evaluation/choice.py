@@ -43,8 +43,8 @@ def cover(
 ) -> tuple[str, ...]:
     """Add the candidate that is farthest from all chosen so far, until there are ``total``.
 
-    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985: the largest distance
-    to the nearest is at most twice that of the best choice.
+    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985: the largest
+    distance to the nearest one is at most twice that of the best choice.
     """
     directions = _encode(model, candidates)
     distance = _squared(directions, _encode(model, chosen)).min(axis=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOOD_NAMES",
+    "blood_masks",
     "blood_names",
     "count_real",
     "evaluate_blood",
@@ -85,14 +86,20 @@ def evaluate_nuclei(model: ClipModel, folder: Path, progress: Callable[[], None]
 def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None]) -> Scores:
     """Return the AUROC of each blood class, pixels in its boxes against the rest."""
     found: dict[str, list[float]] = {name: [] for name in BLOOD_NAMES.values()}
-    for file, boxes in _boxes(folder).items():
-        image = read_image(folder / file)
+    for image, masks in blood_masks(folder):
         values = encode(model, image).heatmaps(CLASSES).values
-        for name, inside in _masks(boxes, image.shape[:2]):
+        for name, inside in masks.items():
             own = values[CLASSES.index(name)]
             found[name].append(auroc(own[inside], own[~inside]))
         progress()
     return Scores.collect(found)
+
+
+def blood_masks(folder: Path) -> Iterator[tuple[NDArray[Any], dict[str, NDArray[np.bool_]]]]:
+    """Yield each smear of ``folder`` with the pixels in the boxes of each class that has some."""
+    for file, boxes in _boxes(folder).items():
+        image = read_image(folder / file)
+        yield image, dict(_masks(boxes, image.shape[:2]))
 
 
 def _boxes(folder: Path) -> dict[str, list[dict[str, object]]]:

@@ -10,10 +10,10 @@ from napari_clip_heatmap.errors import OutputError
 from napari_clip_heatmap.files.file_names import unique_slugs
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice, short_name
 from napari_clip_heatmap.files.run_record import RECORD_NAME, read_record
+from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.prompting.templates import PLAIN
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.files.shown_range import ViewSetting
     from napari_clip_heatmap.pipeline.score_registry import Score
 
 __all__ = ["RunRequest", "claim_folder", "heatmap_file", "make_folder", "overlay_file"]
@@ -45,8 +45,8 @@ class RunRequest:
         Side of the model's input; by default as it was trained.
     preprocess : str, optional
         Normalization of pixels, where the model's own files do not give it.
-    view : "percentile", "min-max", "raw" or (low, high), optional
-        Which values become black and white; see `channel_and_view`.
+    view : View
+        Which values become black and white.
     choice : PictureChoice
         Which picture of files that hold several.
 
@@ -69,7 +69,7 @@ class RunRequest:
     downsample: float | Literal["auto"] = "auto"
     image_size: int | None = None
     preprocess: str | None = None
-    view: ViewSetting = None
+    view: View = field(default_factory=View)
     choice: PictureChoice = field(default_factory=PictureChoice)
 
     def settings(self) -> dict[str, Any]:
@@ -149,12 +149,24 @@ def make_folder(folder: Path) -> None:
 
 
 def heatmap_file(name: str) -> str:
-    """Return the file name of a heatmap's values."""
+    """Return the file name of a heatmap's values.
+
+    Examples
+    --------
+    >>> heatmap_file("cells_nuclei")
+    'cells_nuclei_heatmap.tif'
+    """
     return f"{name}_heatmap.tif"
 
 
 def overlay_file(name: str) -> str:
-    """Return the file name of a heatmap drawn over its image."""
+    """Return the file name of a heatmap drawn over its image.
+
+    Examples
+    --------
+    >>> overlay_file("cells_nuclei")
+    'cells_nuclei_overlay.png'
+    """
     return f"{name}_overlay.png"
 
 

@@ -13,14 +13,16 @@ from napari_clip_heatmap.errors import ImageError, OutputError
 from napari_clip_heatmap.files.overlays import overlay, write_picture
 from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.files.reading.picture_choice import short_name
-from napari_clip_heatmap.files.run_record import new_record, sha256_of, write_record
+from napari_clip_heatmap.files.run_record import new_record, write_record
 from napari_clip_heatmap.files.run_request import RunRequest, heatmap_file, overlay_file
-from napari_clip_heatmap.files.shown_range import channel_and_view, seen_colors, shown_range
+from napari_clip_heatmap.files.seen_image import seen_colors
+from napari_clip_heatmap.hashing import hash_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.imaging.view import ShownRange
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import Heatmaps
     from napari_clip_heatmap.pipeline.scoring import Scoring
@@ -46,10 +48,17 @@ class ImageResult:
         Per prompt the heatmap over the image, RGB.
     assessment : Assessment
         How far each map depends on its words.
-    limits : (low, high)
-        The image's values that the model saw as black and white.
+    ranges : tuple of ShownRange
+        Per channel the values that the model saw as black and white.
     downsample : float
         Image pixels per pixel that the model saw.
+    image_notes : tuple of str
+        Sentences on how the model saw the image, which `heatmaps` has too.
+
+    Examples
+    --------
+    >>> result.heatmaps.similarity.shape  # doctest: +SKIP
+    (3,)
     """
 
     source: Path
@@ -57,8 +66,9 @@ class ImageResult:
     heatmaps: Heatmaps
     overlays: list[NDArray[np.uint8]]
     assessment: Assessment
-    limits: tuple[float, float]
+    ranges: tuple[ShownRange, ...]
     downsample: float
+    image_notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class FailedImage:
         The image file.
     reason : str
         One sentence that names the file.
+
+    Examples
+    --------
+    >>> FailedImage(Path("a.tif"), "'a.tif' does not exist").source.name
+    'a.tif'
     """
 
     source: Path
@@ -155,18 +170,17 @@ def _compute(
     from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
     image = read_image(source, **asdict(request.choice))
-    channel, view = channel_and_view(image, request.view)
     encoding = encode(
         model,
-        channel,
-        view=view,
+        image,
+        view=request.view,
         downsample=request.downsample,
         progress=progress,
         cache=cache,
     )
-    maps = encoding.lazy_maps(scoring).eager()
+    maps = encoding.lazy_maps(scoring).eager(encoding)
     reference = make_null_reference(encoding, scoring.templates)
-    rgb = seen_colors(channel, view)
+    rgb = seen_colors(image, request.view)
     overlays = [
         overlay(rgb, colors, np.isfinite(values))
         for values, colors in zip(maps.values, maps.jet(), strict=True)
@@ -177,8 +191,9 @@ def _compute(
         heatmaps=maps,
         overlays=overlays,
         assessment=assess_scoring(encoding, scoring, reference),
-        limits=shown_range(channel, view),
+        ranges=encoding.ranges,
         downsample=encoding.downsample,
+        image_notes=encoding.notes,
     )
     return image, result, encoding
 
@@ -229,10 +244,9 @@ def _entry(image: NDArray[Any], encoding: Encoding, result: ImageResult) -> dict
     maps, assessment = result.heatmaps, result.assessment
     return {
         "source": str(result.source.resolve()),
-        "sha256": sha256_of(result.source),
+        "sha256": hash_file(result.source),
         "shape": list(image.shape),
         "dtype": str(image.dtype),
-        "shown_range": list(result.limits),
         "encoding": seen,
         "baseline": list(maps.baseline),
         "notes": [*maps.notes, *assessment.notes],

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
-from napari_clip_heatmap.imaging.validation import number
+from napari_clip_heatmap.validation import number
 
 __all__ = [
     "AUTO_TILES",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,11 +55,9 @@ def array_of(image: object) -> Any:
     (2, 3, 3)
     """
     if isinstance(image, str | bytes | os.PathLike):
-        path = os.fsdecode(image)
-        name = path if len(path) <= 120 else f"{path[:50]} ... {path[-60:]}"
         raise ImageError(
-            f"the image is the path '{name}'; accepted: its pixels. Read the file first, as in "
-            "encode(model, read_image(path))"
+            f"the image is the path {shown_value(os.fsdecode(image))}; accepted: its pixels. Read "
+            "the file first: encode(model, read_image(path))"
         )
     return pillow_array(image) if _is_pillow(image) else image
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Resolution", "format_length", "resolution", "unit_symbol"]
 
-_SYMBOLS = {"micrometer": "µm", "micrometre": "µm", "um": "µm", "nanometer": "nm", "pixel": "px"}
 # Fonts draw both signs alike; pint writes the first until 0.25 and the second from 0.26.
 _MICRO, _MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Lengths of what the model looks at.
+    """Sizes of a patch and of a tile.
 
     Parameters
     ----------
@@ -56,6 +56,7 @@ def resolution(
     return Resolution(measured(patch), measured(tile), unit_symbol(unit))
 
 
+@lru_cache(maxsize=64)
 def unit_symbol(unit: str) -> str:
     """Return the one way in which a unit is written, whichever name or micro sign it came with.
 
@@ -75,7 +76,17 @@ def unit_symbol(unit: str) -> str:
     ('µm', 'px', 'mm')
     """
     name = unit.replace(_MU, _MICRO)
-    return _SYMBOLS.get(name, name)
+    if name in ("pixel", "px"):  # pint knows pixels, and writes them out
+        return "px"
+    if not name.isalpha():
+        return name
+    import pint
+
+    try:
+        symbol = f"{pint.Unit(name):~P}"
+    except (pint.PintError, ValueError, TypeError):  # no unit that pint knows
+        return name
+    return symbol.replace(_MU, _MICRO)
 
 
 def format_length(length: float, unit: str) -> str:

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.validation import function
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
 from napari_clip_heatmap.pipeline.storage.cached_encode import encode_cached
+from napari_clip_heatmap.validation import function
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

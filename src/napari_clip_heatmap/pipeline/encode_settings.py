@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.validation import function, instance, integer, numbers
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.validation import function, instance, integer, numbers
 
 __all__ = ["check_encode_settings"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,14 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
 from napari_clip_heatmap.imaging.validity import Validity
+from napari_clip_heatmap.pipeline.objects.heatmap_objects import HeatmapObjects
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring
 
 if TYPE_CHECKING:
     from dask.array import Array
+
+    from napari_clip_heatmap.pipeline.encoding import Encoding
 
 __all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
 
@@ -94,7 +98,7 @@ class Maps:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Heatmaps(Maps):
+class Heatmaps(HeatmapObjects, Maps):
     """One heatmap per prompt at image pixels, as `Encoding.heatmaps` returns them.
 
     Next to `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
@@ -104,6 +108,8 @@ class Heatmaps(Maps):
     ----------
     scoring, lattice_values, similarity, image_notes, flat
         As `Maps` takes them.
+    encoding : Encoding
+        What they were made of.
     values : float32 (prompt, y, x)
         Contribution of the patch under each image pixel to the cosine similarity (for "softmax"
         its probability), interpolated bilinearly between patch centers. NaN where the image is
@@ -113,16 +119,28 @@ class Heatmaps(Maps):
     --------
     >>> maps = encoding.heatmaps(["nuclei", "filaments", "background"])
     >>> maps.values.shape, maps.prompts
-    ((3, 512, 512), ('nuclei', 'filaments', 'background'))
+    ((3, 96, 96), ('nuclei', 'filaments', 'background'))
     >>> overlay = maps.jet()[0]  # uint8 (y, x, 3)
     """
 
+    encoding: Encoding
     values: NDArray[np.float32]
 
     @property
     def _shape(self) -> tuple[int, int]:
         y, x = self.values.shape[1:]
         return y, x
+
+    @cached_property
+    def verdicts(self) -> tuple[str, ...]:
+        """The verdict on each map, as far as its text goes; see `PromptCheck`."""
+        # Here, because both modules import `Encoding`, which imports this one.
+        from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+        from napari_clip_heatmap.pipeline.verdicts import assess_scoring
+
+        null = make_null_reference(self.encoding, self.scoring.templates)
+        checks = assess_scoring(self.encoding, self.scoring, null).checks
+        return tuple(str(check.verdict) for check in checks)
 
     def normalized(self) -> NDArray[np.float32]:
         """Return each map scaled to 0..1 by its own range, float32 (prompt, y, x); NaN stays NaN.
@@ -234,9 +252,10 @@ class LazyHeatmaps(Maps):
                 values[:] = np.nan
         return values
 
-    def eager(self) -> Heatmaps:
-        """Return the maps with all their pixels."""
+    def eager(self, encoding: Encoding) -> Heatmaps:
+        """Return the maps with all their pixels; `encoding` is what they were made of."""
         return Heatmaps(
+            encoding=encoding,
             scoring=self.scoring,
             lattice_values=self.lattice_values,
             similarity=self.similarity,

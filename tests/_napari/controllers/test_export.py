@@ -46,14 +46,14 @@ def action(widget, begins):
 
 def worth(widget):
     model = widget["prompts"].model
-    return [model.index(n, PromptColumn.WORTH).data() for n in range(3)]
+    return [model.index(n, PromptColumn.VERDICT).data() for n in range(3)]
 
 
 def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
     assert worth(widget)[2] == "hardly"
     assert worth(widget)[0] == "clear"
-    cell = widget["prompts"].model.index(2, PromptColumn.WORTH)
+    cell = widget["prompts"].model.index(2, PromptColumn.VERDICT)
     told = cell.data(Qt.ItemDataRole.ToolTipRole)
     assert told.startswith("hardly depends on the text. ")
     assert "similarity" in told

@@ -211,7 +211,7 @@ def test_a_key_that_the_user_bound_stays_the_users(viewer, session, qtbot):
 
 def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
-    widget["prompts"].model.colour(1, "magma")
+    widget["prompts"].model.set_color(1, "magma")
     assert [layer.colormap.name for layer in layers] == ["jet", "magma", "jet"]
     widget["scale"].value = "shared"
     assert len({layer.contrast_limits[1] for layer in layers}) == 1
@@ -246,7 +246,7 @@ def test_the_values_beneath_the_cursor_are_in_the_table_and_the_status_bar(
 ):
     def here():
         model = widget["prompts"].model
-        return [model.index(n, PromptColumn.HERE).data() for n in range(3)]
+        return [model.index(n, PromptColumn.CURSOR).data() for n in range(3)]
 
     def status():
         status = viewer.status

@@ -195,7 +195,7 @@ def test_a_bad_file_is_told_and_changes_nothing(table, tmp_path, messages):
 
 
 def test_prompts_are_saved_and_loaded_with_colours_and_templates(table, tmp_path, messages):
-    table.model.colour(1, "magma")
+    table.model.set_color(1, "magma")
     table.templates = "histology"
     table.save(tmp_path / "mine.yaml")
     table.value = []
@@ -215,7 +215,7 @@ def test_shipped_sets_are_a_click_away(table):
 def test_colours_are_chosen_from_pictures_and_undone(table):
     recoloured = []
     table.model.colored.connect(recoloured.append)
-    actions = {action.text(): action for action in table.view.colour_menu(0).actions()}
+    actions = {action.text(): action for action in table.view.color_menu(0).actions()}
     assert {*COLORMAPS} <= {*actions}
     assert not actions["magma"].icon().isNull()
     actions["magma"].trigger()
@@ -239,13 +239,15 @@ def test_figures_and_values_are_shown_as_text_and_bars(table):
     model = table.model
     assert model.index(0, PromptColumn.SIMILARITY).data() == "0.123"
     assert model.index(0, PromptColumn.SIMILARITY).data(BAR) == 0.5
-    assert model.index(0, PromptColumn.WORTH).data() == "clear"
-    assert model.index(0, PromptColumn.WORTH).data(Qt.ItemDataRole.ToolTipRole) == "why it is clear"
-    assert model.index(1, PromptColumn.HERE).data() == "25 %"
-    assert model.index(1, PromptColumn.HERE).data(BAR) == 0.25
+    assert model.index(0, PromptColumn.VERDICT).data() == "clear"
+    assert (
+        model.index(0, PromptColumn.VERDICT).data(Qt.ItemDataRole.ToolTipRole) == "why it is clear"
+    )
+    assert model.index(1, PromptColumn.CURSOR).data() == "25 %"
+    assert model.index(1, PromptColumn.CURSOR).data(BAR) == 0.25
     assert model.index(1, PromptColumn.SIMILARITY).data() == ""
     model.set_cursor_values({})
-    assert model.index(1, PromptColumn.HERE).data() == ""
+    assert model.index(1, PromptColumn.CURSOR).data() == ""
     table.view.grab()  # every cell is painted
 
 
@@ -277,7 +279,7 @@ def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot, monkeypatch)
     assert soloed == [key, key]
     offered = []
     monkeypatch.setattr(QMenu, "exec", lambda menu, *_: offered.append(menu))
-    table.view.setCurrentIndex(table.model.index(0, PromptColumn.COLOUR))
+    table.view.setCurrentIndex(table.model.index(0, PromptColumn.COLOR))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert len(offered) == 1
     table.view.setCurrentIndex(table.model.index(0, PromptColumn.SHOWN))

@@ -40,7 +40,7 @@ def fits_image(layer: Image, image: Image) -> bool:
         return False
     factors = [unit_factor(mine, its) for mine, its in zip(layer.units, image.units, strict=True)]
     scale = np.ones(layer.ndim) if None in factors else np.asarray(factors, dtype=float)
-    # The corner and a step along each axis tell all of an affine transform.
+    # A corner and a step along each axis define an affine transform.
     points = np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])
     mine = np.array([layer.data_to_world(point) for point in points]) * scale
     its = np.array([image.data_to_world(point) for point in points])
@@ -59,7 +59,7 @@ def channels_of(
     Parameters
     ----------
     layers : sequence of Image
-        The first is the one that is asked about.
+        The image, and then its further channels.
     index : tuple of int
         Position of the plane on their leading axes, in data steps.
     viewer : ViewerModel, optional

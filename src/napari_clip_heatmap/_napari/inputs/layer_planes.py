@@ -1,4 +1,4 @@
-"""Which planes of a stack the model is asked about, and layers that it cannot be asked about."""
+"""Which planes of a stack are used, and which layers cannot be used."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ __all__ = [
 SlideOver = Literal["current", "range", "all"]
 
 CHANNEL_LABELS = {"c", "ch", "channel", "channels"}
-"""An axis so labelled holds channels: different things, so it is not slid over unless named."""
+"""Labels of a channel axis. Its planes are different things, so it is used only if named."""
 
 EVERY_AXIS = "every axis"
 
 
 @dataclass(frozen=True)
 class SliceChoice:
-    """Which planes of a stack to ask about.
+    """Which planes of a stack to use.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class SliceChoice:
 
 
 def axis_choices(layer: Image | None) -> tuple[str, ...]:
-    """Return the axes that a layer can be slid over, the likeliest first.
+    """Return the axes that slices can go along, the most likely first.
 
-    That is the last one before the plane (z of t, z, y, x); channels come at the end.
+    That is the last axis before the plane (z of t, z, y, x); channel axes come last.
     """
     labels = _leading(layer)
     slid = [label for label in reversed(labels) if not _is_channel(label)]
@@ -91,7 +91,7 @@ def leading_shape(layer: Image) -> tuple[int, ...]:
 def requested_planes(
     layer: Image, shown: tuple[int, ...], slide: SliceChoice
 ) -> tuple[tuple[int, ...], ...]:
-    """Return the planes to ask about, the one that is shown first, then its nearest.
+    """Return the indices of the planes to use: the plane in view, then the nearest to it.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _steps(slide: SliceChoice, length: int) -> Sequence[int]:
     chosen = [step for step in steps if first <= step <= last]
     if not chosen:
         raise ImageError(
-            f"slices {first} to {last} are asked, but there are only 0 to {length - 1} "
+            f"the slices are {first} to {last}, but there are only 0 to {length - 1} "
             f"along {slide.along}"
         )
     return chosen
@@ -129,7 +129,7 @@ def _axes(layer: Image, along: str) -> set[int]:
         return {axis for axis, label in enumerate(labels) if not _is_channel(label)}
     if along not in labels:
         raise ImageError(
-            f"the layer '{layer.name}' has no axis '{along}' to slide over; it has "
+            f"the layer '{layer.name}' has no axis '{along}'; it has "
             f"{', '.join(axis_choices(layer)) or 'none'}"
         )
     return {labels.index(along)}
@@ -144,19 +144,19 @@ def _is_channel(label: str) -> bool:
 
 
 MAX_CHANNELS = 8
-"""A last axis this short, behind two much longer ones, is not an image's width."""
+"""A last axis of at most this length, after two much longer ones, holds channels."""
 
 
 def no_image_error(active: Layer | None) -> ImageError:
-    """Return the error of there being no image, naming the active layer if there is another."""
+    """Return the error that there is no image layer; it names the active layer, if any."""
     found = f"; '{active.name}' is a {type(active).__name__} layer" if active else ""
     return ImageError(
-        f"there is no image layer to ask{found}. Open an image (File > Open, or Open Sample)"
+        f"there is no image layer to use{found}. Open an image (File > Open, or Open Sample)"
     )
 
 
 def check_layer(layer: Image) -> None:
-    """Refuse a layer whose last two axes are no picture.
+    """Refuse a layer whose last two axes are not an image.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Outlines on an image, in its own pixels: what the view shows, and shapes drawn by the user.
+"""Regions of an image, in its own pixels: the part in view, shapes and labels.
 
 napari's data coordinates put pixel centres at whole numbers; here, as everywhere else in this
 package, pixel ``i`` is the interval ``[i, i + 1)``, so half a pixel is added.
@@ -40,26 +40,26 @@ Rectangle = tuple[int, int, int, int]
 """First and beyond-last row, first and beyond-last column: (y, y, x, x)."""
 
 ELLIPSE_CORNERS = 64
-"""An ellipse becomes a polygon that differs from it by a thousandth of its size."""
+"""Corners of the polygon for an ellipse, which differs from it by 0.1 % of its size."""
 
 WITH_AREA = {"rectangle", "polygon", "ellipse"}
 
 
 def viewport(image: Image, viewer: ViewerModel) -> Rectangle:
-    """Return the smallest rectangle of image pixels that holds all the window shows of an image.
+    """Return the smallest rectangle of image pixels that contains all that is in view.
 
-    From the camera, as a pyramid's ``corner_pixels`` are those of the chunks that were read.
+    It is computed from the camera: the ``corner_pixels`` of a pyramid are those of its chunks.
 
     Raises
     ------
     ImageError
-        The window shows the image's axes in another order, or in 3D.
+        The view shows other axes than the image's last two, or is in 3D.
     """
     dims = viewer.dims
     if dims.ndisplay != 2 or dims.displayed != (dims.ndim - 2, dims.ndim - 1):
         raise ImageError(
-            "what the view shows is asked, but it shows other axes than the image's last two: "
-            "switch to 2D with the axes in their order, or choose the whole image"
+            "the region is the part in view, but the view shows other axes than the image's last "
+            "two: switch to 2D with the axes in their order, or choose the whole image"
         )
     camera = camera_of(viewer)
     half = np.asarray(_window(viewer), dtype=float) / camera.zoom / 2
@@ -67,7 +67,7 @@ def viewport(image: Image, viewer: ViewerModel) -> Rectangle:
     point = np.tile(np.asarray(dims.point, dtype=float)[-image.ndim :], (4, 1))
     point[:, -2:] = corners
     seen = np.array([image.world_to_data(each)[-2:] for each in point]) + 0.5
-    seen = np.round(seen, 6)  # a pixel that is only touched by rounding is not seen
+    seen = np.round(seen, 6)  # a pixel that is touched only by rounding is not in view
     height, width = image_shape(image)
     y0, x0 = np.floor(np.clip(seen.min(axis=0), 0, (height - 1, width - 1))).astype(int)
     y1, x1 = np.ceil(np.clip(seen.max(axis=0), (y0 + 1, x0 + 1), (height, width))).astype(int)
@@ -75,12 +75,12 @@ def viewport(image: Image, viewer: ViewerModel) -> Rectangle:
 
 
 def camera_of(viewer: ViewerModel) -> Any:
-    """Return the camera, which napari 0.9 moved."""
+    """Return the viewer's camera, which napari 0.9 moved."""
     return getattr(viewer, "scene", viewer).camera
 
 
 def _window(viewer: ViewerModel) -> tuple[float, float]:
-    """Return height and width of what an image is seen through, in screen pixels."""
+    """Return height and width of the canvas, in screen pixels."""
     canvas = getattr(viewer, "canvas", None)
     if canvas is None:  # napari 0.8
         height, width = viewer._canvas_size
@@ -111,9 +111,9 @@ def polygons(shapes: Shapes, image: Image) -> tuple[NDArray[np.float64], ...]:
 
 
 def to_image(layer: Layer, points: NDArray[np.float64], image: Image) -> NDArray[np.float64]:
-    """Bring points from a layer's data coordinates (point, axis) to image pixels (point, 2).
+    """Convert points from a layer's data coordinates (point, axis) to image pixels (point, 2).
 
-    Axes are matched from the last; where the image has more, the others count for nothing.
+    Axes are matched from the last; further axes of the image do not matter.
     """
     placed = []
     for point in points:
@@ -124,7 +124,7 @@ def to_image(layer: Layer, points: NDArray[np.float64], image: Image) -> NDArray
 
 
 def image_shape(image: Image) -> tuple[int, int]:
-    """Return height and width of an image layer's planes, at full resolution."""
+    """Return height and width of an image layer's planes at full resolution."""
     shape = finest(image).shape
     return int(shape[image.ndim - 2]), int(shape[image.ndim - 1])
 
@@ -132,7 +132,7 @@ def image_shape(image: Image) -> tuple[int, int]:
 def _corners(vertices: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
     if kind != "ellipse":
         return vertices
-    # napari keeps an ellipse as the corners of its box.
+    # napari stores an ellipse as the corners of its bounding box.
     centre = vertices.mean(axis=0)
     angles = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, np.newaxis]
     first, second = (vertices[1] - vertices[0]) / 2, (vertices[3] - vertices[0]) / 2
@@ -147,9 +147,9 @@ def region_of_rectangle(rectangle: Rectangle) -> Region:
 
 
 def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) -> Region:
-    """Return the inside of a layer's shapes, or where its labels are not 0.
+    """Return the region inside a layer's shapes, or where its labels are not 0.
 
-    Of a stack of labels, the slice that the viewer shows counts, for all slices of the image.
+    Of a stack of labels, the slice in view is used, for all slices of the image.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     Raises
     ------
     ImageError
-        Nothing is drawn, or it lies elsewhere.
+        The layer has no shape with an inside, or lies elsewhere.
     """
     if isinstance(layer, Shapes):
         return Region(mask=Outlines(polygons(layer, image)))
@@ -179,6 +179,6 @@ def _to_labels(layer: Labels, image: Image, index: tuple[int, ...]) -> NDArray[n
     back = np.eye(3)
     back[:2] = np.stack([down - origin, right - origin, origin], axis=1)
     if abs(np.linalg.det(back)) < 1e-12:
-        raise ImageError(f"the layer '{layer.name}' stands upright on the image; choose another")
+        raise ImageError(f"the layer '{layer.name}' is perpendicular to the image; choose another")
     matrix: NDArray[np.float64] = np.linalg.inv(back).astype(np.float64)
     return matrix

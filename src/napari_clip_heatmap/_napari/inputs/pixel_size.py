@@ -1,4 +1,4 @@
-"""At which pixel size the model looks: read from what the user types, and told in words."""
+"""The pixel size at which the model sees an image: read from the user's text, and formatted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model
 AUTO: Literal["auto"] = "auto"
 
 ACCEPTED = (
-    "accepted: auto, a number of image pixels per pixel that the model looks at (such as 2), "
+    "accepted: auto, a number of image pixels per model pixel (such as 2), "
     "or a pixel size with its unit (such as 0.65 um)"
 )
 
@@ -30,7 +30,7 @@ ACCEPTED = (
 def read_resolution(
     text: str, scale: Sequence[float], units: Sequence[Any]
 ) -> float | Literal["auto"]:
-    """Return image pixels per pixel that the model looks at.
+    """Return the number of image pixels per model pixel.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def read_resolution(
     scale : (y, x)
         Size of an image pixel, in `units`.
     units : (y, x) of pint units
-        As layers have them.
+        As `layer.units` has them.
 
     Raises
     ------
     SettingsError
-        It is none of these, or a length for an image that has none.
+        It is none of these, or a length for an image that has no unit of length.
     """
     words = text.strip().lower()
     if words in ("", AUTO):
@@ -53,16 +53,16 @@ def read_resolution(
     if _is_number(number):
         return _positive(float(number), text)
     try:
-        asked: Any = pint.Quantity(text.strip())
-        pixels = [asked.to(unit).magnitude for unit in units]
+        length: Any = pint.Quantity(text.strip())
+        pixels = [length.to(unit).magnitude for unit in units]
     except pint.DimensionalityError as error:
         raise SettingsError(
-            f"the resolution {text!r} cannot be told in the image's unit, {units[-1]}: "
+            f"the resolution {text!r} cannot be converted into the image's unit, {units[-1]}: "
             f"give a factor, or set the layer's scale and unit; {ACCEPTED}"
         ) from error
     except (pint.PintError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(f"the resolution is {text!r}; {ACCEPTED}") from error
-    # One factor for both axes: of anisotropic pixels, the geometric mean.
+    # One factor for both axes: for anisotropic pixels, the geometric mean.
     factors = np.asarray(pixels) / np.abs(np.asarray(scale, dtype=float))
     return _positive(float(np.exp(np.log(factors).mean())) if (factors > 0).all() else -1, text)
 
@@ -83,7 +83,7 @@ def unit_factor(unit: Any, other: Any) -> float | None:
 
 
 def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
-    """Tell the length of some working pixels: "8 px", or "2.6 µm" where the image has a unit.
+    """Format the length of some working pixels: "8 px", or "2.6 µm" if the image has a unit.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ CONFIG = "open_clip_config.json"
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """Of a model, in the pixels it looks at.
+    """Sizes of a model, in pixels of its input.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ class ModelSizes:
 
 
 def sizes_of_model(name: str) -> ModelSizes | None:
-    """Return a model's sizes from its configuration, or None where only loading it would tell.
+    """Return a model's sizes from its configuration, or None if it has to be loaded for that.
 
-    It may import open_clip, which takes seconds: call it away from the GUI thread.
+    This may import open_clip, which takes seconds: do not call it in the GUI thread.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _read(path: Any) -> ModelSizes | None:
     try:
         return _sizes(json.loads(path.read_text(encoding="utf-8"))["model_cfg"])
     except (OSError, ValueError, KeyError):
-        return None  # running will say what is wrong with it
+        return None  # loading the model reports what is wrong
 
 
 def _sizes(config: dict[str, Any]) -> ModelSizes | None:

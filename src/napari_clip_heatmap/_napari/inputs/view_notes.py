@@ -23,7 +23,7 @@ def view_notes(layers: Sequence[Image], viewer: ViewerModel) -> tuple[str, ...]:
     Parameters
     ----------
     layers : sequence of Image
-        The image that is asked about, and its further channels.
+        The image, and then its further channels.
     viewer : ViewerModel
 
     Returns
@@ -35,18 +35,18 @@ def view_notes(layers: Sequence[Image], viewer: ViewerModel) -> tuple[str, ...]:
 
 
 def _plane_notes(image: Image, viewer: ViewerModel) -> Iterator[str]:
-    """Say which plane is asked about, where another one is shown."""
+    """Say which plane the model sees, if the viewer shows another one."""
     dims = viewer.dims
     rows, columns = image.axis_labels[-2:]
     index = shown_index(image, dims.point)
     steps = ", ".join(
         f"{label} = {step}" for label, step in zip(image.axis_labels, index, strict=False)
     )
-    asked = f"the model sees the plane of {rows} and {columns}" + (f" at {steps}" if steps else "")
+    seen = f"the model sees the plane of {rows} and {columns}" + (f" at {steps}" if steps else "")
     if dims.ndisplay == 3:
-        yield f"The view is in 3D; {asked}."
+        yield f"The view is in 3D; {seen}."
     elif tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
-        yield f"The view shows other axes, or in another order; {asked}."
+        yield f"The view shows other axes, or in another order; {seen}."
 
 
 def _layer_notes(layers: Sequence[Image], viewer: ViewerModel) -> Iterator[str]:

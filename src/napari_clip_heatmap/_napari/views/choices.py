@@ -1,4 +1,4 @@
-"""Drop-down choices that magicgui does not have: free text beside known names, and layers."""
+"""Controls that magicgui does not have: free text with suggestions, layers, a thumbnail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 
 
 VISIBLE_CHANNELS = 3
-"""Rows of the list of channels that are seen without scrolling."""
+"""Rows of the channel list that are visible without scrolling."""
 
 WHOLE, VIEWPORT = "whole image", "what the view shows"
 
@@ -51,12 +51,12 @@ RANKING_LISTS = (PROMPTS_ONLY, *shipped_sets(), ALL_SETS)
 
 
 class EditableChoice(ComboBox):
-    """A drop-down that also takes any text that is typed; its value is the text."""
+    """A drop-down that also takes typed text; its value is the text."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.native.setEditable(True)
-        # What is typed is a value, not a new entry of the list.
+        # Typed text is a value, not a new entry of the list.
         self.native.setInsertPolicy(self.native.InsertPolicy.NoInsert)
         self.native.editTextChanged.connect(self._on_value_change)
         self.native.activated.connect(self._show_beginning)
@@ -72,20 +72,20 @@ class EditableChoice(ComboBox):
         self._show_beginning()
 
     def reset_choices(self, *_: Any) -> None:
-        """Reset the known names; the text stays."""
+        """Reset the suggestions; the text stays."""
         text = self.value
         super().reset_choices()
         if text:
             self.value = text
 
     def _show_beginning(self, *_: Any) -> None:
-        """Scroll a name that is too long to its beginning; Qt shows its end."""
+        """Show the beginning of a name that is too long; Qt shows its end."""
         if self.native.isEditable():  # not yet while magicgui builds it
             self.native.lineEdit().setCursorPosition(0)
 
 
 class _KeptChoice(ComboBox):
-    """A choice among layers that stays when a layer is renamed; magicgui keeps it by name."""
+    """A choice of a layer that survives renaming; magicgui remembers the name only."""
 
     def reset_choices(self, *_: Any) -> None:
         """Read the layers again."""
@@ -96,7 +96,7 @@ class _KeptChoice(ComboBox):
 
 
 class ImageChoice(_KeptChoice):
-    """The viewer's image layers, our heatmaps left out.
+    """The viewer's image layers, without our heatmaps.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class ImageChoice(_KeptChoice):
         super().__init__(choices=self._images, **options)
 
     def follow(self, layer: Layer | None) -> None:
-        """Choose a layer that has become active, if it is an image of the user's."""
+        """Choose a layer that has become active, unless it is a heatmap or no image."""
         if not isinstance(layer, Image) or is_heatmap(layer):
             return
         if layer not in self.choices:  # active before its insertion was announced
@@ -124,7 +124,7 @@ class ImageChoice(_KeptChoice):
 
 
 class ChannelChoice(Select):
-    """Further layers to look at together with the image: those that lie exactly on it.
+    """More channels to show to the model with the image: layers that lie exactly on it.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class ChannelChoice(Select):
         self.native.setMaximumHeight(VISIBLE_CHANNELS * row + 2 * self.native.frameWidth())
 
     def reset_choices(self, *_: Any) -> None:
-        """Read the layers again; those chosen stay, also when renamed."""
+        """Read the layers again; chosen ones stay chosen, also when renamed."""
         chosen = list(self.value or ())
         super().reset_choices()
         kept = [layer for layer in chosen if layer in self.choices]
@@ -165,7 +165,7 @@ class ChannelChoice(Select):
 
 
 class WhereChoice(_KeptChoice):
-    """The whole image, what the view shows, or inside a layer of shapes or labels."""
+    """The whole image, the part in view, or the inside of a shapes or labels layer."""
 
     def __init__(self, viewer: Callable[[], ViewerModel | None], **options: Any) -> None:
         self._viewer = viewer
@@ -177,23 +177,23 @@ class WhereChoice(_KeptChoice):
 
 
 def _own(viewer: ViewerModel | None, *kinds: type[Layer]) -> Iterable[Any]:
-    """Yield the user's layers of some kinds, from the bottom up."""
+    """Yield layers of some kinds, without our heatmaps, from the bottom up."""
     for layer in () if viewer is None else viewer.layers:
         if isinstance(layer, kinds) and not is_heatmap(layer):
             yield layer
 
 
 class PromptList(TextEdit):
-    """A text box whose value is its lines, a list of str; blank lines count for nothing.
+    """A text box whose value is the list of its lines; blank lines are left out.
 
     Parameters
     ----------
     placeholder : str
-        Shown while it is empty.
+        Shown while the box is empty.
     lines : int
-        Smallest height, in lines of text.
+        Least height, in lines of text.
     grows : bool
-        Whether it takes the room that others leave.
+        Whether it fills the space that is left.
     **options
         As magicgui's widgets take them.
     """
@@ -203,8 +203,8 @@ class PromptList(TextEdit):
     ) -> None:
         super().__init__(**options)
         box = self.native
-        box.setAcceptRichText(False)  # a page pasted from a browser is its words only
-        box.setTabChangesFocus(True)  # Tab leaves the box: the keyboard is not trapped in it
+        box.setAcceptRichText(False)  # of a pasted web page, only the words
+        box.setTabChangesFocus(True)  # so that Tab leaves the box
         box.setPlaceholderText(placeholder)
         margins = 2 * (box.frameWidth() + int(box.document().documentMargin()))
         box.setMinimumHeight(lines * box.fontMetrics().lineSpacing() + margins)
@@ -212,12 +212,12 @@ class PromptList(TextEdit):
             box.setMaximumHeight(box.minimumHeight())
 
     def get_value(self) -> list[str]:  # type: ignore[override]
-        """Return the lines that have text, without the spaces around them."""
+        """Return the lines that are not blank, without the spaces around them."""
         lines = self.native.toPlainText().splitlines()
         return [line.strip() for line in lines if line.strip()]
 
     def set_value(self, value: str | Iterable[str]) -> None:
-        """Take a list of prompts, or text with one a line."""
+        """Set a list of prompts, or a text with one per line."""
         # Not setText: it would read a prompt such as "<b>" as markup.
         self.native.setPlainText(value if isinstance(value, str) else "\n".join(value))
 
@@ -226,13 +226,13 @@ class PromptList(TextEdit):
 
 
 HEIGHT = 128
-"""Of the picture, in screen pixels; its width is what the dock leaves, or what its shape gives."""
+"""Height of the thumbnail, in screen pixels."""
 
 WIDTH = 260
 
 
 class Thumbnail(Label):
-    """A label that shows a picture, or a word on why there is none."""
+    """A label that shows an image, or text on why there is none."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(value="", **options)
@@ -241,9 +241,9 @@ class Thumbnail(Label):
         self.native.setMinimumHeight(HEIGHT)
 
     def show_picture(self, rgb: NDArray[np.float32]) -> None:
-        """Show colours in 0..1, float32 (y, x, 3), as large as there is room, unsmoothed.
+        """Show colors in 0..1, float32 (y, x, 3), as large as possible.
 
-        Unsmoothed, so that the pixels are seen at which the model looks.
+        Not smoothed, so that the model's own pixels are visible.
         """
         self.pixels = np.ascontiguousarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
         height, width = self.pixels.shape[:2]
@@ -258,6 +258,6 @@ class Thumbnail(Label):
         return bool(self.native.isVisible())
 
     def show_words(self, words: str) -> None:
-        """Show words in its place."""
+        """Show text instead of an image."""
         self.pixels = None
         self.value = words

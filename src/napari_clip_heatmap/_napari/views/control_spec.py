@@ -1,4 +1,4 @@
-"""All that there is to say of one control of the dock widget, in one place."""
+"""The description of a control of the dock widget, in one place."""
 
 from __future__ import annotations
 

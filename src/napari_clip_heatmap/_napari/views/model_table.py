@@ -1,4 +1,4 @@
-"""The catalogue as Qt sees it: a row a model, sortable and searched."""
+"""The Qt model of the model catalog: a row per model, to be sorted and searched."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ WARNING = "\N{WARNING SIGN}"
 
 
 def license_in_words(entry: CatalogEntry) -> str:
-    """Return the licence; what it forbids comes first, to be seen where there is little room."""
+    """Return the license, preceded by what it forbids, as a narrow column cuts the end."""
     if not entry.forbids:
         return entry.licence
     return f"{WARNING} forbids {entry.forbids} ({entry.licence})"
 
 
 def describe_model(entry: CatalogEntry) -> str:
-    """Return what is known of a model, as rich text."""
+    """Return a description of a model as rich text."""
     lines = [f"<b>{escape(entry.name)}</b> \N{EM DASH} {_where(entry)}"]
     if entry.forbids:
         lines.append(
@@ -59,7 +59,7 @@ def _where(entry: CatalogEntry) -> str:
     if entry.here:
         return "on this machine."
     size = "" if entry.download_bytes is None else f", about {size_in_words(entry.download_bytes)}"
-    return f"not on this machine: Download brings it{size}, or the first run does."
+    return f"not on this machine. Download it now{size}, or let the first run do it."
 
 
 def _sight(entry: CatalogEntry) -> str:
@@ -95,7 +95,7 @@ class ModelColumn(IntEnum):
 
 @dataclass(frozen=True)
 class _Head:
-    """A column: its title, what it tells, the text of a cell, and what it is sorted by."""
+    """A column: its title and tooltip, the text of a cell, and the key that it is sorted by."""
 
     title: str
     tooltip: str
@@ -106,25 +106,25 @@ class _Head:
 HEADS: Mapping[ModelColumn, _Head] = {
     ModelColumn.MODEL: _Head(
         "Model",
-        "The name by which the widget, the command and the library load it.",
+        "The name that the widget, the command and the library load it by.",
         lambda entry: entry.name,
         lambda entry: entry.name.lower(),
     ),
     ModelColumn.SIZE: _Head(
         "Download",
-        "About how much there is to download, in single precision.",
+        "Approximate size of the download, in single precision.",
         lambda entry: size_in_words(entry.download_bytes),
         lambda entry: float("inf") if entry.download_bytes is None else entry.download_bytes,
     ),
     ModelColumn.PIXELS: _Head(
         "Pixels",
-        "Height and width of what the model looks at in one pass.",
+        "Height and width of the model's input.",
         lambda entry: pixels_in_words(entry.image_size),
         lambda entry: entry.image_size[0] * entry.image_size[1],
     ),
     ModelColumn.PATCH: _Head(
         "Patch",
-        "Pixels per side of a patch, the smallest thing that a heatmap shows.",
+        "Pixels per side of a patch, the smallest detail of a heatmap.",
         lambda entry: pixels_in_words(entry.patch_size),
         lambda entry: entry.patch_size[0] * entry.patch_size[1],
     ),
@@ -143,19 +143,19 @@ HEADS: Mapping[ModelColumn, _Head] = {
     ),
     ModelColumn.LICENCE: _Head(
         "Licence",
-        "Of the weights, as their authors say; bold where it forbids a use.",
+        "License of the weights, as stated by their authors; bold if it forbids a use.",
         license_in_words,
         lambda entry: (f"~{entry.forbids}" if entry.forbids else "") + entry.licence.lower(),
     ),
     ModelColumn.DATA: _Head(
         "Trained on",
-        "The images and texts that it learned from.",
+        "The images and texts that it was trained on.",
         lambda entry: entry.data,
         lambda entry: entry.data.lower(),
     ),
     ModelColumn.NOTE: _Head(
         "Note",
-        "What is worth knowing beside; of biomedical models, what they know.",
+        "What else to know; for biomedical models, their field.",
         lambda entry: entry.note,
         lambda entry: (not entry.note, entry.note.lower()),
     ),
@@ -168,18 +168,18 @@ SIDES: Mapping[ModelColumn, Qt.AlignmentFlag] = {
     ),
     ModelColumn.HERE: Qt.AlignmentFlag.AlignHCenter,
 }
-"""Where a column's texts stand, if not at the left."""
+"""Alignment of the columns that are not aligned left."""
 
 
 class ModelTable(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
-    """Entries of the catalogue, each a row."""
+    """A row per entry of the catalog."""
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self.entries: tuple[CatalogEntry, ...] = ()
 
     def reset(self, entries: tuple[CatalogEntry, ...]) -> None:
-        """Show these."""
+        """Show these entries."""
         self.beginResetModel()
         self.entries = entries
         self.endResetModel()
@@ -211,12 +211,12 @@ class ModelTable(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no typ
             return None
         head = HEADS[ModelColumn(section)]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{head.tooltip}\nA click sorts by it."
+            return f"{head.tooltip}\nClick to sort."
         return head.title if role == Qt.ItemDataRole.DisplayRole else None
 
 
 class FilteredModels(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships no types
-    """The rows that a search finds, sorted by a column, or as the catalogue has them.
+    """The rows that a search finds, sorted by a column, or in the order of the catalog.
 
     Parameters
     ----------
@@ -233,22 +233,22 @@ class FilteredModels(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships 
     def narrow(
         self, search: str, *, here: bool, architectures: tuple[str, ...] | None = None
     ) -> None:
-        """Leave only some rows.
+        """Show only some rows.
 
         Parameters
         ----------
         search : str
-            Words that must all be in an entry.
+            Words that an entry must all contain.
         here : bool
-            Only what is on this machine.
+            Only models on this machine.
         architectures : tuple of str, optional
-            Only released models of open_clip's list, of these architectures; of all where empty.
+            Only released models in open_clip's list, of these architectures; empty for all.
         """
         self._search, self._here, self._architectures = search, here, architectures
         self.invalidate()
 
     def entry(self, index: QModelIndex) -> CatalogEntry | None:
-        """Return the entry of a row that is shown."""
+        """Return the entry of a visible row."""
         source = self.mapToSource(index)
         return self._table.entries[source.row()] if source.isValid() else None
 
@@ -267,7 +267,7 @@ class FilteredModels(QSortFilterProxyModel):  # type: ignore[misc] # qtpy ships 
 
 
 def _is_alike(name: str, architectures: tuple[str, ...]) -> bool:
-    """Whether a name is "ARCH/TAG" of one of these architectures, or of any where there is none."""
+    """Whether a name is "ARCH/TAG" with one of these architectures; empty for any."""
     arch, slash, _ = name.partition("/")
     return bool(slash) and ":" not in arch and (not architectures or arch in architectures)
 

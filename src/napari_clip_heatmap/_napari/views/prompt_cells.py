@@ -1,4 +1,4 @@
-"""How the cells of the prompt table are painted and edited."""
+"""How the cells of the prompt table are painted and edited, and which columns there are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 MARGIN = 3
 
 KEY, BEFORE = "clip_heatmap_row", "clip_heatmap_before"
-"""What an editor remembers: its row, and the words that Escape brings back."""
+"""Properties of an editor: the key of its row, and the words that Escape restores."""
 
 
 class BarCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
@@ -43,12 +43,12 @@ class BarCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
         super().paint(painter, option, index)
         length = index.data(BAR)
         if length is not None:
-            # Over the cell, so that it is seen on a selected row too; the number shows through.
-            colour = QColor(option.palette.color(QPalette.ColorRole.Text))
-            colour.setAlpha(60)
+            # Drawn over the cell, to be visible on a selected row too; the number shows through.
+            color = QColor(option.palette.color(QPalette.ColorRole.Text))
+            color.setAlpha(60)
             box = option.rect.adjusted(1, MARGIN, -1, -MARGIN)
             width = max(1, round(box.width() * min(max(length, 0.0), 1.0)))
-            painter.fillRect(QRect(box.left(), box.top(), width, box.height()), colour)
+            painter.fillRect(QRect(box.left(), box.top(), width, box.height()), color)
 
 
 class SoloCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
@@ -69,7 +69,7 @@ class SoloCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
 
 
 class ColorCell(SoloCell):
-    """A strip of the row's colours."""
+    """A strip of the row's colors."""
 
     def __init__(self, colormap: Callable[[int], object], parent: QWidget) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class ColorCell(SoloCell):
 
 
 class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
-    """Words that are told of letter by letter while they are typed."""
+    """Words; each letter that is typed emits a signal."""
 
     written = Signal(int, str)
 
@@ -92,14 +92,14 @@ class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no typ
         editor = QLineEdit(parent)
         editor.setFrame(False)
         editor.setPlaceholderText("such as: nuclei | cell nuclei")
-        place = index.row()
-        editor.setProperty(KEY, index.model().rows[place].key)
+        row = index.row()
+        editor.setProperty(KEY, index.model().rows[row].key)
         editor.setProperty(BEFORE, index.data())
-        editor.textEdited.connect(lambda text: self.written.emit(place, text.strip()))
+        editor.textEdited.connect(lambda text: self.written.emit(row, text.strip()))
         return editor
 
     def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:  # noqa: N802
-        # Also called when the model tells of what was just typed: the cursor must stay.
+        # Also called for what was just typed, where the cursor must stay.
         if editor.text().strip() != index.data():
             editor.setText(index.data())
 
@@ -108,14 +108,14 @@ class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no typ
 
 
 def strip_of(colormap: Any) -> QImage:
-    """Return a colormap from low to high, as a picture one pixel high."""
-    colours = ensure_colormap(colormap).map(np.linspace(0, 1, 64, dtype=np.float32))
-    pixels = np.ascontiguousarray(np.rint(255 * colours[None, :, :4]), np.uint8)
+    """Return a colormap from low to high as an image of one row of pixels."""
+    colors = ensure_colormap(colormap).map(np.linspace(0, 1, 64, dtype=np.float32))
+    pixels = np.ascontiguousarray(np.rint(255 * colors[None, :, :4]), np.uint8)
     return QImage(pixels.tobytes(), 64, 1, 4 * 64, QImage.Format.Format_RGBA8888).copy()
 
 
 def _chosen(event: QEvent) -> bool:
-    """Whether a click or a key says yes to a cell."""
+    """Whether an event is a click on a cell, or a key that stands for one."""
     if event.type() == QEvent.Type.MouseButtonRelease:
         return bool(event.button() == Qt.MouseButton.LeftButton)
     if event.type() == QEvent.Type.KeyPress:
@@ -124,7 +124,7 @@ def _chosen(event: QEvent) -> bool:
 
 
 BAR = Qt.ItemDataRole.UserRole
-"""A length of 0..1 to be drawn behind a cell's text."""
+"""Role of the length, 0..1, of the bar behind a cell's text."""
 
 
 class PromptColumn(IntEnum):
@@ -132,25 +132,25 @@ class PromptColumn(IntEnum):
 
     SHOWN = 0
     SOLO = 1
-    COLOUR = 2
+    COLOR = 2
     PROMPT = 3
     SIMILARITY = 4
-    HERE = 5
-    WORTH = 6
+    CURSOR = 5
+    VERDICT = 6
 
 
 HEADS: Mapping[PromptColumn, tuple[str, str]] = {
     PromptColumn.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
     PromptColumn.SOLO: (
         "",
-        "Show this prompt's layer alone; once more shows the others again (Space).",
+        "Show this prompt's layer alone; a second time shows the others again (Space).",
     ),
-    PromptColumn.COLOUR: ("", "The layer's colours; click, or Space, for a choice."),
+    PromptColumn.COLOR: ("", "The layer's colors; click or press Space to choose."),
     PromptColumn.PROMPT: (
         "Prompt",
         (
-            "What to look for. Names of one thing: nuclei | cell nuclei. A contrast: "
-            "nuclei - background.\nF2 edits, Escape takes back, Enter adds the next, Delete "
+            "What to look for. Several names of one thing: nuclei | cell nuclei. A contrast: "
+            "nuclei - background.\nF2 edits, Escape restores, Enter adds the next, Delete "
             "removes, Ctrl+Up and Ctrl+Down move, Ctrl+V pastes many, Ctrl+Z undoes; rows can be "
             "dragged."
         ),
@@ -159,17 +159,17 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
         "Image",
         (
             "How similar the whole image is to the prompt: the mean cosine over tiles. The bar "
-            "runs from the least to the most similar prompt of the table."
+            "runs from the least to the most similar prompt in the table."
         ),
     ),
-    PromptColumn.HERE: (
+    PromptColumn.CURSOR: (
         "Here",
         (
-            "Where the value beneath the cursor lies between the map's least and its most; the "
+            "Where the value under the cursor lies between the lowest and highest of the map; the "
             "values themselves are in the status bar."
         ),
     ),
-    PromptColumn.WORTH: ("Worth", "Whether the map depends on the words; hover for the figures."),
+    PromptColumn.VERDICT: ("Worth", "Whether the map depends on the words; hover for the figures."),
 }
 
 SOLO_SIGN = "S"
@@ -180,4 +180,4 @@ WORDS = {
     Verdict.HARDLY: ("hardly", "#d9534f"),
     Verdict.NOTHING: ("nothing", "#8a8a8a"),
 }
-"""A verdict in a word, and in a colour that is read on dark and on light."""
+"""A verdict as a word, in a color that is readable on dark and on light backgrounds."""

@@ -1,4 +1,4 @@
-"""The prompt table as Qt sees it: rows, what they show, and every edit undoable."""
+"""The Qt model of the prompt table: rows, what they show, and edits that can be undone."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ __all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of"]
 
 
 MOVED = "application/x-clip-heatmap-row"
-"""What a row is while it is dragged."""
+"""MIME type of a dragged row."""
 
 
 class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
-    """Rows that can be edited, moved, dropped onto, and undone.
+    """Rows that can be edited, moved and dropped onto; every edit can be undone.
 
     Signals
     -------
-    asked
-        The prompts are others now, or in another order.
+    prompts_changed
+        The prompts, or their order, have changed.
     colored : key
-        A row has another colormap.
+        The colormap of a row has changed.
     show : key, bool
-        The user wants a layer shown, or hidden.
+        The user wants a layer to be shown or hidden.
     solo : key
-        The user wants one layer alone, or no longer.
+        The user switched showing one layer alone on or off.
     dropped : path
         A file was dropped onto the table.
     """
 
-    asked = Signal()
+    prompts_changed = Signal()
     colored = Signal(str)
     show = Signal(str, bool)
     solo = Signal(str)
@@ -56,24 +56,24 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self.stack = QUndoStack(self)
         self._visible: dict[str, bool] = {}
         self._figures: dict[str, RowFigures] = {}
-        self._here: dict[str, float] = {}
+        self._cursor_values: dict[str, float] = {}
         self._soloed = ""
 
-    # What the rows are.
+    # The rows.
 
     def edit(self, rows: Iterable[PromptRow], what: str) -> None:
-        """Make the rows others; `what` names it for undo."""
+        """Replace the rows; `what` names the step for undo."""
         rows = tuple(rows)
         if rows != self.rows:
             self.stack.push(_Edit(self, rows, what))
 
     def reset(self, rows: Iterable[PromptRow]) -> None:
-        """Make the rows others, with nothing to undo."""
+        """Replace the rows, and forget what could be undone."""
         self.stack.clear()
         self.become(tuple(rows))
 
     def become(self, rows: tuple[PromptRow, ...]) -> None:
-        """Be these rows, and tell those who ask and those who paint."""
+        """Take these rows and emit what has changed; for undo steps only."""
         old = self.rows
         if [row.key for row in old] == [row.key for row in rows]:
             self.rows = rows
@@ -83,54 +83,54 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             self.rows = rows
             self.endResetModel()
         if [(r.key, r.prompt) for r in old] != [(r.key, r.prompt) for r in rows]:
-            self.asked.emit()
-        colours = {row.key: row.colormap for row in old}
+            self.prompts_changed.emit()
+        colors = {row.key: row.colormap for row in old}
         for row in rows:
-            if colours.get(row.key, row.colormap) != row.colormap:
+            if colors.get(row.key, row.colormap) != row.colormap:
                 self.colored.emit(row.key)
 
     def insert(self, prompts: Sequence[str], at: int | None = None) -> int:
-        """Add prompts before a row, by default at the end; return where the first went."""
-        place = len(self.rows) if at is None else at
+        """Add prompts before a row, by default at the end; return the number of the first."""
+        number = len(self.rows) if at is None else at
         new = tuple(map(PromptRow, prompts))
-        self.edit((*self.rows[:place], *new, *self.rows[place:]), "add")
-        return place
+        self.edit((*self.rows[:number], *new, *self.rows[number:]), "add")
+        return number
 
-    def remove(self, places: Iterable[int]) -> None:
-        """Take rows out."""
-        gone = set(places)
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Remove rows."""
+        gone = set(numbers)
         self.edit((row for n, row in enumerate(self.rows) if n not in gone), "remove")
 
-    def move(self, place: int, to: int) -> None:
-        """Put a row where another is."""
-        if 0 <= place < len(self.rows) and 0 <= to < len(self.rows):
+    def move(self, number: int, to: int) -> None:
+        """Move a row to the position of another."""
+        if 0 <= number < len(self.rows) and 0 <= to < len(self.rows):
             rows = list(self.rows)
-            rows.insert(to, rows.pop(place))
+            rows.insert(to, rows.pop(number))
             self.edit(rows, "move")
 
-    def colour(self, place: int, colormap: str) -> None:
-        """Give a row's layer another colormap."""
+    def set_color(self, number: int, colormap: str) -> None:
+        """Set the colormap of a row's layer; empty for the default one."""
         rows = list(self.rows)
-        rows[place] = replace(rows[place], colormap=colormap)
-        self.edit(rows, "colour")
+        rows[number] = replace(rows[number], colormap=colormap)
+        self.edit(rows, "color")
 
     # What the rows show.
 
     def set_visible(self, visible: Mapping[str, bool], soloed: str = "") -> None:
-        """Show which rows' layers are visible; a row that is not named has no layer."""
+        """Show which rows' layers are visible, by key; other rows have no layer."""
         self._visible, self._soloed = dict(visible), soloed
         self._repaint(PromptColumn.SHOWN, PromptColumn.SOLO)
 
     def set_figures(self, figures: Mapping[str, RowFigures]) -> None:
-        """Show what is known of the maps."""
+        """Show what is known about the maps, by the rows' keys."""
         self._figures = dict(figures)
-        self._repaint(PromptColumn.SIMILARITY, PromptColumn.WORTH)
+        self._repaint(PromptColumn.SIMILARITY, PromptColumn.VERDICT)
 
-    def set_cursor_values(self, here: Mapping[str, float]) -> None:
+    def set_cursor_values(self, cursor_value: Mapping[str, float]) -> None:
         """Show where in their maps' ranges the values beneath the cursor lie, 0..1."""
-        if here or self._here:
-            self._here = dict(here)
-            self._repaint(PromptColumn.HERE)
+        if cursor_value or self._cursor_values:
+            self._cursor_values = dict(cursor_value)
+            self._repaint(PromptColumn.CURSOR)
 
     def _repaint(self, *columns: PromptColumn) -> None:
         if self.rows:
@@ -138,7 +138,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
                 first, last = self.index(0, column), self.index(len(self.rows) - 1, column)
                 self.dataChanged.emit(first, last)
 
-    # Qt's questions.
+    # What Qt calls.
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         return 0 if parent is not None and parent.isValid() else len(self.rows)
@@ -146,8 +146,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         return 0 if parent is not None and parent.isValid() else len(PromptColumn)
 
-    def headerData(self, section: int, way: Any, role: int) -> Any:  # noqa: N802
-        if way != Qt.Orientation.Horizontal:
+    def headerData(self, section: int, orientation: Any, role: int) -> Any:  # noqa: N802
+        if orientation != Qt.Orientation.Horizontal:
             return None
         title, tooltip = HEADS[PromptColumn(section)]
         if role == Qt.ItemDataRole.DisplayRole:
@@ -165,10 +165,10 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             return self._bar(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
             figures = self._figures.get(row.key)
-            told = figures.advice if figures and column == PromptColumn.WORTH else ""
+            told = figures.advice if figures and column == PromptColumn.VERDICT else ""
             words = f"{row.prompt}\n\n" if column == PromptColumn.PROMPT else ""
             return told or words + HEADS[column][1]
-        if role == Qt.ItemDataRole.ForegroundRole and column == PromptColumn.WORTH:
+        if role == Qt.ItemDataRole.ForegroundRole and column == PromptColumn.VERDICT:
             verdict = self._figures.get(row.key, RowFigures()).verdict
             return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -185,11 +185,11 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self.rewrite(index.row(), str(value).strip())
         return True
 
-    def rewrite(self, place: int, prompt: str) -> None:
-        """Give a row other words; of words that come letter by letter, undo takes all back."""
+    def rewrite(self, number: int, prompt: str) -> None:
+        """Change the words of a row; letters typed one after another are undone together."""
         rows = list(self.rows)
-        rows[place] = replace(rows[place], prompt=prompt)
-        self.edit(rows, f"edit {rows[place].key}")
+        rows[number] = replace(rows[number], prompt=prompt)
+        self.edit(rows, f"edit {rows[number].key}")
 
     def flags(self, index: QModelIndex) -> Any:
         if not index.isValid():
@@ -212,9 +212,9 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
         carried = QMimeData()
-        place = indexes[0].row()
-        carried.setData(MOVED, str(place).encode())
-        carried.setText(self.rows[place].prompt)
+        number = indexes[0].row()
+        carried.setData(MOVED, str(number).encode())
+        carried.setText(self.rows[number].prompt)
         return carried
 
     def canDropMimeData(self, data: QMimeData, *_: Any) -> bool:  # noqa: N802
@@ -223,40 +223,40 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     def dropMimeData(  # noqa: N802
         self, data: QMimeData, action: Any, row: int, column: int, parent: QModelIndex
     ) -> bool:
-        place = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
+        number = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
         if data.hasFormat(MOVED):
             start = int(bytes(data.data(MOVED).data()))
-            self.move(start, place - (place > start))
+            self.move(start, number - (number > start))
         elif data.hasUrls():
             for url in data.urls():
                 if url.isLocalFile():
                     self.dropped.emit(str(Path(url.toLocalFile())))
         else:
-            self.insert(lines_of(data.text()), place)
-        return False  # a view that is told of a move would take the row out once more
+            self.insert(lines_of(data.text()), number)
+        return False  # after True, the view would remove the row that was moved
 
     def _text(self, row: PromptRow, column: PromptColumn) -> str:
-        figures, here = self._figures.get(row.key), self._here.get(row.key)
+        figures, cursor_value = self._figures.get(row.key), self._cursor_values.get(row.key)
         if column == PromptColumn.PROMPT:
             return row.prompt
         if column == PromptColumn.SOLO:
             return SOLO_SIGN
-        if column == PromptColumn.COLOUR:
+        if column == PromptColumn.COLOR:
             return row.colormap
-        if column == PromptColumn.HERE and here is not None:
-            return f"{100 * here:.0f} %"
+        if column == PromptColumn.CURSOR and cursor_value is not None:
+            return f"{100 * cursor_value:.0f} %"
         if figures is None:
             return ""
-        if column == PromptColumn.WORTH and figures.verdict is not None:
+        if column == PromptColumn.VERDICT and figures.verdict is not None:
             return WORDS[figures.verdict][0]
         if column == PromptColumn.SIMILARITY and figures.similarity is not None:
             return f"{figures.similarity:.3f}"
         return ""
 
     def _bar(self, row: PromptRow, column: PromptColumn) -> float | None:
-        figures, here = self._figures.get(row.key), self._here.get(row.key)
-        if column == PromptColumn.HERE and here is not None:
-            return here
+        figures, cursor_value = self._figures.get(row.key), self._cursor_values.get(row.key)
+        if column == PromptColumn.CURSOR and cursor_value is not None:
+            return cursor_value
         if (
             column == PromptColumn.SIMILARITY
             and figures is not None
@@ -269,14 +269,14 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 
 
 class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
-    """From some rows to others."""
+    """An undo step from some rows to others."""
 
     def __init__(self, model: PromptModel, rows: tuple[PromptRow, ...], what: str) -> None:
         super().__init__(what)
         self._model, self._before, self._after = model, model.rows, rows
 
     def id(self) -> int:
-        """Only edits of words may become one."""
+        """Return the kind of the step; only edits of words are merged."""
         return 1 if self.text().startswith("edit ") else -1
 
     def mergeWith(self, other: _Edit) -> bool:  # noqa: N802
@@ -294,18 +294,18 @@ class _Edit(QUndoCommand):  # type: ignore[misc] # qtpy ships no types
 
 @dataclass(frozen=True)
 class RowFigures:
-    """What is known of a prompt's map.
+    """What is known about a prompt's map.
 
     Parameters
     ----------
     similarity : float, optional
-        Cosine of the whole of what was looked at.
+        Cosine between the prompt and all that was encoded.
     fraction : float
-        Where that lies between the lowest and the highest in the table, 0..1.
+        Its position between the lowest and the highest in the table, 0..1.
     verdict : Verdict, optional
-        What the map is worth.
+        Whether the map can be trusted.
     advice : str
-        The same in sentences, with figures.
+        The verdict in sentences, with figures.
     """
 
     similarity: float | None = None
@@ -315,11 +315,11 @@ class RowFigures:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines that have words, without the spaces around them."""
+    """Return the lines that are not blank, without the spaces around them."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def rows_of(prompts: Iterable[str], old: Sequence[PromptRow] = ()) -> tuple[PromptRow, ...]:
-    """Return rows for prompts; one that has its row already keeps it."""
+    """Return rows for prompts; a prompt that already has a row keeps it."""
     spare = {row.prompt: row for row in reversed(old)}
     return tuple(spare.pop(p) if p in spare else PromptRow(p) for p in prompts)

@@ -1,4 +1,4 @@
-"""The prompts of the dock widget: a table, one row a prompt, and the buttons below it."""
+"""The prompts of the dock widget: a table with a row per prompt, and the buttons below it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FILES = "Sets of prompts ({})".format(" ".join(f"*{suffix}" for suffix in SUFFIX
 
 
 class PromptTable(Container[Any]):
-    """A table of prompts whose value is the list of those that have words.
+    """A table of prompts; its value is the list of prompts that are not blank.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class PromptTable(Container[Any]):
     Signals
     -------
     changed : list of str
-        The prompts are others.
+        The prompts have changed.
     loaded : PromptSet
-        A set was taken.
+        A set of prompts was loaded.
     **options
         As magicgui's containers take them.
     """
@@ -74,12 +74,12 @@ class PromptTable(Container[Any]):
         layout.addLayout(self._buttons())
         self.native.setFocusProxy(self.view)
         self.model.reset(rows_of(value))
-        self.model.asked.connect(lambda: self.changed.emit(self.value))
+        self.model.prompts_changed.connect(lambda: self.changed.emit(self.value))
         self.model.dropped.connect(self.load)
 
     @property
     def rows(self) -> tuple[PromptRow, ...]:
-        """The rows that have words, in order."""
+        """The rows that are not blank, in order."""
         return tuple(row for row in self.model.rows if row.prompt)
 
     @property
@@ -97,24 +97,24 @@ class PromptTable(Container[Any]):
         self.view.viewport().update()
 
     def load(self, path: str | Path) -> None:
-        """Take the prompts of a file; of one that is none, say why and keep what is there."""
+        """Load the prompts of a file; show an error and keep the prompts if that fails."""
         try:
             self._take(load_set(Path(path)))
         except PromptError as error:
             show_error(str(error))
 
     def save(self, path: str | Path) -> None:
-        """Write the prompts to a file; where that fails, say why."""
+        """Write the prompts to a file; show an error if that fails."""
         try:
             entries = tuple(Entry(prompt=r.prompt, colormap=r.colormap) for r in self.rows)
             if not entries:
                 raise PromptError("there is no prompt to save: type at least one")
             save_set(PromptSet(prompts=entries, templates=self.templates), Path(path))
-        except (PromptError, ValueError) as error:  # a prompt that cannot be read is no set
+        except (PromptError, ValueError) as error:  # also a prompt that cannot be parsed
             show_error(str(error))
 
     def sets_menu(self) -> QMenu:
-        """Return the menu of shipped sets, and of files."""
+        """Return the menu of shipped sets and of files."""
         menu = QMenu(self.native)
         for name in shipped_sets():
             menu.addAction(name.capitalize(), partial(self._take_shipped, name))

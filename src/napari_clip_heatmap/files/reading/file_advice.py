@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["advice_for"]
+__all__ = ["advice_on_file"]
 
 _TO_TIFF = "convert it to OME-TIFF (Bio-Formats, or File > Save As in Fiji), or open it in napari"
 
@@ -42,13 +42,13 @@ _ADVICE = {
 _ANY = "accepted are TIFF, NPY, PNG, JPEG and what else Pillow reads; save it as one of these"
 
 
-def advice_for(path: Path) -> str:
+def advice_on_file(path: Path) -> str:
     """Return what to do with a file or folder that could not be read.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> advice_for(Path("drawing.svg"))
+    >>> advice_on_file(Path("drawing.svg"))
     'it is a drawing; export a page of it as PNG or TIFF'
     """
     suffix = path.suffix.lower()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.files.reading.file_advice import advice_for
+from napari_clip_heatmap.files.reading.file_advice import advice_on_file
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice, short_name
 
 if TYPE_CHECKING:
@@ -76,9 +76,12 @@ def read_image(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
-    >>> image = nch.read_image("cells.tif")  # doctest: +SKIP
-    >>> second = nch.read_image("movie.ome.tif", time=4, channel=1)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> import tifffile
+    >>> movie = np.zeros((5, 2, 40, 50), np.uint16)  # time, channel, y, x
+    >>> tifffile.imwrite("movie.ome.tif", movie, metadata={"axes": "TCYX"})
+    >>> nch.read_image("movie.ome.tif", time=4, channel=1).shape
+    (40, 50)
     """
     chosen = tuple(channel) if isinstance(channel, list) else channel
     choice = PictureChoice(page, series, chosen, time, z)  # type: ignore[arg-type]
@@ -97,7 +100,7 @@ def read_image(
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise ImageError(
-            f"{name} could not be read as an image ({reason}); {advice_for(path)}"
+            f"{name} could not be read as an image ({reason}); {advice_on_file(path)}"
         ) from error
 
 
@@ -105,7 +108,7 @@ def _require_file(path: Path, name: str) -> None:
     if path.is_file():
         return
     if path.is_dir():
-        raise ImageError(f"{name} is a folder; {advice_for(path)}")
+        raise ImageError(f"{name} is a folder; {advice_on_file(path)}")
     if "://" in str(path) or ":/" in str(path)[:10]:
         raise ImageError(f"{name} does not exist here; download it first, and give the file's path")
     raise ImageError(f"{name} does not exist; give the path of an image file")

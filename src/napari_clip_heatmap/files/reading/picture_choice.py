@@ -11,14 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ImageError, SettingsError
+from napari_clip_heatmap.errors import ImageError, SettingsError, shorten
 
 __all__ = ["Axis", "PictureChoice", "short_name"]
 
 Axis = tuple[Literal["page", "time", "z", "channel"], int]
 """What the positions along an axis of a file are, and how many there are."""
-
-_MAX_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -194,9 +192,7 @@ def short_name(path: object) -> str:
     >>> short_name("cells.tif")
     "'cells.tif'"
     """
-    text = str(path)
-    half = _MAX_NAME // 2
-    return f"'{text}'" if len(text) <= _MAX_NAME else f"'{text[: half - 5]} ... {text[-half:]}'"
+    return f"'{shorten(path)}'"
 
 
 def _how_to_choose(axes: Sequence[Axis]) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.reading.imagej_lut import LookupTable
     from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 
-__all__ = ["Plane", "picture"]
+__all__ = ["TiffPlane", "tiff_picture"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = (
     *range(7),
@@ -62,7 +62,7 @@ _NOT_CMYK = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Plane:
+class TiffPlane:
     """Stored samples of one plane, and what is needed to understand them.
 
     Parameters
@@ -73,6 +73,10 @@ class Plane:
         Whose tags describe them.
     table : LookupTable, optional
         ImageJ's lookup table for gray values.
+
+    Examples
+    --------
+    >>> plane = TiffPlane(page.asarray(), page)  # doctest: +SKIP
     """
 
     samples: NDArray[Any]
@@ -80,12 +84,12 @@ class Plane:
     table: LookupTable | None = None
 
 
-def picture(plane: Plane, choice: PictureChoice, name: str) -> NDArray[Any]:
+def tiff_picture(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[Any]:
     """Return gray, RGB or RGBA as the tags declare the samples, upright.
 
     Parameters
     ----------
-    plane : Plane
+    plane : TiffPlane
     choice : PictureChoice
         Its `channel` chooses among the samples.
     name : str
@@ -103,11 +107,12 @@ def picture(plane: Plane, choice: PictureChoice, name: str) -> NDArray[Any]:
 
     Examples
     --------
-    >>> import io, numpy as np, tifffile
-    >>> file = io.BytesIO()
-    >>> tifffile.imwrite(file, np.zeros((2, 3), np.uint8), photometric="miniswhite")
-    >>> page = tifffile.TiffFile(file).pages[0]
-    >>> picture(Plane(page.asarray(), page), PictureChoice(), "'a.tif'").tolist()
+    >>> import numpy as np, tifffile
+    >>> from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
+    >>> tifffile.imwrite("a.tif", np.zeros((2, 3), np.uint8), photometric="miniswhite")
+    >>> with tifffile.TiffFile("a.tif") as tiff:
+    ...     page = tiff.pages[0]
+    ...     tiff_picture(TiffPlane(page.asarray(), page), PictureChoice(), "'a.tif'").tolist()
     [[255, 255, 255], [255, 255, 255]]
     """
     pixels, page = plane.samples, plane.page
@@ -152,7 +157,7 @@ def _extras(page: TiffPage, count: int) -> list[int]:
     return ([0] * missing + declared)[: max(count, 0)]
 
 
-def _chosen_samples(plane: Plane, choice: PictureChoice, name: str) -> NDArray[Any]:
+def _chosen_samples(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[Any]:
     """Return samples that are not declared to be colors or opacity, as the caller chose them."""
     pixels, count = plane.samples, plane.samples.shape[-1] if plane.samples.ndim == 3 else 1
     chosen = choice.channels
@@ -170,7 +175,9 @@ def _chosen_samples(plane: Plane, choice: PictureChoice, name: str) -> NDArray[A
     return _eight_bits(picked, plane.page)
 
 
-def _colors_and_opacity(plane: Plane, n_colors: int, extras: list[int], name: str) -> NDArray[Any]:
+def _colors_and_opacity(
+    plane: TiffPlane, n_colors: int, extras: list[int], name: str
+) -> NDArray[Any]:
     pixels = plane.samples if plane.samples.ndim == 3 else plane.samples[..., np.newaxis]
     colors = _colors(pixels[..., :n_colors], plane, name)
     if not extras:
@@ -185,7 +192,7 @@ def _colors_and_opacity(plane: Plane, n_colors: int, extras: list[int], name: st
     return np.concatenate([colors] * (3 // colors.shape[2]) + [opacity], axis=-1)
 
 
-def _colors(samples: NDArray[Any], plane: Plane, name: str) -> NDArray[Any]:
+def _colors(samples: NDArray[Any], plane: TiffPlane, name: str) -> NDArray[Any]:
     """Return gray (y, x) or RGB (y, x, 3)."""
     page, photometric = plane.page, int(plane.page.photometric)
     profile = page.tags.valueof(_ICC_PROFILE)

@@ -1,0 +1,224 @@
+"""Labels beside the image they belong to, in its OME-Zarr."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.annotation.palette import distinct_color
+from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._label_pyramid import (
+    Pyramid,
+    new_pyramid,
+    pyramid_of_image,
+    write_level,
+)
+
+if TYPE_CHECKING:
+    from zarr import Group
+
+    from napari_clip_heatmap.annotation.objects import ObjectSet
+    from napari_clip_heatmap.annotation.table import Table
+
+__all__ = ["SUFFIXES", "write"]
+
+SUFFIXES = (".ome.zarr", ".zarr")
+
+_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "-"))
+"""What file systems do not take in names."""
+
+
+def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+    """Write a label image for each prompt, ``labels/PROMPT``, as deep a pyramid as the image has.
+
+    The rows of the table are the properties of the labels, and each label has a color. Other
+    labels of the image are left as they are. Where there is nothing at `path`, a store with
+    labels alone is made: viewers open its ``labels/PROMPT``.
+
+    Raises
+    ------
+    OutputError
+        There is something else than an OME-Zarr image of the shape of the labels, or labels of the
+        same prompt that may not be replaced.
+    """
+    import zarr
+    import zarr.errors
+
+    try:
+        if path.is_file():
+            raise FileNotFoundError(path)
+        if path.exists():
+            group = zarr.open_group(path, mode="r+", use_consolidated=False)
+            _add(group, path, objects, source, overwrite=overwrite)
+        else:
+            _make(path, objects, source)
+    except (zarr.errors.BaseZarrError, FileNotFoundError, NotADirectoryError) as error:
+        raise OutputError(
+            f"'{path}' is no OME-Zarr image; give the path of the image that the labels belong to, "
+            "or of nothing yet"
+        ) from error
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"labels could not be written to '{path}': {error}") from error
+
+
+def _make(path: Path, objects: ObjectSet, source: str) -> None:
+    import zarr
+
+    pyramid = new_pyramid(tuple(objects.labels.shape), objects.record)
+    draft = path.with_name(f"{path.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    group = zarr.create_group(draft, zarr_format=3)
+    try:
+        _write_all(group, draft, pyramid, objects, source, beside_image=False)
+        draft.replace(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _add(group: Group, path: Path, objects: ObjectSet, source: str, *, overwrite: bool) -> None:
+    import zarr
+
+    shape = tuple(objects.labels.shape)
+    alone = _has_labels_alone(group)
+    pyramid = new_pyramid(shape, objects.record) if alone else pyramid_of_image(group, shape, path)
+    taken = [name for name in _names(objects).values() if (path / "labels" / name).exists()]
+    if taken and not overwrite:
+        raise OutputError(
+            f"'{path}' has labels named {', '.join(taken)} already; give overwrite=True to replace "
+            "them, or name the prompts otherwise"
+        )
+    _write_all(group, path, pyramid, objects, source, beside_image=not alone)
+    if group.metadata.consolidated_metadata is not None or (path / ".zmetadata").exists():
+        zarr.consolidate_metadata(path, zarr_format=group.metadata.zarr_format)
+
+
+def _has_labels_alone(group: Group) -> bool:
+    """Tell whether a group is what `_make` made: labels, and no image."""
+    return (
+        group.metadata.zarr_format == 3
+        and not group.attrs.asdict()
+        and [name for name, _ in group.members()] == ["labels"]
+    )
+
+
+def _write_all(
+    group: Group,
+    path: Path,
+    pyramid: Pyramid,
+    objects: ObjectSet,
+    source: str,
+    *,
+    beside_image: bool,
+) -> None:
+    labels = group.require_group("labels")
+    names = _names(objects)
+    for prompt, name in names.items():
+        draft = f"{name}.part"
+        shutil.rmtree(path / "labels" / draft, ignore_errors=True)
+        one = labels.create_group(draft)
+        rows = objects.table.where(objects.table["prompt"] == prompt)
+        _write_pyramid(one, pyramid, objects.labels, None if len(names) == 1 else rows["label"])
+        attributes = _attributes(pyramid, prompt, rows, beside_image=beside_image)
+        record = json.loads(json.dumps({**objects.record, "source": source}, default=str))
+        one.attrs.update({**attributes, "clip_heatmap": record})
+        shutil.rmtree(path / "labels" / name, ignore_errors=True)
+        (path / "labels" / draft).replace(path / "labels" / name)
+    known: dict[str, Any] = labels.attrs.asdict()
+    listing = known.get("ome", {}) if pyramid.version == "0.5" else known
+    listed = list(dict.fromkeys([*listing.get("labels", []), *names.values()]))
+    if pyramid.version == "0.5":
+        labels.attrs.update({"ome": {**listing, "version": "0.5", "labels": listed}})
+    else:
+        labels.attrs.update({"labels": listed})
+
+
+def _write_pyramid(
+    group: Group, pyramid: Pyramid, labels: Any, chosen: NDArray[Any] | None
+) -> None:
+    is_new = group.metadata.zarr_format == 3
+    for number, level in enumerate(pyramid.levels):
+        chunks = (*(1,) * (len(level.shape) - 2), *(min(1024, n) for n in level.shape[-2:]))
+        array = group.create_array(
+            str(number),
+            shape=level.shape,
+            chunks=chunks,
+            dtype=np.dtype(labels.dtype),
+            chunk_key_encoding={"name": "default" if is_new else "v2", "separator": "/"},
+            dimension_names=[axis["name"] for axis in pyramid.axes] if is_new else None,
+        )
+        write_level(labels, pyramid.levels[0], level, array, chosen)
+
+
+def _attributes(
+    pyramid: Pyramid, prompt: str, rows: Table, *, beside_image: bool
+) -> dict[str, Any]:
+    """Return the metadata of one label image, checked against the models of the specification."""
+    import yaozarrs
+
+    multiscale: dict[str, Any] = {
+        "name": prompt,
+        "axes": pyramid.axes,
+        "datasets": [
+            {"path": str(number), "coordinateTransformations": level.transformations}
+            for number, level in enumerate(pyramid.levels)
+        ],
+    }
+    if pyramid.transformations:
+        multiscale["coordinateTransformations"] = pyramid.transformations
+    about = _about_labels(rows, beside_image=beside_image)
+    if pyramid.version == "0.5":
+        attributes = {"version": "0.5", "multiscales": [multiscale], "image-label": about}
+        yaozarrs.v05.LabelImage.model_validate(attributes)
+        return {"ome": attributes}
+    multiscale["version"] = about["version"] = "0.4"
+    attributes = {"multiscales": [multiscale], "image-label": about}
+    yaozarrs.v04.LabelImage.model_validate(attributes)
+    return attributes
+
+
+def _about_labels(rows: Table, *, beside_image: bool) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    if len(rows):
+        numbers = rows["label"].tolist()
+        about["colors"] = [
+            {"label-value": number, "rgba": [*distinct_color(number), 255]} for number in numbers
+        ]
+        about["properties"] = [
+            {"label-value": number, **_known(row)}
+            for number, row in zip(numbers, rows.rows(), strict=True)
+        ]
+    if beside_image:
+        about["source"] = {"image": "../../"}
+    return about
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON has values for."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name != "label" and not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+def _names(objects: ObjectSet) -> dict[str, str]:
+    """Return prompt -> name of its labels: its words, but for what no file system takes."""
+    found = dict.fromkeys(objects.table["prompt"].tolist())
+    names: dict[str, str] = {}
+    for prompt in found or objects.record.get("prompts", ()):  # none found: empty labels say so
+        base = name = prompt.translate(_FORBIDDEN).strip(". ")[:60] or "objects"
+        number = 1
+        while name.casefold() in {taken.casefold() for taken in names.values()}:
+            number += 1
+            name = f"{base}-{number}"
+        names[prompt] = name
+    return names

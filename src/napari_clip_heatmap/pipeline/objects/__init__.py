@@ -1,0 +1,1 @@
+"""Objects of heatmaps, and words for objects that exist already."""

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_clip_heatmap._napari.colormaps import LayerStyle
+from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY, is_heatmap
+
+
+@pytest.fixture
+def made(state, viewer_model, session, immediate, cells):
+    """The heatmap layers of `cells`, by row."""
+    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    return layers.heatmaps_by_row(viewer_model, cells)
+
+
+def test_layers_lie_on_the_image_named_by_their_prompt(made, viewer_model, cells):
+    assert [layer.name for layer in made.values()] == ["red", "green", "blue"]
+    assert all(layers.is_own(layer, cells) for layer in made.values())
+    assert not layers.is_own(cells)
+    assert [layer.visible for layer in made.values()] == [True, False, False]
+    assert viewer_model.layers[0] is cells
+
+
+def test_a_duplicate_is_a_heatmap_but_not_ours(made, viewer_model):
+    copy = viewer_model.add_image(made["r"].data, metadata=dict(made["r"].metadata))
+    assert is_heatmap(copy)
+    assert not layers.is_own(copy)
+    assert layers.remove_all(viewer_model) == 3
+    assert copy in viewer_model.layers
+
+
+def test_layers_of_one_image_are_not_those_of_another(made, viewer_model, cells, pixels):
+    other = viewer_model.add_image(pixels)
+    assert layers.heatmaps_by_row(viewer_model, other) == {}
+    assert layers.heatmaps_by_row(viewer_model, None) == {}
+    assert layers.remove_all(viewer_model, other) == 0
+    assert len(layers.own_heatmaps(viewer_model, cells)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale", (0.5, 2.0)),
+        ("translate", (3.0, -4.0)),
+        ("rotate", 30.0),
+        ("units", ("um", "um")),
+        ("affine", np.diag([2.0, 2.0, 1.0])),
+    ],
+)
+def test_a_layer_is_moved_to_where_its_source_is(made, cells, name, value):
+    setattr(cells, name, value)
+    layers.align(made["r"], cells)
+    np.testing.assert_array_equal(
+        np.asarray(getattr(made["r"], name)), np.asarray(getattr(cells, name))
+    )
+
+
+def test_all_are_shown_or_hidden_at_once(made, viewer_model, cells):
+    assert layers.set_visible(viewer_model, visible=False) == 3
+    assert not any(layer.visible for layer in made.values())
+    assert cells.visible
+
+
+def test_limits_are_set_with_their_range(made):
+    layers.set_limits(made["r"], (-2.0, 5.0))
+    assert tuple(made["r"].contrast_limits) == tuple(made["r"].contrast_limits_range) == (-2, 5)
+
+
+def test_the_metadata_say_which_layer_they_belong_to(made):
+    record = made["g"].metadata[METADATA_KEY]
+    assert record["layer_id"] == str(made["g"].unique_id)
+    assert record["prompt"] == "green"
+    assert layers.row_key_of(made["g"]) == "g"
+
+
+def test_styles_reach_the_layers_and_one_scale_links_them(made, state, viewer_model):
+    StyleController(state, viewer_model)
+    state.style = LayerStyle(default="magma", own={"g": "viridis"}, scale="shared")
+    assert [layer.colormap.name for layer in made.values()] == ["magma", "viridis", "magma"]
+    assert len({tuple(layer.contrast_limits) for layer in made.values()}) == 1
+    made["r"].contrast_limits = (0, 0.001)
+    assert tuple(made["b"].contrast_limits) == (0, 0.001)
+    state.style = LayerStyle(scale="own")
+    made["r"].contrast_limits = (0, 0.002)
+    assert tuple(made["b"].contrast_limits) != (0, 0.002)
+
+
+SHEARED = np.array([[1.1, 0.3, 5], [-0.2, 0.9, 7], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"scale": (0.5, 2), "translate": (3, -4), "units": ("um", "um")},
+        {"rotate": 30, "shear": [0.2], "scale": (-1, 2), "axis_labels": ("row", "column")},
+        {"affine": SHEARED, "rotate": 10},
+    ],
+)
+def test_a_heatmap_lies_on_its_image(options):
+    source = Image(np.zeros((20, 30)), **options)
+    heatmap = Image(np.zeros((20, 30)), **layers.placement(source))
+    np.testing.assert_allclose(heatmap.extent.world, source.extent.world)
+    for corner in [(0, 0), (19, 0), (7, 29)]:
+        np.testing.assert_allclose(heatmap.data_to_world(corner), source.data_to_world(corner))
+    assert heatmap.units == source.units
+    assert heatmap.axis_labels == source.axis_labels
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+@pytest.mark.parametrize("rotate", [0, (10, 20, 30)])
+def test_a_stack_lies_on_its_stack(rotate):
+    source = Image(
+        np.zeros((4, 5, 20, 30)),
+        scale=(1, 3, 0.5, 0.5),
+        translate=(9, 8, 7, 6),
+        units=("s", "um", "um", "um"),
+        rotate=np.eye(4) if rotate == 0 else _turn(rotate),
+    )
+    heatmap = Image(np.zeros((4, 5, 20, 30), np.float32), **layers.placement(source))
+    for corner in [(0, 0, 0, 0), (3, 4, 19, 0), (1, 2, 7, 29)]:
+        np.testing.assert_allclose(heatmap.data_to_world(corner), source.data_to_world(corner))
+    assert heatmap.units == source.units
+
+
+def _turn(angles):
+    turn = np.eye(4)
+    turn[1:, 1:] = Image(np.zeros((2, 2, 2)), rotate=angles).rotate
+    return turn

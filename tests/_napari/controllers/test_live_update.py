@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from napari_clip_heatmap._napari.controllers import live_update, run_control
+from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
+from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
+from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.state import PromptRow, RunStatus
+
+
+@pytest.fixture
+def updater(state, viewer_model, session, immediate, monkeypatch):
+    """The updater of a dock whose image has been run."""
+    monkeypatch.setattr(run_control, "show_error", pytest.fail)
+    style = StyleController(state, viewer_model)
+    RunController(state, viewer_model, session, style).start()
+    updater = LiveUpdater(state, viewer_model, style)
+    yield updater
+    updater.close()
+
+
+def rename(state, number, prompt):
+    rows = list(state.prompts)
+    rows[number] = replace(rows[number], prompt=prompt)
+    state.prompts = tuple(rows)
+
+
+def test_the_layers_follow_the_words_and_no_tile_is_encoded_again(
+    updater, state, viewer_model, cells, model
+):
+    tiles, before = model.tiles, heatmaps_by_row(viewer_model, cells)
+    rename(state, 1, "longer words")
+    after = heatmaps_by_row(viewer_model, cells)
+    assert after["g"] is before["g"]
+    assert after["g"].name == "longer words"
+    assert state.result.request.prompts == ("red", "longer words", "blue")
+    assert model.tiles == tiles
+    assert not updater.showing
+
+
+def test_rows_that_go_take_their_layers_along_and_new_ones_bring_theirs(
+    updater, state, viewer_model, cells
+):
+    state.prompts = state.prompts[1:]
+    assert {*heatmaps_by_row(viewer_model, cells)} == {"g", "b"}
+    state.prompts = (*state.prompts, PromptRow("yellow", key="y"))
+    assert {*heatmaps_by_row(viewer_model, cells)} == {"g", "b", "y"}
+    state.prompts = ()
+    assert not own_heatmaps(viewer_model)
+
+
+def test_words_that_cannot_be_read_leave_the_layers_as_they_are(
+    updater, state, viewer_model, cells
+):
+    before = state.result
+    rename(state, 0, "red |")
+    assert state.message.startswith("Not updated yet: ")
+    assert state.result is before
+    assert len(own_heatmaps(viewer_model)) == 3
+
+
+def test_nothing_follows_during_a_run_or_for_an_image_without_a_result(updater, state):
+    before = state.result
+    state.status = RunStatus.RUNNING
+    rename(state, 0, "other")
+    assert state.result is before
+    state.status = RunStatus.IDLE
+    assert state.result.request.prompts[0] == "other"
+    state.forget_result(state.image)
+    rename(state, 0, "another")
+    assert state.result is None
+
+
+def test_a_layer_that_the_user_removed_stays_away_until_it_is_wanted(
+    updater, state, viewer_model, cells
+):
+    entry = (str(cells.unique_id), "g")
+    state.removed_rows = frozenset({entry})
+    viewer_model.layers.remove(heatmaps_by_row(viewer_model, cells)["g"])
+    rename(state, 0, "other")
+    assert {*heatmaps_by_row(viewer_model, cells)} == {"r", "b"}
+    state.removed_rows = frozenset()
+    assert {*heatmaps_by_row(viewer_model, cells)} == {"r", "g", "b"}
+
+
+def test_verdicts_are_found_once_for_each_result(updater, state, monkeypatch):
+    made = []
+    assess, make = live_update.assess_scoring, live_update.make_null_reference
+
+    def counted(*args):
+        made.append(args)
+        return make(*args)
+
+    monkeypatch.setattr(live_update, "make_null_reference", counted)
+    controller = VerdictController(state)
+    controller.update()
+    assert [check.prompt for check in state.result.assessment.checks] == ["red", "green", "blue"]
+    rename(state, 1, "longer words")
+    assert len(state.result.assessment.checks) == 3
+    assert len(made) == 1, "the reference of an encoding is made once"
+    assert assess is live_update.assess_scoring
+    controller.close()
+    rename(state, 1, "green")
+    assert state.result.assessment is None
