@@ -35,8 +35,8 @@ def names(shown):
 def test_tells_of_a_model_in_every_column(table):
     texts = [table.index(2, column).data() for column in ModelColumn]
     assert texts[:6] == ["ViT-B-16/web", "600 MB", "224", "16", "18", ""]
-    assert texts[5].startswith("⚠ forbids commercial use")
-    assert texts[6:] == ["web pairs", ""]
+    assert texts[6].startswith("⚠ forbids commercial use")
+    assert texts[7:] == ["web pairs", ""]
     assert table.index(0, ModelColumn.HERE).data() == "yes"
     assert table.index(1, ModelColumn.SIZE).data() == "?"
     assert table.index(3, ModelColumn.PIXELS).data() == "224 x 336"
