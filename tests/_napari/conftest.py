@@ -190,6 +190,7 @@ ENTRIES = (
         licence="CC-BY-NC-4.0",
         forbids="commercial use",
         here=False,
+        seconds_per_megapixel=17.96,
     ),
     replace(
         PLAIN,

@@ -17,6 +17,7 @@ from napari_clip_heatmap.clip.catalog import (
     format_table,
     list_catalog,
     read_architecture,
+    shipped_speed,
 )
 from napari_clip_heatmap.clip.provenance import HUB_MODELS, UNKNOWN, provenance
 
@@ -36,6 +37,17 @@ def test_nothing_that_is_refused_is_offered() -> None:
     offered = {name.partition("/")[0] for name in ENTRIES if "/" in name and ":" not in name}
     assert all(architecture_of(arch) for arch in offered)
     assert {"ViT-B-16-SigLIP2", "MobileCLIP2-S0", "convnext_large_d"} <= offered
+
+
+def test_speeds_are_shipped_for_what_is_released() -> None:
+    """If not, run benchmarks/speeds.py."""
+    missing = {name for name, entry in ENTRIES.items() if entry.seconds_per_megapixel is None}
+    assert missing == set()
+    speeds = {name: ENTRIES[name].seconds_per_megapixel for name in ENTRIES}
+    assert all(speed is not None and 0.01 < speed < 10_000 for speed in speeds.values())
+    assert speeds["demo"] < speeds["ViT-B-16/openai"] < speeds["ViT-L-14/openai"]
+    assert speeds["MobileCLIP2-S0/dfndr2b"] < speeds["ViT-B-16/openai"]
+    assert shipped_speed("no such architecture") is None
 
 
 def test_what_cannot_be_decomposed_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from napari_clip_heatmap.clip.catalog import CatalogEntry
-from napari_clip_heatmap.files.model_listing import print_models
+from napari_clip_heatmap.files.model_listing import print_models, speed_in_words
 
 ENTRY = CatalogEntry(
     name="hf-hub:someone/a-model-with-a-very-long-name-that-must-not-be-cut",
@@ -20,6 +20,7 @@ ENTRY = CatalogEntry(
     note="Biomedical: [cells].",
     needs="transformers",
     here=True,
+    seconds_per_megapixel=17.96,
 )
 
 
@@ -33,23 +34,29 @@ def printed(*entries: CatalogEntry, width: int = 120, terminal: bool = False) ->
 def test_everything_is_told_in_a_file() -> None:
     text = printed(ENTRY)
     for word in (
-        *(ENTRY.name, "600 MB", "224 x 336", "16", "yes", "web pairs; CC-BY-NC-4.0"),
+        *(ENTRY.name, "600 MB", "224 x 336", "16", "18", "s/MP", "yes", "web pairs; CC-BY-NC-4.0"),
         *("The licence forbids commercial use.", "'transformers'", "Biomedical: [cells]."),
     ):
         assert word in text
 
 
 def test_a_narrow_terminal_cuts_no_name() -> None:
-    for width in (70, 90, 120, 160):
+    for width in (70, 90, 120, 130, 160):
         text = printed(ENTRY, width=width, terminal=True)
         assert ENTRY.name in text
         assert "600 MB" in text
+        assert "18" in text
         assert "commercial use" in text
 
 
 def test_sizes_unknown_and_large() -> None:
     assert "?" in printed(replace(ENTRY, parameters=None))
     assert "4.0 GB" in printed(replace(ENTRY, parameters=1_000_000_000))
+
+
+def test_speeds_have_two_digits() -> None:
+    words = [speed_in_words(seconds) for seconds in (0.0512, 0.94, 3.1, 17.96, 1234.0, None)]
+    assert words == ["0.051", "0.94", "3.1", "18", "1200", "?"]
 
 
 def test_nothing_found_is_said() -> None:

@@ -13,9 +13,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
-__all__ = ["pixels_in_words", "print_models", "size_in_words"]
+__all__ = ["pixels_in_words", "print_models", "size_in_words", "speed_in_words"]
 
-TABLE_WIDTH = 120
+TABLE_WIDTH = 130
 """Columns that a table needs."""
 FILE_WIDTH = 200
 """Columns where the output is no terminal."""
@@ -43,14 +43,14 @@ def print_models(entries: Sequence[CatalogEntry], console: Console | None = None
     console.print(_table(entries) if console.width >= TABLE_WIDTH else _blocks(entries))
     console.print(
         f"{len(entries)} models; `clip-heatmap download MODEL` downloads one, `--model MODEL` uses "
-        "it."
+        "it. s/MP: seconds per megapixel at full resolution, measured on two processor cores."
     )
 
 
 def _table(entries: Sequence[CatalogEntry]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Model", no_wrap=True)
-    for heading in ("Download", "Pixels", "Patch"):
+    for heading in ("Download", "Pixels", "Patch", "s/MP"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("Here", "Trained on, licence, notes"):
         table.add_column(heading)
@@ -60,6 +60,7 @@ def _table(entries: Sequence[CatalogEntry]) -> Table:
             size_in_words(entry.download_bytes),
             pixels_in_words(entry.image_size),
             pixels_in_words(entry.patch_size),
+            speed_in_words(entry.seconds_per_megapixel),
             "yes" if entry.here else "",
             _words(entry),
         )
@@ -72,6 +73,7 @@ def _blocks(entries: Sequence[CatalogEntry]) -> Group:
     for entry in entries:
         size, pixels = size_in_words(entry.download_bytes), pixels_in_words(entry.image_size)
         sizes = f"{size}, {pixels} pixels, patch {pixels_in_words(entry.patch_size)}"
+        sizes += f", {speed_in_words(entry.seconds_per_megapixel)} s/MP"
         here = ", here" if entry.here else ""
         blocks += [
             Text(entry.name, style="bold", overflow="fold"),
@@ -102,6 +104,17 @@ def pixels_in_words(size: tuple[int, int]) -> str:
     """
     height, width = size
     return str(height) if height == width else f"{height} x {width}"
+
+
+def speed_in_words(seconds: float | None) -> str:
+    """Return seconds per megapixel with two digits; "?" if they are unknown.
+
+    Examples
+    --------
+    >>> speed_in_words(17.96)
+    '18'
+    """
+    return "?" if seconds is None else f"{float(f'{seconds:.2g}'):g}"
 
 
 def size_in_words(n_bytes: int | None) -> str:

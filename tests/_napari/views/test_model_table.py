@@ -34,9 +34,9 @@ def names(shown):
 
 def test_tells_of_a_model_in_every_column(table):
     texts = [table.index(2, column).data() for column in ModelColumn]
-    assert texts[:5] == ["ViT-B-16/web", "600 MB", "224", "16", ""]
-    assert texts[5].startswith("⚠ forbids commercial use")
-    assert texts[6:] == ["web pairs", ""]
+    assert texts[:6] == ["ViT-B-16/web", "600 MB", "224", "16", "18", ""]
+    assert texts[6].startswith("⚠ forbids commercial use")
+    assert texts[7:] == ["web pairs", ""]
     assert table.index(0, ModelColumn.HERE).data() == "yes"
     assert table.index(1, ModelColumn.SIZE).data() == "?"
     assert table.index(3, ModelColumn.PIXELS).data() == "224 x 336"
@@ -62,6 +62,7 @@ def test_every_column_and_cell_says_what_it_is(table):
         (ModelColumn.SIZE, [0, 2, 3, 1]),  # one that is not known comes last
         (ModelColumn.PIXELS, [0, 1, 2, 3]),
         (ModelColumn.PATCH, [0, 3, 2, 1]),
+        (ModelColumn.SPEED, [2, 0, 1, 3]),  # one that is not known comes last
         (ModelColumn.LICENCE, [3, 0, 1, 2]),  # those that forbid come last
         (ModelColumn.DATA, [0, 1, 2, 3]),
         (ModelColumn.NOTE, [1, 0, 2, 3]),

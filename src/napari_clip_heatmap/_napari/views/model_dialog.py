@@ -30,6 +30,7 @@ WIDTHS = {
     ModelColumn.SIZE: 80,
     ModelColumn.PIXELS: 60,
     ModelColumn.PATCH: 60,
+    ModelColumn.SPEED: 55,
     ModelColumn.HERE: 50,
     ModelColumn.LICENCE: 280,
     ModelColumn.DATA: 230,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
 from qtpy.QtGui import QFont
 
-from napari_clip_heatmap.files.model_listing import pixels_in_words, size_in_words
+from napari_clip_heatmap.files.model_listing import pixels_in_words, size_in_words, speed_in_words
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalog import CatalogEntry
@@ -86,10 +86,11 @@ class ModelColumn(IntEnum):
     SIZE = 1
     PIXELS = 2
     PATCH = 3
-    HERE = 4
-    LICENCE = 5
-    DATA = 6
-    NOTE = 7
+    SPEED = 4
+    HERE = 5
+    LICENCE = 6
+    DATA = 7
+    NOTE = 8
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,13 @@ HEADS: Mapping[ModelColumn, _Head] = {
         lambda entry: pixels_in_words(entry.patch_size),
         lambda entry: entry.patch_size[0] * entry.patch_size[1],
     ),
+    ModelColumn.SPEED: _Head(
+        "s/MP",
+        "Seconds per megapixel at full resolution, measured on two processor cores: to compare "
+        "models, not for this machine.",
+        lambda entry: speed_in_words(entry.seconds_per_megapixel),
+        lambda entry: entry.seconds_per_megapixel or float("inf"),
+    ),
     ModelColumn.HERE: _Head(
         "Here",
         "Whether its files are on this machine.",
@@ -155,7 +163,8 @@ HEADS: Mapping[ModelColumn, _Head] = {
 
 SIDES: Mapping[ModelColumn, Qt.AlignmentFlag] = {
     **dict.fromkeys(
-        (ModelColumn.SIZE, ModelColumn.PIXELS, ModelColumn.PATCH), Qt.AlignmentFlag.AlignRight
+        (ModelColumn.SIZE, ModelColumn.PIXELS, ModelColumn.PATCH, ModelColumn.SPEED),
+        Qt.AlignmentFlag.AlignRight,
     ),
     ModelColumn.HERE: Qt.AlignmentFlag.AlignHCenter,
 }
