@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
 
-__all__ = ["CONCH", "random_tower"]
+__all__ = ["CONCH", "blocks_of", "random_tower", "tower_of"]
 
 
 CONCH = "CONCH"
@@ -25,26 +25,53 @@ def random_tower(name: str, n_layers: int | None = None) -> Any:
     ----------
     name : str
     n_layers : int, optional
-        Keep only so many blocks of a timm transformer, where the whole takes too much memory.
+        Keep only so many blocks of a transformer, where the whole takes too much memory.
+    """
+    if name == CONCH:
+        with torch.device("meta"):
+            visual: Any = _conch()
+        return _filled(visual)
+    return tower_of(open_clip.get_model_config(name), n_layers)
+
+
+def tower_of(config: Any, n_layers: int | None = None, *, filled: bool = True) -> Any:
+    """Return the image tower alone of a configuration of open_clip's.
+
+    Parameters
+    ----------
+    config : mapping
+    n_layers : int, optional
+        As in `random_tower`, of any transformer.
+    filled : bool
+        Whether it has weights; without them it takes no memory.
     """
     with torch.device("meta"):
-        visual = _conch() if name == CONCH else _of_open_clip(name)
-        if n_layers is not None:
-            visual.trunk.blocks = visual.trunk.blocks[:n_layers]
-    visual = visual.to_empty(device="cpu").eval()
-    _fill(visual)
-    return visual
+        visual: Any = _build_vision_tower(
+            config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
+        )
+    blocks = blocks_of(visual)
+    if n_layers is not None and blocks is not None:
+        home, part = blocks
+        setattr(home, part, getattr(home, part)[:n_layers])
+    return _filled(visual) if filled else visual
 
 
-def _of_open_clip(name: str) -> Any:
-    config = open_clip.get_model_config(name)
-    return _build_vision_tower(
-        config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
-    )
+def blocks_of(visual: Any) -> tuple[Any, str] | None:
+    """Return the module that has a transformer's blocks, and their name; None for other towers."""
+    if hasattr(getattr(visual, "transformer", None), "resblocks"):
+        return visual.transformer, "resblocks"
+    trunk = getattr(visual, "trunk", None)
+    return (trunk, "blocks") if hasattr(trunk, "blocks") else None
 
 
 def _conch() -> ConchVisionTower:
     return ConchVisionTower(VisionTransformer(448, 16, embed_dim=768, num_classes=0), 512)
+
+
+def _filled(visual: Any) -> Any:
+    visual = visual.to_empty(device="cpu").eval()
+    _fill(visual)
+    return visual
 
 
 @torch.no_grad()

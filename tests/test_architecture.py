@@ -46,7 +46,7 @@ def test_the_command_line_starts_light() -> None:
     assert not loaded_by("cli") & (GUI | TORCH | {"numpy", "cv2", "skimage"})
 
 
-@pytest.mark.parametrize("folder", ["imaging", "scenes", "files"])
+@pytest.mark.parametrize("folder", ["imaging", "annotation", "scenes", "files"])
 def test_pixels_need_no_torch(folder: str) -> None:
     modules = [
         f"{folder}.{path.stem}"

@@ -48,13 +48,18 @@ def names() -> dict[str, Any]:
     model = nch.load_model("demo", device="cpu")
     image = draw(0, size=(96, 96)).image
     batch = model.preprocess(np.full((1, 96, 96, 3), 0.5, np.float32))
+    encoding = nch.encode(model, image)
     return {
         "nch": nch,
         "np": np,
         "model": model,
         "image": image,
         "batch": batch,
-        "encoding": nch.encode(model, image),
+        "encoding": encoding,
+        "maps": encoding.heatmaps(["nuclei", "filaments"]),
+        "stack": np.stack([image[..., 0], image[..., 1]]),
+        "labels": np.repeat(np.arange(4, dtype=np.int32), 24)[:, np.newaxis]
+        * np.ones(96, np.int32),
         "shorten": shorten,
     }
 

@@ -22,7 +22,8 @@ from npe2 import PluginManifest
 ROOT = Path(__file__).parents[1]
 NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
-OPTIONAL = {"tokenizers"}  # some models need them, and the error says what to install
+OPTIONAL = {"h5py", "pyarrow", "tokenizers"}
+"""Needed by few and brought by extras; where one is missing, an error says what to install."""
 TOP = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
 
 DISCOVER = f"""
@@ -191,6 +192,8 @@ def test_every_imported_package_is_declared() -> None:
     brought = distributions(modules)
     missing = {name: path for name, path in modules.items() if not brought[name] & declared}
     assert missing.keys() == OPTIONAL, missing
+    extras = project()["optional-dependencies"].values()
+    assert names(each for extra in extras for each in extra) >= OPTIONAL
 
 
 def test_every_declared_package_is_imported() -> None:
@@ -210,6 +213,7 @@ def test_what_tests_import_or_run_is_declared() -> None:
         (ROOT / ".ci/run").read_text(encoding="utf-8").replace("lint-imports", "import-linter")
     )
     run = {name for name in extra if name in programs} | {"build", "pip"}  # by this file
+    run |= {"napari-ome-zarr", "pyarrow"}  # read what was written, through napari and pandas
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
     assert extra - run - names(build["requires"]) - set().union(*brought.values()) == set()
 

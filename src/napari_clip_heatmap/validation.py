@@ -23,6 +23,7 @@ __all__ = [
     "function",
     "instance",
     "integer",
+    "items",
     "number",
     "number_array",
     "numbers",
@@ -88,17 +89,24 @@ def numbers(
 ) -> tuple[float, ...]:
     """Return a sequence of so many finite numbers."""
     accepted = f"{count} finite numbers"
+    parts = items(name, value, accepted, count, error)
+    if len(parts) != count:
+        raise refuse(name, value, accepted, error)
+    try:
+        return tuple(number(name, part, error=error) for part in parts)
+    except error as cause:
+        raise refuse(name, value, accepted, error) from cause
+
+
+def items(
+    name: str, value: object, accepted: str, most: int, error: Error = SettingsError
+) -> tuple[Any, ...]:
+    """Return the items of a sequence, up to one more than `most`; text and sets are none."""
     if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
         raise refuse(name, value, accepted, error)
     try:
-        items = tuple(islice(value, count + 1))
+        return tuple(islice(value, most + 1))
     except Exception as cause:
-        raise refuse(name, value, accepted, error) from cause
-    if len(items) != count:
-        raise refuse(name, value, accepted, error)
-    try:
-        return tuple(number(name, item, error=error) for item in items)
-    except error as cause:
         raise refuse(name, value, accepted, error) from cause
 
 

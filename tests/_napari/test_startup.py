@@ -5,8 +5,8 @@ import sys
 
 IN_A_THREAD = """
 import gc, sys, threading
-from napari_clip_heatmap._napari.startup import import_towers
-thread = threading.Thread(target=import_towers)
+from napari_clip_heatmap._napari.startup import import_torch_and_open_clip
+thread = threading.Thread(target=import_torch_and_open_clip)
 thread.start()
 thread.join()
 assert "open_clip" in sys.modules
@@ -14,13 +14,13 @@ assert sys.modules.get("triton", True) is not None
 assert gc.isenabled()
 import torch
 assert torch.ones(2).sum() == 2
-import_towers()  # again costs nothing
+import_torch_and_open_clip()  # again costs nothing
 """
 
 IN_TWO_THREADS = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
-from napari_clip_heatmap._napari import importing, without_triton
+from napari_clip_heatmap._napari import startup
 both = threading.Barrier(2)
 def has_llvm():  # as beside a window that Mesa has drawn; asked by both at once, if both may
     try:
@@ -28,9 +28,9 @@ def has_llvm():  # as beside a window that Mesa has drawn; asked by both at once
     except threading.BrokenBarrierError:
         pass
     return True
-without_triton._has_llvm = has_llvm
+startup._has_llvm = has_llvm
 with ThreadPoolExecutor(2) as pool:
-    for done in [pool.submit(importing.import_towers) for _ in range(2)]:
+    for done in [pool.submit(startup.import_torch_and_open_clip) for _ in range(2)]:
         done.result()
     assert "triton" not in sys.modules
 """

@@ -283,6 +283,22 @@ def test_opened_from_the_menu_it_holds_the_viewers_own_layers(viewer, picture):
     assert {"image", "prompts", "model", "device", "score", "run"} <= parts
 
 
+def test_of_two_viewers_each_dock_has_its_own(make_napari_viewer, picture):
+    first = make_napari_viewer()
+    image = first.add_image(picture, name="in the first")
+    second = make_napari_viewer()  # the current one from now on
+    second.add_image(picture[::-1].copy(), name="in the second")
+    _, widget = first.window.add_plugin_dock_widget("napari-clip-heatmap", "CLIP Heatmap")
+    assert widget["image"].value is image
+    assert widget["image"].choices == (image,)
+
+
+def test_without_a_viewer_it_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    with pytest.raises(RuntimeError, match="no napari viewer"):
+        HeatmapWidget()
+
+
 @pytest.mark.parametrize("modules", [{"torch": object}, {}], ids=["at once", "in a thread"])
 def test_devices_are_listed_and_stay(viewer, session, qtbot, monkeypatch, modules):
     monkeypatch.setattr(module, "sys", SimpleNamespace(modules=modules))

@@ -107,7 +107,7 @@ def test_every_listed_model_has_training_data() -> None:
         f"{arch}/{tag}"
         for arch, tag in list_pretrained()
         if provenance(f"{arch}/{tag}").licence is UNKNOWN
-        # Of ViTamin the license is written nowhere that could be read here.
+        # No license of ViTamin could be found.
         and not arch.startswith("ViTamin")
     }
     assert unknown == set(), "a newer open_clip lists models of which nothing is known here"

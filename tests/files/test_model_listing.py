@@ -53,4 +53,4 @@ def test_sizes_unknown_and_large() -> None:
 
 
 def test_nothing_found_is_said() -> None:
-    assert "fewer words" in printed()
+    assert "use fewer" in printed()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_clip_heatmap.errors import OutputError
-from napari_clip_heatmap.files.run_record import new_record, read_record, sha256_of, write_record
+from napari_clip_heatmap.files.run_record import new_record, read_record, write_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,3 @@ def test_someone_elses_file_is_no_record(tmp_path: Path) -> None:
         read_record(tmp_path)
     (tmp_path / "run.json").write_text("[1]")
     assert read_record(tmp_path) == {}
-
-
-def test_sha256(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert sha256_of(tmp_path / "a").startswith("ba7816bf8f01cfea")

@@ -78,7 +78,7 @@ def why_no_display() -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"Qt did not result within {SECONDS} s"
+        return f"Qt did not answer within {SECONDS} s"
     return None if probe.returncode == 0 else _reason(probe.stderr)
 
 

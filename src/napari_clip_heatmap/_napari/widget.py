@@ -45,7 +45,7 @@ class HeatmapWidget(Container[Any]):
     Parameters
     ----------
     viewer : napari.viewer.Viewer, optional
-        napari passes the one that the dock is opened in; by default the current one.
+        The viewer of the dock, which napari passes; by default the current one.
     session : Session, optional
         Runs the requests; by default one with the library behind it.
     catalog : ModelCatalog, optional
@@ -54,7 +54,8 @@ class HeatmapWidget(Container[Any]):
 
     def __init__(
         self,
-        viewer: napari.viewer.Viewer | None = None,
+        # napari passes its own viewer only where the annotation is exactly this one.
+        viewer: napari.viewer.Viewer = None,
         session: Session | None = None,
         catalog: ModelCatalog | None = None,
     ) -> None:

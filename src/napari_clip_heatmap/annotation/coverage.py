@@ -130,10 +130,11 @@ def _patches(
 def _overlaps(
     axis: Axis, start: NDArray[np.int64], stop: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return which span of pixels, which cell it crosses, and what share of that cell."""
+    """Return which span of pixels, which cell it crosses, and what fraction of that cell."""
     edges = axis.cell_edges()
-    first = np.searchsorted(edges, start, side="right") - 1
-    last = np.searchsorted(edges, stop, side="left")
+    # The last edge may lie a rounding error before the border of the image.
+    first = np.minimum(np.searchsorted(edges, start, side="right") - 1, axis.n_cells - 1)
+    last = np.minimum(np.searchsorted(edges, stop, side="left"), axis.n_cells)
     span, offset = _repeated(last - first)
     cell = first[span] + offset
     low, high = edges[cell], edges[cell + 1]

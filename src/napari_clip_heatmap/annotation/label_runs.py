@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
 
-__all__ = ["BLOCK_PIXELS", "Runs", "bounds_of", "check_labels", "read_runs", "runs_of"]
+__all__ = [
+    "BLOCK_PIXELS",
+    "LabelPlane",
+    "Runs",
+    "bounds_of",
+    "check_labels",
+    "read_runs",
+    "runs_of",
+]
 
 BLOCK_PIXELS = 2**23
 """Labels that are read at once, unless a chunk of them is larger."""
@@ -45,6 +53,27 @@ class Runs:
         First row, first column, and the row and column after the last; 0 without runs.
         """
         return bounds_of(owner, (self.y, self.start), (self.y + 1, self.stop), n)
+
+
+class LabelPlane:
+    """One plane of a stack of labels, of which nothing is read before it is needed.
+
+    Parameters
+    ----------
+    stack : array-like of integers (..., y, x)
+    index : tuple of int
+        Of the axes before y and x.
+    """
+
+    def __init__(self, stack: Any, index: tuple[int, ...]) -> None:
+        self._stack, self._index = stack, index
+        self.shape: tuple[int, int] = tuple(stack.shape[-2:])
+        self.dtype = stack.dtype
+        self.shards = getattr(stack, "shards", None)
+        self.chunks = getattr(stack, "chunks", None)
+
+    def __getitem__(self, part: tuple[slice, slice]) -> Any:
+        return self._stack[(*self._index, *part)]
 
 
 def check_labels(labels: Any, shape: tuple[int, ...]) -> None:

@@ -6,19 +6,19 @@ at once.
 
 from __future__ import annotations
 
-from napari_clip_heatmap.cli import (
-    cache_commands,
-    evaluation_commands,
-    image_commands,
-    model_commands,
-)
 from napari_clip_heatmap.cli.application import app, main
+from napari_clip_heatmap.cli.cache_commands import add_cache_commands
+from napari_clip_heatmap.cli.evaluation_commands import add_evaluation_commands
+from napari_clip_heatmap.cli.image_commands import add_image_commands
+from napari_clip_heatmap.cli.model_commands import add_model_commands
 
 __all__ = ["app", "main", "open_viewer"]
 
-# The order in which the help lists them.
-for _commands in (image_commands, model_commands, cache_commands, evaluation_commands):
-    _commands.register(app)
+# In the order in which the help lists them.
+add_image_commands(app)
+add_model_commands(app)
+add_cache_commands(app)
+add_evaluation_commands(app)
 
 
 def open_viewer() -> str | None:

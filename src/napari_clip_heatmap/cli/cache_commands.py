@@ -9,17 +9,17 @@ import typer
 from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.options import Json, Quiet
 
-__all__ = ["register"]
+__all__ = ["add_cache_commands"]
 
 MEGABYTE, GIGABYTE = 10**6, 10**9
 
 
-def register(app: typer.Typer) -> None:
+def add_cache_commands(app: typer.Typer) -> None:
     """Add the command to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_cache_commands(typer.Typer())
     """
     app.command("cache")(manage_cache)
 

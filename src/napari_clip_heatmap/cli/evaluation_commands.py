@@ -20,15 +20,15 @@ from napari_clip_heatmap.cli.options import (
     Scenes,
 )
 
-__all__ = ["register"]
+__all__ = ["add_evaluation_commands"]
 
 
-def register(app: typer.Typer) -> None:
+def add_evaluation_commands(app: typer.Typer) -> None:
     """Add the commands to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_evaluation_commands(typer.Typer())
     """
     app.command()(evaluate)
     app.command()(honesty)

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.run_results import FailedImage, ImageResult
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["register"]
+__all__ = ["add_image_commands"]
 
 
-def register(app: typer.Typer) -> None:
+def add_image_commands(app: typer.Typer) -> None:
     """Add the commands to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_image_commands(typer.Typer())
     """
     app.command()(run)
     app.command()(demo)

@@ -12,15 +12,15 @@ from napari_clip_heatmap.cli.completion import complete_models
 from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.options import Json, Quiet
 
-__all__ = ["register"]
+__all__ = ["add_model_commands"]
 
 
-def register(app: typer.Typer) -> None:
+def add_model_commands(app: typer.Typer) -> None:
     """Add the commands to the command line.
 
     Examples
     --------
-    >>> register(typer.Typer())
+    >>> add_model_commands(typer.Typer())
     """
     app.command()(models)
     app.command()(download)
@@ -62,7 +62,7 @@ def download(
         with printer.progress(f"Downloading {model}", in_bytes=True) as advance:
             path = download_model(model, progress=advance)
     except KeyboardInterrupt:
-        printer.complain("clip-heatmap: stopped; the next call goes on where this one ended")
+        printer.say("clip-heatmap: stopped; what has come is kept, and the next call goes on.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     printer.say(f"{model} is on this machine: {path}")
     printer.data({"model": model, "path": str(path)})

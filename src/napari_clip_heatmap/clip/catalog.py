@@ -20,13 +20,16 @@ from napari_clip_heatmap.clip.sources.resolve import DEMO, hub_folder
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
 
 __all__ = [
+    "SPEEDS_NAME",
     "TABLE_NAME",
     "Architecture",
     "CatalogEntry",
     "architecture_of",
+    "configuration_of",
     "format_table",
     "list_catalog",
     "read_architecture",
+    "shipped_speed",
 ]
 
 
@@ -61,6 +64,8 @@ class CatalogEntry:
         A package to install as well; usually empty.
     here : bool
         Whether its files are on this machine.
+    seconds_per_megapixel : float, optional
+        Time of an encode at full resolution on two processor cores, as `shipped_speed` returns it.
     """
 
     name: str
@@ -74,6 +79,7 @@ class CatalogEntry:
     note: str
     needs: str
     here: bool
+    seconds_per_megapixel: float | None = None
 
     @property
     def download_bytes(self) -> int | None:
@@ -105,22 +111,23 @@ def _entries() -> Iterator[CatalogEntry]:
     demo = Provenance("drawn microscopy scenes", BSD, "Bundled: a first look, no download.")
     architecture = architecture_of(DEMO)
     if architecture:
-        yield _entry(DEMO, architecture, demo, here=True)
+        yield _entry(DEMO, DEMO, architecture, demo, here=True)
     for model in HUB_MODELS:
         architecture = architecture_of(model.architecture)
         if architecture:
             here = hub_folder(model.name) is not None
-            yield _entry(model.name, architecture, model.provenance, here=here)
+            arch = model.architecture
+            yield _entry(model.name, arch, architecture, model.provenance, here=here)
     buildable = {arch for arch in open_clip.list_models() if not arch.endswith(_QUICK)}
     for arch, tag in list_pretrained():  # older versions list tags that they cannot build
         architecture = architecture_of(arch) if arch in buildable else None
         if architecture:
             name = f"{arch}/{tag}"
-            yield _entry(name, architecture, provenance(name), here=tag_is_here(name))
+            yield _entry(name, arch, architecture, provenance(name), here=tag_is_here(name))
 
 
 def _entry(
-    name: str, architecture: Architecture, origin: Provenance, *, here: bool
+    name: str, arch: str, architecture: Architecture, origin: Provenance, *, here: bool
 ) -> CatalogEntry:
     return CatalogEntry(
         name=name,
@@ -134,7 +141,29 @@ def _entry(
         note=origin.note,
         needs=architecture.needs,
         here=here,
+        seconds_per_megapixel=shipped_speed(arch),
     )
+
+
+SPEEDS_NAME = "speeds.json"
+"""File of measured speeds, which ``benchmarks/speeds.py`` writes."""
+
+
+def shipped_speed(arch: str) -> float | None:
+    """Return the seconds per megapixel of an architecture on two processor cores.
+
+    They were measured in single precision, at full resolution and with the default overlap, on the
+    processor that the file names. They compare models; `pipeline.speed.measure_speed` measures this
+    machine. None if the architecture was not measured.
+    """
+    return _speeds().get(arch)
+
+
+@cache
+def _speeds() -> dict[str, float]:
+    text = (files("napari_clip_heatmap.clip") / SPEEDS_NAME).read_text(encoding="utf-8")
+    found: dict[str, float] = json.loads(text)["seconds_per_megapixel"]
+    return found
 
 
 TABLE_NAME = "architectures.json"
@@ -187,7 +216,7 @@ def read_architecture(name: str) -> Architecture | None:
 
     None if it cannot be decomposed, or this open_clip cannot build it.
     """
-    config = _config(name)
+    config = configuration_of(name)
     if config is None:
         return None
     try:
@@ -210,7 +239,8 @@ def format_table(architecture: Architecture | None) -> dict[str, Any] | None:
     return None if architecture is None else asdict(architecture)
 
 
-def _config(name: str) -> Mapping[str, Any] | None:
+def configuration_of(name: str) -> Mapping[str, Any] | None:
+    """Return open_clip's configuration of an architecture; None if there is none of that name."""
     if name == "demo":
         text = (files("napari_clip_heatmap") / "demo" / "open_clip_config.json").read_text("utf-8")
         bundled: dict[str, Any] = json.loads(text)["model_cfg"]

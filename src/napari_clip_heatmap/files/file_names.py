@@ -1,4 +1,4 @@
-"""File names made of what people typed: portable, readable, never twice the same."""
+"""File names made of prompts and image names: portable, readable, each used once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_BYTES = 60
 
 
 def slug(text: str, *, fallback: str) -> str:
-    """Turn any text into a name that every file system takes.
+    """Turn any text into a name that every file system accepts.
 
     Letters and digits of any script are kept, everything else (spaces, slashes, emoji, control
     characters) becomes one hyphen. No underscore is left: it separates the parts of a file name.
@@ -22,7 +22,7 @@ def slug(text: str, *, fallback: str) -> str:
     text : str
         Anything, such as a prompt.
     fallback : str
-        The name when nothing of `text` can be kept (only emoji, say).
+        The name when nothing of `text` can be kept (it is only emoji, for instance).
 
     Returns
     -------
@@ -40,7 +40,7 @@ def slug(text: str, *, fallback: str) -> str:
 
 
 def unique_slugs(texts: list[str], *, fallback: str) -> list[str]:
-    """One `slug` per text, numbered where two would meet.
+    """Return one `slug` per text, numbered where two would be equal.
 
     Names that differ only in case count as the same: on Windows and macOS they are one file.
 
@@ -54,7 +54,12 @@ def unique_slugs(texts: list[str], *, fallback: str) -> list[str]:
     Returns
     -------
     list of str
-        As many names, all different: ``["a/b", "a b", "c"]`` gives ``["a-b", "a-b-2", "c"]``.
+        As many names, all different.
+
+    Examples
+    --------
+    >>> unique_slugs(["a/b", "a b", "c"], fallback="image")
+    ['a-b', 'a-b-2', 'c']
     """
     taken: set[str] = set()
     names = []

@@ -1,4 +1,4 @@
-"""What a heatmap layer tells of how it was made."""
+"""What a heatmap layer's metadata say of how the layer was made."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError
 
-__all__ = ["Record", "require"]
+__all__ = ["HeatmapMetadata", "require_keys"]
 
-Record = Mapping[str, Any]
-"""``layer.metadata["clip_heatmap"]`` of a heatmap layer."""
+HeatmapMetadata = Mapping[str, Any]
+"""``layer.metadata["clip_heatmap"]`` of a heatmap layer, or a part of it."""
 
 
-def require(record: Record, names: Sequence[str]) -> None:
-    """Raise unless a record holds something of each name.
+def require_keys(metadata: HeatmapMetadata, keys: Sequence[str]) -> None:
+    """Raise unless the metadata have a value for each key.
 
     Raises
     ------
     SettingsError
-        It does not: it is of another version, or of a run that is not done.
+        They have not: they are of another version, or of a run that is not done.
+
+    Examples
+    --------
+    >>> require_keys({"prompts": ["nuclei"]}, ["prompts"])
     """
-    missing = [name for name in names if not record.get(name)]
+    missing = [key for key in keys if not metadata.get(key)]
     if missing:
         raise SettingsError(
-            f"this layer's record has no {', '.join(missing)}; it was made by another version, or "
-            "is not done yet: run again, and copy then"
+            f"this layer's metadata have no {', '.join(missing)}; the layer was made by another "
+            "version, or is not done yet: run again, and copy then"
         )

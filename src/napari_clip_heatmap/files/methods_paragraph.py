@@ -1,10 +1,10 @@
-"""A heatmap layer's record as a paragraph for a methods section, with its references."""
+"""A heatmap layer's metadata as a paragraph for a methods section, with its references."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from napari_clip_heatmap.files.heatmap_metadata import Record, require
+from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
 from napari_clip_heatmap.pipeline.score_registry import score_method
 
 __all__ = ["REFERENCES", "methods_text"]
@@ -27,28 +27,42 @@ REFERENCES = (
 """CLIP, the decomposition, open_clip, napari."""
 
 
-def methods_text(record: Record) -> str:
-    """Return what was done, in words and with citations, followed by the references.
+def methods_text(record: HeatmapMetadata) -> str:
+    """Describe how a heatmap was made, in a paragraph with citations, followed by the references.
 
     Parameters
     ----------
     record : mapping
         ``layer.metadata["clip_heatmap"]`` of a heatmap layer.
 
+    Returns
+    -------
+    str
+        One paragraph, a blank line, and the numbered references.
+
     Raises
     ------
     SettingsError
-        It is none, or of another version.
+        The metadata are incomplete, or of another version.
+
+    Examples
+    --------
+    >>> print(nch.methods_text(layer.metadata["clip_heatmap"]))  # doctest: +SKIP
     """
-    require(record, ("prompts", "score", "model", "tiling"))
-    sentences = (_made(record), _seen(record), _tiled(record), _scored(record))
+    require_keys(record, ("prompts", "score", "model", "tiling"))
+    sentences = (
+        _describe_model(record),
+        _describe_image(record),
+        _describe_tiles(record),
+        _describe_score(record),
+    )
     references = [f"{number}. {text}" for number, text in enumerate(REFERENCES, start=1)]
     return "\n".join([" ".join(sentences), "", *references, ""])
 
 
-def _made(record: Record) -> str:
+def _describe_model(record: HeatmapMetadata) -> str:
     model, versions = record["model"], record.get("versions", {})
-    ran = [
+    software = [
         f"{name} {versions[key]}{cited}"
         for name, key, cited in (
             ("napari", "napari", " [4]"),
@@ -57,38 +71,41 @@ def _made(record: Record) -> str:
         )
         if key in versions
     ]
-    within = f" ({', '.join(ran)})" if ran else ""
+    within = f" ({', '.join(software)})" if software else ""
     return (
         f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "
         "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
-        "image patch an additive share of the cosine similarity between image and text. The model "
-        f"was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
+        "image patch an additive contribution to the cosine similarity between image and text. The "
+        f"model was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
         f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
     )
 
 
-def _seen(record: Record) -> str:
+def _describe_image(record: HeatmapMetadata) -> str:
     tiling, view = record["tiling"], record["tiling"]["view"]
     height, width = tiling["image_shape"]
     channels = _quoted(record.get("channels", ()))
-    several = f", its channels {_listed(channels)} laid over one another," if channels[1:] else ""
+    several = f", its channels {_listed(channels)} added," if channels[1:] else ""
+    limits = view.get("limits")
     shown = {
         "shown": "with the contrast limits, gamma and colormaps of the viewer",
         "percentile": f"scaled from percentile {view['low']:g} to {view['high']:g} of its values",
         "min-max": "scaled from its smallest to its largest value",
         "raw": "scaled by the range of its data type",
     }[view["mode"]]
+    if limits:
+        shown = f"with the values {limits[0]:.6g} to {limits[1]:.6g} as black to white"
     inverted = " and inverted" if view["invert"] else ""
-    region = "" if tiling["region"]["kind"] == "whole" else " Only a region of it was looked at."
+    region = "" if tiling["region"]["kind"] == "whole" else " Only a region of it was used."
     n_planes = len(record.get("slices", ()))
-    planes = f" {n_planes} planes of a stack were looked at." if n_planes > 1 else ""
+    planes = f" {n_planes} planes of a stack were used." if n_planes > 1 else ""
     return (
         f"The image ({height} x {width} pixels){several} was shown to the model {shown}{inverted}, "
         f"at {tiling['downsample']:.4g} image pixels per model pixel.{region}{planes}"
     )
 
 
-def _tiled(record: Record) -> str:
+def _describe_tiles(record: HeatmapMetadata) -> str:
     tiling = record["tiling"]
     tile, patch, grid = (" x ".join(map(str, tiling[n])) for n in ("tile", "patch", "grid"))
     rows, columns = tiling["tiles"]
@@ -101,7 +118,7 @@ def _tiled(record: Record) -> str:
     )
 
 
-def _scored(record: Record) -> str:
+def _describe_score(record: HeatmapMetadata) -> str:
     prompts, baseline = _quoted(record["prompts"]), _quoted(record.get("baseline", ()))
     count = f"all {len(prompts)} prompts" if len(prompts) > 1 else "the prompt"
     against = _listed(baseline) if baseline else count
@@ -109,18 +126,18 @@ def _scored(record: Record) -> str:
     if baseline and method.takes_baseline and not method.requires_baseline:
         against = f"{count} and {against}"
     templates = record.get("templates", ())
-    put = _quoted(text for text in templates if text != "{}")
-    plain = "as they are and " if len(put) < len(templates) else ""
-    worded = f", {plain}put into {_listed(put)}," if put else ""
+    sentences = _quoted(text for text in templates if text != "{}")
+    plain = "as they are and " if len(sentences) < len(templates) else ""
+    worded = f", {plain}put into {_listed(sentences)}," if sentences else ""
     similarity = record.get("similarity")
-    told = (
+    whole = (
         ""
         if similarity is None
         else f' The cosine similarity of the image to "{record["prompt"]}" is {similarity:.4f}.'
     )
     return (
         f"The prompts were {_listed(prompts)}{worded} with the "
-        f"{method.name} score: {method.methods_sentence.format(against=against)}.{told}"
+        f"{method.name} score: {method.methods_sentence.format(against=against)}.{whole}"
     )
 
 

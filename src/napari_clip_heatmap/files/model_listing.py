@@ -1,4 +1,4 @@
-"""The catalogue of models as a table, for a terminal or a text file."""
+"""The catalog of models as a table, for a terminal or a text file."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ FILE_WIDTH = 200
 
 
 def print_models(entries: Sequence[CatalogEntry], console: Console | None = None) -> None:
-    """Print one row an entry; names are never shortened, so that they can be copied.
+    """Print one row per model; names are never shortened, so that they can be copied.
 
     Parameters
     ----------
     entries : sequence of CatalogEntry
     console : rich.console.Console, optional
-        Where to; by default standard output.
+        By default standard output.
+
+    Examples
+    --------
+    >>> print_models(nch.list_models("pathology"))  # doctest: +SKIP
     """
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, FILE_WIDTH)
     if not entries:
-        console.print("No model fits; fewer words find more.")
+        console.print("No model has all these words; use fewer.")
         return
     console.print(_table(entries) if console.width >= TABLE_WIDTH else _blocks(entries))
     console.print(
-        f"{len(entries)} models; `clip-heatmap download MODEL` brings one here, `--model MODEL` "
-        "uses it."
+        f"{len(entries)} models; `clip-heatmap download MODEL` downloads one, `--model MODEL` uses "
+        "it."
     )
 
 
@@ -63,7 +67,7 @@ def _table(entries: Sequence[CatalogEntry]) -> Table:
 
 
 def _blocks(entries: Sequence[CatalogEntry]) -> Group:
-    """Return the same one below the other, each beginning with its name."""
+    """Return one paragraph per model, for narrow terminals."""
     blocks: list[Text | Padding] = []
     for entry in entries:
         size, pixels = size_in_words(entry.download_bytes), pixels_in_words(entry.image_size)
@@ -89,13 +93,25 @@ def _words(entry: CatalogEntry) -> Group:
 
 
 def pixels_in_words(size: tuple[int, int]) -> str:
-    """Return a height and width in pixels, as one number where they are the same."""
+    """Return a height and width in pixels, as one number where they are equal.
+
+    Examples
+    --------
+    >>> pixels_in_words((224, 336))
+    '224 x 336'
+    """
     height, width = size
     return str(height) if height == width else f"{height} x {width}"
 
 
 def size_in_words(n_bytes: int | None) -> str:
-    """Return a size in decimal units, as downloads are told."""
+    """Return a size in decimal units, as downloads show it.
+
+    Examples
+    --------
+    >>> size_in_words(150_000_000)
+    '150 MB'
+    """
     if n_bytes is None:
         return "?"
     if n_bytes == 0:

@@ -1,4 +1,4 @@
-"""A heatmap layer's record as a Python script that computes the layer again."""
+"""A heatmap layer's metadata as a Python script that computes the layer again."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.file_names import slug
-from napari_clip_heatmap.files.heatmap_metadata import Record, require
+from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
 from napari_clip_heatmap.pipeline.score_registry import score_method
 from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 
-_NEEDED = ("prompt", "prompts", "score", "model", "tiling", "origins", "slices")
+_KEYS = ("prompt", "prompts", "score", "model", "tiling", "origins", "slices")
 
 _READ_BY_NAPARI = (".tif", ".tiff", ".lsm", ".npy", ".png", ".jpg", ".jpeg", ".bmp")
 """What napari's own reader opens, by imageio and numpy; a script reads it in the same way, as the
@@ -23,9 +23,9 @@ _PRECISIONS = {"float32": "fp32", "float64": "fp64", "bfloat16": "bf16", "float1
 
 _LUT = """
 
-def lut(colormap):
-    \"\"\"Return a colormap as the model is shown it.\"\"\"
-    return np.asarray(colormap.map(np.linspace(0, 1, {steps}))[:, :3], np.float32)
+def lut(colormap, parts=3):
+    \"\"\"Return a colormap as the model is shown it, with alpha where there are 4 parts.\"\"\"
+    return np.asarray(colormap.map(np.linspace(0, 1, {steps}))[:, :parts], np.float32)
 """
 
 _LUT_STEPS = 1024
@@ -41,13 +41,13 @@ for levels, (shape, dtype) in zip(images, STORED, strict=True):
         )
 """
 
-_WORK = """
+_COMPUTE = """
 leading = len(SLICES[0])
 heatmap = np.full(STORED[0][0][:leading] + SHAPE, np.nan, np.float32)
 for index in SLICES:
     channels = [
-        nch.Channel(tuple(plane(level, levels[0], index) for level in levels), **look)
-        for levels, look in zip(images, LOOKS, strict=True)
+        nch.Channel(tuple(plane(level, levels[0], index) for level in levels), **shown)
+        for levels, shown in zip(images, SHOWN, strict=True)
     ]
     encoding = nch.encode(model, channels, view=VIEW, region=REGION, **TILING)
     maps = encoding.heatmaps(**WORDS)
@@ -62,25 +62,34 @@ def plane(level, finest, index):
 """
 
 
-def python_script(record: Record) -> str:
-    """Return a script whose ``heatmap`` equals the layer's values.
+def python_script(record: HeatmapMetadata) -> str:
+    """Return a Python script that computes a heatmap layer again, with the same values.
 
-    It loads the model and proves by its weights that it is the same, reads the image, shows it to
-    the model as it was shown, scores the same words, and writes ``heatmap.npy``. Where napari does
-    not know which file a layer came from, the script says how to write one.
+    The script loads the model and checks that its weights are the same, reads the image, shows it
+    to the model as the viewer did, scores the same prompts, and writes ``heatmap.npy``. Where
+    napari does not know which file a layer came from, the script says how to write one.
 
     Parameters
     ----------
     record : mapping
         ``layer.metadata["clip_heatmap"]`` of a heatmap layer.
 
+    Returns
+    -------
+    str
+        The script.
+
     Raises
     ------
     SettingsError
-        The record does not hold what it takes: it is of another version, or of a model that was
-        handed over ready made.
+        The metadata are incomplete, of another version, or of a model that was given as an object
+        and not by its name.
+
+    Examples
+    --------
+    >>> print(nch.python_script(layer.metadata["clip_heatmap"]))  # doctest: +SKIP
     """
-    require(record, _NEEDED)
+    require_keys(record, _KEYS)
     model = record["model"]
     if model["name"] == "custom":
         raise SettingsError(
@@ -88,25 +97,40 @@ def python_script(record: Record) -> str:
             "load models by name, as in load_model('local-dir:FOLDER')"
         )
     origins = record["origins"]
+    _require_thin_slices(origins)
     has_colormaps = any(origin["colormap"] for origin in origins)
     images = _images(origins)
     parts = [
         _head(record),
-        _imports(colormaps=has_colormaps, imageio="iio." in images),
+        _imports(
+            colormaps=has_colormaps,
+            imageio="iio." in images,
+            blend=any(origin.get("blend") for origin in origins),
+        ),
         _constants(record),
         _PLANE,
         _LUT.format(steps=_LUT_STEPS) if has_colormaps else "",
         "\n\n" + _model(model),
         images,
-        _looks(origins),
+        _shown(origins),
         _CHECKS,
-        _WORK,
+        _COMPUTE,
         'np.save("heatmap.npy", heatmap)\n',
     ]
     return "".join(parts)
 
 
-def _head(record: Record) -> str:
+def _require_thin_slices(origins: Sequence[HeatmapMetadata]) -> None:
+    for origin in origins:
+        if projection := origin.get("projection"):
+            raise SettingsError(
+                f"this heatmap is of a thick slice ({projection['name']} over planes "
+                f"{projection['ranges']}), which no script repeats; make the slice thin and run "
+                "again, or save the encoding"
+            )
+
+
+def _head(record: HeatmapMetadata) -> str:
     what = _plain(f"Compute the heatmap {record['prompt']!r} of {record.get('source')!r} again.")
     return (
         f'"""{what}\n\nWritten by napari-clip-heatmap {record.get("version")} for a layer made at '
@@ -114,22 +138,25 @@ def _head(record: Record) -> str:
     )
 
 
-def _imports(*, colormaps: bool, imageio: bool) -> str:
+def _imports(*, colormaps: bool, imageio: bool, blend: bool) -> str:
     lines = ["import imageio.v3 as iio"] if imageio else []
     lines.append("import numpy as np")
     if colormaps:
         lines.append("from napari.utils.colormaps import Colormap, ensure_colormap")
-    return "\n".join([*lines, "", "import napari_clip_heatmap as nch", "", ""])
+    lines += ["", "import napari_clip_heatmap as nch"]
+    if blend:
+        lines.append("from napari_clip_heatmap.imaging.compositing import Blend")
+    return "\n".join([*lines, "", ""])
 
 
-def _constants(record: Record) -> str:
+def _constants(record: HeatmapMetadata) -> str:
     tiling, view = record["tiling"], record["tiling"]["view"]
     stored = [(tuple(each["shape"]), each["dtype"]) for each in record["origins"]]
     slices = [tuple(index) for index in record["slices"]]
     sampling = {name: tiling[name] for name in ("downsample", "overlap")}
     lines = [
         f"PROMPT = {record['prompt']!r}",
-        f"WORDS = {_words(record)!r}",
+        f"WORDS = {_prompts(record)!r}",
         f"VIEW = nch.View(**{dict(view)!r})",
         *_region(record),
         f"TILING = {sampling!r}",
@@ -141,20 +168,20 @@ def _constants(record: Record) -> str:
     return "\n".join([*lines, ""])
 
 
-def _words(record: Record) -> dict[str, Any]:
+def _prompts(record: HeatmapMetadata) -> dict[str, Any]:
     """Return what `Encoding.heatmaps` was given; the neutral prompts are its own."""
-    words = {"prompts": list(record["prompts"]), "score": record["score"]}
+    given = {"prompts": list(record["prompts"]), "score": record["score"]}
     if record.get("templates"):
-        words["templates"] = list(record["templates"])
+        given["templates"] = list(record["templates"])
     baseline, score = list(record.get("baseline", ())), record["score"]
     method = score_method(score)
-    single = method.needs_neutral([True] * len(words["prompts"]))
+    single = method.needs_neutral([True] * len(given["prompts"]))
     if baseline and method.takes_baseline and not (single and baseline == list(NEUTRAL_PROMPTS)):
-        words["baseline"] = baseline
-    return words
+        given["baseline"] = baseline
+    return given
 
 
-def _region(record: Record) -> list[str]:
+def _region(record: HeatmapMetadata) -> list[str]:
     region = record["tiling"]["region"]
     box = None if region["box"] is None else tuple(region["box"])
     if region["kind"] == "whole":
@@ -170,7 +197,7 @@ def _region(record: Record) -> list[str]:
     ]
 
 
-def _model(model: Record) -> str:
+def _model(model: HeatmapMetadata) -> str:
     given = {
         "device": model.get("device", "auto"),
         "precision": _PRECISIONS.get(str(model.get("precision")), "auto"),
@@ -181,7 +208,7 @@ def _model(model: Record) -> str:
     return f"model = nch.load_model(\n    {model['name']!r},\n{arguments})\n"
 
 
-def _images(origins: Sequence[Record]) -> str:
+def _images(origins: Sequence[HeatmapMetadata]) -> str:
     names = [slug(str(origin["layer"]), fallback="image") for origin in origins]
     lines = ["images = []  # per channel its levels, the finest first"]
     for number, (origin, name) in enumerate(zip(origins, names, strict=True)):
@@ -190,7 +217,7 @@ def _images(origins: Sequence[Record]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _image(origin: Record, name: str) -> list[str]:
+def _image(origin: HeatmapMetadata, name: str) -> list[str]:
     path, sample, levels = origin["path"], origin["sample"], len(origin["levels"])
     if sample and sample[0] == "napari-clip-heatmap":
         return [  # functions of the names of their keys, which return layers
@@ -214,22 +241,29 @@ def _image(origin: Record, name: str) -> list[str]:
     ]
 
 
-def _looks(origins: Sequence[Record]) -> str:
-    lines = ["LOOKS = ["]
+def _shown(origins: Sequence[HeatmapMetadata]) -> str:
+    lines = ["SHOWN = ["]
     for origin in origins:
         limits = origin["limits"] and tuple(origin["limits"])
-        look = f"limits={limits!r}, gamma={origin['gamma']!r}, lut={_lut(origin['colormap'])}"
-        lines.append(f"    dict({look}),")
+        blend = origin.get("blend")
+        parts = [
+            f"limits={limits!r}",
+            f"gamma={origin['gamma']!r}",
+            f"lut={_lut(origin['colormap'], alpha=blend is not None)}",
+            *([f"blend=Blend(**{blend!r})"] if blend else []),
+        ]
+        lines.append(f"    dict({', '.join(parts)}),")
     return "\n".join([*lines, "]", ""])
 
 
-def _lut(colormap: Record | None) -> str:
+def _lut(colormap: HeatmapMetadata | None, *, alpha: bool) -> str:
     if colormap is None:
         return "None"
+    parts = ", 4" if alpha else ""
     if "colors" not in colormap:
-        return f"lut(ensure_colormap({colormap['name']!r}))"
+        return f"lut(ensure_colormap({colormap['name']!r}){parts})"
     arguments = f"controls={colormap['controls']!r}, interpolation={colormap['interpolation']!r}"
-    return f"lut(Colormap({colormap['colors']!r}, {arguments}))"
+    return f"lut(Colormap({colormap['colors']!r}, {arguments}){parts})"
 
 
 def _plain(text: str) -> str:

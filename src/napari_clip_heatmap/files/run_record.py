@@ -1,39 +1,41 @@
-"""``run.json``: everything needed to repeat a run and to say where its files come from."""
+"""``run.json``: what is needed to repeat a run and to say where its files come from."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.errors import OutputError, shorten
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["RECORD_NAME", "new_record", "read_record", "sha256_of", "write_record"]
+__all__ = ["RECORD_NAME", "new_record", "read_record", "write_record"]
 
 RECORD_NAME = "run.json"
 RECORD_FORMAT = 1
 
 
 def new_record(settings: dict[str, Any], model: dict[str, object]) -> dict[str, Any]:
-    """Start the record of a run: no image is done yet.
+    """Start the record of a run of which no image is done yet.
 
     Parameters
     ----------
     settings : dict
-        What was asked: model, device, precision, prompts, score, baseline, downsample.
+        What was requested, as `RunRequest.settings` returns it.
     model : dict
-        What answered: the loaded model's own description.
+        The loaded model's own description.
 
     Returns
     -------
     dict
-        JSON-able; ``images`` is filled as they are done.
+        Values that JSON has; ``images`` and ``failed`` are filled while the run goes on.
+
+    Examples
+    --------
+    >>> new_record({}, {})["images"]
+    []
     """
     return {
         "format": RECORD_FORMAT,
@@ -50,19 +52,23 @@ def new_record(settings: dict[str, Any], model: dict[str, object]) -> dict[str, 
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:
-    """Write the record whole or not at all.
+    """Write the record, whole or not at all.
 
     Parameters
     ----------
     folder : Path
-        Where the results lie.
+        Where the results are.
     record : dict
-        As made by `new_record`.
+        From `new_record`.
 
     Returns
     -------
     Path
-        The file written.
+        The written file.
+
+    Examples
+    --------
+    >>> write_record(Path("results"), new_record({}, {}))  # doctest: +SKIP
     """
     path = folder / RECORD_NAME
     draft = path.with_suffix(".json.part")
@@ -71,12 +77,17 @@ def write_record(folder: Path, record: dict[str, Any]) -> Path:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Read the record of an earlier run in a folder, or None where there is none.
+    """Read the record of an earlier run in a folder; None where there is none.
 
     Raises
     ------
     OutputError
-        If there is one that cannot be understood: whatever wrote it is not to be overwritten.
+        There is a file of that name which is no record, and must not be overwritten.
+
+    Examples
+    --------
+    >>> read_record(Path("empty folder")) is None
+    True
     """
     path = folder / RECORD_NAME
     if not path.exists():
@@ -85,13 +96,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"'{path}' is there but cannot be read as a run's record ({error}); "
+            f"'{shorten(path)}' cannot be read as the record of a run ({shorten(error)}); "
             "choose another --output, or remove it"
         ) from error
     return record if isinstance(record, dict) else {}
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -149,12 +149,24 @@ def make_folder(folder: Path) -> None:
 
 
 def heatmap_file(name: str) -> str:
-    """Return the file name of a heatmap's values."""
+    """Return the file name of a heatmap's values.
+
+    Examples
+    --------
+    >>> heatmap_file("cells_nuclei")
+    'cells_nuclei_heatmap.tif'
+    """
     return f"{name}_heatmap.tif"
 
 
 def overlay_file(name: str) -> str:
-    """Return the file name of a heatmap drawn over its image."""
+    """Return the file name of a heatmap drawn over its image.
+
+    Examples
+    --------
+    >>> overlay_file("cells_nuclei")
+    'cells_nuclei_overlay.png'
+    """
     return f"{name}_overlay.png"
 
 

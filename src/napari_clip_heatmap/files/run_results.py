@@ -13,9 +13,10 @@ from napari_clip_heatmap.errors import ImageError, OutputError
 from napari_clip_heatmap.files.overlays import overlay, write_picture
 from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.files.reading.picture_choice import short_name
-from napari_clip_heatmap.files.run_record import new_record, sha256_of, write_record
+from napari_clip_heatmap.files.run_record import new_record, write_record
 from napari_clip_heatmap.files.run_request import RunRequest, heatmap_file, overlay_file
 from napari_clip_heatmap.files.seen_image import seen_colors
+from napari_clip_heatmap.hashing import hash_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +54,11 @@ class ImageResult:
         Image pixels per pixel that the model saw.
     image_notes : tuple of str
         Sentences on how the model saw the image, which `heatmaps` has too.
+
+    Examples
+    --------
+    >>> result.heatmaps.similarity.shape  # doctest: +SKIP
+    (3,)
     """
 
     source: Path
@@ -75,6 +81,11 @@ class FailedImage:
         The image file.
     reason : str
         One sentence that names the file.
+
+    Examples
+    --------
+    >>> FailedImage(Path("a.tif"), "'a.tif' does not exist").source.name
+    'a.tif'
     """
 
     source: Path
@@ -233,7 +244,7 @@ def _entry(image: NDArray[Any], encoding: Encoding, result: ImageResult) -> dict
     maps, assessment = result.heatmaps, result.assessment
     return {
         "source": str(result.source.resolve()),
-        "sha256": sha256_of(result.source),
+        "sha256": hash_file(result.source),
         "shape": list(image.shape),
         "dtype": str(image.dtype),
         "encoding": seen,

@@ -70,10 +70,11 @@ class Channel:
         if self.lut is not None:
             if self.n_colors != 1:
                 raise ImageError("a color image was given a colormap; only a gray one can have one")
-            n_parts = 4 if np.shape(self.lut)[-1:] == (4,) else 3
-            lut = number_array("the colormap (lut)", self.lut, (None, n_parts), ImageError)
-            if not len(lut):
-                raise ImageError("the colormap (lut) has no color; accepted: (n, 3) with n >= 1")
+            lut = number_array("the colormap (lut)", self.lut, (None, None), ImageError)
+            if not len(lut) or lut.shape[1] not in (3, 4):
+                raise ImageError(
+                    f"the colormap (lut) has shape {lut.shape}; accepted: (n, 3) or (n, 4), n >= 1"
+                )
             object.__setattr__(self, "lut", lut.astype(np.float32))
 
     def _check_levels(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.hashing import hash_arrays
 from napari_clip_heatmap.imaging.channel import Channel, Plane
 
 __all__ = ["content_of", "sampled"]
@@ -78,7 +78,7 @@ def _level(level: Any, *, read: bool) -> Content:
     array, index = (level.array, level.index) if isinstance(level, Plane) else (level, ())
     about: Content = {"shape": list(map(int, level.shape)), "dtype": str(np.dtype(level.dtype))}
     if isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
-        return {**about, "sha256": _hash([array[index]])}
+        return {**about, "sha256": hash_arrays([array[index]])}
     about |= {"index": list(map(int, index)), "store": _store(array)}
     if not read:
         return about
@@ -86,7 +86,7 @@ def _level(level: Any, *, read: bool) -> Content:
     of_plane = None if chunks is None else tuple(chunks)[len(index) : len(index) + 2]
     height, width = int(level.shape[0]), int(level.shape[1])
     seen = _Seen(level, sampled((height, width), of_plane))
-    return {**about, "sha256": _hash(seen), "blank": seen.blank}
+    return {**about, "sha256": hash_arrays(seen), "blank": seen.blank}
 
 
 class _Seen:
@@ -105,15 +105,6 @@ class _Seen:
             first = values.flat[0] if first is None else first
             self.blank = self.blank and bool((values == first).all())
             yield values
-
-
-def _hash(arrays: Any) -> str:
-    content = hashlib.sha256()
-    for array in arrays:
-        content.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-        if isinstance(array, np.ma.MaskedArray):
-            content.update(np.packbits(np.ma.getmaskarray(array)).data)
-    return content.hexdigest()
 
 
 def _store(array: Any) -> Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.validation import number_array, numbers, refuse
+from napari_clip_heatmap.validation import items, number_array, numbers, refuse
 
 __all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
 
@@ -20,6 +20,9 @@ _POLYGONS = "at least one polygon, each (n, 2) finite corners (y, x) with n >= 3
 
 _POINTS = 4
 """Points per side of a cell at which a mask is evaluated."""
+
+_MOST = 1_000_000
+"""Largest number of outlines."""
 
 _CORNERS = 5000
 """Largest number of outline corners that a record lists."""
@@ -46,9 +49,9 @@ class Region:
 
     Examples
     --------
-    >>> nch.encode(model, image, region=nch.Region(box=(0, 0, 256, 256)))
-    >>> triangle = nch.Outlines([[(10, 10), (200, 40), (90, 180)]])
-    >>> nch.encode(model, image, region=nch.Region(mask=triangle))
+    >>> corner = nch.encode(model, image, region=nch.Region(box=(0, 0, 48, 48)))
+    >>> triangle = nch.Outlines([[(10, 10), (80, 20), (40, 90)]])
+    >>> inside = nch.encode(model, image, region=nch.Region(mask=triangle))
     """
 
     box: tuple[float, float, float, float] | None = None
@@ -259,10 +262,11 @@ class Outlines:
     polygons: Sequence[NDArray[np.float64]]
 
     def __post_init__(self) -> None:
-        if isinstance(self.polygons, str | bytes | dict) or not isinstance(self.polygons, Iterable):
-            raise refuse("the list of outlines", self.polygons, _POLYGONS, ImageError)
         corners = []
-        for polygon in self.polygons:
+        polygons = items("the list of outlines", self.polygons, _POLYGONS, _MOST, ImageError)
+        if len(polygons) > _MOST:
+            raise ImageError(f"there are more than {_MOST} outlines; give labels instead")
+        for polygon in polygons:
             array = number_array("an outline", polygon, (None, 2), ImageError)
             if len(array) < 3:
                 raise refuse("an outline", polygon, _POLYGONS, ImageError)
@@ -319,10 +323,11 @@ class LabeledRegion:
 
     def __post_init__(self) -> None:
         shape, dtype = getattr(self.labels, "shape", ()), getattr(self.labels, "dtype", None)
-        if len(shape) != 2 or 0 in shape or np.dtype(dtype).kind not in "buif":
+        plane = isinstance(shape, tuple) and len(shape) == 2 and 0 not in shape
+        if not plane or getattr(dtype, "kind", "") not in ("b", "u", "i", "f"):
             raise ImageError(
-                f"the labels have shape {shown_value(shape)} and type {dtype}; accepted: a plane "
-                "(y, x) of integers or booleans"
+                f"the labels have shape {shown_value(shape)} and type {shown_value(dtype)}; "
+                "accepted: a plane (y, x) of integers or booleans"
             )
         if self.matrix is not None:
             matrix = number_array("the labels' matrix", self.matrix, (3, 3), ImageError)

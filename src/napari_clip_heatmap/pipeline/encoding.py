@@ -64,7 +64,7 @@ class Encoding:
     --------
     >>> encoding = nch.encode(model, image)
     >>> encoding
-    Encoding(model='demo', image=512 x 512, patches=64 x 64, tiles=100 of 100)
+    Encoding(model='demo', image=96 x 96, patches=12 x 12, tiles=1 of 1)
     >>> maps = encoding.heatmaps(["nuclei", "filaments"])
     """
 
@@ -262,8 +262,8 @@ class Encoding:
         Examples
         --------
         >>> maps = encoding.heatmaps(["nuclei | cell nuclei", "filaments", "background"])
-        >>> maps.similarity
-        array([0.31, 0.12, 0.08], dtype=float32)
+        >>> maps.similarity.shape, maps.values.shape
+        ((3,), (3, 96, 96))
         """
         scoring = build_scoring(self.text, prompts, score, baseline, templates)
         return self.lazy_maps(scoring).eager(self)
@@ -339,8 +339,8 @@ class Encoding:
 
         Examples
         --------
-        >>> encoding.save("scan.zarr.zip")
-        >>> maps = nch.open_encoding("scan.zarr.zip").heatmaps(["nuclei", "background"])
+        >>> path = encoding.save("scan.zarr.zip")
+        >>> maps = nch.open_encoding(path).heatmaps(["nuclei", "background"])
         """
         from napari_clip_heatmap.pipeline.storage.records import save_encoding
 

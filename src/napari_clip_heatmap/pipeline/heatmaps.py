@@ -119,7 +119,7 @@ class Heatmaps(HeatmapObjects, Maps):
     --------
     >>> maps = encoding.heatmaps(["nuclei", "filaments", "background"])
     >>> maps.values.shape, maps.prompts
-    ((3, 512, 512), ('nuclei', 'filaments', 'background'))
+    ((3, 96, 96), ('nuclei', 'filaments', 'background'))
     >>> overlay = maps.jet()[0]  # uint8 (y, x, 3)
     """
 

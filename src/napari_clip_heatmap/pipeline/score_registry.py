@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from napari_clip_heatmap.errors import PromptError, shown_value
@@ -18,10 +19,34 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["SCORES", "Comparison", "Score", "ScoreMethod", "score_method"]
+__all__ = ["SCORES", "Comparison", "Note", "NoteKind", "Score", "ScoreMethod", "score_method"]
 
 Score = Literal["relative", "absolute", "contrast", "softmax"]
 """Names of the scores; see `SCORES` for what each one computes."""
+
+
+class NoteKind(StrEnum):
+    """What a note is about, for whoever shows notes of several sources together."""
+
+    MIRRORED_MAPS = "mirrored maps"
+
+
+class Note(str):
+    """A sentence on how heatmaps are to be read, with what it is about.
+
+    Parameters
+    ----------
+    text : str
+    kind : NoteKind
+    """
+
+    kind: NoteKind
+
+    def __new__(cls, text: str, kind: NoteKind) -> Note:
+        """Make the sentence."""
+        note = super().__new__(cls, text)
+        note.kind = kind
+        return note
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +165,10 @@ class Relative(ScoreMethod):
         """Two maps that sum to zero are the negatives of one another."""
         if n_compared != 2:
             return ""
-        return (
+        return Note(
             "With two prompts the relative maps are exact mirrors of one another; "
-            "add a third prompt, or use the absolute or contrast score."
+            "add a third prompt, or use the absolute or contrast score.",
+            NoteKind.MIRRORED_MAPS,
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
-from napari_clip_heatmap.imaging.sketch import sketch
+from napari_clip_heatmap.imaging.source import sketch
 from napari_clip_heatmap.imaging.tiles import blend_tile, reflect
 from napari_clip_heatmap.imaging.view import Appearance
 from napari_clip_heatmap.pipeline.batches import forward_tile, read_now

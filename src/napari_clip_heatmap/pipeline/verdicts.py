@@ -19,7 +19,7 @@ from napari_clip_heatmap.pipeline.null_reference import (
     correlations,
     make_null_reference,
 )
-from napari_clip_heatmap.pipeline.score_registry import Score
+from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.prompting.language import parse_prompt
 
@@ -29,9 +29,9 @@ __all__ = [
     "Assessment",
     "PromptCheck",
     "Verdict",
-    "advice_for",
     "assess",
     "assess_scoring",
+    "verdict_advice",
     "verdict_of",
 ]
 
@@ -121,7 +121,7 @@ def verdict_of(dependence: float, rank: float) -> Verdict:
     return Verdict.CLEAR
 
 
-def advice_for(verdict: Verdict, dependence: float, nearest: str, *, unknown: bool) -> str:
+def verdict_advice(verdict: Verdict, dependence: float, nearest: str, *, unknown: bool) -> str:
     """Return what to do, in one sentence; `unknown`: the model never learned some of its words."""
     if verdict is Verdict.HARDLY and unknown:
         return (
@@ -182,7 +182,7 @@ def assess(
 
     Examples
     --------
-    >>> for check in assess(encoding, ["nuclei", "wug"]).checks:
+    >>> for check in nch.assess(encoding, ["nuclei", "wug"]).checks:
     ...     print(check.prompt, check.verdict)
     nuclei clear
     wug hardly depends on the text
@@ -250,7 +250,7 @@ def _checks(
                 residual_variance=float(residual[number]),
                 nearest=like,
                 verdict=verdict,
-                advice=advice_for(verdict, distance, like, unknown=number in replaced),
+                advice=verdict_advice(verdict, distance, like, unknown=number in replaced),
             )
         )
     return tuple(checks)
@@ -326,9 +326,10 @@ def _notes(encoding: Encoding, related: _Pairs, patch_size: Resolution) -> Itera
                 f"(correlation {correlation:.2f})."
             )
         if correlation < _MIRRORED:
-            yield (
+            yield Note(
                 f"The maps of '{one}' and '{other}' are mirrors of one another: they show which of "
-                "the two fits better, not whether either is there."
+                "the two fits better, not whether either is there.",
+                NoteKind.MIRRORED_MAPS,
             )
     yield f"True resolution: {patch_size}; anything finer is interpolated."
     if not encoding.complete:

@@ -7,10 +7,16 @@ import numpy as np
 import pint
 import pytest
 
-from napari_clip_heatmap._napari.controllers.status import resolution_text, summary, time_left
+from napari_clip_heatmap._napari.controllers.status import (
+    merged_notes,
+    resolution_text,
+    summary,
+    time_left,
+)
 from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
 from napari_clip_heatmap._napari.job.request import HeatmapResult, ResultStatus
 from napari_clip_heatmap.imaging.lattice import plan_lattice
+from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind
 
 UNITS = pint.get_application_registry()
 
@@ -74,3 +80,14 @@ def test_says_how_far_the_model_sees():
 )
 def test_says_how_long_it_takes(seconds, words):
     assert time_left(seconds) == words
+
+
+def test_notes_of_one_kind_are_shown_once():
+    score = Note("Two maps mirror one another.", NoteKind.MIRRORED_MAPS)
+    verdict = Note("The maps of 'a' and 'b' are mirrors.", NoteKind.MIRRORED_MAPS)
+    assert merged_notes(("Range.", score), (verdict, "Resolution.")) == (
+        "Range.",
+        score,
+        "Resolution.",
+    )
+    assert merged_notes(("Range.",), (verdict,)) == ("Range.", verdict)

@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from napari.layers import Image
 from numpy import zeros
 
-from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution, size_text
+from napari_clip_heatmap._napari.inputs.pixel_size import (
+    ModelSizes,
+    read_resolution,
+    size_text,
+    sizes_of_model,
+)
 from napari_clip_heatmap.errors import SettingsError
 
 PLAIN = Image(zeros((4, 5)))
@@ -60,3 +65,25 @@ def test_tells_lengths():
 def test_long_lengths_are_whole_numbers():
     assert size_text(224, 20, 1, METRIC.units[-1]) == "4480 µm"
     assert size_text(224, 20, 1, PLAIN.units[-1]) == "4480 px"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("demo", ModelSizes((96, 96), (8, 8))),
+        ("ViT-L-14/openai", ModelSizes((224, 224), (14, 14))),
+        ("hf-hub:someone/something", None),
+        ("ViT-Z-99/nobody", None),
+        ("local-dir:/nowhere", None),
+        ("RN50/openai", None),
+        ("", None),
+    ],
+)
+def test_tells_sizes_without_weights(name, sizes):
+    assert sizes_of_model(name) == sizes
+
+
+@pytest.mark.parametrize("text", ["{}", "no json", '{"model_cfg": {"vision_cfg": {}}}'])
+def test_a_damaged_folder_has_none(tmp_path, text):
+    (tmp_path / "open_clip_config.json").write_text(text)
+    assert sizes_of_model(f"local-dir:{tmp_path}") is None

@@ -68,7 +68,7 @@ def test_stopped_it_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(prefetching, "download_named_model", stop)
     done = CliRunner().invoke(cli.app, ["download", NAME])
     assert done.exit_code == 130
-    assert "what has come is kept" in done.stdout
+    assert "what has come is kept" in done.output
 
 
 def test_models_are_listed(hub: Any, tiny_folder: Path) -> None:

@@ -249,7 +249,7 @@ def test_a_part_that_is_too_much_is_named(checkpoint: Path) -> None:
 
 def test_a_folder_of_other_weights_is_no_conch(checkpoint: Path) -> None:
     torch.save({"some.weight": torch.zeros(3)}, checkpoint)
-    with pytest.raises(ModelLoadError, match="is no model folder"):
+    with pytest.raises(ModelLoadError, match="is not a model folder"):
         load(f"local-dir:{checkpoint.parent}")
 
 

@@ -111,11 +111,11 @@ def test_what_lies_outside_a_region_is_not_known(model):
     np.testing.assert_allclose(found.heat[0], whole.heat[0], atol=1e-5)
 
 
-def test_chunks_of_pairs_do_not_show(model, monkeypatch):
+def test_chunks_of_patches_do_not_show(model, monkeypatch):
     image, labels = drawn((50, 70))
     encoding = encode(model, image, downsample=1)
     whole = sums_of(encoding, labels)
-    monkeypatch.setattr("napari_clip_heatmap.pipeline.objects.object_sums._PAIRS", 7)
+    monkeypatch.setattr("napari_clip_heatmap.pipeline.objects.object_sums._PATCHES", 7)
     np.testing.assert_allclose(sums_of(encoding, labels).cosine, whole.cosine, atol=1e-6)
 
 

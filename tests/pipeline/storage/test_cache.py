@@ -15,52 +15,13 @@ import zarr
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.loading import load_model
-from napari_clip_heatmap.errors import Cancelled, OutputError, SettingsError
+from napari_clip_heatmap.errors import OutputError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.storage import cache as stored_cache
 from napari_clip_heatmap.pipeline.storage.cache import LIMIT, EncodingCache
-from napari_clip_heatmap.pipeline.storage.cached_encode import encode_cached
 from napari_clip_heatmap.user_folders import cache_root
-
-
-@pytest.fixture
-def cache(cache_folder):
-    return EncodingCache()
-
-
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(5).integers(0, 256, (70, 90, 3), np.uint8)
-
-
-class Counted:
-    """A model that counts the tiles it is shown."""
-
-    def __init__(self, model):
-        self._model, self.tiles = model, 0
-
-    def __getattr__(self, name):
-        return getattr(self._model, name)
-
-    def token_map(self, batch):
-        self.tiles += len(batch)
-        return self._model.token_map(batch)
-
-
-@pytest.fixture
-def tiles(tiny_model, cache):
-    """Encode with the cache; return how many tiles that took."""
-
-    def count(image, *, model=tiny_model, **settings):
-        counted = Counted(model)
-        encode(counted, image, cache=cache, **{"downsample": 1, **settings})
-        return counted.tiles
-
-    return count
 
 
 def test_the_second_time_nothing_is_computed_and_the_numbers_are_the_same(
@@ -145,67 +106,6 @@ def test_a_lazy_image_that_cannot_be_told_from_others_is_not_kept(tmp_path, tile
     assert len(cache) == 0
 
 
-def test_what_is_not_finished_is_gone_on_with(tiny_model, cache, pixels):
-    steps = encode_cached(tiny_model, pixels, cache=cache, downsample=1, batch_size=1, coarse=False)
-    for record in steps:
-        if record.done == 3:
-            break
-    steps.close()
-    total = record.total
-    counted = Counted(tiny_model)
-    steps = encode_cached(counted, pixels, cache=cache, downsample=1, batch_size=1, coarse=False)
-    first = next(steps)
-    assert first.done == 3
-    assert not first.encoding.complete
-    *_, last = steps
-    assert last.encoding.complete
-    assert counted.tiles == total - 3
-    plain = encode(tiny_model, pixels, downsample=1)
-    np.testing.assert_allclose(last.encoding.token_map, plain.token_map, atol=1e-7)
-
-
-@pytest.mark.parametrize("error", [Cancelled, KeyboardInterrupt])
-def test_a_run_that_is_stopped_keeps_its_tiles(tiny_model, cache, pixels, error):
-    calls = []
-
-    def stop():
-        calls.append(1)
-        if len(calls) > 3:
-            raise error("stop")
-        return False
-
-    with pytest.raises(error):
-        encode(tiny_model, pixels, downsample=1, batch_size=1, cancelled=stop, cache=cache)
-    counted = Counted(tiny_model)
-    whole = encode(counted, pixels, downsample=1, cache=cache)
-    assert 0 < counted.tiles < len(whole.tiles)
-
-
-def test_tiles_of_one_region_serve_the_next(tiles, pixels, tiny_model):
-    left, whole = Region(box=(0, 0, 70, 20)), None
-    first = tiles(pixels, region=left)
-    assert tiles(pixels, region=left) == 0
-    rest = tiles(pixels, region=whole)
-    assert first > 0
-    assert first + rest == len(encode(tiny_model, pixels, downsample=1).tiles)
-    assert tiles(pixels, region=left) == 0
-
-
-def test_what_is_in_memory_is_not_looked_for(tiny_model, cache, pixels, monkeypatch):
-    known = encode(tiny_model, pixels, downsample=1)
-    monkeypatch.setattr(EncodingCache, "get", None)
-    monkeypatch.setattr("napari_clip_heatmap.pipeline.storage.cached_encode.pixels_of", None)
-    (record,) = encode_cached(tiny_model, pixels, cache=cache, downsample=1, resume=known)
-    assert record.encoding.complete
-
-
-def test_an_image_that_changes_meanwhile_is_not_kept(tiny_model, cache, pixels, caplog):
-    for record in encode_cached(tiny_model, pixels, cache=cache, downsample=1, batch_size=1):
-        pixels[0, 0, 0] = record.done
-    assert len(cache) == 0
-    assert "changed while it was encoded" in caplog.text
-
-
 def damaged(path, how):
     content = bytearray(path.read_bytes())
     if how == "cut":
@@ -283,7 +183,7 @@ encode(model, np.load(sys.argv[2]), downsample=1, cache=EncodingCache())
 
 
 def test_a_crash_in_the_middle_of_writing_leaves_nothing_to_be_read(
-    tiny_folder, pixels, tmp_path, cache, cache_folder
+    counting, tiny_folder, pixels, tmp_path, cache, cache_folder
 ):
     np.save(tmp_path / "a.npy", pixels)
     done = subprocess.run(
@@ -292,7 +192,7 @@ def test_a_crash_in_the_middle_of_writing_leaves_nothing_to_be_read(
     assert done.returncode == 9
     (part,) = cache_folder.iterdir()
     assert len(cache) == cache.size == 0
-    model = Counted(load_model(f"local-dir:{tiny_folder}", device="cpu"))
+    model = counting(load_model(f"local-dir:{tiny_folder}", device="cpu"))
     encode(model, pixels, downsample=1, cache=cache)
     assert model.tiles > 0
     assert part.exists(), "it may be of a program that is still writing"
@@ -395,12 +295,3 @@ def test_the_users_cache_folder_is_the_default(monkeypatch):
     assert folder == cache_root() / "encodings"
     monkeypatch.setenv("CLIP_HEATMAP_CACHE", "~/elsewhere")
     assert nch.EncodingCache().folder == Path.home() / "elsewhere"
-
-
-def test_a_stopped_region_is_never_taken_for_whole(tiny_model, cache, pixels):
-    encode(tiny_model, pixels, downsample=1, region=Region(box=(0, 0, 20, 20)), cache=cache)
-    first = next(iter(encode_cached(tiny_model, pixels, cache=cache, downsample=1)))
-    assert not first.encoding.complete
-    assert first.done < first.total
-    bare = next(iter(encode_progressively(tiny_model, pixels, downsample=1)))
-    assert first.total == bare.total

@@ -12,7 +12,6 @@ from hypothesis.extra import numpy as npst
 
 from napari_clip_heatmap.errors import EncodingFileError, OutputError
 from napari_clip_heatmap.pipeline.storage.zarr_file import (
-    digest,
     from_half,
     read_arrays,
     to_half,
@@ -61,13 +60,6 @@ def test_a_folder_of_something_else_is_kept(tmp_path):
     with pytest.raises(OutputError, match="not replaced"):
         write_arrays(tmp_path / "photos", {}, {})
     assert (tmp_path / "photos" / "a.png").exists()
-
-
-def test_a_digest_depends_on_values_and_not_on_order():
-    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
-    assert digest({"a": 1}) != digest({"a": 2})
-    with pytest.raises(ValueError, match="JSON"):
-        digest({"a": float("nan")})
 
 
 def test_half_precision_keeps_contributions_of_any_size():

@@ -78,7 +78,7 @@ def show_heatmaps(
     look: LayerStyle,
     absent: Collection[str] = (),
 ) -> Generator[tuple[int, Image], None, None]:
-    """Make our layers on a source the maps of an result, one layer a step.
+    """Make our layers on a source the maps of a result, one layer a step.
 
     A layer costs napari a tenth of a second; between two steps the window can breathe.
 

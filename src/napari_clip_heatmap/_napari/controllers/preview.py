@@ -28,7 +28,7 @@ from napari_clip_heatmap._napari.inputs.pixel_size import (
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.lattice import choose_downsample
-from napari_clip_heatmap.imaging.sketch import sketch
+from napari_clip_heatmap.imaging.source import sketch
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.inputs.pixel_size import size_text
+from napari_clip_heatmap.pipeline.score_registry import Note
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
@@ -73,8 +74,9 @@ def step_text(step: RunStep) -> str:
 def merged_notes(scoring: Iterable[str], assessment: Iterable[str]) -> tuple[str, ...]:
     """Return the notes of a result and of its verdicts, each fact once."""
     notes = tuple(scoring)
-    mirrored = any("mirrors" in note for note in notes)
-    return (*notes, *(note for note in assessment if not (mirrored and "mirrors" in note)))
+    kinds = {note.kind for note in notes if isinstance(note, Note)}
+    new = (note for note in assessment if not (isinstance(note, Note) and note.kind in kinds))
+    return (*notes, *new)
 
 
 def time_left(seconds: float | None) -> str:

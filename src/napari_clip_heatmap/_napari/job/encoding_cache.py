@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_clip_heatmap.hashing import hash_arrays
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -92,16 +93,9 @@ def content_key(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
     """
     shape, dtype = tuple(store.shape), str(store.dtype)
     if isinstance(store, np.ndarray) and not isinstance(store, np.memmap):
-        return (shape, dtype, index, _digest(store[index]))
+        return (shape, dtype, index, hash_arrays([store[index]]))
     middle = tuple(
         slice(max(0, n // 2 - SAMPLE // 2), n // 2 + SAMPLE // 2 + 1)
         for n in shape[len(index) : len(index) + 2]
     )
-    return (shape, dtype, index, id(store), _digest(np.asarray(store[(*index, *middle)])))
-
-
-def _digest(values: np.ndarray[Any, Any]) -> str:
-    content = blake2b(digest_size=16)
-    if values.size and not values.dtype.hasobject:  # what has no numbers is refused later
-        content.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
-    return content.hexdigest()
+    return (shape, dtype, index, id(store), hash_arrays([np.asarray(store[(*index, *middle)])]))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from napari_clip_heatmap.imaging.compositing import ThickPlane
+
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
+    from napari_clip_heatmap.imaging.channel import Channel
 
 __all__ = ["layer_records"]
 
@@ -16,7 +20,7 @@ __all__ = ["layer_records"]
 def layer_records(
     result: HeatmapResult, request: HeatmapRequest, *, source: str, source_id: str
 ) -> list[Any]:
-    """Describe each heatmap of an result, in values that JSON has.
+    """Describe each heatmap of a result, in values that JSON has.
 
     Parameters
     ----------
@@ -79,6 +83,14 @@ def _versions() -> dict[str, str]:
     return {"napari": version("napari"), "python": platform.python_version()}
 
 
+def _projection(channel: Channel) -> dict[str, Any] | None:
+    """Return which planes of a thick slice were made one, and how."""
+    level = channel.levels[0]
+    if not isinstance(level, ThickPlane):
+        return None
+    return {"name": level.projection, "ranges": [list(each) for each in level.ranges]}
+
+
 def _origins(request: HeatmapRequest) -> list[dict[str, Any]]:
     """Return where each channel comes from, and how it was shown."""
     return [
@@ -86,6 +98,8 @@ def _origins(request: HeatmapRequest) -> list[dict[str, Any]]:
             **origin,
             "limits": channel.limits and [float(limit) for limit in channel.limits],
             "gamma": float(channel.gamma),
+            "blend": None if channel.blend is None else asdict(channel.blend),
+            "projection": _projection(channel),
         }
         for origin, channel in zip(request.origins, request.planes[0].channels, strict=False)
     ]

@@ -254,6 +254,7 @@ class PromptScorer:
         self._encodings: dict[Index, Encoding] = {}
         self._embeddings: dict[Index, NDArray[np.float32]] = {}
         self._tiling: dict[str, object] = {}
+        self._image_notes: tuple[str, ...] = ()
 
     def paint(self, index: Index, encoding: Encoding, cells: Cells | None = None) -> None:
         """Show what is known of a plane.
@@ -277,6 +278,7 @@ class PromptScorer:
         self.picture.paint(index, maps, cells)
         self._embeddings[index] = encoding.embedding
         self._tiling = encoding.describe()
+        self._image_notes = encoding.notes
         self._hold(index, encoding)
 
     def result(self, status: ResultStatus, message: str = "", *, tiles: int = 0) -> HeatmapResult:
@@ -308,7 +310,7 @@ class PromptScorer:
             seconds=time.monotonic() - self._started,
             status=status,
             message=message,
-            view_notes=self._request.view_notes,
+            view_notes=(*self._request.view_notes, *self._image_notes),
         )
 
     def _hold(self, index: Index, encoding: Encoding) -> None:

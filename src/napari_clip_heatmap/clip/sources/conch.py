@@ -48,7 +48,7 @@ def is_conch(weights: Mapping[str, Tensor]) -> bool:
 
 
 def load_conch(
-    path: Path, weights: Mapping[str, Tensor], name: str, normalisation: Normalization | None = None
+    path: Path, weights: Mapping[str, Tensor], name: str, normalization: Normalization | None = None
 ) -> LoadedModel:
     """Return the model of a checkpoint.
 
@@ -59,8 +59,8 @@ def load_conch(
     weights : mapping of str to Tensor
         Its content.
     name : str
-        As the user asked for it.
-    normalisation : Normalization, optional
+        As the user gave it.
+    normalization : Normalization, optional
         Instead of OpenAI's, which the authors take.
 
     Raises
@@ -79,7 +79,7 @@ def load_conch(
         name=name,
         module=model.eval(),
         tokenizer=lambda: _tokenizer(path.parent, length),
-        normalization=normalisation or OPENAI,
+        normalization=normalization or OPENAI,
     )
 
 

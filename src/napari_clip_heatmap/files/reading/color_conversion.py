@@ -76,8 +76,8 @@ def lab_to_rgb(
     Examples
     --------
     >>> import numpy as np
-    >>> lab_to_rgb(np.array([[[255, 0, 0]]], np.uint8), offset=False).tolist()
-    [[[255, 255, 255]]]
+    >>> lab_to_rgb(np.array([[[65535, 0, 0]]], np.uint16), offset=False).tolist()
+    [[[65535, 65535, 65535]]]
     """
     lab = samples.copy()
     if not offset:
@@ -181,7 +181,14 @@ def inverted(gray: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def full_scale(dtype: np.dtype[Any]) -> int:
-    """Return the value of full intensity: the largest of an integer type, 1 for floats."""
+    """Return the value of full intensity: the largest of an integer type, 1 for floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> full_scale(np.dtype(np.uint8))
+    255
+    """
     return int(np.iinfo(dtype).max) if dtype.kind in "ui" else 1
 
 

@@ -48,7 +48,7 @@ def advice_on_file(path: Path) -> str:
     Examples
     --------
     >>> from pathlib import Path
-    >>> advice_for(Path("drawing.svg"))
+    >>> advice_on_file(Path("drawing.svg"))
     'it is a drawing; export a page of it as PNG or TIFF'
     """
     suffix = path.suffix.lower()

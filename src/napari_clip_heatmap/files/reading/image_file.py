@@ -76,9 +76,12 @@ def read_image(
 
     Examples
     --------
-    >>> import napari_clip_heatmap as nch
-    >>> image = nch.read_image("cells.tif")  # doctest: +SKIP
-    >>> second = nch.read_image("movie.ome.tif", time=4, channel=1)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> import tifffile
+    >>> movie = np.zeros((5, 2, 40, 50), np.uint16)  # time, channel, y, x
+    >>> tifffile.imwrite("movie.ome.tif", movie, metadata={"axes": "TCYX"})
+    >>> nch.read_image("movie.ome.tif", time=4, channel=1).shape
+    (40, 50)
     """
     chosen = tuple(channel) if isinstance(channel, list) else channel
     choice = PictureChoice(page, series, chosen, time, z)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import numpy as np
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.files.reading.imagej_lut import lookup_table
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice
-from napari_clip_heatmap.files.reading.tiff_samples import TiffPlane, picture
+from napari_clip_heatmap.files.reading.tiff_samples import TiffPlane, tiff_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
     Returns
     -------
     ndarray (y, x), (y, x, 3) or (y, x, 4)
-        See `picture`. Of a pyramid the finest level.
+        See `tiff_picture`. Of a pyramid the finest level.
 
     Raises
     ------
@@ -136,8 +136,8 @@ def _of_planes(
     if len(samples) == 1:
         table = lookup_table(tiff.imagej_metadata, channel)
         of_samples = choice if channel is None else PictureChoice()
-        return picture(TiffPlane(samples[0], page, table), of_samples, name)
-    shown = [picture(TiffPlane(each, page), PictureChoice(), name) for each in samples]
+        return tiff_picture(TiffPlane(samples[0], page, table), of_samples, name)
+    shown = [tiff_picture(TiffPlane(each, page), PictureChoice(), name) for each in samples]
     if any(each.ndim != 2 for each in shown):
         raise ImageError(f"{name} has channels that are colors; choose one channel")
     return np.stack(shown, axis=-1)

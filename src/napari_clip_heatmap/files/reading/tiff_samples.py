@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.files.reading.imagej_lut import LookupTable
     from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 
-__all__ = ["TiffPlane", "picture"]
+__all__ = ["TiffPlane", "tiff_picture"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = (
     *range(7),
@@ -73,6 +73,10 @@ class TiffPlane:
         Whose tags describe them.
     table : LookupTable, optional
         ImageJ's lookup table for gray values.
+
+    Examples
+    --------
+    >>> plane = TiffPlane(page.asarray(), page)  # doctest: +SKIP
     """
 
     samples: NDArray[Any]
@@ -80,7 +84,7 @@ class TiffPlane:
     table: LookupTable | None = None
 
 
-def picture(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[Any]:
+def tiff_picture(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[Any]:
     """Return gray, RGB or RGBA as the tags declare the samples, upright.
 
     Parameters
@@ -103,11 +107,12 @@ def picture(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[Any]:
 
     Examples
     --------
-    >>> import io, numpy as np, tifffile
-    >>> file = io.BytesIO()
-    >>> tifffile.imwrite(file, np.zeros((2, 3), np.uint8), photometric="miniswhite")
-    >>> page = tifffile.TiffFile(file).pages[0]
-    >>> picture(TiffPlane(page.asarray(), page), PictureChoice(), "'a.tif'").tolist()
+    >>> import numpy as np, tifffile
+    >>> from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
+    >>> tifffile.imwrite("a.tif", np.zeros((2, 3), np.uint8), photometric="miniswhite")
+    >>> with tifffile.TiffFile("a.tif") as tiff:
+    ...     page = tiff.pages[0]
+    ...     tiff_picture(TiffPlane(page.asarray(), page), PictureChoice(), "'a.tif'").tolist()
     [[255, 255, 255], [255, 255, 255]]
     """
     pixels, page = plane.samples, plane.page

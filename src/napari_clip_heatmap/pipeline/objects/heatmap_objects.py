@@ -95,7 +95,7 @@ class HeatmapObjects:
         Examples
         --------
         >>> objects = maps.objects("nuclei", min_area=64, split="watershed")
-        >>> objects.table.to_pandas()
+        >>> table = objects.table.to_pandas()
         """
         return objects_of_map(
             _prompt_map(self, _index(self, prompt)),

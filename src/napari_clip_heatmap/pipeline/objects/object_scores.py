@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.geometry import PixelSize, geometry_columns, read_pixel_size
-from napari_clip_heatmap.annotation.label_runs import check_labels
+from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels
 from napari_clip_heatmap.annotation.table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -156,9 +156,9 @@ def score_objects(
 
     Examples
     --------
-    >>> scores = nch.score_objects(encoding, labels, ["red blood cells", "platelets"])
-    >>> scores.best[:3]
-    ('red blood cells', 'platelets', 'red blood cells')
+    >>> scores = nch.score_objects(encoding, labels, ["nuclei", "filaments"])
+    >>> scores.contribution.shape  # (object, prompt)
+    (3, 2)
     """
     size = read_pixel_size(pixel_size, unit)
     planes: list[PlaneSums] = []
@@ -190,7 +190,8 @@ def _paired(encoding: Any, labels: Any) -> Iterator[tuple[Encoding, Any]]:
     for each in _encodings(encoding):
         check_labels(labels, (*(shape or ())[:-2], *each.image_shape))
         if count < prod(labels.shape[:-2]):
-            yield each, labels[np.unravel_index(count, labels.shape[:-2])]
+            index = np.unravel_index(count, labels.shape[:-2])
+            yield each, LabelPlane(labels, tuple(map(int, index)))
         count += 1
     if count == 0 or count != prod(labels.shape[:-2]):
         raise ImageError(

@@ -18,8 +18,8 @@ __all__ = ["PlaneSums", "StackSums", "merge_planes", "sum_plane"]
 
 _Sums = NDArray[np.float64]
 
-_PAIRS = 2**15
-"""Pairs of object and patch whose tokens are gathered at once."""
+_PATCHES = 2**13
+"""Tokens that are added up at once, in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def sum_plane(
         cosine=_token_sums(coverage, tokens, scale * shown, words),
         heat=coverage.sum_over_patches(np.where(shown[:, np.newaxis], maps, 0)),
         patches=coverage.sum_over_patches(shown.astype(np.float64)),
-        total=np.asarray((scale * weight) @ tokens @ text.T),
+        total=_weighted_sum(tokens, scale * weight) @ text.T,
         similarity=text @ encoding.embedding.astype(np.float64),
         map_sum=maps.sum(axis=0, where=shown[:, np.newaxis], dtype=np.float64),
         map_max=maps.max(axis=0, where=shown[:, np.newaxis], initial=-np.inf).astype(np.float64),
@@ -121,13 +121,21 @@ def _token_sums(
     """Return the sum over the patches of each object of token times direction times factor."""
     sums = np.zeros((len(coverage), len(directions)))
     weight = coverage.fraction * factor[coverage.cell]
-    for first in range(0, len(weight), _PAIRS):
-        part = slice(first, first + _PAIRS)
+    for first in range(0, len(weight), _PATCHES):
+        part = slice(first, first + _PATCHES)
         owner = coverage.owner[part]
         begins = np.flatnonzero(np.diff(owner, prepend=-1))
         near = tokens[coverage.cell[part]] * weight[part, np.newaxis]
         sums[owner[begins]] += np.add.reduceat(near, begins, axis=0) @ directions.T
     return sums
+
+
+def _weighted_sum(tokens: NDArray[np.float32], weight: _Sums) -> _Sums:
+    total = np.zeros(tokens.shape[1])
+    for first in range(0, len(tokens), _PATCHES):
+        part = slice(first, first + _PATCHES)
+        total += weight[part] @ tokens[part]
+    return total
 
 
 @dataclass(frozen=True, eq=False)

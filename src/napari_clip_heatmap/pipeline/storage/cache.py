@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_clip_heatmap.errors import EncodingFileError, OutputError, SettingsError, shown_value
+from napari_clip_heatmap.hashing import hash_json
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.content import content_of
 from napari_clip_heatmap.imaging.lattice import Lattice
@@ -24,7 +25,7 @@ from napari_clip_heatmap.pipeline.storage.records import (
     encoding_of,
     lattice_record,
 )
-from napari_clip_heatmap.pipeline.storage.zarr_file import PART, digest, read_arrays, write_arrays
+from napari_clip_heatmap.pipeline.storage.zarr_file import PART, read_arrays, write_arrays
 from napari_clip_heatmap.user_folders import cache_root
 from napari_clip_heatmap.validation import integer
 
@@ -273,7 +274,7 @@ def key_of(
     it: tiles are the same for all regions.
     """
     several = len(channels) > 1
-    return digest(
+    return hash_json(
         {
             "method": METHOD,
             "pixels": pixels,

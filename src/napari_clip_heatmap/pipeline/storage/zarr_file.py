@@ -7,7 +7,6 @@ and of the record itself, so that damaged data are never used.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import struct
@@ -23,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import EncodingFileError, OutputError
+from napari_clip_heatmap.hashing import hash_arrays, hash_json
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["LOSS", "PART", "digest", "from_half", "read_arrays", "to_half", "write_arrays"]
+__all__ = ["LOSS", "PART", "from_half", "read_arrays", "to_half", "write_arrays"]
 
 
 FORMAT = 1
@@ -85,7 +85,7 @@ def write_arrays(
         "arrays": {name: _describe(array) for name, array in ordered.items()},
     }
     try:
-        _write(part, {_ENTRY: content, "sha256": digest(content)}, ordered)
+        _write(part, {_ENTRY: content, "sha256": hash_json(content)}, ordered)
         _put_in_place(part, path)
     finally:
         _remove(part)
@@ -119,12 +119,6 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         ) from error
 
 
-def digest(content: object) -> str:
-    """Return the SHA-256 of JSON-able values, whatever the order of keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _read(store: Store, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     import zarr
 
@@ -136,7 +130,7 @@ def _read(store: Store, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[A
             f"'{path}' is no saved encoding: its attributes have no '{_ENTRY}'. "
             "Choose one that `encoding.save` wrote"
         )
-    if digest(content) != attributes.get("sha256"):
+    if hash_json(content) != attributes.get("sha256"):
         raise _damaged(path, "its record")
     if content["format"] > FORMAT:
         raise EncodingFileError(
@@ -163,11 +157,10 @@ def _damaged(path: Path, what: str) -> EncodingFileError:
 
 
 def _describe(array: NDArray[Any]) -> dict[str, object]:
-    octets = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.str,
-        "sha256": hashlib.sha256(octets.data).hexdigest(),
+        "sha256": hash_arrays([array]),
     }
 
 

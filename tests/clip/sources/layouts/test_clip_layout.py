@@ -60,7 +60,7 @@ def test_its_own_tokenizer_is_read(
 
 def test_an_end_of_text_that_is_no_number(transformers_folder: Path) -> None:
     text = metaclip(transformers_folder)["text_config"]
-    with pytest.raises(ModelLoadError, match="sizes is 'x'"):
+    with pytest.raises(ModelLoadError, match="'eos_token_id' is 'x'"):
         load(
             transformers_folder,
             after=0,

@@ -243,7 +243,7 @@ def test_its_own_tokenizer_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch
         ("vision_config", {"layer_norm_eps": 1e-5}, UnsupportedModelError, "layer_norm_eps"),
         ("vision_config", {"vision_use_head": False}, UnsupportedModelError, "vision_use_head"),
         ("text_config", {"projection_size": 40}, UnsupportedModelError, "40 dimensions"),
-        ("vision_config", {"num_hidden_layers": 0}, ModelLoadError, "sizes is 0"),
+        ("vision_config", {"num_hidden_layers": 0}, ModelLoadError, "num_hidden_layers' is 0"),
         ("vision_config", {"num_hidden_layers": 1}, ModelLoadError, "do not fit.*blocks.1"),
         ("vision_config", {"intermediate_size": 99}, ModelLoadError, "do not fit.*mlp.fc1"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
+from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
 __all__ = ["BlockNames", "convert_blocks", "mlp_ratio", "raise_if_odd", "read_part", "read_size"]
 
@@ -90,15 +90,26 @@ def read_part(
     older = config.get(f"{name}_dict")
     given = older if older is not None else config.get(name) or {}
     if not isinstance(given, dict):
-        raise ModelLoadError(f"{origin} does not describe a CLIP: its {name!r} is {given!r}.")
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
+            f"{shorten(repr(given))}."
+        )
     part = {**defaults, **given}
     sizes = {
-        key: read_size(part[key], origin) for key, each in defaults.items() if type(each) is int
+        key: read_size(part[key], f"{name}.{key}", origin)
+        for key, each in defaults.items()
+        if type(each) is int
     }
+    width, heads = sizes.get("hidden_size", 1), sizes.get("num_attention_heads", 1)
+    if width % heads:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: in its {name!r}, {shorten(heads)} "
+            f"attention heads do not divide the hidden size {shorten(width)}."
+        )
     return {**part, **sizes}
 
 
-def read_size(value: object, origin: str) -> int:
+def read_size(value: object, name: str, origin: str) -> int:
     """Return a size.
 
     Raises
@@ -106,8 +117,11 @@ def read_size(value: object, origin: str) -> int:
     ModelLoadError
         It is no positive whole number.
     """
-    if not isinstance(value, int) or value < 1:
-        raise ModelLoadError(f"{origin} does not describe a CLIP: one of its sizes is {value!r}.")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ModelLoadError(
+            f"{shorten(origin)} does not describe a CLIP model: its {name!r} is "
+            f"{shorten(repr(value))}; accepted is a whole number of 1 or more."
+        )
     return value
 
 
@@ -126,4 +140,6 @@ def raise_if_odd(odd: list[str], origin: str) -> None:
         With all of it.
     """
     if odd:
-        raise UnsupportedModelError(f"{origin} has {', '.join(odd)}, which open_clip cannot build.")
+        raise UnsupportedModelError(
+            f"{shorten(origin)} has {shorten(', '.join(odd), 250)}, which open_clip cannot build."
+        )

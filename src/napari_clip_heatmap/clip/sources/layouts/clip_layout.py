@@ -55,7 +55,7 @@ def open_clip_config(config: Mapping[str, Any], origin: str) -> dict[str, Any]:
     vision = read_part(config, "vision_config", _VISION_DEFAULTS, origin)
     raise_if_odd(_odd(text, vision), origin)
     return {
-        "embed_dim": read_size(config.get("projection_dim", 512), origin),
+        "embed_dim": read_size(config.get("projection_dim", 512), "projection_dim", origin),
         "quick_gelu": _QUICK_GELU[vision["hidden_act"]],
         "vision_cfg": {
             "image_size": vision["image_size"],
@@ -82,7 +82,7 @@ def _at_end_of_text(text: Mapping[str, Any], origin: str) -> dict[str, Any]:
 
     In CLIP's own vocabulary that token has the highest number, and open_clip looks for that.
     """
-    end = read_size(text.get("eos_token_id", 49407), origin)
+    end = read_size(text.get("eos_token_id", 49407), "eos_token_id", origin)
     return {"pool_type": "eos", "eos_id": end, "hf_tokenizer_name": "facebook/xlm-v-base"}
 
 
