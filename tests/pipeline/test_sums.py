@@ -1,0 +1,97 @@
+"""What sums to what on a whole image, with tiles that overlap or not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import napari_clip_heatmap as nch
+from napari_clip_heatmap.imaging.channel import as_channels
+from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.tiles import read_tile
+from napari_clip_heatmap.imaging.view import View
+
+PROMPTS = ["nuclei", "rods", "dots"]
+
+
+def picture(seed: int, shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (*shape, 3), dtype=np.uint8)
+
+
+def decomposed(model, image, encoding):
+    """Return each tile's patch terms (tile, y, x, d_embed) and the rest (tile, d_embed)."""
+    lattice, channels = encoding.lattice, as_channels(image)
+    source = ImageSource(channels, View().appearance(channels), lattice.working_shape)
+    tiles = np.stack([read_tile(source, lattice, place) for place in lattice.tiles])
+    parts = model.decompose(model.preprocess(tiles))
+    terms = parts.attention.sum(dim=(1, 3)).numpy()  # [tile, token, d_embed]
+    rest = parts.mlp.sum(dim=1).numpy() + terms[:, 0]
+    return terms[:, 1:].reshape(len(tiles), *model.grid, -1), rest
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**31), st.integers(1, 3), st.integers(1, 3))
+def test_without_overlap_patches_and_rest_sum_to_the_similarity(
+    tiny_model, seed, rows, columns
+) -> None:
+    image = picture(seed, (32 * rows, 32 * columns))
+    encoding = nch.encode(tiny_model, image, overlap=0, downsample=1)
+    _, rest = decomposed(tiny_model, image, encoding)
+    patches = encoding.token_map.sum(axis=(0, 1)) / (rows * columns)
+    np.testing.assert_allclose(patches + rest.mean(axis=0), encoding.embedding, atol=1e-5)
+    maps = encoding.heatmaps(PROMPTS, "absolute")
+    directions = tiny_model.encode_text(PROMPTS).numpy()
+    total = maps.lattice_values.sum(axis=(1, 2)) / (rows * columns)
+    expected = maps.similarity - directions @ rest.mean(axis=0)
+    np.testing.assert_allclose(total, expected, atol=1e-5)
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**31), st.integers(33, 90), st.integers(33, 90))
+def test_with_overlap_a_cell_is_the_weighted_mean_of_its_tiles(
+    tiny_model, seed, height, width
+) -> None:
+    image = picture(seed, (height, width))
+    encoding = nch.encode(tiny_model, image, overlap=0.5, downsample=1)
+    terms, _ = decomposed(tiny_model, image, encoding)
+    lattice = encoding.lattice
+    total, weight = np.zeros(encoding.token_map.shape), np.zeros(lattice.grid)
+    for (row, column), of_tile in zip(lattice.tiles, terms, strict=True):
+        for y, x in np.ndindex(tiny_model.grid):
+            at = lattice.y.starts[row] + y, lattice.x.starts[column] + x
+            share = np.sin(np.pi * (y + 0.5) / 4) ** 2 * np.sin(np.pi * (x + 0.5) / 4) ** 2
+            if 0 <= at[0] < lattice.grid[0] and 0 <= at[1] < lattice.grid[1]:
+                total[at] += share * of_tile[y, x]
+                weight[at] += share
+    # The weights are a product over axes, so they are brought to 1 on each axis or on both alike.
+    np.testing.assert_allclose(encoding.token_map, total / weight[..., None], atol=1e-5)
+
+
+def test_with_overlap_the_lattice_does_not_sum_to_the_similarity(tiny_model) -> None:
+    encoding = nch.encode(tiny_model, picture(3, (64, 64)), overlap=0.5, downsample=1)
+    terms, rest = decomposed(tiny_model, picture(3, (64, 64)), encoding)
+    np.testing.assert_allclose(
+        (terms.sum(axis=(1, 2)) + rest).mean(axis=0), encoding.embedding, atol=1e-5
+    )
+    summed = encoding.token_map.sum(axis=(0, 1)) / len(encoding.tiles)
+    assert np.abs(summed + rest.mean(axis=0) - encoding.embedding).max() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (50, 91)])
+def test_relative_sums_to_zero_and_softmax_to_one(tiny_model, shape) -> None:
+    encoding = nch.encode(tiny_model, picture(4, shape))
+    relative = encoding.heatmaps(PROMPTS, "relative").lattice_values
+    np.testing.assert_allclose(relative.sum(axis=0), 0, atol=1e-6)
+    softmax = encoding.heatmaps(PROMPTS, "softmax").lattice_values
+    np.testing.assert_allclose(softmax.sum(axis=0), 1, atol=1e-6)
+
+
+def test_softmax_compares_contributions_times_patches_and_logit_scale(tiny_model) -> None:
+    encoding = nch.encode(tiny_model, picture(5, (32, 32)))
+    absolute = encoding.heatmaps(PROMPTS, "absolute").lattice_values
+    logits = absolute * 16 * tiny_model.logit_scale
+    odds = np.exp(logits - logits.max(axis=0))
+    softmax = encoding.heatmaps(PROMPTS, "softmax").lattice_values
+    np.testing.assert_allclose(softmax, odds / odds.sum(axis=0), rtol=1e-3, atol=1e-6)
