@@ -63,9 +63,13 @@ def seen_through(image, height, width, centre, zoom=2):
     """Return a viewer whose window is so large and shows an image around a point of the world."""
     viewer = ViewerModel()
     viewer.add_layer(image)
-    viewer.canvas.size = (height * zoom, width * zoom)
-    viewer.scene.camera.zoom = zoom
-    viewer.scene.camera.center = centre
+    size = (height * zoom, width * zoom)
+    if hasattr(viewer, "canvas"):
+        viewer.canvas.size, camera = size, viewer.scene.camera
+    else:  # napari 0.8
+        viewer._canvas_size, camera = size, viewer.camera
+    camera.zoom = zoom
+    camera.center = centre
     return viewer
 
 

@@ -25,7 +25,7 @@ def make_objects(labels, prompts, record=RECORD):
             {
                 "label": numbers.astype(labels.dtype),
                 "prompt": np.array([prompts[n % len(prompts)] for n in numbers], object),
-                "area": np.bincount(labels.ravel())[numbers],
+                "area": np.unique(labels[labels > 0], return_counts=True)[1],
                 "mean": np.where(numbers == 2, np.nan, numbers / 4).astype(np.float32),
                 "verdict": np.array(["clear"] * len(numbers), object),
             }
