@@ -31,6 +31,7 @@ __all__ = [
     "evaluate_blood",
     "evaluate_nuclei",
     "label_pairs",
+    "read_boxes",
 ]
 
 BLOOD_NAMES = {"RBC": "red blood cells", "WBC": "white blood cells", "Platelets": "platelets"}
@@ -47,7 +48,7 @@ def blood_names(folder: Path) -> dict[str, frozenset[str]]:
     """Return the classes of which each smear of ``folder`` has boxes, by file name."""
     return {
         file: frozenset(BLOOD_NAMES[str(box["name"])] for box in boxes)
-        for file, boxes in _boxes(folder).items()
+        for file, boxes in read_boxes(folder).items()
     }
 
 
@@ -59,7 +60,7 @@ def count_real(data: Path) -> int:
     ImageError
         If the folder has neither of the two.
     """
-    count = len(label_pairs(data / "nuclei")) + len(_boxes(data / "blood"))
+    count = len(label_pairs(data / "nuclei")) + len(read_boxes(data / "blood"))
     if not count:
         msg = (
             f"'{data}' holds no images with truth. Expected 'nuclei/KIND_ID.png' beside "
@@ -85,7 +86,7 @@ def evaluate_nuclei(model: ClipModel, folder: Path, progress: Callable[[], None]
 def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None]) -> Scores:
     """Return the AUROC of each blood class, pixels in its boxes against the rest."""
     found: dict[str, list[float]] = {name: [] for name in BLOOD_NAMES.values()}
-    for file, boxes in _boxes(folder).items():
+    for file, boxes in read_boxes(folder).items():
         image = read_image(folder / file)
         values = encode(model, image).heatmaps(CLASSES).values
         for name, inside in _masks(boxes, image.shape[:2]):
@@ -95,7 +96,8 @@ def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None])
     return Scores.collect(found)
 
 
-def _boxes(folder: Path) -> dict[str, list[dict[str, object]]]:
+def read_boxes(folder: Path) -> dict[str, list[dict[str, object]]]:
+    """Return the boxes of each smear of ``folder``, by file name; none without ``boxes.json``."""
     path = folder / "boxes.json"
     if not path.is_file():
         return {}
