@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_clip_heatmap.annotation import label_runs
-from napari_clip_heatmap.annotation.label_runs import Plane, check_labels, read_runs, runs_of
+from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels, read_runs, runs_of
 from napari_clip_heatmap.errors import ImageError
 
 label_images = hnp.arrays(
@@ -79,7 +79,7 @@ def test_a_plane_of_a_stack_is_read_like_a_plane(monkeypatch):
     stack = np.random.default_rng(0).integers(0, 3, (2, 3, 50, 60))
     store = zarr.create_array(zarr.storage.MemoryStore(), data=stack, chunks=(1, 2, 20, 30))
     for array in (stack, store, da.from_array(stack, chunks=(1, 1, 17, 60))):
-        plane = Plane(array, (1, 2))
+        plane = LabelPlane(array, (1, 2))
         total = sum(painted(runs, (50, 60), stack.dtype) for runs in read_runs(plane))
         np.testing.assert_array_equal(total, stack[1, 2])
 
@@ -87,7 +87,7 @@ def test_a_plane_of_a_stack_is_read_like_a_plane(monkeypatch):
 def test_labels_are_never_read_as_a_whole(monkeypatch):
     monkeypatch.setattr(label_runs, "BLOCK_PIXELS", 40 * 40)
     labels = Counted(np.ones((100, 100), np.uint8), chunks=(16, 16))
-    list(read_runs(Plane(labels, ())))
+    list(read_runs(LabelPlane(labels, ())))
     assert len(labels.read) > 6
     assert all(labels.labels[part].size <= 40 * 40 for part in labels.read)
 

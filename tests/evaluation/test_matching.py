@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.draw import disk
 from skimage.measure import label
 
-from napari_clip_heatmap.evaluation.matching import Agreement, compare_objects, oracle_objects
+from napari_clip_heatmap.evaluation.matching import MatchCounts, compare_objects, oracle_objects
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 
 label_images = hnp.arrays(np.int32, (6, 7), elements=st.integers(0, 3))
@@ -39,15 +39,15 @@ def test_numbers_do_not_matter_and_the_truth_agrees_with_itself(true, seed):
 
 
 def test_counts_are_off_image_by_image():
-    total = Agreement.total([Agreement(1, 5, 2, 3), Agreement(2, 2, 4, 2)])
-    assert total == Agreement(3, 7, 6, 5)
+    total = MatchCounts.total([MatchCounts(1, 5, 2, 3), MatchCounts(2, 2, 4, 2)])
+    assert total == MatchCounts(3, 7, 6, 5)
     assert total.f1 == pytest.approx(6 / 13)
     assert total.count_error == pytest.approx(5 / 6)
 
 
 def test_nothing_to_find_is_no_number():
-    assert math.isnan(Agreement(0, 3, 0, 3).f1)
-    assert math.isnan(Agreement(0, 3, 0, 3).count_error)
+    assert math.isnan(MatchCounts(0, 3, 0, 3).f1)
+    assert math.isnan(MatchCounts(0, 3, 0, 3).count_error)
 
 
 def drawn(radius, spacing, side=192):

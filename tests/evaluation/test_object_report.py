@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from napari_clip_heatmap.evaluation.found_objects import FoundObjects
-from napari_clip_heatmap.evaluation.matching import Agreement
+from napari_clip_heatmap.evaluation.matching import MatchCounts
 from napari_clip_heatmap.evaluation.named_objects import NamedObjects
 from napari_clip_heatmap.evaluation.object_report import ObjectReport, evaluate_objects
 
 
 def test_the_tables_say_what_was_measured():
-    found = FoundObjects({"nuclei": Agreement(6, 10, 10, 2)}, {"nuclei": Agreement(8, 10, 10, 0)})
+    found = FoundObjects(
+        {"nuclei": MatchCounts(6, 10, 10, 2)}, {"nuclei": MatchCounts(8, 10, 10, 0)}
+    )
     named = NamedObjects({"nuclei": 9, "filaments": 1}, {"nuclei": 10, "filaments": 2})
     text = str(ObjectReport(found, named, found, named))
     assert text.count("| nuclei | 10 | 0.60 (0.80) | 75% | 0.20 (0.00) |") == 2

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
 
-__all__ = ["BLOCK_PIXELS", "Plane", "Runs", "bounds_of", "check_labels", "read_runs", "runs_of"]
+__all__ = [
+    "BLOCK_PIXELS",
+    "LabelPlane",
+    "Runs",
+    "bounds_of",
+    "check_labels",
+    "read_runs",
+    "runs_of",
+]
 
 BLOCK_PIXELS = 2**23
 """Labels that are read at once, unless a chunk of them is larger."""
@@ -47,7 +55,7 @@ class Runs:
         return bounds_of(owner, (self.y, self.start), (self.y + 1, self.stop), n)
 
 
-class Plane:
+class LabelPlane:
     """One plane of a stack of labels, of which nothing is read before it is needed.
 
     Parameters

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.segmentation import connected
 from napari_clip_heatmap.api import encode
-from napari_clip_heatmap.evaluation.matching import Agreement, compare_objects, oracle_objects
+from napari_clip_heatmap.evaluation.matching import MatchCounts, compare_objects, oracle_objects
 from napari_clip_heatmap.evaluation.real import label_pairs
 from napari_clip_heatmap.files.reading import read_image
 from napari_clip_heatmap.scenes import CLASSES, draw
@@ -30,18 +30,18 @@ _SIDE = 256
 
 @dataclass(frozen=True, slots=True)
 class FoundObjects:
-    """Agreement by class or kind of image.
+    """MatchCounts by class or kind of image.
 
     Attributes
     ----------
-    found : mapping of str to Agreement
+    found : mapping of str to MatchCounts
         What a threshold on the heatmap gives.
-    oracle : mapping of str to Agreement
+    oracle : mapping of str to MatchCounts
         The best that the patch lattice allows; see `oracle_objects`.
     """
 
-    found: Mapping[str, Agreement]
-    oracle: Mapping[str, Agreement]
+    found: Mapping[str, MatchCounts]
+    oracle: Mapping[str, MatchCounts]
 
 
 def patch_area(encoding: Encoding) -> float:
@@ -90,8 +90,8 @@ class _Collected:
     """Agreements of image after image."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[Agreement]] = {}
-        self.oracle: dict[str, list[Agreement]] = {}
+        self.found: dict[str, list[MatchCounts]] = {}
+        self.oracle: dict[str, list[MatchCounts]] = {}
 
     def add(
         self,
@@ -114,8 +114,8 @@ class _Collected:
     def result(self) -> FoundObjects:
         """Return the sums over images."""
         return FoundObjects(
-            {name: Agreement.total(each) for name, each in self.found.items()},
-            {name: Agreement.total(each) for name, each in self.oracle.items()},
+            {name: MatchCounts.total(each) for name, each in self.found.items()},
+            {name: MatchCounts.total(each) for name, each in self.oracle.items()},
         )
 
 

@@ -14,14 +14,14 @@ from napari_clip_heatmap.annotation.segmentation import SPLITS, segment
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 
-__all__ = ["Agreement", "compare_objects", "oracle_objects"]
+__all__ = ["MatchCounts", "compare_objects", "oracle_objects"]
 
 _LIMITS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Covered fractions of a patch that the oracle tries as thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class MatchCounts:
     """How objects that were found agree with true ones, over one image or several.
 
     Attributes
@@ -49,14 +49,14 @@ class Agreement:
         return self.miscounted / self.true if self.true else float("nan")
 
     @classmethod
-    def total(cls, parts: Iterable[Agreement]) -> Agreement:
+    def total(cls, parts: Iterable[MatchCounts]) -> MatchCounts:
         """Return the agreement over all images."""
         each = [(part.matched, part.found, part.true, part.miscounted) for part in parts]
         matched, found, true, miscounted = np.sum(each, axis=0, dtype=int).tolist()
         return cls(matched, found, true, miscounted)
 
 
-def compare_objects(found: NDArray[Any], true: NDArray[Any]) -> Agreement:
+def compare_objects(found: NDArray[Any], true: NDArray[Any]) -> MatchCounts:
     """Compare two label images of one shape.
 
     Above an intersection over union of 0.5 no object can match two, so nothing needs choosing.
@@ -71,7 +71,7 @@ def compare_objects(found: NDArray[Any], true: NDArray[Any]) -> Agreement:
     matched = int((shared[objects] > 0.5 * union[objects]).sum())
     n_found = int(np.count_nonzero(found_numbers))
     n_true = int(np.count_nonzero(true_numbers))
-    return Agreement(matched, n_found, n_true, abs(n_found - n_true))
+    return MatchCounts(matched, n_found, n_true, abs(n_found - n_true))
 
 
 def oracle_objects(true: NDArray[Any], lattice: Lattice) -> NDArray[np.int32]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.geometry import PixelSize, geometry_columns, read_pixel_size
-from napari_clip_heatmap.annotation.label_runs import Plane, check_labels
-from napari_clip_heatmap.annotation.table import Table
+from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels
+from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.checks import conclude
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -189,7 +189,7 @@ def _paired(encoding: Any, labels: Any) -> Iterator[tuple[Encoding, Any]]:
         check_labels(labels, (*(shape or ())[:-2], *each.image_shape))
         if count < prod(labels.shape[:-2]):
             index = np.unravel_index(count, labels.shape[:-2])
-            yield each, Plane(labels, tuple(map(int, index)))
+            yield each, LabelPlane(labels, tuple(map(int, index)))
         count += 1
     if count == 0 or count != prod(labels.shape[:-2]):
         raise ImageError(
