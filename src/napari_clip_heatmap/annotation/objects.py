@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.geometry import PixelSize, geometry_columns, read_pixel_size
 from napari_clip_heatmap.annotation.label_runs import runs_of
+from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.annotation.peaks import Peaks, central_pixels, find_peaks
 from napari_clip_heatmap.annotation.segmentation import (
     check_segmentation,
@@ -20,7 +21,6 @@ from napari_clip_heatmap.annotation.segmentation import (
     winning_prompt,
     without_small,
 )
-from napari_clip_heatmap.annotation.table import Table
 from napari_clip_heatmap.annotation.thresholds import Threshold, learn_threshold
 from napari_clip_heatmap.errors import PromptError, SettingsError
 from napari_clip_heatmap.imaging.lattice import Lattice

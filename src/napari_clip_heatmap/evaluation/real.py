@@ -32,6 +32,7 @@ __all__ = [
     "evaluate_blood",
     "evaluate_nuclei",
     "label_pairs",
+    "read_boxes",
 ]
 
 BLOOD_NAMES = {"RBC": "red blood cells", "WBC": "white blood cells", "Platelets": "platelets"}
@@ -48,7 +49,7 @@ def blood_names(folder: Path) -> dict[str, frozenset[str]]:
     """Return the classes of which each smear of ``folder`` has boxes, by file name."""
     return {
         file: frozenset(BLOOD_NAMES[str(box["name"])] for box in boxes)
-        for file, boxes in _boxes(folder).items()
+        for file, boxes in read_boxes(folder).items()
     }
 
 
@@ -60,7 +61,7 @@ def count_real(data: Path) -> int:
     ImageError
         The folder has neither of the two.
     """
-    count = len(label_pairs(data / "nuclei")) + len(_boxes(data / "blood"))
+    count = len(label_pairs(data / "nuclei")) + len(read_boxes(data / "blood"))
     if not count:
         msg = (
             f"'{data}' holds no labeled images. Expected 'nuclei/KIND_ID.png' and "
@@ -97,12 +98,13 @@ def evaluate_blood(model: ClipModel, folder: Path, progress: Callable[[], None])
 
 def blood_masks(folder: Path) -> Iterator[tuple[NDArray[Any], dict[str, NDArray[np.bool_]]]]:
     """Yield each smear of ``folder`` with the pixels in the boxes of each class that has some."""
-    for file, boxes in _boxes(folder).items():
+    for file, boxes in read_boxes(folder).items():
         image = read_image(folder / file)
         yield image, dict(_masks(boxes, image.shape[:2]))
 
 
-def _boxes(folder: Path) -> dict[str, list[dict[str, object]]]:
+def read_boxes(folder: Path) -> dict[str, list[dict[str, object]]]:
+    """Return the boxes of each smear of ``folder``, by file name; none without ``boxes.json``."""
     path = folder / "boxes.json"
     if not path.is_file():
         return {}

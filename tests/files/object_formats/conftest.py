@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.annotation.objects import Objects
-from napari_clip_heatmap.annotation.table import Table
 
 RECORD = {
     "model": {"name": "demo", "weights_sha256": "0" * 64},

@@ -1,9 +1,7 @@
 """Objects as files: one module a format, each found by itself.
 
-A format is a module of this folder whose name does not begin with ``_``. It has ``SUFFIXES``, the
-ends of file names that it writes, and a function ``write(path, objects, *, source, overwrite)``,
-which raises `OutputError` rather than replace what is there, unless it may overwrite. Adding a
-format touches no other file.
+A format is a module of this folder, whose name does not begin with ``_``, with an `ObjectFormat`
+called ``FORMAT``. Adding a format touches no other file.
 """
 
 from __future__ import annotations
@@ -11,18 +9,15 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
 __all__ = ["object_suffixes", "write_objects"]
-
-
-class _Write(Protocol):
-    def __call__(self, path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None: ...
 
 
 def write_objects(
@@ -68,7 +63,7 @@ def write_objects(
             f"'{path.name}' has no ending that objects are written to; accepted: "
             f"{', '.join(sorted(formats))}"
         )
-    formats[max(fitting, key=len)](path, objects, source=str(source), overwrite=overwrite)
+    formats[max(fitting, key=len)].write(path, objects, source=str(source), overwrite=overwrite)
     return path
 
 
@@ -77,7 +72,7 @@ def object_suffixes() -> tuple[str, ...]:
     return tuple(sorted(_formats()))
 
 
-def _formats() -> dict[str, _Write]:
+def _formats() -> dict[str, ObjectFormat]:
     names = sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
-    modules = [import_module(f"{__name__}.{name}") for name in names]
-    return {suffix: module.write for module in modules for suffix in module.SUFFIXES}
+    formats: list[ObjectFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in names]
+    return {suffix: each for each in formats for suffix in each.suffixes}

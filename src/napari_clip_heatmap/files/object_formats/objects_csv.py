@@ -7,17 +7,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._replacing import replacing
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["SUFFIXES", "write"]
-
-SUFFIXES = (".csv",)
+__all__ = ["FORMAT"]
 
 
-def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
     """Write the table with a header, UTF-8; a number that is not known is left empty."""
     names, more = (("source",), (source,)) if source else ((), ())
     with (
@@ -32,3 +31,6 @@ def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> No
 
 def _cell(value: Any) -> Any:
     return "" if isinstance(value, float) and math.isnan(value) else value
+
+
+FORMAT = ObjectFormat((".csv",), _write)

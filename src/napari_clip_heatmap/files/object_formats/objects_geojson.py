@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.annotation.palette import distinct_color
 from napari_clip_heatmap.annotation.polygons import Polygon, label_polygons
 from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._replacing import replacing
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["SUFFIXES", "write"]
-
-SUFFIXES = (".geojson",)
+__all__ = ["FORMAT"]
 
 
-def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
     """Write one feature per object: x and y in image pixels, of which the first spans 0 to 1.
 
     The prompt is the classification, numbers of the table are measurements, and the feature's
@@ -95,3 +94,6 @@ def _ring(corners: NDArray[np.int64]) -> list[list[int]]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
+
+
+FORMAT = ObjectFormat((".geojson",), _write)

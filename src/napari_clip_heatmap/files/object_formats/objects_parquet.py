@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._replacing import replacing
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["SUFFIXES", "write"]
-
-SUFFIXES = (".parquet",)
+__all__ = ["FORMAT"]
 
 
-def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
     """Write the table; the record is JSON under the key ``clip_heatmap`` of the schema.
 
     Raises
@@ -38,3 +37,6 @@ def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> No
     table = table.replace_schema_metadata({"clip_heatmap": record})
     with replacing(path, overwrite=overwrite) as draft:
         pyarrow.parquet.write_table(table, draft)
+
+
+FORMAT = ObjectFormat((".parquet",), _write)

@@ -12,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._replacing import replacing
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["SUFFIXES", "write"]
-
-SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
+__all__ = ["FORMAT"]
 
 _TILE = 512
 _CLASSIC = 2**32 - 2**25
 """Bytes from which a TIFF needs 64-bit offsets."""
 
 
-def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
     """Write the labels in their own type, losslessly compressed; in OME-TIFF with 32 bits at most.
 
     ``.ome.tif`` tells the size of a pixel, where it is known; in a plain TIFF the description holds
@@ -99,3 +98,6 @@ def _ome(objects: ObjectSet) -> dict[str, Any]:
         "PhysicalSizeYUnit": unit,
         "PhysicalSizeXUnit": unit,
     }
+
+
+FORMAT = ObjectFormat((".tif", ".tiff", ".ome.tif", ".ome.tiff"), _write)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.palette import distinct_color
 from napari_clip_heatmap.errors import OutputError
+from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._label_pyramid import (
     Pyramid,
     new_pyramid,
@@ -24,18 +25,16 @@ from napari_clip_heatmap.files.object_formats._label_pyramid import (
 if TYPE_CHECKING:
     from zarr import Group
 
+    from napari_clip_heatmap.annotation.object_table import Table
     from napari_clip_heatmap.annotation.objects import ObjectSet
-    from napari_clip_heatmap.annotation.table import Table
 
-__all__ = ["SUFFIXES", "write"]
-
-SUFFIXES = (".ome.zarr", ".zarr")
+__all__ = ["FORMAT"]
 
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "-"))
 """What file systems do not take in names."""
 
 
-def write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
+def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> None:
     """Write a label image for each prompt, ``labels/PROMPT``, as deep a pyramid as the image has.
 
     The rows of the table are the properties of the labels, and each label has a color. Other
@@ -222,3 +221,6 @@ def _names(objects: ObjectSet) -> dict[str, str]:
             name = f"{base}-{number}"
         names[prompt] = name
     return names
+
+
+FORMAT = ObjectFormat((".ome.zarr", ".zarr"), _write)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.geometry import PixelSize, geometry_columns, read_pixel_size
 from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels
-from napari_clip_heatmap.annotation.table import Table
+from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.null_reference import make_null_reference

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from napari_clip_heatmap.annotation.table import Table
+from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.errors import SettingsError
 
 

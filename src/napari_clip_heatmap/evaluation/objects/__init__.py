@@ -1,0 +1,1 @@
+"""Objects found and named by words, compared with the true ones."""
