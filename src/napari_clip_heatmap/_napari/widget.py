@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import napari
@@ -10,6 +11,7 @@ from magicgui.widgets import Container
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.annotation.annotation_section import AnnotationSection
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
@@ -24,6 +26,7 @@ from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.state import DockState
+from napari_clip_heatmap._napari.views.annotation.questions import ask_replace
 from napari_clip_heatmap._napari.views.control_spec import ControlSources
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
@@ -126,7 +129,11 @@ class HeatmapWidget(Container[Any]):
             self.live_updater.show,
             lambda text: QApplication.clipboard().setText(text),
         )
+        self.annotation = AnnotationSection(
+            state, viewer, self, partial(ask_replace, self.native), self._open_features
+        )
         self._controllers = (
+            self.annotation,
             self.run_controller,
             self.live_updater,
             self.chooser,
@@ -168,6 +175,12 @@ class HeatmapWidget(Container[Any]):
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
+
+    def _open_features(self) -> None:
+        """Open napari's own table of features."""
+        window = getattr(self._viewer, "window", None)
+        if window is not None:
+            window.add_plugin_dock_widget("napari", "Features table widget")
 
     def _remove_all(self) -> None:
         layers.remove_all(self._viewer)
