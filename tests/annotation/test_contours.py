@@ -22,7 +22,7 @@ def smooth(lattice, seed):
     rng = np.random.default_rng(seed)
     coarse = rng.standard_normal((5, 6))
     at = np.meshgrid(
-        *(np.linspace(0, n - 1, m) for n, m in zip((5, 6), lattice.grid)), indexing="ij"
+        np.linspace(0, 4, lattice.grid[0]), np.linspace(0, 5, lattice.grid[1]), indexing="ij"
     )
     return map_coordinates(coarse, at, order=1).astype(np.float32)
 

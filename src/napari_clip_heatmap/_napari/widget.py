@@ -26,7 +26,7 @@ from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.state import DockState
 from napari_clip_heatmap._napari.views.annotation.questions import ask_replace
-from napari_clip_heatmap._napari.views.control_spec import ControlSources
+from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
@@ -102,6 +102,10 @@ class HeatmapWidget(Container[Any]):
     def show_row(self, name: str, *, shown: bool) -> None:
         """Show or hide a control with its label."""
         show_row(self, name, shown=shown)
+
+    def open_section(self, section: ControlSection) -> None:
+        """Unfold a section."""
+        self.sections[section.value].expand()
 
     def _sources(self) -> ControlSources:
         state = self.state

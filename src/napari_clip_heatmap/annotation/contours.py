@@ -52,8 +52,9 @@ def map_contours(
 
     low = min(float(known.min()), limit) - 1
     padded = np.pad(np.pad(lattice_values.astype(np.float64), 1, "edge"), 1, constant_values=low)
+    axes = lattice.y, lattice.x
     rings = [
-        np.stack([_positions(axis, at) for axis, at in zip((lattice.y, lattice.x), ring.T)], axis=1)
+        np.stack([_positions(axis, at) for axis, at in zip(axes, ring.T, strict=True)], axis=1)
         for ring in find_contours(padded, limit, positive_orientation="high")
     ]
     return _large_enough(rings, min_area, fill_holes=fill_holes)

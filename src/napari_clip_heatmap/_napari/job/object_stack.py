@@ -219,7 +219,8 @@ def _height(
     top = np.fmax.reduce(values, axis=None)
     if limit is None or not top > limit:
         return np.zeros_like(values)
-    return np.nan_to_num(np.maximum((values - limit) / (top - limit), 0)).astype(np.float32)
+    height = np.nan_to_num(np.maximum((values - limit) / (top - limit), 0))
+    return np.asarray(height, np.float32)
 
 
 def _numbered(table: Table, count: int, index: Index, axes: Sequence[str]) -> Table:

@@ -17,8 +17,7 @@ from napari_clip_heatmap._napari.controllers.annotation.placing import (
 )
 from napari_clip_heatmap._napari.controllers.annotation.threshold import known_pixel_size
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
-from napari_clip_heatmap._napari.inputs.layer_planes import leading_shape, shown_index
-from napari_clip_heatmap._napari.inputs.layer_source import finest
+from napari_clip_heatmap._napari.inputs.layer_planes import finest, leading_shape, shown_index
 from napari_clip_heatmap._napari.job.naming import NamingRequest
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.files.object_formats import write_objects
@@ -100,21 +99,30 @@ class ObjectClassifier:
         self._table.gated_requested.connect(self.make_gated)
         self._table.export_requested.connect(self.export)
         self._gate.gated.connect(self.set_gate)
-        events = viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.renamed):
-            emitter.connect(self._on_layers)
+        self._in_use = False
+        self._table.seen.connect(self.use)
         state.annotation.events.classified.connect(self._show)
-        self._on_layers()
 
     def close(self) -> None:
         """Let go of the viewer and stop what is at work."""
-        events = self._viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.renamed):
-            emitter.disconnect(self._on_layers)
+        self.use(False)
         self._state.annotation.events.classified.disconnect(self._show)
         self._watch(None)
         self._naming.close()
         self._writing.close()
+
+    def use(self, in_use: bool) -> None:
+        """Follow the viewer's layers while the section is on screen."""
+        events = self._viewer.layers.events
+        if in_use != self._in_use:
+            self._in_use = in_use
+            for emitter in (events.inserted, events.removed, events.renamed):
+                if in_use:
+                    emitter.connect(self._on_layers)
+                else:
+                    emitter.disconnect(self._on_layers)
+        if in_use:
+            self._on_layers()
 
     def classify(self, *_: Any) -> None:
         """Name the objects of the chosen layer."""
@@ -169,7 +177,7 @@ class ObjectClassifier:
         draft = labels_of_passing(shown.layer, keep)
         put = self._layers.put(shown.layer, [draft], "passing objects")
         self._state.message = (
-            f"{len(keep)} objects in '{put[0].name}'" if put else "Nothing changed"
+            f"{len(keep)} objects in '{put[0].name}'" if put else "Nothing was changed"
         )
 
     def export(self, path: str) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app_model import Application
-from app_model.types import Action
+from app_model.expressions import parse_expression
+from app_model.types import Action, MenuRule
 
 from napari_clip_heatmap._napari.controllers.layers import is_own, row_key_of
 
@@ -67,15 +68,15 @@ class LayerMenu:
         self._choose(row_key_of(layer))
         self._make(request)
 
-    def _action(self, request: str, title: str) -> Action:
+    def _action(self, request: str, title: str) -> Action[[], None]:
         return Action(
             id=f"{_ID}.{request}",
             title=title,
             callback=lambda: self.make(request),
-            menus=[{"id": MENU, "group": "9_clip_heatmap", "when": _ONE_IMAGE}],
+            menus=[MenuRule(id=MENU, group="9_clip_heatmap", when=_ONE_IMAGE)],
         )
 
 
-_ONE_IMAGE = "num_selected_layers == 1 and active_layer_type == 'image'"
+_ONE_IMAGE = parse_expression("num_selected_layers == 1 and active_layer_type == 'image'")
 
 _ID = "napari-clip-heatmap.heatmap_to"

@@ -61,11 +61,11 @@ class LayerDraft:
 def _digest(layer: Layer) -> int:
     """Return a number that differs once the data of a layer have been changed."""
     if isinstance(layer, Labels):
-        return zlib.crc32(np.ascontiguousarray(layer.data))
+        return zlib.crc32(np.ascontiguousarray(layer.data).data)
     total = 0
     parts = layer.data if isinstance(layer, Shapes) else [layer.data]
     for part in parts:
-        total = zlib.crc32(np.ascontiguousarray(part, np.float64), total)
+        total = zlib.crc32(np.ascontiguousarray(part, np.float64).tobytes(), total)
     return total
 
 

@@ -29,7 +29,7 @@ SCREEN_PIXELS = 2.0
 """Width of the line."""
 
 
-class OutlineVectors(Vectors):
+class OutlineVectors(Vectors):  # type: ignore[misc] # napari ships no types
     """Vectors without a thumbnail: napari draws it part by part, which takes longer than all else.
 
     Both members are private to napari; should it rename them, this is a plain Vectors layer.
@@ -128,7 +128,7 @@ class OutlinePreview:
     def _width(self, image: Image) -> float:
         """Return the width of the line in image pixels."""
         pixel = abs(float(image.scale[-1])) or 1.0
-        return SCREEN_PIXELS / (camera_of(self._viewer).zoom * pixel)
+        return float(SCREEN_PIXELS / (camera_of(self._viewer).zoom * pixel))
 
     def _on_zoom(self, _: Any = None) -> None:
         if self._layer is not None and self._image is not None:

@@ -37,6 +37,11 @@ OBJECT_CONTROLS = (
 )  # fmt: skip
 """Controls on which objects depend."""
 
+OF_A_THRESHOLD = (
+    "object_prompt", "threshold_by", "threshold", "split", "fill_holes", "outline",
+)  # fmt: skip
+"""Controls that a winner has no use for."""
+
 COUNT_PIXELS = 2**19
 """Pixels on which objects are counted while a threshold is chosen."""
 
@@ -126,10 +131,6 @@ class ThresholdController:
         self._seen: dict[str, Any] = {}
         self._counting = Job(self._on_counted, self._on_error, debounce_ms=COUNT_DEBOUNCE_MS)
         self._emitters = (state.events.results, state.events.image, viewer.dims.events.point)
-        for emitter in self._emitters:
-            emitter.connect(self.refresh)
-        state.events.controls.connect(self._on_controls)
-        self._show_rows()
 
     @property
     def settings(self) -> ObjectSettings:
@@ -153,12 +154,23 @@ class ThresholdController:
         return self._state.result.result.keys
 
     def use(self, in_use: bool) -> None:
-        """Show the outline, and count, while the section is on screen."""
-        self._in_use = in_use
-        self.refresh()
+        """Follow the state, show the outline, and count, while the section is on screen."""
+        if in_use != self._in_use:
+            self._in_use = in_use
+            for emitter in self._emitters:
+                (emitter.connect if in_use else emitter.disconnect)(self.refresh)
+            controls = self._state.events.controls
+            (controls.connect if in_use else controls.disconnect)(self._on_controls)
+        if in_use:
+            self._seen = {name: self._state.controls[name] for name in OBJECT_CONTROLS}
+            self._show_rows()
+            self.refresh()
+        else:
+            self._preview.clear()
 
     def choose(self, key: str) -> None:
         """Choose the prompt that the threshold is of."""
+        self._offer_prompts()
         self._controls["objects_of"].value = ObjectRule.PROMPT.value
         self._controls["object_prompt"].value = key
 
@@ -167,18 +179,13 @@ class ThresholdController:
         if self._busy:
             return
         self._offer_prompts()
-        if not self._in_use:
-            self._preview.clear()
-            return
         self._show_threshold()
         self._draw()
         self._counting.submit(self._prepare_count)
 
     def close(self) -> None:
         """Let go of the viewer."""
-        for emitter in self._emitters:
-            emitter.disconnect(self.refresh)
-        self._state.events.controls.disconnect(self._on_controls)
+        self.use(False)
         self._counting.close()
 
     def _on_controls(self) -> None:
@@ -297,14 +304,7 @@ class ThresholdController:
     def _show_rows(self) -> None:
         rule = ObjectRule(self._state.controls["objects_of"])
         image = self._state.image
-        for name in (
-            "object_prompt",
-            "threshold_by",
-            "threshold",
-            "split",
-            "fill_holes",
-            "outline",
-        ):
+        for name in OF_A_THRESHOLD:
             self._show_row(name, shown=rule is not ObjectRule.WINNER)
         self._show_row("margin", shown=rule is ObjectRule.WINNER)
         self._show_row("object_slices", shown=image is not None and image.ndim > 2)

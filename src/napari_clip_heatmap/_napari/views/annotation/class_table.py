@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -89,7 +89,7 @@ class ClassRows(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no type
 
 
 class ClassTable(QWidget):  # type: ignore[misc]
-    """The table, hidden while there is nothing in it.
+    """The table; it is hidden while there is nothing in it.
 
     Signals
     -------
@@ -103,6 +103,8 @@ class ClassTable(QWidget):  # type: ignore[misc]
         The user wants a layer of the objects that pass the gate.
     export_requested : str
         The path that the user chose.
+    seen : bool
+        Whether the place of the table is on screen, when that changes; also while it is empty.
     """
 
     selected = Signal(int)
@@ -110,6 +112,7 @@ class ClassTable(QWidget):  # type: ignore[misc]
     table_requested = Signal()
     gated_requested = Signal()
     export_requested = Signal(str)
+    seen = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -132,16 +135,28 @@ class ClassTable(QWidget):  # type: ignore[misc]
             lambda index: self.centered.emit(self.rows.label_of(index.row()))
         )
         self._busy = False
+        self.body = QWidget()
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self.view)
+        inner.addLayout(self._buttons())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view)
-        column.addLayout(self._buttons())
-        self.setVisible(False)
+        column.addWidget(self.body)
+        self.body.setVisible(False)
 
     def show_objects(self, columns: Sequence[NDArray[Any]], classes: NDArray[np.intp]) -> None:
         """Show objects, in columns as `HEADS` names them; none hide the table."""
         self.rows.become(columns, classes)
-        self.setVisible(bool(columns))
+        self.body.setVisible(bool(columns))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        self.seen.emit(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        super().hideEvent(event)
+        self.seen.emit(False)
 
     def select(self, label: int) -> None:
         """Select the row of a label, and scroll to it; that is not reported back."""

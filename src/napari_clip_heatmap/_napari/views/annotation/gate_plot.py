@@ -84,11 +84,7 @@ class GatePlot(QWidget):  # type: ignore[misc] # qtpy ships no types
         passed = len(values) if gate is None else int((values >= gate).sum())
         self.summary.setText(
             f"{passed} of {len(values)} objects pass"
-            + (
-                "; drag in the plot to set a gate"
-                if gate is None
-                else f" (score {gate:.2f} or more)"
-            )
+            + ("; drag in the plot to set a gate" if gate is None else f" (score {gate:.2f} up)")
         )
 
 
@@ -137,7 +133,7 @@ class Histogram(QWidget):  # type: ignore[misc]
         """Return the score that is drawn at a number of pixels from the left."""
         low, high = float(self._edges[0]), float(self._edges[-1])
         fraction = (position - MARGIN) / max(1, self.width() - 2 * MARGIN)
-        return low + min(max(fraction, 0.0), 1.0) * (high - low)
+        return float(low + min(max(fraction, 0.0), 1.0) * (high - low))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(200, HEIGHT)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
 
@@ -17,7 +17,7 @@ LAYER_MENUS = (
         "To Labels",
         (
             ("One layer per prompt", "labels"),
-            ("One layer for all, colored by prompt", "labels_all"),
+            ("One layer, colored by prompt", "labels_all"),
         ),
     ),
     (
@@ -97,9 +97,7 @@ class MakeButtons(QWidget):  # type: ignore[misc] # qtpy ships no types
         button.setText(text)
         button.setAccessibleName(text)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.setSizePolicy(
-            QWidget().sizePolicy().Policy.Expanding, button.sizePolicy().verticalPolicy()
-        )
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.clicked.connect(slot)
         self.buttons[text] = button
         return button

@@ -71,9 +71,7 @@ class SlicePlot(QWidget):  # type: ignore[misc] # qtpy ships no types
         )
 
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save", "objects_per_slice.csv", "Table (*.csv)"
-        )
+        path, _ = QFileDialog.getSaveFileName(self, "Save", "slices.csv", "Table (*.csv)")
         if path:
             self.save_requested.emit(path)
 
