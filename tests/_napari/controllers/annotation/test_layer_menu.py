@@ -25,8 +25,10 @@ def entries(app):
     return [name for name, _ in app.commands if name.startswith("napari-clip-heatmap.heatmap_to")]
 
 
-def test_the_entries_are_there_while_the_dock_is(menu, viewer_model, calls, make_napari_viewer):
+def test_the_entries_are_there_while_the_dock_is(make_napari_viewer, calls):
+    viewer_model = make_napari_viewer()
     app = Application.get_app("napari")
+    menu = LayerMenu(viewer_model, calls.choose, calls.make, calls.report)
     assert len(entries(app)) == len(ENTRIES)
     second = LayerMenu(viewer_model, calls.choose, calls.make, calls.report)
     second.close()

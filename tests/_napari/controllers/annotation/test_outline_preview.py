@@ -37,7 +37,8 @@ def test_it_lies_on_the_image_with_its_units(viewer_model, preview):
     np.testing.assert_array_equal(layer.translate, image.translate)
     assert layer.units == image.units
     starts = layer.data[:, 0]
-    assert (starts >= 15).all() and (starts <= 40).all()
+    assert (starts >= 15).all()
+    assert (starts <= 40).all()
 
 
 def test_in_a_stack_it_lies_in_the_slice(viewer_model, preview):

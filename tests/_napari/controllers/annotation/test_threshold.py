@@ -71,7 +71,8 @@ def test_the_layer_that_the_user_works_on_stays_active(threshold, viewer_model, 
 def test_a_winner_has_a_margin_and_no_threshold(threshold, ran, controls, rows_shown, viewer_model):
     threshold.use(True)
     controls["objects_of"].value = "winner"
-    assert rows_shown["margin"] and not rows_shown["threshold"] and not rows_shown["split"]
+    assert rows_shown["margin"]
+    assert not any(rows_shown[name] for name in ("threshold", "split"))
     assert OUTLINE_NAME not in names(viewer_model)
     assert sum(ran.annotation.counts.values()) >= 3
     assert threshold.settings.rule is ObjectRule.WINNER

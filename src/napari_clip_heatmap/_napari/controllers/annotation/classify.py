@@ -155,7 +155,7 @@ class ObjectClassifier:
             return
         row = int(np.flatnonzero(shown.scores.label == label)[0])
         point = np.zeros(shown.layer.ndim)
-        point[-2:] = (shown.scores.geometry[name][row] for name in ("centroid_y", "centroid_x"))
+        point[-2:] = [shown.scores.geometry[name][row] for name in ("centroid_y", "centroid_x")]
         world = shown.layer.data_to_world(point)
         camera = getattr(self._viewer, "scene", self._viewer).camera
         camera.center = (*camera.center[:-2], *world[-2:])
