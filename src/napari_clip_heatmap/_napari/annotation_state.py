@@ -62,6 +62,8 @@ class ObjectSettings:
     min_area : float
         Image pixels.
     split, fill_holes : bool
+    by_image : bool
+        Whether outlines follow the image, or the map.
     all_slices : bool
         Whether all slices that have heatmaps are meant, or the one in view.
     limits : mapping of str to float
@@ -74,6 +76,7 @@ class ObjectSettings:
     min_area: float = 0.0
     split: bool = False
     fill_holes: bool = True
+    by_image: bool = True
     all_slices: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
 
@@ -100,6 +103,7 @@ def read_object_settings(
         min_area=float(controls["min_size"]),
         split=bool(controls["split"]),
         fill_holes=bool(controls["fill_holes"]),
+        by_image=bool(controls["by_image"]),
         all_slices=controls["object_slices"] == "all",
         limits=dict(limits),
     )

@@ -49,6 +49,7 @@ CONTROLS = {
     "min_size": 0,
     "split": False,
     "fill_holes": True,
+    "by_image": False,
     "object_slices": "current",
     "outline": True,
 }

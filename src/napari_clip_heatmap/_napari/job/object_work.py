@@ -22,11 +22,12 @@ from napari_clip_heatmap.annotation.peaks import find_peaks
 from napari_clip_heatmap.annotation.thresholds import learn_threshold
 from napari_clip_heatmap.errors import Cancelled, ImageError, PromptError
 from napari_clip_heatmap.imaging.resample import coarser
+from napari_clip_heatmap.imaging.source import ImageSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_clip_heatmap._napari.job.request import HeatmapResult
+    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 
 __all__ = ["LARGEST_PLANE_PIXELS", "WINNERS", "ObjectRequest", "coarse_factor"]
@@ -63,6 +64,8 @@ class ObjectRequest:
         Rows whose objects are wanted; of winners all rows take part.
     planes : tuple of tuple of int
         Where.
+    asked : HeatmapRequest, optional
+        What the result is of; its pixels are read where outlines follow the image.
     pixel_size : (float, float), optional
     unit : str, optional
     most : int
@@ -74,6 +77,7 @@ class ObjectRequest:
     settings: ObjectSettings
     keys: tuple[str, ...]
     planes: tuple[Index, ...]
+    asked: HeatmapRequest | None = None
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
     most: int = LARGEST_PLANE_PIXELS
@@ -147,6 +151,17 @@ class ObjectRequest:
         positions, heights, _ = find_peaks(values, maps.lattice, threshold=limit)
         return positions, heights
 
+    def _pixels(self, index: Index) -> NDArray[np.float32] | None:
+        """Return a plane in the colors that the model saw; None where maps have the outlines."""
+        channels = next(
+            (each.channels for each in getattr(self.asked, "planes", ()) if each.index == index), ()
+        )
+        if self.asked is None or not channels or not self.settings.by_image:
+            return None
+        height, width = (-(-n // self.factor) for n in self.result.stack.lattice.image_shape)
+        source = ImageSource(channels, self.asked.view.appearance(channels), (height, width))
+        return source.read(slice(0, height), slice(0, width))
+
     def _maps(self, index: Index) -> LazyHeatmaps:
         maps = self.result.stack.maps_at(index)
         if maps is None:
@@ -165,6 +180,7 @@ class ObjectRequest:
                 maps, self.record, margin=settings.margin, min_area=min_area
             )
             return {WINNERS: self._measured(winners)}
+        pixels = self._pixels(index)
         return {
             key: self._measured(
                 objects_of_map(
@@ -174,6 +190,7 @@ class ObjectRequest:
                     min_area=min_area,
                     split=settings.split_method,
                     fill_holes=settings.fill_holes,
+                    image=pixels,
                 )
             )
             for key in self.keys

@@ -16,21 +16,26 @@ def calls():
 
 @pytest.fixture
 def menu(ran, viewer_model, calls):
-    menu = LayerMenu(viewer_model, calls.choose, calls.make, calls.report)
+    menu = LayerMenu(viewer_model, calls.choose, calls.make, calls.report, None)
     yield menu
     menu.close()
+
+
+@pytest.fixture
+def app():
+    app = Application("layer menus")
+    yield app
+    Application.destroy(app.name)
 
 
 def entries(app):
     return [name for name, _ in app.commands if name.startswith("napari-clip-heatmap.heatmap_to")]
 
 
-def test_the_entries_are_there_while_the_dock_is(make_napari_viewer, calls):
-    viewer_model = make_napari_viewer()
-    app = Application.get_app("napari")
-    menu = LayerMenu(viewer_model, calls.choose, calls.make, calls.report)
+def test_the_entries_are_there_while_the_dock_is(viewer_model, app, calls):
+    menu = LayerMenu(viewer_model, calls.choose, calls.make, calls.report, app)
     assert len(entries(app)) == len(ENTRIES)
-    second = LayerMenu(viewer_model, calls.choose, calls.make, calls.report)
+    second = LayerMenu(viewer_model, calls.choose, calls.make, calls.report, app)
     second.close()
     assert len(entries(app)) == len(ENTRIES)
     menu.close()

@@ -33,6 +33,20 @@ def test_labels_of_one_prompt_lie_where_its_map_is_high(maker, viewer_model, ran
     assert ran.message == "1 in 'red objects'"
 
 
+def test_outlines_can_be_those_of_the_image(maker, threshold, viewer_model, controls):
+    maker.make("labels")
+    (layer,) = made(viewer_model, Labels)
+    by_map = layer.data > 0
+    controls["by_image"].value = True
+    threshold.use(True)
+    maker.make("labels")
+    stripe = np.zeros((96, 120), bool)
+    stripe[:, :40] = True
+    stripe[::16, ::16] = False  # other colors
+    by_image = layer.data > 0
+    assert (by_image ^ stripe).sum() < 0.2 * (by_map ^ stripe).sum()
+
+
 def test_every_prompt_gets_a_layer_or_all_get_one_with_a_color_each(maker, viewer_model, controls):
     controls["objects_of"].value = "every"
     maker.make("labels")

@@ -73,7 +73,7 @@ def test_a_winner_has_a_margin_and_no_threshold(threshold, ran, controls, rows_s
     controls["objects_of"].value = "winner"
     assert rows_shown["margin"]
     assert not any(rows_shown[name] for name in ("threshold", "split"))
-    assert OUTLINE_NAME not in names(viewer_model)
+    assert OUTLINE_NAME in names(viewer_model)
     assert sum(ran.annotation.counts.values()) >= 3
     assert threshold.settings.rule is ObjectRule.WINNER
     assert threshold.keys == ("r", "g", "b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from app_model import Application
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
@@ -56,7 +57,13 @@ class AnnotationSection:
             state, viewer, self.threshold, layers, buttons, controls["slice_plot"].view
         )
         self.classifier = ObjectClassifier(state, viewer, controls, layers, open_table)
-        self.menu = LayerMenu(viewer, self.threshold.choose, self.maker.make, show_error)
+        self.menu = LayerMenu(
+            viewer,
+            self.threshold.choose,
+            self.maker.make,
+            show_error,
+            Application.get_app("napari"),
+        )
         buttons.seen.connect(self.threshold.use)
         state.annotation.events.counts.connect(self._show_counts)
 

@@ -38,6 +38,8 @@ class LayerMenu:
         Makes a layer of the chosen prompt's objects.
     report : callable(message)
         Says why nothing was made.
+    app : app_model.Application, optional
+        Whose menu it is; None where there is no window.
     """
 
     def __init__(
@@ -46,11 +48,11 @@ class LayerMenu:
         choose: Callable[[str], None],
         make: Callable[[str], None],
         report: Callable[[str], None],
+        app: Application | None,
     ) -> None:
         self._viewer, self._choose, self._make = viewer, choose, make
         self._report = report
         self._dispose: Callable[[], None] = lambda: None
-        app = Application.get_app("napari")
         # A second dock leaves the menu to the first.
         if app is not None and f"{_ID}.labels" not in app.commands:
             self._dispose = app.register_actions([self._action(*entry) for entry in ENTRIES])

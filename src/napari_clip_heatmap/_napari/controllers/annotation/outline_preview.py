@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +91,12 @@ class OutlinePreview:
         rings = map_contours(
             values, lattice, limit, min_area=settings.min_area, fill_holes=settings.fill_holes
         )
+        self.draw_rings(image, index, rings)
+
+    def draw_rings(
+        self, image: Image, index: tuple[int, ...], rings: Sequence[NDArray[np.float64]]
+    ) -> None:
+        """Draw rings, each (corner, 2) in image pixels, whole numbers at pixel centers."""
         parts = _in_plane(contour_segments(rings), index)
         if self._layer is None or self._image is not image:
             self.clear()

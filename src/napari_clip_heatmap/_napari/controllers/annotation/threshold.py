@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_clip_heatmap._napari.annotation_state import (
     BY_HAND,
     ObjectRule,
@@ -17,11 +19,13 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.object_work import WINNERS, ObjectRequest
 from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap.annotation.polygons import label_polygons
 from napari_clip_heatmap.annotation.thresholds import learn_threshold
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+    from numpy.typing import NDArray
 
     from napari_clip_heatmap._napari.controllers.annotation.outline_preview import OutlinePreview
     from napari_clip_heatmap._napari.controllers.background import Work
@@ -33,12 +37,12 @@ __all__ = ["OBJECT_CONTROLS", "ThresholdController", "known_pixel_size", "reques
 
 OBJECT_CONTROLS = (
     "objects_of", "object_prompt", "threshold_by", "threshold", "margin", "min_size", "split",
-    "fill_holes", "object_slices", "outline",
+    "fill_holes", "by_image", "object_slices", "outline",
 )  # fmt: skip
 """Controls on which objects depend."""
 
 OF_A_THRESHOLD = (
-    "object_prompt", "threshold_by", "threshold", "split", "fill_holes", "outline",
+    "object_prompt", "threshold_by", "threshold", "split", "fill_holes", "by_image",
 )  # fmt: skip
 """Controls that a winner has no use for."""
 
@@ -77,6 +81,7 @@ def request_objects(
         settings=settings,
         keys=keys,
         planes=planes,
+        asked=shown.request,
         pixel_size=size,
         unit=unit,
         **options,
@@ -218,15 +223,13 @@ class ThresholdController:
             self._set("threshold", min(max(fraction, 0.0), 1.0))
 
     def _draw(self) -> None:
+        """Draw where the map crosses its threshold; what is counted later replaces it."""
         shown, settings = self._map(), self.settings
         image = self._state.image
-        if (
-            shown is None
-            or image is None
-            or not self._state.controls["outline"]
-            or settings.rule is ObjectRule.WINNER
-        ):
+        if shown is None or image is None or not self._state.controls["outline"]:
             self._preview.clear()
+            return
+        if settings.rule is ObjectRule.WINNER:
             return
         values = shown.maps.lattice_values[shown.number]
         self._preview.draw(
@@ -268,10 +271,15 @@ class ThresholdController:
             (shown_index(image, self._viewer.dims.point),),
             most=COUNT_PIXELS,
         )
-        return lambda stopped: _count(request, stopped)
+        key = WINNERS if settings.rule is ObjectRule.WINNER else self.key
+        return lambda stopped: _Counted(image, request, *_count(request, key, stopped))
 
-    def _on_counted(self, counts: Mapping[str, int]) -> None:
-        self._state.annotation.counts = counts
+    def _on_counted(self, counted: _Counted) -> None:
+        self._state.annotation.counts = counted.counts
+        (index,) = counted.request.planes
+        still = self._map() is not None and counted.image is self._state.image
+        if self._in_use and still and self._state.controls["outline"]:
+            self._preview.draw_rings(counted.image, index, counted.rings)
 
     def _on_error(self, error: Exception) -> None:
         self._state.annotation.counts = {}
@@ -310,10 +318,28 @@ class ThresholdController:
         self._show_row("object_slices", shown=image is not None and image.ndim > 2)
 
 
-def _count(request: ObjectRequest, stopped: Callable[[], bool]) -> dict[str, int]:
-    """Return how many objects each row has in one plane."""
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """What was counted, and the outlines of what the section would make."""
+
+    image: Image
+    request: ObjectRequest
+    counts: Mapping[str, int]
+    rings: list[NDArray[np.float64]]
+
+
+def _count(
+    request: ObjectRequest, key: str, stopped: Callable[[], bool]
+) -> tuple[dict[str, int], list[NDArray[np.float64]]]:
+    """Return how many objects each row has in one plane, and the outlines of one row's."""
     (found,) = request.find(stopped).values()
-    if WINNERS not in found:
-        return {key: len(objects) for key, objects in found.items()}
+    rings = [
+        np.concatenate([ring, ring[:1]]) * float(request.factor) - 0.5
+        for polygon in label_polygons(found[key].labels)
+        for ring in (polygon.shell, *polygon.holes)
+    ]
+    if key != WINNERS:
+        return {each: len(objects) for each, objects in found.items()}, rings
     prompts = found[WINNERS].table["prompt"]
-    return {key: int((prompts == request.prompt_of(key)).sum()) for key in request.result.keys}
+    keys = request.result.keys
+    return {each: int((prompts == request.prompt_of(each)).sum()) for each in keys}, rings

@@ -101,6 +101,15 @@ _OBJECTS = (
         has_value=True,
     ),
     ControlSpec(
+        "by_image",
+        ControlSection.ANNOTATE,
+        lambda _, **given: CheckBox(value=True, text="outlines of the image", **given),
+        "Where the map is high, separate what has the color that goes with it: much finer than a "
+        "patch. Otherwise outlines are those of the map.",
+        label="",
+        has_value=True,
+    ),
+    ControlSpec(
         "outline",
         ControlSection.ANNOTATE,
         lambda _, **given: CheckBox(value=True, text="draw the outline on the image", **given),
