@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 
@@ -47,10 +48,10 @@ def test_a_layer_stays_chosen_when_another_comes_or_it_is_renamed(qapp):
     viewer = ViewerModel()
     choice = LabelsChoice(lambda: viewer, name="labels")
     assert choice.value is None
-    first = viewer._add_layer_from_data([[0, 1]], {"name": "a"}, "labels")[0]
+    first = viewer.add_labels(np.array([[0, 1]]), name="a")
     choice.reset_choices()
     assert choice.value is first
-    viewer._add_layer_from_data([[0, 1]], {"name": "b"}, "labels")
+    viewer.add_labels(np.array([[0, 1]]), name="b")
     first.name = "c"
     choice.reset_choices()
     assert choice.value is first

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
+from napari_clip_heatmap._napari.controllers.annotation.placing import merge_features
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -41,6 +42,8 @@ class LayerDraft:
         Further arguments of the layer.
     record : dict
         Where it comes from, in values that JSON has.
+    planes : tuple of tuple of int
+        Of labels of a stack: those that were looked at; what a layer has in others stays.
     fixed_name : bool
         Whether another plugin finds the layer by its name, so that no second one may be made.
     """
@@ -51,6 +54,7 @@ class LayerDraft:
     data: Any
     options: dict[str, Any]
     record: dict[str, Any]
+    planes: tuple[tuple[int, ...], ...] = ()
     fixed_name: bool = False
 
     def layer(self) -> Layer:
@@ -176,7 +180,7 @@ class ObjectLayers:
             if answer is ReplaceAnswer.NEW:
                 old.metadata.pop(OBJECTS_KEY, None)  # the user's from now on
                 return self._add(image, draft)
-        return self._update(image, old, draft)
+        return self._update(image, old, _with_other_planes(draft, old))
 
     def _add(self, image: Image, draft: LayerDraft) -> _Step:
         layer = draft.layer()
@@ -204,6 +208,22 @@ class ObjectLayers:
             note = layer.metadata.get(OBJECTS_KEY)
             if note:
                 note["digest"] = _digest(layer)
+
+
+def _with_other_planes(draft: LayerDraft, old: Layer) -> LayerDraft:
+    """Return labels with what a layer has in planes that were not looked at."""
+    planes = [index for index in draft.planes if index]
+    same = isinstance(old, Labels) and old.data.shape == np.shape(draft.data)
+    if draft.kind is not Labels or not planes or not same:
+        return draft
+    kept = np.array(old.data)
+    for index in planes:
+        kept[index] = 0
+    numbers = np.unique(kept)
+    data = np.where(draft.data > 0, draft.data + numbers.max(), kept)
+    new = draft.options["features"]
+    features = merge_features(old.features, numbers[numbers > 0], new, int(numbers.max()))
+    return replace(draft, data=data, options={**draft.options, "features": features})
 
 
 def _mark(layer: Layer, image: Image, draft: LayerDraft) -> None:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-__all__ = ["class_colormap", "color_of", "label_features", "labels_placement"]
+__all__ = [
+    "class_colormap",
+    "color_of",
+    "label_features",
+    "labels_placement",
+    "merge_features",
+]
 
 SPARSE = 4
 """Labels with more than this many numbers per object have a row only for those that exist."""
@@ -75,6 +81,30 @@ def label_features(columns: Mapping[str, Any], roi: str) -> pd.DataFrame:
     rows = frame.set_index("label").reindex(np.arange(top + 1))
     rows["roi_id"] = roi
     return rows.rename_axis("label").reset_index()
+
+
+def merge_features(
+    old: pd.DataFrame, kept: NDArray[Any], new: pd.DataFrame, shift: int
+) -> pd.DataFrame:
+    """Return features of some labels of a layer, and those of new ones that are numbered on.
+
+    Parameters
+    ----------
+    old : DataFrame
+        As `label_features` returns it.
+    kept : integer (label,)
+        Labels that stay.
+    new : DataFrame
+        As `label_features` returns it.
+    shift : int
+        Added to the new labels.
+    """
+    added = new[new["label"] > 0].assign(label=lambda frame: frame["label"] + shift)
+    parts = [old[old["label"].isin(kept)], added]
+    frame = pd.concat([part for part in parts if len(part)] or [added], ignore_index=True)
+    roi = str(new["roi_id"].iloc[0])
+    columns = frame.drop(columns=["roi_id", "index"], errors="ignore")
+    return label_features({name: columns[name].to_numpy() for name in columns}, roi)
 
 
 def color_of(number: int) -> NDArray[np.float64]:
