@@ -68,9 +68,14 @@ def labels_draft(image: Image, stack: ObjectStack, prompts: tuple[str, ...]) -> 
         classes = [prompts.index(prompt) for prompt in stack.table["prompt"]]
         options["colormap"] = class_colormap(stack.table["label"].tolist(), classes)
     return LayerDraft(
-        Labels, stack.key or "all", f"{stack.name} objects" if stack.key else stack.name,
-        stack.labels, options, _plain(stack.record),
-    )  # fmt: skip
+        Labels,
+        stack.key or "all",
+        f"{stack.name} objects" if stack.key else stack.name,
+        stack.labels,
+        options,
+        dict(stack.record),
+        planes=stack.planes,
+    )
 
 
 def labels_of_passing(layer: Labels, keep: NDArray[Any]) -> LayerDraft:
@@ -106,7 +111,7 @@ def points_draft(image: Image, request: ObjectRequest, axes: tuple[str, ...]) ->
             "face_color": colors if len(colors) else "white",
             "ndim": image.ndim,
         },
-        {**_plain(request.record), "prompts": prompts, "axes": list(axes)},
+        {**dict(request.record), "prompts": prompts, "axes": list(axes)},
     )
 
 
@@ -131,7 +136,7 @@ def seed_points_draft(image: Image, request: ObjectRequest) -> LayerDraft:
             "size": _point_size(image),
             "ndim": image.ndim,
         },
-        _plain(request.record),
+        dict(request.record),
         fixed_name=True,
     )
 
@@ -170,7 +175,7 @@ def shapes_draft(
     name = "prompts" if for_sam else f"{stack.name} {kind}"
     return LayerDraft(
         Shapes, name if for_sam else f"{kind} {stack.key}", name, [shape for _, shape in found],
-        options, _plain(stack.record), fixed_name=for_sam,
+        options, dict(stack.record), fixed_name=for_sam,
     )  # fmt: skip
 
 
@@ -218,7 +223,3 @@ def _point_size(image: Image) -> float:
     """Return a size in image pixels that is visible when the whole image is on screen."""
     height, width = (int(n) for n in np.ptp(image.extent.data, axis=0)[-2:])
     return max(3.0, POINT_SIZE * max(height, width) / 1000)
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return dict(record)

@@ -11,7 +11,10 @@ import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
-from napari_clip_heatmap._napari.controllers.annotation.placing import merge_features
+from napari_clip_heatmap._napari.controllers.annotation.placing import (
+    class_colormap,
+    merge_features,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -223,7 +226,12 @@ def _with_other_planes(draft: LayerDraft, old: Layer) -> LayerDraft:
     data = np.where(draft.data > 0, draft.data + numbers.max(), kept)
     new = draft.options["features"]
     features = merge_features(old.features, numbers[numbers > 0], new, int(numbers.max()))
-    return replace(draft, data=data, options={**draft.options, "features": features})
+    options = {**draft.options, "features": features}
+    if "colormap" in options:
+        named = features.dropna(subset="prompt")
+        classes = [draft.record["prompts"].index(prompt) for prompt in named["prompt"]]
+        options["colormap"] = class_colormap(named["label"].tolist(), classes)
+    return replace(draft, data=data, options=options)
 
 
 def _mark(layer: Layer, image: Image, draft: LayerDraft) -> None:
