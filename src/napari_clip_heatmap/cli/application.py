@@ -49,7 +49,7 @@ class ExitCode(IntEnum):
 
 
 class OneLineErrors(TyperGroup):
-    """A command group that explains a mistake in one line instead of a traceback or a usage page."""
+    """A command group that explains a mistake in one line, without traceback or usage page."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""
