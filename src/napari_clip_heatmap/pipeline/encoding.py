@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding"]
 
+_LEAST_VALID = 0.5
+"""Fraction of a tile that must be valid, so that its embedding counts."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Encoding:
@@ -122,16 +125,35 @@ class Encoding:
     def embedding(self) -> NDArray[np.float32]:
         """Mean of the region's tiles' unit embeddings, float32 (d_embed,).
 
-        Times a text direction it is the mean cosine similarity over tiles. Where no tile is done
+        Times a text direction it is the mean cosine similarity over tiles. Tiles of which more
+        than half is NaN, infinite or masked do not count, unless all are. Where no tile is done
         yet, it is that of the coarse preview, or 0 if there is none.
         """
-        rows, columns = np.transpose(self.tiles)
-        done = self.accumulator.tile_mask[rows, columns]
-        if not done.any():
+        known = self.tile_embeddings
+        if not len(known):
             nothing = np.zeros(self.token_map.shape[-1], np.float32)
             return nothing if self.coarse is None else self.coarse.embedding
-        known = self.accumulator.embeddings[rows[done], columns[done]]
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+    @property
+    def tile_embeddings(self) -> NDArray[np.float32]:
+        """Unit embedding of each tile that counts for `embedding`, float32 (tile, d_embed)."""
+        return self.accumulator.embeddings[self.counted_tiles]
+
+    @property
+    def counted_tiles(self) -> NDArray[np.bool_]:
+        """Tiles of the region that are done and of which most is valid, bool (row, column).
+
+        All that are done, where most of every one is invalid.
+        """
+        rows, columns = np.transpose(self.tiles)
+        done = np.zeros_like(self.accumulator.tile_mask)
+        done[rows, columns] = self.accumulator.tile_mask[rows, columns]
+        seen = self.validity.tile_fractions(self.lattice)
+        if seen is None:
+            return done
+        mostly_valid = done & (seen >= _LEAST_VALID)
+        return mostly_valid if mostly_valid.any() else done
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -155,7 +177,7 @@ class Encoding:
             return False
         if self.ranges and all(shown.is_narrow for shown in self.ranges):
             return True
-        return self.accumulator.contrast.within(self._touched) < LEAST_CONTRAST
+        return self.accumulator.contrast.within(self.touched) < LEAST_CONTRAST
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -192,7 +214,7 @@ class Encoding:
                 values[:, missing > 0] += preview[:, missing > 0]
             else:
                 values[:, missing > 0] = np.nan
-            values[:, ~self._touched[y, x]] = np.nan
+            values[:, ~self.touched[y, x]] = np.nan
         return values
 
     def scored_cells(
@@ -216,7 +238,8 @@ class Encoding:
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
     @cached_property
-    def _touched(self) -> NDArray[np.bool_]:
+    def touched(self) -> NDArray[np.bool_]:
+        """Cells that the region touches, bool (grid_y, grid_x)."""
         return self.region.cells(self.lattice)
 
     def heatmaps(

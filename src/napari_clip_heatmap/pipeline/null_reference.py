@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.pipeline.calibration import Calibration, find_calibration
 from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.presence import (
+    ImageTokens,
+    known_tokens,
+    measure_tokens,
+    spread_windows,
+)
 from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS, Directions, TextDirections
 from napari_clip_heatmap.prompting.templates import PLAIN
 
@@ -26,12 +32,6 @@ __all__ = [
 _APART = 0.9
 """Quantile over nonsense prompts of the distance to the nearest other one. The largest distance
 would depend on a single odd prompt."""
-
-# The covariance of one image has few directions that matter, in which one nonsense prompt may by
-# accident be far from the others. Up to a weight of 1, nonsense and names of what is there overlap;
-# from 2 on they do not, and beyond 4 little is gained (docs/honesty.md).
-_ANY_IMAGE = 4.0
-"""Weight of all directions equally, relative to the image's own covariance."""
 
 _SAME = 1e-6
 """Difference of two cosines that may be rounding."""
@@ -51,24 +51,26 @@ class NullReference:
         Embedding of the image.
     covariance : float64 (d_embed, d_embed)
         Covariance of the image's tokens.
-    metric : float64 (d_embed, d_embed)
-        The covariance divided by its trace, plus `_ANY_IMAGE` times the identity divided by its
-        trace: the directions of this image, and equally all others.
+    tokens : ImageTokens
+        What presence in this image is judged by.
     nonsense : float64 (nonsense, d_embed)
         Unit directions of `NONSENSE`.
     similarities : float64 (nonsense + neutral,)
         Cosine similarity of the image with each.
     apart : float
         Distance of nonsense prompts from the nearest other one, at the 0.9 quantile.
+    calibration : Calibration, optional
+        The limits for this model; None if it was never calibrated.
     """
 
     words: TextDirections
     embedding: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    metric: NDArray[np.float64]
+    tokens: ImageTokens
     nonsense: Directions
     similarities: NDArray[np.float64]
     apart: float
+    calibration: Calibration | None = None
 
     def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the fraction of neutral and nonsense prompts less similar to the image."""
@@ -87,12 +89,12 @@ class NullReference:
         Returns
         -------
         dependence : float64 (prompt,)
-            Distance of the prompt's map from that of the nearest nonsense prompt, in units of
-            `apart`: a value up to 1 is typical of nonsense.
+            Distance of the prompt's direction from that of the nearest nonsense prompt, in units
+            of `apart`: a value up to 1 is typical of nonsense. The image plays no part.
         nearest : int (prompt,)
             Its index in `NONSENSE`.
         """
-        distances = _distances(self.metric, directions, self.nonsense)
+        distances = _distances(directions, self.nonsense)
         return distances.min(axis=1) / self.apart, distances.argmin(axis=1)
 
     def residual_variance(self, directions: Directions) -> NDArray[np.float64]:
@@ -122,20 +124,19 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
     # Neutral prompts are whole sentences.
     neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
-    covariance = token_covariance(encoding)
-    metric = _metric(covariance)
-    between = _distances(metric, nonsense, nonsense)
+    between = _distances(nonsense, nonsense)
     np.fill_diagonal(between, np.inf)
     apart = float(np.quantile(between.min(axis=1), _APART))
     return NullReference(
         words=words,
         embedding=embedding,
-        covariance=covariance,
-        metric=metric,
+        covariance=token_covariance(encoding),
+        tokens=measure_tokens(encoding, nonsense),
         nonsense=nonsense,
         similarities=np.concatenate([nonsense, neutral]) @ embedding,
         # A text tower with one answer for all texts has no distances to divide by.
         apart=apart or np.inf,
+        calibration=find_calibration(encoding.model.get("weights_sha256")),
     )
 
 
@@ -151,24 +152,14 @@ def correlations(
     return result.clip(-1, 1)
 
 
-def _metric(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    n_dims, total = len(covariance), float(np.trace(covariance))
-    shown = covariance / total if total > 0 else covariance
-    metric: NDArray[np.float64] = shown + _ANY_IMAGE * np.eye(n_dims) / n_dims
-    return metric
-
-
 def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
     variances = np.einsum("td,de,te->t", directions, covariance, directions, optimize=True)
     deviations: NDArray[np.float64] = np.sqrt(np.maximum(variances, 0))
     return deviations
 
 
-def _distances(
-    metric: NDArray[np.float64], one: Directions, other: Directions
-) -> NDArray[np.float64]:
-    own, others = _deviations(metric, one) ** 2, _deviations(metric, other) ** 2
-    squared = own[:, np.newaxis] + others - 2 * one @ metric @ other.T
+def _distances(one: Directions, other: Directions) -> NDArray[np.float64]:
+    squared = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
     distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
     return distances
 
@@ -234,40 +225,10 @@ def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
 
     Zero if the region has fewer than two patches that are known and valid.
     """
-    basis = np.eye(encoding.token_map.shape[-1], dtype=np.float32)
-    tokens = np.concatenate([_tokens(encoding, basis, cells) for cells in _windows(encoding)])
+    windows = spread_windows(encoding, _WINDOWS, _SIDE)
+    tokens = np.concatenate([known_tokens(encoding, cells) for cells in windows])
     if len(tokens) < 2:
-        return np.zeros((len(basis), len(basis)))
+        return np.zeros((tokens.shape[1], tokens.shape[1]))
     centered = tokens - tokens.mean(axis=0, dtype=np.float64)
     covariance: NDArray[np.float64] = centered.T @ centered / len(tokens)
     return covariance
-
-
-def _windows(encoding: Encoding) -> Iterator[tuple[slice, slice]]:
-    y, x = encoding.bounds
-    for rows in _spread(y):
-        for columns in _spread(x):
-            yield rows, columns
-
-
-def _spread(cells: slice) -> list[slice]:
-    if cells.stop - cells.start <= _WINDOWS * _SIDE:
-        return [cells]
-    starts = np.linspace(cells.start, cells.stop - _SIDE, _WINDOWS).astype(int)
-    return [slice(int(start), int(start) + _SIDE) for start in starts]
-
-
-def _tokens(
-    encoding: Encoding, basis: NDArray[np.float32], cells: tuple[slice, slice]
-) -> NDArray[np.float32]:
-    """Return the tokens of the cells that are known and valid, float32 (cell, d_embed)."""
-    values = encoding.lattice_values(basis, cells)
-    known = np.isfinite(values).all(axis=0)
-    y, x = (
-        axis.cell_centers(each)
-        for axis, each in zip((encoding.lattice.y, encoding.lattice.x), cells, strict=True)
-    )
-    valid = encoding.validity.read(y, x)
-    if valid is not None:
-        known &= valid
-    return values[:, known].T
