@@ -15,8 +15,8 @@ from napari_clip_heatmap.pipeline.presence import (
     measure_tokens,
     spread_windows,
 )
-from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS, Directions, TextDirections
-from napari_clip_heatmap.prompting.templates import PLAIN
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, Directions, TextDirections
+from napari_clip_heatmap.prompting.language import PLAIN
 
 __all__ = [
     "MADE_UP",
