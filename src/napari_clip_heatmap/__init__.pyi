@@ -26,8 +26,8 @@ from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
-from .pipeline.trust import PromptVerdict, Trust, Verdict
-from .pipeline.verdicts import Assessment, PromptCheck, assess
+from .pipeline.trust import Trust, Verdict
+from .pipeline.verdicts import Assessment, PromptCheck, PromptVerdict, assess
 
 __version__: str
 

@@ -24,7 +24,7 @@ from napari_clip_heatmap.evaluation.verdict_trial import (
     gibberish,
     measure_verdicts,
 )
-from napari_clip_heatmap.pipeline.null_reference import NONSENSE
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.verdicts import LIKE_NONSENSE, Verdict, assess
 from napari_clip_heatmap.scenes import SAMPLE_PROMPTS, sample_scene
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.null_reference import (
-    NONSENSE,
     correlations,
     make_null_reference,
     token_covariance,

@@ -13,7 +13,8 @@ from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.null_reference import NONSENSE, make_null_reference
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import make_null_reference
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.verdicts import Verdict, assess_scoring
 from napari_clip_heatmap.scenes import CLASSES, SAMPLE_CLASSES, draw, sample_scene

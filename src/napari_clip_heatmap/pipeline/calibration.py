@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from napari_clip_heatmap.errors import SettingsError, shorten
-from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.user_folders import data_root
 
 __all__ = ["Calibration", "TextLimits", "find_calibration", "read_calibration"]
@@ -75,18 +74,6 @@ class Calibration:
     text: TextLimits = TextLimits()
     figures: Mapping[str, float] = field(default_factory=dict)
 
-    def strength(self, top: Any, null: Any) -> Any:
-        """Return the strength for the mean of a prompt's highest values and of nonsense's."""
-        return self.top * top + self.above_null * (top - null) + self.offset
-
-    def level(self, strength: float) -> Trust:
-        """Return whether a thing is there that an image, or a place, answers to so strongly."""
-        if math.isnan(strength):
-            return Trust.UNKNOWN
-        if strength >= self.high:
-            return Trust.GOOD
-        return Trust.DOUBTFUL if strength >= self.low else Trust.NONE
-
     def write(self, folder: Path | None = None) -> Path:
         """Write the record, by default where `find_calibration` looks for it.
 
@@ -100,11 +87,15 @@ class Calibration:
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
+        find_calibration.cache_clear()
         return path
 
 
-def find_calibration(weights_sha256: object) -> Calibration | None:
+@cache
+def find_calibration(weights_sha256: str) -> Calibration | None:
     """Return the record of a model's weights: the user's own, or the bundled one; None if neither.
+
+    Read once in a process.
 
     Raises
     ------
@@ -120,11 +111,6 @@ def find_calibration(weights_sha256: object) -> Calibration | None:
     own = _user_folder() / name
     if own.is_file():
         return read_calibration(own)
-    return _bundled(name)
-
-
-@cache
-def _bundled(name: str) -> Calibration | None:
     entry = files("napari_clip_heatmap").joinpath("pipeline", "calibrations", name)
     return _parse(entry.read_text("utf-8"), name) if entry.is_file() else None
 

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.imaging.view import ShownRange, View
+from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.image_notes import LEAST_CONTRAST, image_notes
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
+from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -181,7 +180,9 @@ class Encoding:
     @property
     def notes(self) -> tuple[str, ...]:
         """Plain sentences on what the model saw: which values, how finely, and whether nothing."""
-        return tuple(image_notes(self))
+        part = "image" if self.region.is_whole else "region"
+        nothing = self.nothing_to_see
+        return tuple(seen_notes(self.ranges, self.downsample, nothing=nothing, part=part))
 
     def lattice_values(
         self, directions: NDArray[np.float32], cells: tuple[slice, slice] | None = None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dask.array import Array
 
     from napari_clip_heatmap.pipeline.encoding import Encoding
-    from napari_clip_heatmap.pipeline.trust import PromptVerdict
+    from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
 __all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
 

@@ -16,9 +16,9 @@ from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
 from napari_clip_heatmap.evaluation.meaning.known_images import KnownImage, draw_known, noise_fields
 from napari_clip_heatmap.pipeline.calibration import Calibration, TextLimits
-from napari_clip_heatmap.pipeline.judging import judge_texts
-from napari_clip_heatmap.pipeline.null_reference import NONSENSE, make_null_reference
-from napari_clip_heatmap.pipeline.presence import top_mean
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.null_reference import judge_texts, make_null_reference
+from napari_clip_heatmap.pipeline.presence import strength_of, top_mean
 from napari_clip_heatmap.scenes.vocabulary import NAMES
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ NOISE = "noise"
 """The kind of pictures that show nothing."""
 
 _SMALLEST_SIDE = 256
-_PRESENT_BELOW, _ABSENT_ABOVE = 0.02, 0.03
+_PRESENT_BELOW, _ABSENT_ABOVE = 0.01, 0.03
 """Of each kind of image, the part of what is present that may fall below the lower limit, and the
 part of what is absent that may reach the upper one: on other images it is somewhat more."""
 
@@ -41,11 +41,12 @@ _FEWEST_NAMES = 20
 _FLAT_TILES, _FLAT_TOKENS = 0.2, 0.8
 """Parts of the smallest deviations on scenes, below which an image counts as flat."""
 
-_UNIFORM = 0.05
-"""Quantile of the deviation over tiles of images that show something."""
+_UNIFORM, _UNIFORM_AT_MOST = 0.05, 0.2
+"""Quantiles of the deviation over tiles of images that show something: below the first an image
+looks the same everywhere; noise that answers as things do raises the limit, up to the second."""
 
 _MARGIN = 1.1
-"""By how much limits that noise or gibberish must not reach are above the most that it reaches."""
+"""By how much the limit for gibberish is above the most that it reaches."""
 
 _REGULARIZATION = 1e-3
 
@@ -196,7 +197,8 @@ def _limits(answers: Sequence[_Answers], empty: Calibration) -> Calibration:
         for each in answers
         if each.kind == NOISE and (_strengths(each, made) >= made.high).any()
     ]
-    uniform = max([float(np.nanquantile(tiles, _UNIFORM)), *(_MARGIN * x for x in like_things)])
+    least, most = np.nanquantile(tiles, (_UNIFORM, _UNIFORM_AT_MOST))
+    uniform = float(np.clip(_MARGIN * max(like_things, default=0.0), least, most))
     return replace(
         made,
         uniform_tiles=uniform,
@@ -210,7 +212,7 @@ def _enough(values: NDArray[np.float64]) -> bool:
 
 
 def _strengths(answers: _Answers, made: Calibration) -> NDArray[np.float64]:
-    strengths: NDArray[np.float64] = made.strength(answers.top, answers.null)
+    strengths: NDArray[np.float64] = strength_of(made, answers.top, answers.null)
     return strengths
 
 

@@ -16,17 +16,22 @@ from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels
 from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.judging import judge_texts
-from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
+from napari_clip_heatmap.pipeline.null_reference import (
+    NullReference,
+    judge_texts,
+    make_null_reference,
+)
 from napari_clip_heatmap.pipeline.objects.object_sums import (
     PlaneSums,
     StackSums,
     merge_planes,
     sum_plane,
 )
+from napari_clip_heatmap.pipeline.presence import level_of, strength_of
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.trust import Trust, earlier_word, least_trust
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import earlier_word, least_trust
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = ["ObjectScores", "score_objects"]
@@ -288,8 +293,8 @@ def _presence(strongest: NDArray[np.float64], nulls: Sequence[NullReference]) ->
     null = float(np.mean([each.tokens.null for each in nulls]))
     known = np.isfinite(strongest)
     strengths = np.full(len(strongest), np.nan)
-    strengths[known] = calibration.strength(strongest[known], null)
-    return [calibration.level(float(strength)) for strength in strengths]
+    strengths[known] = strength_of(calibration, strongest[known], null)
+    return [level_of(calibration, float(strength)) for strength in strengths]
 
 
 def _standing(sums: StackSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -179,7 +179,8 @@ class StackSums:
     planes : int64 (object, 3)
         Sum over pixels of the number of the plane, the first plane, and the one after the last.
     contribution, cosine, heat, patches, strongest, total, similarity
-        As `PlaneSums` has them; the strongest of all planes, and contributions are to the mean similarity over planes.
+        As `PlaneSums` has them; the strongest over planes, and contributions to the mean
+        similarity over planes.
     map_mean, map_max : float64 (prompt,)
         Over all patches of all planes.
     """
