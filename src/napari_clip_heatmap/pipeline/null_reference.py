@@ -43,6 +43,9 @@ _APART = 0.9
 would depend on a single odd prompt."""
 
 _NEGATION = re.compile(r"\b(no|not|non|without)\b", re.IGNORECASE)
+_NEAR = 0.5
+"""Part of the lower limit, below which a prompt is nonsense itself and not several things."""
+
 _LONGEST = 12
 """Words up to which a name is taken apart; a longer text is a sentence, not a name."""
 
@@ -244,7 +247,7 @@ def judge_texts(
     like_nonsense = [
         number
         for number, value in enumerate(dependence)
-        if value < limits.none and number not in unmet
+        if _NEAR * limits.none <= value < limits.none and number not in unmet
     ]
     several = _with_a_word_that_counts(reference, phrases, like_nonsense, limits)
     return tuple(

@@ -118,7 +118,7 @@ def level_of(calibration: Calibration, strength: float) -> Trust:
     return Trust.DOUBTFUL if strength >= calibration.low else Trust.NONE
 
 
-def top_mean(values: NDArray[np.float32]) -> NDArray[np.float64]:
+def top_mean(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the mean of the highest hundredth of the values, at least one, along the last axis."""
     count = max(1, round(TOP * values.shape[-1]))
     highest = np.partition(values, values.shape[-1] - count, axis=-1)[..., -count:]
@@ -181,12 +181,12 @@ def known_tokens(encoding: Encoding, cells: tuple[slice, slice]) -> NDArray[np.f
     """Return a copy of the tokens of the cells that are known and valid, (cell, d_embed)."""
     y, x = cells
     if encoding.complete:
-        known = np.asarray(encoding.touched[y, x])
+        known: NDArray[np.bool_] = encoding.touched[y, x]
         values = encoding.token_map[y, x]
     else:
         basis = np.eye(encoding.token_map.shape[-1], dtype=np.float32)
         values = np.moveaxis(encoding.lattice_values(basis, cells), 0, -1)
-        known = np.isfinite(values).all(axis=-1)
+        known = np.asarray(np.isfinite(values).all(axis=-1))
     centers = (
         axis.cell_centers(each)
         for axis, each in zip((encoding.lattice.y, encoding.lattice.x), cells, strict=True)

@@ -171,12 +171,14 @@ def noise_fields(seed: int, count: int, side: int = 256) -> Iterator[NDArray[np.
         yield np.repeat(gray[..., np.newaxis], 3, axis=2)
 
 
-def blank_pictures(seed: int, side: int = 256) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield pictures without content by their kind: constant, nearly constant, noise and ramps.
+def blank_pictures(
+    seed: int, n_noise: int, side: int = 256
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield pictures without content by their kind: constant, nearly constant, ramps and noise.
 
     Parameters
     ----------
-    seed, side : int
+    seed, n_noise, side : int
     """
     rng = np.random.default_rng(seed)
     shape = (side, side, 3)
@@ -188,5 +190,5 @@ def blank_pictures(seed: int, side: int = 256) -> Iterator[tuple[str, NDArray[np
     ramp = np.linspace(0, 255, side)[:, np.newaxis, np.newaxis] * np.ones((1, side, 3))
     for each in (ramp, ramp.transpose(1, 0, 2)):
         yield "ramp", np.round(each).astype(np.uint8)
-    for picture in noise_fields(seed, 60, side):
+    for picture in noise_fields(seed, n_noise, side):
         yield "noise", picture

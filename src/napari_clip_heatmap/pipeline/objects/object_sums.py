@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ def _strongest(
     )
     owner, cell = coverage.owner[chosen], coverage.cell[chosen]
     begins = np.flatnonzero(np.diff(owner, prepend=-1))
-    for first, stop in zip(begins, [*begins[1:], len(owner)], strict=True):
+    for first, stop in pairwise([*begins, len(owner)]):
         inside = cell[first:stop]
         values = directions @ (tokens[inside] * factor[inside, np.newaxis]).T
         strongest[owner[first]] = top_mean(values)
