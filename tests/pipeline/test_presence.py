@@ -122,8 +122,10 @@ def test_an_image_that_is_the_same_everywhere_is_doubtful_at_most(encoding):
     assert judge(encoding, ["red"], calibration=flat)[0].presence is Trust.NONE
 
 
-def test_an_image_of_nan_alone_is_unknown(model):
-    encoding = encode(model, np.full((40, 40), np.nan), downsample=1)
+def test_a_region_of_nan_alone_is_unknown(model):
+    image = np.random.default_rng(0).random((64, 128))
+    image[:, :96] = np.nan
+    encoding = encode(model, image, downsample=1, region=Region(box=(8, 8, 40, 40)))
     reference = reference_of(encoding)
     assert len(reference.tokens.tokens) == 0
     ((found, strength),) = judge_presence(reference, [("red",)], np.eye(4)[:1])
