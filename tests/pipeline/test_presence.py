@@ -14,6 +14,7 @@ from napari_clip_heatmap.pipeline.calibration import Calibration
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.null_reference import make_null_reference
 from napari_clip_heatmap.pipeline.presence import (
+    ImageTokens,
     judge_presence,
     known_tokens,
     level_of,
@@ -122,12 +123,9 @@ def test_an_image_that_is_the_same_everywhere_is_doubtful_at_most(encoding):
     assert judge(encoding, ["red"], calibration=flat)[0].presence is Trust.NONE
 
 
-def test_a_region_of_nan_alone_is_unknown(model):
-    image = np.random.default_rng(0).random((64, 128))
-    image[:, :96] = np.nan
-    encoding = encode(model, image, downsample=1, region=Region(box=(8, 8, 40, 40)))
-    reference = reference_of(encoding)
-    assert len(reference.tokens.tokens) == 0
+def test_where_nothing_is_known_presence_is_unknown(encoding):
+    nothing = ImageTokens(np.zeros((0, 4), np.float32), np.nan, 0.0, np.nan)
+    reference = dataclasses.replace(reference_of(encoding), tokens=nothing)
     ((found, strength),) = judge_presence(reference, [("red",)], np.eye(4)[:1])
     assert (found.trust, strength) == (Trust.UNKNOWN, None)
 
