@@ -54,9 +54,9 @@ def test_a_new_threshold_changes_the_layer_and_adds_none(viewer_model, preview):
     before = layer.data.copy()
     assert drawn(preview, image, limit=0.9) is layer
     assert not np.array_equal(before, layer.data)
-    assert drawn(preview, image, limit=2) is layer
-    assert len(layer.data) == 0
     assert len(viewer_model.layers) == 2
+    assert drawn(preview, image, limit=2) is None
+    assert len(viewer_model.layers) == 1
 
 
 def test_the_line_is_as_wide_on_screen_at_any_zoom(viewer_model, preview):

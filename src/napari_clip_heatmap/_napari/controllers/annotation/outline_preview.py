@@ -98,7 +98,9 @@ class OutlinePreview:
     ) -> None:
         """Draw rings, each (corner, 2) in image pixels, whole numbers at pixel centers."""
         parts = _in_plane(contour_segments(rings), index)
-        if self._layer is None or self._image is not image:
+        if not len(parts):
+            self.clear()  # an empty layer would have no extent for the viewer's sliders
+        elif self._layer is None or self._image is not image:
             self.clear()
             self._show(image, parts)
         else:

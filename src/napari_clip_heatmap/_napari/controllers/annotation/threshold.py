@@ -135,7 +135,8 @@ class ThresholdController:
         self._busy = False
         self._seen: dict[str, Any] = {}
         self._counting = Job(self._on_counted, self._on_error, debounce_ms=COUNT_DEBOUNCE_MS)
-        self._emitters = (state.events.results, state.events.image, viewer.dims.events.point)
+        self._index: Index | None = None
+        self._emitters = (state.events.results, state.events.image)
 
     @property
     def settings(self) -> ObjectSettings:
@@ -164,6 +165,8 @@ class ThresholdController:
             self._in_use = in_use
             for emitter in self._emitters:
                 (emitter.connect if in_use else emitter.disconnect)(self.refresh)
+            point = self._viewer.dims.events.point
+            (point.connect if in_use else point.disconnect)(self._on_point)
             controls = self._state.events.controls
             (controls.connect if in_use else controls.disconnect)(self._on_controls)
         if in_use:
@@ -184,6 +187,8 @@ class ThresholdController:
         if self._busy:
             return
         self._offer_prompts()
+        image = self._state.image
+        self._index = None if image is None else shown_index(image, self._viewer.dims.point)
         self._show_threshold()
         self._draw()
         self._counting.submit(self._prepare_count)
@@ -192,6 +197,12 @@ class ThresholdController:
         """Let go of the viewer."""
         self.use(False)
         self._counting.close()
+
+    def _on_point(self, _: Any = None) -> None:
+        """Follow the viewer to another plane; a layer that comes or goes moves its point too."""
+        image = self._state.image
+        if image is not None and shown_index(image, self._viewer.dims.point) != self._index:
+            self.refresh()
 
     def _on_controls(self) -> None:
         values = {name: self._state.controls[name] for name in OBJECT_CONTROLS}
