@@ -160,6 +160,8 @@ class HeatmapWidget(Container[Any]):
         self["remove_all"].changed.connect(self._remove_all)
         for section in self.sections.values():
             section.toggled.connect(self.preview_controller.update)
+            for name in ("make_objects", "class_table"):
+                section.toggled.connect(self[name].view.update_seen)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)

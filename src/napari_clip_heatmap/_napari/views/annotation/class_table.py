@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QHideEvent, QShowEvent
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
+from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 from napari_clip_heatmap.annotation.palette import distinct_color
 
 __all__ = ["ClassRows", "ClassTable"]
@@ -88,7 +89,7 @@ class ClassRows(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no type
         self.layoutChanged.emit()
 
 
-class ClassTable(QWidget):  # type: ignore[misc]
+class ClassTable(OnScreen):
     """The table; it is hidden while there is nothing in it.
 
     Signals
@@ -103,8 +104,6 @@ class ClassTable(QWidget):  # type: ignore[misc]
         The user wants a layer of the objects that pass the gate.
     export_requested : str
         The path that the user chose.
-    seen : bool
-        Whether the place of the table is on screen, when that changes; also while it is empty.
     """
 
     selected = Signal(int)
@@ -112,7 +111,6 @@ class ClassTable(QWidget):  # type: ignore[misc]
     table_requested = Signal()
     gated_requested = Signal()
     export_requested = Signal(str)
-    seen = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -149,14 +147,6 @@ class ClassTable(QWidget):  # type: ignore[misc]
         """Show objects, in columns as `HEADS` names them; none hide the table."""
         self.rows.become(columns, classes)
         self.body.setVisible(bool(columns))
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        super().showEvent(event)
-        self.seen.emit(True)
-
-    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
-        super().hideEvent(event)
-        self.seen.emit(False)
 
     def select(self, label: int) -> None:
         """Select the row of a label, and scroll to it; that is not reported back."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
+from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 
 __all__ = ["LAYER_MENUS", "MakeButtons"]
 
@@ -36,7 +36,7 @@ LAYER_MENUS = (
 """Text of each button, and its entries with what they request; the first is the button's own."""
 
 
-class MakeButtons(QWidget):  # type: ignore[misc] # qtpy ships no types
+class MakeButtons(OnScreen):
     """Buttons with menus.
 
     Signals
@@ -46,14 +46,11 @@ class MakeButtons(QWidget):  # type: ignore[misc] # qtpy ships no types
     export_requested : str
         The path that the user chose.
     undo_requested
-    seen : bool
-        Whether the buttons are on screen, when that changes.
     """
 
     layer_requested = Signal(str)
     export_requested = Signal(str)
     undo_requested = Signal()
-    seen = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,14 +71,6 @@ class MakeButtons(QWidget):  # type: ignore[misc] # qtpy ships no types
         """Show what can be undone; an empty text where there is nothing."""
         self.undo.setEnabled(bool(what))
         self.undo.setToolTip(f"Take back: {what}" if what else "Nothing to undo")
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        super().showEvent(event)
-        self.seen.emit(True)
-
-    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
-        super().hideEvent(event)
-        self.seen.emit(False)
 
     def _menu_button(self, text: str, entries: Sequence[tuple[str, str]]) -> QToolButton:
         button = self._button(text, lambda: self.layer_requested.emit(entries[0][1]))
