@@ -158,7 +158,9 @@ class _Shown:
         # A fraction of valid pixels that is only rounding does not count.
         known = counted[..., 0] > 1e-4
         counted[~known] = 1
-        shown = self.tone(colors / counted, None if opacity is None else opacity / counted)
+        with np.errstate(over="ignore"):  # by rounding, of values near the largest of their type
+            colors = colors / counted
+        shown = self.tone(colors, None if opacity is None else opacity / counted)
         if not known.all():
             shown = np.array(shown)
             shown[~known] = self._mean_color
