@@ -195,7 +195,9 @@ class ThickPlane:
         axes = tuple(range(len(self.ranges)))
         stored = self.array[(*(slice(*each) for each in self.ranges), *self._slices(key))]
         planes = stored if isinstance(stored, np.ma.MaskedArray) else np.asarray(stored)
-        return getattr(planes, self.projection)(axis=axes)
+        # What a sum or a mean cannot hold becomes infinite or NaN, and so is invalid.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return getattr(planes, self.projection)(axis=axes)
 
     def _slices(self, key: Any) -> tuple[Any, ...]:
         return key if isinstance(key, tuple) else (key,)

@@ -25,8 +25,14 @@ _MOST = 1_000_000
 _CORNERS = 5000
 """Largest number of outline corners that a record lists."""
 
-_BAND = 2**22
+_BAND = 2**20
 """Labels read at once."""
+
+_INNER_CORNERS = np.array([[-0.499, -0.499], [-0.499, 0.499], [0.499, 0.499], [0.499, -0.499]])
+"""From the center of a label's pixel, and not yet in its neighbors."""
+
+_SAME = 1e-9
+"""Image pixels between two positions that are the same."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,15 +177,31 @@ class LabeledRegion:
         return result
 
     def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:
-        """Yield the center of each labeled pixel, whatever the spacing and the shape."""
-        back: NDArray[Any] | None = None if self.matrix is None else np.linalg.inv(self.matrix)
+        """Yield the center of each labeled pixel, and its outline where it is no image pixel."""
+        if self.matrix is None:
+            yield from self._centers()
+            return
+        back = np.linalg.inv(self.matrix)
+        sides = np.linalg.norm(back[:2, :2], axis=0)
+        for centers in self._centers():
+            corners = [_moved((centers + corner).T, back).T for corner in _INNER_CORNERS]
+            yield _moved(centers.T, back).T
+            if sides.max() <= spacing:
+                yield from corners
+                continue
+            outlines = np.stack(corners, axis=1)
+            on_image = ((outlines.max(1) > 0) & (outlines.min(1) < shape)).all(axis=1)
+            if on_image.any():
+                yield from Outlines(list(outlines[on_image])).traces(spacing, shape)
+
+    def _centers(self) -> Iterator[NDArray[np.float64]]:
+        """Yield the centers of labeled pixels, in label pixels."""
         height, width = self.labels.shape
         rows = max(1, _BAND // width)
         for top in range(0, height, rows):
             band = np.asarray(self.labels[top : min(top + rows, height), 0:width]) != 0
             if band.any():
-                points = np.stack(np.nonzero(band)) + np.array([[top + 0.5], [0.5]])
-                yield _moved(points, back).T
+                yield (np.stack(np.nonzero(band)) + np.array([[top + 0.5], [0.5]])).T
 
 
 def _clipped(
@@ -194,7 +216,7 @@ def _clipped(
     """
     first, last = 0.0, 1.0
     for start, stop, length in zip(begin, end, shape, strict=True):
-        if start == stop:
+        if abs(stop - start) < _SAME:
             if not -margin <= start <= length + margin:
                 return 1.0, 0.0
             continue

@@ -175,8 +175,9 @@ class _Shown:
                 raise
             # The few pixels read of a large image are all invalid: any color will do.
             return np.zeros(1, np.float32)
-        mean, opacity = known.mean[np.newaxis, np.newaxis], np.full((1, 1, 1), known.opacity)
-        color: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
+        has_opacity = len(self.level.shape) == 3 and self.level.shape[2] == 4
+        opacity = np.full((1, 1, 1), known.opacity) if has_opacity else None
+        color: NDArray[np.float32] = self.tone(known.mean[np.newaxis, np.newaxis], opacity)[0, 0]
         return color
 
 
