@@ -11,12 +11,12 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from napari_clip_heatmap.clip.loading import load_model
+
 TOWERS = {
     "vision_cfg": ["image_size", "patch_size", "layers", "width", "head_width"],
     "text_cfg": ["context_length", "vocab_size", "width", "heads", "layers"],
 }
-
-from napari_clip_heatmap.clip.loading import load_model
 
 wild = (
     st.none()
