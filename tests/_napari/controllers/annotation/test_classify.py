@@ -5,7 +5,6 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from napari.layers import Labels
 
 from napari_clip_heatmap._napari.controllers.annotation.classify import (
     ObjectClassifier,
@@ -180,7 +179,3 @@ def test_a_gate_holds_for_its_own_prompt_only(classifier, ran):
     assert passing(scores, {}).all()
     assert passing(scores, {"red": 2.0}).tolist() == [False, True, True]
     assert class_features(scores, {"blue": 2.0})["passes"].tolist() == [True, True, False]
-
-
-def test_the_layer_is_labels():
-    assert Labels is not None
