@@ -39,8 +39,7 @@ def check_pixels(image: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
     channels = pixels.reshape(*shape, -1)[..., :3].astype(np.float32)
     low = np.nanmin(channels, axis=(0, 1)) if channels.size else np.float32(0)
     span = np.nanmax(channels, axis=(0, 1)) - low
-    scaled: NDArray[np.float32] = (channels - low) / np.where(span > 0, span, 1)
-    return scaled
+    return np.asarray((channels - low) / np.where(span > 0, span, 1), np.float32)
 
 
 def segment_by_image(
@@ -92,9 +91,9 @@ def _foreground(
         return np.zeros(values.shape, bool)
     shade = pixels @ _color_of(values[known], pixels[known])
     if np.ptp(shade[near]) == 0:
-        return near & above  # the image shows nothing that could be separated
-    mask: NDArray[np.bool_] = near & (shade > threshold_otsu(shade[near]))
-    return mask
+        # The image shows nothing that could be separated.
+        return np.asarray(near & above, bool)
+    return np.asarray(near & (shade > threshold_otsu(shade[near])), bool)
 
 
 def _color_of(values: NDArray[np.float32], colors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app_model import Application
-from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
 from napari_clip_heatmap._napari.controllers.annotation.classify import ObjectClassifier
@@ -61,7 +60,6 @@ class AnnotationSection:
             viewer,
             self.threshold.choose,
             self.maker.make,
-            show_error,
             Application.get_app("napari"),
         )
         buttons.seen.connect(self.threshold.use)
