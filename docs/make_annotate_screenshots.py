@@ -20,7 +20,7 @@ from napari_clip_heatmap.scenes import sample_scene
 
 SIZE = (1360, 900)
 SECONDS = 300
-PROMPTS = ["nuclei", "filaments", "vesicles"]
+PROMPTS = ["nuclei", "filaments", "vesicles", "bacteria"]
 
 
 def main() -> None:

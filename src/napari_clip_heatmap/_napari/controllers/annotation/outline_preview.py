@@ -24,7 +24,8 @@ __all__ = ["OUTLINE_NAME", "OutlinePreview", "OutlineVectors"]
 
 OUTLINE_NAME = "outline (preview)"
 
-COLOR = "#ffe600"
+COLOR = "#ff00ff"
+"""In no colormap of heatmaps, and clear on dark and on bright images."""
 
 SCREEN_PIXELS = 2.0
 """Width of the line."""

@@ -79,7 +79,7 @@ _OBJECTS = (
     ControlSpec(
         "min_size",
         ControlSection.ANNOTATE,
-        lambda _, **given: SpinBox(value=0, max=LARGEST_SIZE, **given),
+        lambda _, **given: SpinBox(value=25, max=LARGEST_SIZE, **given),
         "Objects of fewer image pixels are left out.",
         label="Least size",
         has_value=True,

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
+from napari_clip_heatmap._napari.views.annotation.make_buttons import FRAME
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 from napari_clip_heatmap.annotation.palette import distinct_color
 
@@ -178,6 +179,7 @@ class ClassTable(OnScreen):
             button = QToolButton()
             button.setText(text)
             button.setToolTip(tooltip)
+            button.setStyleSheet(FRAME)
             button.clicked.connect(slot)
             line.addWidget(button)
         line.addStretch()

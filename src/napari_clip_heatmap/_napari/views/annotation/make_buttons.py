@@ -10,7 +10,12 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QSizePolicy, QToolBu
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 
-__all__ = ["LAYER_MENUS", "MakeButtons"]
+__all__ = ["FRAME", "LAYER_MENUS", "MakeButtons"]
+
+FRAME = (
+    "QToolButton { border: 1px solid rgba(128, 128, 128, 140); border-radius: 2px; padding: 3px; }"
+)
+"""napari draws tool buttons without a frame."""
 
 LAYER_MENUS = (
     (
@@ -85,6 +90,7 @@ class MakeButtons(OnScreen):
         button = QToolButton()
         button.setText(text)
         button.setAccessibleName(text)
+        button.setStyleSheet(FRAME)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.clicked.connect(slot)

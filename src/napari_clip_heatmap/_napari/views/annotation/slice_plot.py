@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_clip_heatmap._napari.annotation_state import SliceFigures
+from napari_clip_heatmap._napari.views.annotation.make_buttons import FRAME
 from napari_clip_heatmap.annotation.palette import distinct_color
 
 __all__ = ["SlicePlot"]
@@ -38,6 +39,7 @@ class SlicePlot(QWidget):  # type: ignore[misc] # qtpy ships no types
         self.quantity.currentTextChanged.connect(self._show)
         save = QToolButton()
         save.setText("Save as CSV\N{HORIZONTAL ELLIPSIS}")
+        save.setStyleSheet(FRAME)
         save.clicked.connect(self._choose_file)
         line = QHBoxLayout()
         line.addWidget(self.quantity)
