@@ -30,7 +30,10 @@ class Control:
     """A control that writes its value into the state, as `ControlBinding` lets it."""
 
     def __init__(self, state, name):
-        self._state, self._name, self.choices = state, name, ()
+        self._state, self._name, self.keys = state, name, ()
+
+    def offer(self, choices):
+        self.keys = tuple(key for _, key in choices)
 
     @property
     def value(self):

@@ -66,10 +66,14 @@ def test_the_line_is_as_wide_on_screen_at_any_zoom(viewer_model, preview):
     assert layer.edge_width == pytest.approx(2 / (5 * 2))
 
 
-def test_a_user_who_removes_it_gets_a_new_one_with_the_next_step(viewer_model, preview):
+def test_a_user_who_removes_it_gets_no_other_until_the_section_is_opened_again(
+    viewer_model, preview
+):
     image = viewer_model.add_image(np.zeros((64, 64)))
     viewer_model.layers.remove(drawn(preview, image))
     assert preview.layer is None
+    assert drawn(preview, image) is None
+    preview.allow()
     assert drawn(preview, image) in viewer_model.layers
     preview.clear()
     assert len(viewer_model.layers) == 1

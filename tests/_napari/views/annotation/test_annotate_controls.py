@@ -44,6 +44,18 @@ def test_every_setting_of_objects_has_a_control(controls):
     assert by_hand.threshold_of("g") == "otsu"
 
 
+def test_prompts_stay_when_napari_lets_controls_read_their_choices_again(controls):
+    choice, heard = controls["object_prompt"], []
+    assert choice.value is None
+    choice.offer((("nuclei", "n"), ("debris", "d")))
+    choice.value = "d"
+    choice.changed.connect(heard.append)
+    choice.reset_choices()
+    assert choice.value == "d"
+    assert choice.keys == ("n", "d")
+    assert heard == []
+
+
 def test_a_layer_stays_chosen_when_another_comes_or_it_is_renamed(qapp):
     viewer = ViewerModel()
     choice = LabelsChoice(lambda: viewer, name="labels")

@@ -57,6 +57,7 @@ class OutlinePreview:
         self._viewer = viewer
         self._layer: OutlineVectors | None = None
         self._image: Image | None = None
+        self._declined = False
         viewer.layers.events.removed.connect(self._on_removed)
         camera_of(viewer).events.zoom.connect(self._on_zoom)
 
@@ -99,6 +100,8 @@ class OutlinePreview:
     ) -> None:
         """Draw rings, each (corner, 2) in image pixels, whole numbers at pixel centers."""
         parts = _in_plane(contour_segments(rings), index)
+        if self._declined:
+            return
         if not len(parts):
             self.clear()  # an empty layer would have no extent for the viewer's sliders
         elif self._layer is None or self._image is not image:
@@ -106,6 +109,10 @@ class OutlinePreview:
             self._show(image, parts)
         else:
             self._layer.data = parts
+
+    def allow(self) -> None:
+        """Draw again, after a user has removed the outline."""
+        self._declined = False
 
     def clear(self) -> None:
         """Remove the outline."""
@@ -147,6 +154,8 @@ class OutlinePreview:
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:
             self._layer = None
+            # By the user, or by a viewer that is being closed: neither wants another one.
+            self._declined = True
 
 
 def _in_plane(parts: NDArray[np.float64], index: tuple[int, ...]) -> NDArray[np.float64]:

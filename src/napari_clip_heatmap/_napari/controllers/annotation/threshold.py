@@ -170,6 +170,7 @@ class ThresholdController:
             controls = self._state.events.controls
             (controls.connect if in_use else controls.disconnect)(self._on_controls)
         if in_use:
+            self._preview.allow()
             self._seen = {name: self._state.controls[name] for name in OBJECT_CONTROLS}
             self._show_rows()
             self.refresh()
@@ -304,10 +305,10 @@ class ThresholdController:
             else tuple(zip(shown.result.scoring.prompts, shown.result.keys, strict=True))
         )
         control = self._controls["object_prompt"]
-        if tuple(control.choices) != tuple(key for _, key in choices):
+        if control.keys != tuple(key for _, key in choices):
             chosen = self.key
             self._busy = True
-            control.choices = choices
+            control.offer(choices)
             if chosen:
                 control.value = chosen
             self._busy = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, Label, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.annotation_state import BY_HAND
-from napari_clip_heatmap._napari.views.annotation.labels_choice import LabelsChoice
+from napari_clip_heatmap._napari.views.annotation.labels_choice import LabelsChoice, PromptChoice
 from napari_clip_heatmap._napari.views.annotation.native_control import (
     ClassTableControl,
     GateControl,
@@ -45,7 +45,7 @@ _OBJECTS = (
     ControlSpec(
         "object_prompt",
         ControlSection.ANNOTATE,
-        lambda _, **given: ComboBox(choices=(), nullable=True, **given),
+        lambda _, **given: PromptChoice(**given),
         "Whose threshold the slider sets.",
         label="Prompt",
         has_value=True,

@@ -1,8 +1,8 @@
-"""A choice of a Labels layer."""
+"""Choices of a Labels layer, and of a prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
@@ -11,7 +11,28 @@ from napari.layers import Labels
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["LabelsChoice"]
+__all__ = ["LabelsChoice", "PromptChoice"]
+
+
+class PromptChoice(ComboBox):
+    """A choice of one of the prompts that have heatmaps; its value is the key of the row.
+
+    napari lets every control read its choices again when a layer comes or goes; these stay.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._offered: tuple[tuple[str, str], ...] = ()
+        super().__init__(choices=lambda _: self._offered, nullable=True, **options)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the rows that are offered."""
+        return tuple(key for _, key in self._offered)
+
+    def offer(self, choices: Sequence[tuple[str, str]]) -> None:
+        """Offer prompts, each with the key of its row."""
+        self._offered = tuple(choices)
+        self.reset_choices()
 
 
 class LabelsChoice(ComboBox):
