@@ -30,10 +30,10 @@ class Control:
     """A control that writes its value into the state, as `ControlBinding` lets it."""
 
     def __init__(self, state, name):
-        self._state, self._name, self.keys = state, name, ()
+        self._state, self._name, self.offered = state, name, ()
 
     def offer(self, choices):
-        self.keys = tuple(key for _, key in choices)
+        self.offered = choices
 
     @property
     def value(self):

@@ -66,9 +66,7 @@ def test_the_line_is_as_wide_on_screen_at_any_zoom(viewer_model, preview):
     assert layer.edge_width == pytest.approx(2 / (5 * 2))
 
 
-def test_a_user_who_removes_it_gets_no_other_until_the_section_is_opened_again(
-    viewer_model, preview
-):
+def test_a_user_who_removes_it_gets_no_other_until_it_is_allowed(viewer_model, preview):
     image = viewer_model.add_image(np.zeros((64, 64)))
     viewer_model.layers.remove(drawn(preview, image))
     assert preview.layer is None

@@ -52,7 +52,7 @@ def test_prompts_stay_when_napari_lets_controls_read_their_choices_again(control
     choice.changed.connect(heard.append)
     choice.reset_choices()
     assert choice.value == "d"
-    assert choice.keys == ("n", "d")
+    assert choice.offered == (("nuclei", "n"), ("debris", "d"))
     assert heard == []
 
 

@@ -305,7 +305,7 @@ class ThresholdController:
             else tuple(zip(shown.result.scoring.prompts, shown.result.keys, strict=True))
         )
         control = self._controls["object_prompt"]
-        if control.keys != tuple(key for _, key in choices):
+        if control.offered != choices:
             chosen = self.key
             self._busy = True
             control.offer(choices)

@@ -25,9 +25,9 @@ class PromptChoice(ComboBox):
         super().__init__(choices=lambda _: self._offered, nullable=True, **options)
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Keys of the rows that are offered."""
-        return tuple(key for _, key in self._offered)
+    def offered(self) -> tuple[tuple[str, str], ...]:
+        """Prompts, each with the key of its row."""
+        return self._offered
 
     def offer(self, choices: Sequence[tuple[str, str]]) -> None:
         """Offer prompts, each with the key of its row."""
