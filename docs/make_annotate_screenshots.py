@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
@@ -89,7 +90,8 @@ def show(dock: HeatmapWidget, name: str) -> None:
 def picture(viewer: napari.Viewer, path: Path) -> None:
     """Write what the window shows."""
     pause(1.5)
-    viewer.screenshot(path, canvas_only=False, flash=False)
+    pixels = viewer.screenshot(canvas_only=False, flash=False)
+    Image.fromarray(pixels).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def wait_until(done: Callable[[], bool]) -> None:
