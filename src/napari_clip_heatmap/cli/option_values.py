@@ -10,7 +10,14 @@ import typer
 if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.view import View
 
-__all__ = ["parse_channel", "parse_downsample", "parse_view", "prompts_and_templates"]
+__all__ = [
+    "parse_channel",
+    "parse_downsample",
+    "parse_names",
+    "parse_threshold",
+    "parse_view",
+    "prompts_and_templates",
+]
 
 
 _LARGEST = 1e38
@@ -84,6 +91,42 @@ def parse_channel(text: str | None) -> int | tuple[int, ...] | None:
         )
     numbers = tuple(int(part) for part in parts)
     return numbers if len(numbers) == 3 else numbers[0]
+
+
+def parse_names(text: str | None) -> tuple[str, ...]:
+    """Read names with commas between them, each once.
+
+    Examples
+    --------
+    >>> parse_names("maps, labels")
+    ('maps', 'labels')
+    """
+    parts = (part.strip() for part in (text or "").split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def parse_threshold(text: str) -> float | str:
+    """Read ``--threshold``: a number, or how it is learnt from each map.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+
+    Examples
+    --------
+    >>> parse_threshold("otsu"), parse_threshold("0.002")
+    ('otsu', 0.002)
+    """
+    if text in ("otsu", "yen", "triangle") or text.startswith("quantile:"):
+        return text
+    value = _number(text)
+    if value is None:
+        raise typer.BadParameter(
+            "--threshold is otsu, yen, triangle, quantile:0.9 or a number; "
+            f"got '{text[:60]}'"
+        )
+    return value
 
 
 def prompts_and_templates(
