@@ -8,7 +8,7 @@ from napari_clip_heatmap._napari.views.choices import EditableChoice, ImageChoic
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 from napari_clip_heatmap.pipeline.score_registry import SCORES
-from napari_clip_heatmap.prompting.templates import TEMPLATES
+from napari_clip_heatmap.prompting.language import TEMPLATES
 
 __all__ = ["ACTION_CONTROLS", "FORM_CONTROLS"]
 
