@@ -57,6 +57,7 @@ def begun_record(
         "reason": reason,
         "source": image.entry.source,
         "part": image.entry.part,
+        "number": image.number,
         "reader": image.entry.reader,
         "settings": settings.identity(),
         "decisive": settings.decisive(),
@@ -157,9 +158,7 @@ def _files(target: OutputTarget, result: PlaneResult, number: int) -> dict[str, 
         in_store = target.settings.format == "ome-zarr"
         files["heatmap"] = f"{name}.ome.zarr" if in_store else f"{name}_{prompt}_heatmap.tif"
     if "overlays" in target.settings.write:
-        files["overlay"] = (
-            f"{name}{plane_suffix(target.opened, result.index)}_{prompt}_overlay.png"
-        )
+        files["overlay"] = f"{name}{plane_suffix(target.opened, result.index)}_{prompt}_overlay.png"
     return files
 
 

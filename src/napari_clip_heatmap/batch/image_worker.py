@@ -22,7 +22,7 @@ from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
 from napari_clip_heatmap.batch.plane_tiles import PlaneTiles, open_plane
 from napari_clip_heatmap.batch.tile_journal import TileJournal
 from napari_clip_heatmap.batch.whole_output import disk_errors
-from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, OutputError, SettingsError
+from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import short_name
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
@@ -115,6 +115,7 @@ class ImageWorker:
     progress: Callable[[int, int], None] = lambda done, total: None
 
     def __post_init__(self) -> None:
+        self._kept: tuple[tuple[JobImage, PlaneIndex], PlaneTiles, TileJournal] | None = None
         from napari_clip_heatmap.pipeline.scoring import build_scoring
 
         settings = self.settings
@@ -143,7 +144,9 @@ class ImageWorker:
                 return self._work(image)
             except (ImageError, SettingsError, MemoryError) as error:
                 reason = reason_of(image, error)
-                self.job.keep(image.name, begun_record(image, self.settings, state="failed", reason=reason))
+                self.job.keep(
+                    image.name, begun_record(image, self.settings, state="failed", reason=reason)
+                )
                 return ImageOutcome(image, WorkState.FAILED, reason)
 
     def _work(self, image: JobImage) -> ImageOutcome:
@@ -151,11 +154,11 @@ class ImageWorker:
         content = self._content(image, record)
         if self.is_done(record, content):
             return ImageOutcome(image, WorkState.DONE_BEFORE, record=record)
-        target = self.open_target(image)
-        files = output_files(target, self.settings.write)
+        target = self.open_target(image, record)
+        files = output_files(target, target.settings.write)
         if not self.overwrite:
             self.job.require_free(image, files)
-        begun = begun_record(image, self.settings, content=content, files=files, before=record)
+        begun = begun_record(image, target.settings, content=content, files=files, before=record)
         self.job.keep(image.name, begun)
         results, about = self._write(target)
         done = done_record(begun, target, self.model, about, results)
@@ -165,7 +168,7 @@ class ImageWorker:
         return ImageOutcome(image, WorkState.DONE, record=done)
 
     def is_done(self, record: dict[str, Any] | None, content: dict[str, Any]) -> bool:
-        """Return whether nothing is left to do of an image: all of it is as it would be made now."""
+        """Return whether nothing is left to do of an image."""
         return (
             self.job.is_done(record, self.settings)
             and record is not None
@@ -173,10 +176,13 @@ class ImageWorker:
             and record["weights_sha256"] == self.model.weights_sha256
         )
 
-    def open_target(self, image: JobImage) -> OutputTarget:
-        """Open an image, and say where its results go."""
+    def open_target(self, image: JobImage, record: dict[str, Any] | None = None) -> OutputTarget:
+        """Open an image, and say where its results go: those of an earlier run stay among them."""
         opened = open_image(image.entry, self.settings.choice)
-        return OutputTarget(self.job.folder, image, opened, self.settings)
+        same = record is not None and record["settings"] == self.settings.identity()
+        before = record["kinds"] if record is not None and same else ()
+        kinds = tuple(dict.fromkeys([*before, *self.settings.write]))
+        return OutputTarget(self.job.folder, image, opened, replace(self.settings, write=kinds))
 
     def journal(self, target: OutputTarget, index: PlaneIndex) -> TileJournal:
         """Return where the finished tiles of a plane are kept."""
@@ -191,10 +197,28 @@ class ImageWorker:
         downsample = self._downsample(target.opened)
         return open_plane(self.model, channels, settings.view, region, downsample)
 
+    def planes(self, image: JobImage) -> list[PlaneIndex]:
+        """Return the planes of an image."""
+        return self.open_target(image).opened.planes
+
+    def has_all_tiles(self, image: JobImage, index: PlaneIndex) -> bool:
+        """Return whether all tiles of a plane are kept on disk."""
+        plane, journal = self.kept_plane(image, index)
+        return set(plane.tiles) <= set(journal.index())
+
+    def kept_plane(self, image: JobImage, index: PlaneIndex) -> tuple[PlaneTiles, TileJournal]:
+        """Return a plane and its journal; that of the last call is still open."""
+        if self._kept is None or self._kept[0] != (image, index):
+            target = self.open_target(image)
+            plane = self.open_plane(target, index)
+            self._kept = (image, index), plane, self.journal(target, index)
+        return self._kept[1:]
+
     def encode(self, target: OutputTarget, plane: PlaneTiles, index: PlaneIndex) -> Encoding:
         """Return the encoding of a plane, computing only the tiles that are not done."""
         key = self._cache_key(plane)
-        if key and self.cache and (known := self.cache.get(key, self.model)):
+        known = self.cache.get(key, self.model) if key and self.cache is not None else None
+        if known is not None:
             found = replace(known, region=plane.region)
             if found.complete:
                 self.progress(len(plane.tiles), len(plane.tiles))
@@ -210,7 +234,7 @@ class ImageWorker:
                 journal.append(each)
             done = journal.index()
             encoding = plane.assemble(journal.read({tile: done[tile] for tile in plane.tiles}))
-        if key and self.cache:
+        if key and self.cache is not None:
             self.cache.put(key, encoding)
         return encoding
 
@@ -223,7 +247,7 @@ class ImageWorker:
 
     def _write(self, target: OutputTarget) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Write all outputs, plane by plane; they appear together when the last is done."""
-        outputs = outputs_of(target, self.settings.write)
+        outputs = outputs_of(target, target.settings.write)
         results: list[dict[str, Any]] = []
         about: dict[str, Any] = {}
         with contextlib.ExitStack() as ending, disk_errors(self.job.folder):

@@ -40,15 +40,18 @@ class JobImage:
     entry : ImageEntry
     name : str
         Beginning of the names of its results; no other image of the job has it.
+    number : int
+        Its place among the images of the job.
 
     Examples
     --------
-    >>> JobImage(ImageEntry("/data/cells.tif"), "cells").name
+    >>> JobImage(ImageEntry("/data/cells.tif"), "cells", 0).name
     'cells'
     """
 
     entry: ImageEntry
     name: str
+    number: int
 
 
 class JobFolder:
@@ -99,24 +102,25 @@ class JobFolder:
 
     def name_images(self, entries: Sequence[ImageEntry]) -> list[JobImage]:
         """Return images with names for their results: those of an earlier run stay as they are."""
-        known = {
-            (record["source"], record.get("part", "")): name
-            for name, record in self.records().items()
-        }
+        records = self.records()
+        known = {(each["source"], each["part"]): name for name, each in records.items()}
         taken = {name.casefold() for name in known.values()}
+        first = 1 + max((each["number"] for each in records.values()), default=-1)
         images = []
-        for entry in entries:
+        for place, entry in enumerate(entries):
             name = known.get((entry.source, entry.part))
+            number = first + place if name is None else records[name]["number"]
             if name is None:
                 name = _free_name(entry, taken)
                 taken.add(name.casefold())
-            images.append(JobImage(entry, name))
+            images.append(JobImage(entry, name, number))
         return images
 
     def records(self) -> dict[str, dict[str, Any]]:
-        """Return name -> record of every image that was begun."""
+        """Return name -> record of every image that was begun, in the order of the images."""
         paths = sorted((self.state / "images").glob("[!.]*.json"))
-        return {path.stem: record for path in paths if (record := _read(path)) is not None}
+        found = {path.stem: record for path in paths if (record := _read(path)) is not None}
+        return dict(sorted(found.items(), key=lambda each: int(each[1]["number"])))
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of an image; None if it was not begun."""

@@ -28,7 +28,8 @@ RECORD_FORMAT = 1
 _PLACES = ("row", "column", "field")
 _STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }
-table { border-collapse: collapse } th, td { padding: 6px 10px; text-align: left; vertical-align: top }
+table { border-collapse: collapse }
+th, td { padding: 6px 10px; text-align: left; vertical-align: top }
 tr:nth-child(even) { background: #f6f6f6 } img { display: block; image-rendering: auto }
 .weak { color: #777 } .failed { color: #a00 } th { position: sticky; top: 0; background: #fff }
 """
@@ -55,9 +56,7 @@ def write_reports(job: JobFolder, settings: RunSettings) -> dict[str, Any]:
     """
     identity = settings.identity()
     records = {
-        name: record
-        for name, record in job.records().items()
-        if record["settings"] == identity
+        name: record for name, record in job.records().items() if record["settings"] == identity
     }
     done = {name: each for name, each in records.items() if each["state"] == "done"}
     failed = {name: each for name, each in records.items() if each["state"] == "failed"}
@@ -111,10 +110,12 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
     for image in images:
         for each in image["results"]:
             plane = each.get("plane", {})
-            row = [image["source"], image.get("part", ""), *(image.get(name, "") for name in places)]
+            row = [image["source"], image.get("part", "")]
+            row += [image.get(name, "") for name in places]
             row += [plane.get(axis, "") for axis in axes]
             row += [each["prompt"], f"{each['similarity']:.6g}", each["worth"]["verdict"]]
-            writer.writerow([*row, *_areas(image, each, in_unit=in_unit) if counted else ()])
+            areas = _areas(image, each, in_unit=in_unit) if counted else []
+            writer.writerow([*row, *areas])
     with writing(path) as draft:
         draft.write_text(text.getvalue(), encoding="utf-8", newline="")
 

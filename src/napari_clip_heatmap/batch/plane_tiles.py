@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.batch.tile_journal import JournalTile
 from napari_clip_heatmap.errors import Cancelled
-from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan
+from napari_clip_heatmap.imaging.lattice import Axis, Lattice, is_blank, plan, read_tile
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.validity import Hole, Validity
 from napari_clip_heatmap.imaging.view import Appearance, View
 from napari_clip_heatmap.pipeline.batches import (
@@ -31,7 +30,7 @@ from napari_clip_heatmap.pipeline.batches import (
     read_now,
 )
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.seen_contrast import SeenContrast
+from napari_clip_heatmap.pipeline.image_notes import SeenContrast
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator
 
 if TYPE_CHECKING:
@@ -171,9 +170,7 @@ class _Seen:
     holes: tuple[Hole, ...]
 
     def with_output(self, tile: tuple[int, int], output: TileOutput) -> JournalTile:
-        return JournalTile(
-            tile, output.tokens, output.embedding, self.low, self.high, self.holes
-        )
+        return JournalTile(tile, output.tokens, output.embedding, self.low, self.high, self.holes)
 
 
 def open_plane(

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState
 from napari_clip_heatmap.batch.inputs.image_list import find_sources, list_images
 from napari_clip_heatmap.batch.inputs.inside import check_inside
-from napari_clip_heatmap.batch.job_folder import JobFolder, JobImage
+from napari_clip_heatmap.batch.job_folder import STATE, JobFolder, JobImage
+from napari_clip_heatmap.batch.whole_output import disk_errors, write_json
 from napari_clip_heatmap.errors import ImageError, SettingsError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["Job", "load_job_model", "plan_job", "run_images"]
+__all__ = ["JOB_FILE", "Job", "load_job_model", "plan_job", "run_images"]
+
+JOB_FILE = f"{STATE}/job.json"
+"""What a job was asked for last, for those who come later: `gather`, `prompt`, `search`."""
 
 _ASK_AGAIN = 1.0
 """Seconds between looks at images that another process works on."""
@@ -69,7 +73,7 @@ def plan_job(settings: RunSettings, *, overwrite: bool = False) -> Job:
         raise SettingsError(f"--objects names '{settings.objects:.200}', which is not there")
     sources = find_sources(settings.inputs, recursive=settings.recursive)
     if not any(path.exists() for path in sources):
-        first = f" '{str(sources[0]):.200}'" if sources else ""
+        first = f" '{sources[0]!s:.200}'" if sources else ""
         raise ImageError(f"there is no image file{first}; give the path of one")
     entries = [entry for path in sources for entry in list_images(path, settings.choice)]
     folder = JobFolder(settings.output)
@@ -77,7 +81,13 @@ def plan_job(settings: RunSettings, *, overwrite: bool = False) -> Job:
         folder.require_same_settings(settings)
     images = folder.name_images(entries)
     folder.make()
+    with disk_errors(folder.folder):
+        write_json(folder.folder / JOB_FILE, settings.record() | {"inputs": _absolute(settings)})
     return Job(settings, folder, tuple(images))
+
+
+def _absolute(settings: RunSettings) -> list[str]:
+    return [str(Path(each).absolute()) for each in settings.inputs]
 
 
 def load_job_model(settings: RunSettings) -> ClipModel:

@@ -10,7 +10,7 @@ from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.hashing import hash_json
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.prompting.templates import PLAIN
+from napari_clip_heatmap.prompting.language import PLAIN
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.score_registry import Score

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from napari_clip_heatmap.errors import OutputError, shorten
 
@@ -27,7 +27,7 @@ def writing(path: Path) -> Iterator[Path]:
     >>> with writing(Path("notes.txt")) as draft:  # doctest: +SKIP
     ...     draft.write_text("whole or not at all")
     """
-    draft = path.with_name(f"{DRAFT}-{os.getpid()}-{path.name}")
+    draft = path.with_name(f"{DRAFT}-{uuid4().hex[:12]}-{path.name}")
     try:
         yield draft
         put_in_place(draft, path)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from napari_clip_heatmap.cli.application import app, main
 from napari_clip_heatmap.cli.cache_commands import add_cache_commands
+from napari_clip_heatmap.cli.demo_command import add_demo_command
 from napari_clip_heatmap.cli.evaluation_commands import add_evaluation_commands
-from napari_clip_heatmap.cli.image_commands import add_image_commands
+from napari_clip_heatmap.cli.gather_command import add_gather_command
 from napari_clip_heatmap.cli.model_commands import add_model_commands
+from napari_clip_heatmap.cli.run_command import add_run_command
 
 __all__ = ["app", "main", "open_viewer"]
 
 # In the order in which the help lists them.
-add_image_commands(app)
+add_run_command(app)
+add_gather_command(app)
+add_demo_command(app)
 add_model_commands(app)
 add_cache_commands(app)
 add_evaluation_commands(app)

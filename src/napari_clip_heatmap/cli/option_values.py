@@ -14,6 +14,7 @@ __all__ = [
     "parse_channel",
     "parse_downsample",
     "parse_names",
+    "parse_part",
     "parse_threshold",
     "parse_view",
     "prompts_and_templates",
@@ -105,6 +106,27 @@ def parse_names(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
+def parse_part(text: str | None) -> tuple[int, int] | None:
+    """Read ``--part``: the number of a part from 1, and how many there are; returned from 0.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is no part.
+
+    Examples
+    --------
+    >>> parse_part("3/8")
+    (2, 8)
+    """
+    if text is None:
+        return None
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number) - 1, int(count)
+    raise typer.BadParameter(f"--part is I/N with I from 1 to N, such as 3/8; got '{text[:60]}'")
+
+
 def parse_threshold(text: str) -> float | str:
     """Read ``--threshold``: a number, or how it is learnt from each map.
 
@@ -123,8 +145,7 @@ def parse_threshold(text: str) -> float | str:
     value = _number(text)
     if value is None:
         raise typer.BadParameter(
-            "--threshold is otsu, yen, triangle, quantile:0.9 or a number; "
-            f"got '{text[:60]}'"
+            f"--threshold is otsu, yen, triangle, quantile:0.9 or a number; got '{text[:60]}'"
         )
     return value
 

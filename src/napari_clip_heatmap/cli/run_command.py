@@ -1,11 +1,7 @@
-"""``clip-heatmap run``: heatmaps of any number of images, in a job that goes on where it was cut."""
+"""``clip-heatmap run``: heatmaps of any number of images, in a job that can be cut."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +13,7 @@ from napari_clip_heatmap.cli.option_values import (
     parse_channel,
     parse_downsample,
     parse_names,
+    parse_part,
     parse_threshold,
     parse_view,
     prompts_and_templates,
@@ -39,27 +36,33 @@ from napari_clip_heatmap.cli.run_options import (
     Output,
     Overwrite,
     Page,
+    Part,
     Prompt,
     PromptSet,
     Recursive,
+    Scheduler,
     ScoreName,
     Series,
     StopOnError,
     Templates,
     Threshold,
     Time,
+    TlsCa,
+    TlsCert,
+    TlsKey,
     ViewMode,
+    Workers,
     Write,
     Z,
 )
+from napari_clip_heatmap.cli.run_plan import RunPlan, stopping
 from napari_clip_heatmap.errors import Cancelled, ImageError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.image_worker import ImageOutcome
     from napari_clip_heatmap.batch.run_job import Job
-    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["add_run_command"]
+__all__ = ["add_run_command", "run_and_report"]
 
 
 def add_run_command(app: typer.Typer) -> None:
@@ -102,6 +105,12 @@ def run(
     file_format: Format = "tif",
     threshold: Threshold = "otsu",
     objects: Objects = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    part: Part = None,
     overwrite: Overwrite = False,
     cache: Cache = True,
     stop_on_error: StopOnError = False,
@@ -156,52 +165,70 @@ def run(
         threshold=parse_threshold(threshold),
         objects=None if objects is None else str(Path(objects).absolute()),
     )
-    printer = Printer(quiet, as_json)
+    plan = RunPlan(
+        workers=workers,
+        scheduler=scheduler,
+        tls=(tls_ca, tls_cert, tls_key),
+        part=parse_part(part),
+        overwrite=overwrite,
+        cached=cache,
+    )
+    plan.check()
     job = plan_job(settings, overwrite=overwrite)  # before the seconds that a model costs
     try:
-        _run(job, printer, _cache() if cache else None, overwrite=overwrite, stop=stop_on_error)
+        run_and_report(job, plan, Printer(quiet, as_json), stop_on_error=stop_on_error)
     finally:
         job.folder.discard_if_empty()
 
 
-def _run(
-    job: Job, printer: Printer, cache: EncodingCache | None, *, overwrite: bool, stop: bool
+def run_and_report(
+    job: Job, plan: RunPlan, printer: Printer, *, stop_on_error: bool = False
 ) -> None:
-    """Work through the images, and leave with an exit code if some failed."""
-    from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
-    from napari_clip_heatmap.batch.run_job import load_job_model, run_images
+    """Work through the images of a job, say what comes of each, and write the reports.
+
+    Raises
+    ------
+    typer.Exit
+        Some images failed, or the user stopped.
+
+    Examples
+    --------
+    >>> run_and_report(job, RunPlan(), Printer())  # doctest: +SKIP
+    """
+    from napari_clip_heatmap.batch.image_worker import WorkState
 
     failed: list[ImageOutcome] = []
-    n_done = 0
-    with printer.progress("Encoding") as advance, _stopping() as stopped:
-        model = load_job_model(job.settings)
-        worker = ImageWorker(
-            model, job.settings, job.folder, cache, overwrite, stopped.is_set, advance
-        )
+    n_done, is_stopped = 0, False
+    with printer.progress("Encoding") as advance, stopping() as stopped:
         try:
-            for outcome in run_images(worker, job.images, _tell_waiting(printer)):
-                if outcome.state is not WorkState.FAILED:
+            for outcome in plan.outcomes(job, printer, advance, stopped.is_set):
+                if outcome.state is WorkState.TILES_LEFT:
+                    printer.say(f"{outcome.image.entry.label}: other parts have tiles left")
+                elif outcome.state is not WorkState.FAILED:
                     n_done += 1
                     _tell(outcome, job, printer)
                 elif len(job.images) == 1:
                     raise ImageError(outcome.reason)
                 else:
                     failed.append(outcome)
-                    if stop:
+                    if stop_on_error:
                         break
         except Cancelled:
-            _finish(job, printer, failed, n_done)
-            printer.complain(
-                f"clip-heatmap: stopped; {n_done} of {len(job.images)} images are done, and "
-                "finished tiles are kept. Repeat the command to go on"
-            )
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-    _finish(job, printer, failed, n_done)
+            is_stopped = True
+    _finish(job, plan, printer, failed, n_done)
+    if is_stopped:
+        printer.complain(
+            f"clip-heatmap: {n_done} of {len(job.images)} images are done, and finished tiles are "
+            "kept. Repeat the command to go on"
+        )
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _finish(job: Job, printer: Printer, failed: list[ImageOutcome], n_done: int) -> None:
+def _finish(
+    job: Job, plan: RunPlan, printer: Printer, failed: list[ImageOutcome], n_done: int
+) -> None:
     """Write the reports, and say what failed."""
     from napari_clip_heatmap.batch.job_report import write_reports
 
@@ -210,7 +237,7 @@ def _finish(job: Job, printer: Printer, failed: list[ImageOutcome], n_done: int)
         job.folder.sweep_drafts()
     if failed:
         n_images = len(job.images)
-        n_left = n_images - n_done - len(failed)
+        n_left = 0 if plan.part else n_images - n_done - len(failed)
         left = f", {n_left} not tried" if n_left else ""
         printer.complain(
             f"clip-heatmap: {len(failed)} of {n_images} images failed ({n_done} done{left}):"
@@ -248,39 +275,7 @@ def _tell(outcome: ImageOutcome, job: Job, printer: Printer) -> None:
             )
 
 
-def _tell_waiting(printer: Printer) -> Any:
-    return lambda image: printer.say(f"{image.entry.label}: waiting for another process")
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Give an event that Ctrl+C sets: the tile at work is finished and kept, then work stops.
-
-    A second Ctrl+C stops at once.
-    """
-    stopped = threading.Event()
-
-    def stop(number: int, frame: object) -> None:
-        stopped.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _format(text: str) -> Literal["tif", "ome-zarr"]:
     if text == "tif" or text == "ome-zarr":
         return text
     raise typer.BadParameter(f"--format is tif or ome-zarr; got '{text[:60]}'")
-
-
-def _cache() -> EncodingCache:
-    from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
-
-    return EncodingCache()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from napari_clip_heatmap.cli.completion import complete_sets, complete_templates, complete_views
 from napari_clip_heatmap.pipeline.score_registry import SCORES, Score
-
-if TYPE_CHECKING:
-    from typer import Context
 
 __all__ = [
     "Baseline",
@@ -30,22 +27,28 @@ __all__ = [
     "Output",
     "Overwrite",
     "Page",
+    "Part",
     "Prompt",
     "PromptSet",
     "Recursive",
+    "Scheduler",
     "ScoreName",
     "Series",
     "StopOnError",
     "Templates",
     "Threshold",
     "Time",
+    "TlsCa",
+    "TlsCert",
+    "TlsKey",
     "ViewMode",
+    "Workers",
     "Write",
     "Z",
 ]
 
 
-def _use_settings_file(context: Context, path: Path | None) -> Path | None:
+def _use_settings_file(context: typer.Context, path: Path | None) -> Path | None:
     """Take the values of a file for options that the command line does not give."""
     if path is None:
         return None
@@ -142,9 +145,7 @@ Channel = Annotated[
     str | None,
     typer.Option(help="A channel, from 0, or three as red, green and blue: 2,0,1."),
 ]
-Time = Annotated[
-    int | None, typer.Option(min=0, help="One time point, from 0; by default all.")
-]
+Time = Annotated[int | None, typer.Option(min=0, help="One time point, from 0; by default all.")]
 Z = Annotated[
     int | None, typer.Option("--z", min=0, help="One focal plane, from 0; by default all.")
 ]
@@ -212,4 +213,32 @@ Overwrite = Annotated[
 Cache = Annotated[bool, typer.Option(help="Keep encodings on disk, and use them.")]
 StopOnError = Annotated[
     bool, typer.Option("--stop-on-error", help="Stop at the first image that fails.")
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Processes on this machine that share the work; each loads the model."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT",
+        help="A Dask scheduler whose workers do the work. They need this package, the images and "
+        "the output folder under the same paths. Whoever can reach a scheduler can run code on "
+        "it: use --tls-* outside of a trusted network.",
+    ),
+]
+TlsCa = Annotated[
+    str | None, typer.Option(help="Certificate authority of the scheduler (PEM); tls://HOST:PORT.")
+]
+TlsCert = Annotated[str | None, typer.Option(help="Own certificate for the scheduler (PEM).")]
+TlsKey = Annotated[str | None, typer.Option(help="Own key for the scheduler (PEM).")]
+Part = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Do the I-th of N parts, from 1: for array jobs, all with the same other options. "
+        "Then: clip-heatmap gather OUTPUT.",
+    ),
 ]

@@ -53,9 +53,7 @@ class PartialModel(ClipModel):
 
     def token_map(self, batch: Tensor, *, convention: ConventionName = "reference") -> TokenMap:
         """Return the contribution of each patch through the chosen layers and heads."""
-        parts = self.decompose(
-            batch, layers=self._layers, heads=self._heads, convention=convention
-        )
+        parts = self.decompose(batch, layers=self._layers, heads=self._heads, convention=convention)
         height, width = self.grid
         patches = parts.attention[:, :, -height * width :].sum(dim=(1, 3))
         tokens = patches.reshape(len(batch), height, width, -1)
@@ -70,4 +68,3 @@ class PartialModel(ClipModel):
             "layers": None if self._layers is None else list(self._layers),
             "heads": None if self._heads is None else list(self._heads),
         }
-

@@ -42,7 +42,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = False) -> list[Path
     Raises
     ------
     ImageError
-        A glob or a folder has no image in it.
+        No file matches a glob.
 
     Examples
     --------
@@ -59,12 +59,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = False) -> list[Path
 def list_images(source: Path, choice: PictureChoice) -> list[ImageEntry]:
     """Return the images of a file or store: its series, or the fields of its wells.
 
-    A file that cannot be looked into is one image; what is wrong is said when it is opened.
-
-    Raises
-    ------
-    ImageError
-        It is a folder that holds no image.
+    What cannot be looked into is one image; what is wrong is said when it is opened.
 
     Examples
     --------
@@ -76,7 +71,7 @@ def list_images(source: Path, choice: PictureChoice) -> list[ImageEntry]:
     if reader == "zarr":
         from napari_clip_heatmap.batch.inputs.zarr_images import zarr_parts
 
-        return [ImageEntry(path, part, "zarr") for part in zarr_parts(source)]
+        return [ImageEntry(path, part, "zarr") for part in zarr_parts(source) or [""]]
     if reader == "tiff":
         from napari_clip_heatmap.batch.inputs.tiff_images import tiff_parts
 
@@ -115,6 +110,12 @@ def open_image(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             return open_picture(entry, choice)  # says what is wrong, as for any other file
     if entry.reader == "array":
         return open_array_file(entry, choice)
+    if Path(entry.source).is_dir():
+        raise ImageError(
+            f"the folder {short_name(entry.source)} holds no image file; accepted are TIFF, PNG, "
+            "JPEG, NPY, OME-Zarr and others. Give another folder, or add --recursive for the "
+            "folders in it"
+        )
     return open_picture(entry, choice)
 
 
@@ -123,16 +124,10 @@ def _of_input(text: str, *, recursive: bool) -> Iterator[Path]:
     if text and (path.is_file() or _is_store(path)):
         yield path
     elif text and path.is_dir():
-        inside = list(_in_folder(path, recursive=recursive))
-        if not inside:
-            deeper = "" if recursive else ", or add --recursive for the folders in it"
-            raise ImageError(
-                f"the folder {short_name(text)} holds no image file; accepted are TIFF, PNG, JPEG, "
-                f"NPY, OME-Zarr and others. Give another folder{deeper}"
-            )
-        yield from inside
+        # An empty folder is said to be one when it is opened, and other images are done.
+        yield from list(_in_folder(path, recursive=recursive)) or [path]
     elif glob.has_magic(text):
-        matches = sorted(glob.glob(text, recursive=True))
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob wants a root
         if not matches:
             raise ImageError(f"no file matches {short_name(text)}; give another pattern")
         for match in map(Path, matches):

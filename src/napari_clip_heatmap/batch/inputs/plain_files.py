@@ -102,7 +102,9 @@ def array_image(
             "or a stack of these, of booleans, integers or real floats"
         )
     if not axes:
-        n_own = 3 if len(shape) > 2 and shape[-1] in ((1, 3, 4) if len(shape) == 3 else (3, 4)) else 2
+        n_own = (
+            3 if len(shape) > 2 and shape[-1] in ((1, 3, 4) if len(shape) == 3 else (3, 4)) else 2
+        )
         axes = ("page",) * (len(shape) - n_own)
     known: dict[str, Any] = {"time": "time", "z": "z"}
     kinds: list[Axis] = [(known.get(axis, "page"), n) for axis, n in zip(axes, shape, strict=False)]

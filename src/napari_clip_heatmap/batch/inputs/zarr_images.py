@@ -27,23 +27,15 @@ _WELL_DEPTH = 3
 def zarr_parts(source: Path) -> list[str]:
     """Return the paths of the images in a store: one empty path where it is an image itself.
 
-    Raises
-    ------
-    ImageError
-        There is none.
-
     Examples
     --------
     >>> zarr_parts(Path("plate.ome.zarr"))  # doctest: +SKIP
     ['A/1/0', 'A/1/1', 'A/2/0', 'A/2/1']
     """
-    parts = list(_parts(source))
-    if not parts:
-        raise ImageError(
-            f"{short_name(source)} is a Zarr store that holds no image; accepted: an OME-Zarr "
-            "image, plate or well, or an array. Give the path of the array in it"
-        )
-    return parts
+    try:
+        return list(_parts(source))
+    except ImageError:  # said again when it is opened
+        return []
 
 
 def open_zarr(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
@@ -72,7 +64,10 @@ def open_zarr(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
     about = _ome(path)
     multiscales = about.get("multiscales")
     if not multiscales:
-        raise ImageError(f"{name} is no OME-Zarr image; give the path of an image, plate or array")
+        raise ImageError(
+            f"{name} is a Zarr store that holds no image; accepted: an OME-Zarr image, plate or "
+            "well, or an array. Give the path of the array in it"
+        )
     choice.number(name, "series", choice.series, ["image"])
     return _OmeImage(node, multiscales[0], about.get("omero") or {}, name, choice).opened(
         _place(entry)

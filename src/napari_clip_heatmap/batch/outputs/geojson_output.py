@@ -37,5 +37,4 @@ class GeojsonOutput(ImageOutput):
             write_objects(self.draft(file), each, source=source, overwrite=True)
 
 
-
 OUTPUT = GeojsonOutput

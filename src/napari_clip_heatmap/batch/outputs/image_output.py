@@ -51,7 +51,7 @@ class OutputTarget:
         return unique_slugs(list(self.settings.prompts), fallback="prompt")
 
     def names(self, suffix: str, *, by_plane: bool = False, by_prompt: bool = True) -> list[str]:
-        """Return names of files: the image, the plane if there are several, the prompt, a suffix."""
+        """Return names of files: the image, the plane of several, the prompt, a suffix."""
         planes: Sequence[PlaneIndex] = self.opened.planes if by_plane else [()]
         starts = [f"{self.image.name}{plane_suffix(self.opened, index)}" for index in planes]
         if not by_prompt:

@@ -14,7 +14,7 @@ __all__ = ["OUTPUT"]
 
 
 class PointsOutput(ImageOutput):
-    """Writes ``NAME_points.csv``: positions along each axis, and the prompt, the value, the label."""
+    """Writes ``NAME_points.csv``: positions along each axis, prompt, value and label."""
 
     kind = "points"
 

@@ -1,0 +1,176 @@
+"""Who does the work of a command: this process, workers here, a cluster, or one part of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker
+    from napari_clip_heatmap.batch.run_job import Job
+    from napari_clip_heatmap.cli.console_output import Printer
+
+__all__ = ["RunPlan", "stopping"]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Who does the work.
+
+    Parameters
+    ----------
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    tls : (str, str, str)
+        Certificate authority, certificate and key for it; or None each.
+    part : (int, int), optional
+        Which part of how many, from 0.
+    overwrite : bool
+    cached : bool
+        Whether encodings are kept on disk and used.
+
+    Examples
+    --------
+    >>> RunPlan(workers=4).check()
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    tls: tuple[str | None, str | None, str | None] = (None, None, None)
+    part: tuple[int, int] | None = None
+    overwrite: bool = False
+    cached: bool = True
+
+    def check(self) -> None:
+        """Raise unless the options go together.
+
+        Raises
+        ------
+        typer.BadParameter
+        """
+        asked = {
+            "--workers": self.workers > 1,
+            "--scheduler": self.scheduler is not None,
+            "--part": self.part is not None,
+        }
+        given = [name for name, is_asked in asked.items() if is_asked]
+        if len(given) > 1:
+            raise typer.BadParameter(f"{' and '.join(given)} exclude each other; give one of them")
+        if any(self.tls) and not (all(self.tls) and self.scheduler):
+            raise typer.BadParameter(
+                "--tls-ca, --tls-cert and --tls-key belong together, and to --scheduler"
+            )
+
+    def outcomes(
+        self,
+        job: Job,
+        printer: Printer,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> Iterator[ImageOutcome]:
+        """Do the work, and yield each image when it is done.
+
+        Raises
+        ------
+        Cancelled
+            `cancelled` returned true.
+        """
+        if self.workers > 1 or self.scheduler:
+            yield from self._on_cluster(job, progress, cancelled)
+            return
+        worker = self.worker(job, progress, cancelled)
+        if self.part:
+            from napari_clip_heatmap.batch.spread_tiles import run_part
+
+            yield from run_part(worker, job.images, *self.part)
+            return
+        from napari_clip_heatmap.batch.run_job import run_images
+
+        def waiting(image: Any) -> None:
+            printer.say(f"{image.entry.label}: waiting for another process")
+
+        yield from run_images(worker, job.images, waiting)
+
+    def worker(
+        self,
+        job: Job,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> ImageWorker:
+        """Load the model, and return what works in this process."""
+        from napari_clip_heatmap.batch.image_worker import ImageWorker
+        from napari_clip_heatmap.batch.run_job import load_job_model
+        from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
+
+        return ImageWorker(
+            load_job_model(job.settings),
+            job.settings,
+            job.folder,
+            EncodingCache() if self.cached else None,
+            self.overwrite,
+            cancelled,
+            progress,
+        )
+
+    def _on_cluster(
+        self, job: Job, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    ) -> Iterator[ImageOutcome]:
+        from napari_clip_heatmap.batch.cluster_run import (
+            ClusterTask,
+            Tls,
+            local_cluster,
+            remote_cluster,
+            run_on_cluster,
+            threads_per_worker,
+        )
+
+        here = self.scheduler is None
+        task = ClusterTask.of(
+            job.settings,
+            overwrite=self.overwrite,
+            cached=self.cached,
+            threads=threads_per_worker(self.workers) if here else None,
+        )
+        ca, cert, key = self.tls
+        tls = Tls(ca, cert, key) if ca and cert and key else None
+        cluster = (
+            remote_cluster(self.scheduler, tls) if self.scheduler else local_cluster(self.workers)
+        )
+        with cluster as client:
+            yield from run_on_cluster(task, job.images, client, cancelled, progress)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that Ctrl+C sets: the tile at work is finished and kept, then work stops.
+
+    A second Ctrl+C stops at once.
+
+    Examples
+    --------
+    >>> with stopping() as stopped:
+    ...     stopped.is_set()
+    False
+    """
+    stopped = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
