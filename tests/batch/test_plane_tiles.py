@@ -61,4 +61,4 @@ def test_cancelling_keeps_what_is_done(tiny_model: Any) -> None:
 
     with pytest.raises(Cancelled, match="go"):
         collect()
-    assert 3 <= len(done) <= 4
+    assert 3 <= len(done) < 3 + 12 < len(plane.tiles)

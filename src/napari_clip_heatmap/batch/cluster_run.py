@@ -21,7 +21,7 @@ from napari_clip_heatmap.batch.job_folder import JobFolder
 from napari_clip_heatmap.batch.run_job import load_job_model
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.batch.spread_tiles import TileChunk, chunks_left, compute_chunk
-from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, DeviceError, shorten
+from napari_clip_heatmap.errors import Cancelled, DeviceError, shorten
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -232,9 +232,10 @@ class _ClusterRun:
     def finished(self) -> list[ImageOutcome]:
         """Wait until something is done, for a second at most, and return images that are."""
         from distributed import wait
+        from distributed.client import FuturesCancelledError
 
         futures = [*self._begun, *self._chunks]
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, FuturesCancelledError):
             wait(futures, timeout=1, return_when="FIRST_COMPLETED")
         outcomes = []
         for future in [each for each in futures if each.done()]:
@@ -299,8 +300,6 @@ class _ClusterRun:
                 "for want of memory; use fewer workers, or a larger --downsample"
             )
             return ImageOutcome(image, WorkState.FAILED, reason)
-        if isinstance(error, ClipHeatmapError):
-            raise error
         raise error
 
 

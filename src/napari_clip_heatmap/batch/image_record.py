@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def done_record(
     """
     opened = target.opened
     size = opened.pixel_size
-    return {
+    record = {
         **begun,
         "state": "done",
         "weights_sha256": model.weights_sha256,
@@ -115,6 +116,8 @@ def done_record(
             "results": results,
         },
     }
+    plain: dict[str, Any] = json.loads(json.dumps(record))  # as it is read back
+    return plain
 
 
 def plane_results(result: PlaneResult) -> list[dict[str, Any]]:

@@ -97,26 +97,47 @@ class PlaneTiles:
         >>> done = list(plane.compute(plane.tiles[:4]))  # doctest: +SKIP
         """
         batches = BatchedForward(self.model, None, partial(_stop_if, cancelled))
+        wanted, groups = set(tiles), self._groups(tiles, batches.size)
+        ends = {group[-1] for group in groups}
+        ordered = [tile for group in groups for tile in group]
         blanks: dict[bytes, TileOutput] = {}
         seen_of: dict[tuple[int, int], _Seen] = {}
         waiting: list[Tile] = []
         read = _NewHoles(self.source, self.lattice)
-        for number, (tile, (seen, holes)) in enumerate(read_ahead(read, tiles, 2 * batches.size)):
+        for tile, (seen, holes) in read_ahead(read, ordered, 2 * batches.size):
             _stop_if(cancelled)
-            seen_of[tile] = _Seen(*self._range(tile, seen), holes)
+            seen_of[tile] = _Seen(*self._range(seen), holes)
             if is_blank(seen):
                 color = seen[0, 0].tobytes()
                 if color not in blanks:
                     blanks[color] = forward_tile(self.model, seen)
-                yield seen_of.pop(tile).with_output(tile, blanks[color])
+                yield from self._done(seen_of, wanted, [(tile, blanks[color])])
             else:
                 waiting.append((tile, seen))
-            last = number + 1 == len(tiles)
-            if len(waiting) >= batches.size or last:
-                for finished in batches.submit(waiting, last=last):
-                    for at, output in finished:
-                        yield seen_of.pop(at).with_output(at, output)
+            if tile in ends:
+                for finished in batches.submit(waiting, last=tile == ordered[-1]):
+                    yield from self._done(seen_of, wanted, finished)
                 waiting.clear()
+
+    def in_chunks(
+        self, tiles: Sequence[tuple[int, int]], size: int
+    ) -> list[tuple[tuple[int, int], ...]]:
+        """Return tiles in chunks of at least a size, so that no batch is cut in two.
+
+        Examples
+        --------
+        >>> len(plane.in_chunks(plane.tiles, 32))  # doctest: +SKIP
+        7
+        """
+        wanted, batch = set(tiles), BatchedForward(self.model).size
+        chunks: list[tuple[tuple[int, int], ...]] = []
+        current: list[tuple[int, int]] = []
+        for group in self._groups(tiles, batch):
+            current += [tile for tile in group if tile in wanted]
+            if len(current) >= size:
+                chunks.append(tuple(current))
+                current = []
+        return [*chunks, tuple(current)] if current else chunks
 
     def assemble(self, done: Iterable[JournalTile]) -> Encoding:
         """Return the encoding of the plane from its finished tiles, in any order of batches.
@@ -151,9 +172,29 @@ class PlaneTiles:
             ranges=self.appearance.ranges,
         )
 
-    def _range(
-        self, tile: tuple[int, int], seen: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _groups(
+        self, tiles: Sequence[tuple[int, int]], size: int
+    ) -> list[tuple[tuple[int, int], ...]]:
+        """Return the batches in which these tiles are: always the same, whatever is left to do.
+
+        A model's output for a tile depends on the others of its batch, in the last digit.
+        """
+        wanted = set(tiles)
+        every = (self.tiles[first : first + size] for first in range(0, len(self.tiles), size))
+        return [group for group in every if not wanted.isdisjoint(group)]
+
+    def _done(
+        self,
+        seen_of: dict[tuple[int, int], _Seen],
+        wanted: set[tuple[int, int]],
+        finished: Iterable[tuple[tuple[int, int], TileOutput]],
+    ) -> Iterator[JournalTile]:
+        for tile, output in finished:
+            done = seen_of.pop(tile).with_output(tile, output)
+            if tile in wanted:
+                yield done
+
+    def _range(self, seen: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the darkest and the brightest color of each patch of a tile."""
         alone = Lattice(_alone(self.lattice.y), _alone(self.lattice.x))
         contrast = SeenContrast(alone)

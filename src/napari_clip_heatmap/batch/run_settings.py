@@ -133,7 +133,8 @@ class RunSettings:
         """Return the settings as values that JSON has; the choice of pictures lies among them."""
         values = asdict(self)
         choice: dict[str, Any] = values.pop("choice")
-        return _plain(values | choice | {"output": str(self.output.resolve())})
+        record: dict[str, Any] = _plain(values | choice | {"output": str(self.output.resolve())})
+        return record
 
     def decisive(self) -> dict[str, Any]:
         """Return the part of `record` that decides results."""

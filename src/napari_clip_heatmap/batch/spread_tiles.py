@@ -73,10 +73,7 @@ def chunks_left(worker: ImageWorker, image: JobImage) -> list[TileChunk]:
         plane = worker.open_plane(target, index)
         done = worker.journal(target, index).index()
         left = [tile for tile in plane.tiles if tile not in done]
-        chunks += [
-            TileChunk(index, tuple(left[first : first + _CHUNK]))
-            for first in range(0, len(left), _CHUNK)
-        ]
+        chunks += [TileChunk(index, tiles) for tiles in plane.in_chunks(left, _CHUNK)]
     return chunks if len(chunks) >= _SPREAD else []
 
 
