@@ -128,8 +128,10 @@ def plane_results(result: PlaneResult) -> list[dict[str, Any]]:
     >>> [each["prompt"] for each in plane_results(result)]  # doctest: +SKIP
     ['nuclei', 'background']
     """
+    found: list[dict[str, Any]] = []
+    if result.scoring is None:
+        return found
     target, maps = result.target, result.maps
-    found = []
     for number, check in enumerate(result.assessment.checks):
         values = result.overview(number)
         known = values[np.isfinite(values)]

@@ -118,13 +118,13 @@ class ImageWorker:
         self._kept: tuple[tuple[JobImage, PlaneIndex], PlaneTiles, TileJournal] | None = None
         from napari_clip_heatmap.pipeline.scoring import build_scoring
 
-        settings = self.settings
-        self.scoring = build_scoring(
-            self.model.text,
-            settings.prompts,
-            settings.score,
-            settings.baseline,
-            settings.templates,
+        asked = self.settings
+        self.scoring = (
+            build_scoring(
+                self.model.text, asked.prompts, asked.score, asked.baseline, asked.templates
+            )
+            if asked.prompts
+            else None
         )
 
     def work(self, image: JobImage) -> ImageOutcome:
@@ -255,9 +255,7 @@ class ImageWorker:
                 ending.callback(output.discard)
                 ending.callback(output.close)
             for number, index in enumerate(target.opened.planes):
-                plane = self.open_plane(target, index)
-                encoding = self.encode(target, plane, index)
-                result = PlaneResult(target, index, plane.channels, encoding, self.scoring)
+                result = self.result(target, index)
                 for output in outputs:
                     output.add(result)
                 results += plane_results(result)
@@ -269,6 +267,12 @@ class ImageWorker:
             for output in outputs:
                 output.commit()
         return results, about
+
+    def result(self, target: OutputTarget, index: PlaneIndex) -> PlaneResult:
+        """Return what is known of a plane, encoding what is not yet encoded."""
+        plane = self.open_plane(target, index)
+        encoding = self.encode(target, plane, index)
+        return PlaneResult(target, index, tuple(plane.channels), encoding, self.scoring)
 
     def _keep_thumbnails(self, target: OutputTarget, result: PlaneResult) -> None:
         from napari_clip_heatmap.batch.thumbnails import keep_thumbnails
@@ -321,12 +325,12 @@ def reason_of(image: JobImage, error: ClipHeatmapError | MemoryError) -> str:
 
 def _about(result: PlaneResult) -> dict[str, Any]:
     """Return what is recorded of how the first plane was seen."""
-    encoding, maps = result.encoding, result.maps
+    encoding = result.encoding
     seen = encoding.describe()
     del seen["model"]  # it is the same for all images
-    return {
-        "encoding": seen,
-        "baseline": list(maps.baseline),
-        "notes": [*maps.notes, *result.assessment.notes],
-        "image_notes": list(encoding.notes),
-    }
+    about = {"encoding": seen, "baseline": [], "notes": [], "image_notes": list(encoding.notes)}
+    if result.scoring is None:
+        return about
+    maps = result.maps
+    notes = [*maps.notes, *result.assessment.notes]
+    return {**about, "baseline": list(maps.baseline), "notes": notes}

@@ -20,7 +20,10 @@ from napari_clip_heatmap.batch.whole_output import DRAFT, disk_errors, remove_pa
 from napari_clip_heatmap.errors import OutputError, shorten
 from napari_clip_heatmap.files.file_names import slug
 
-__all__ = ["STATE", "JobFolder", "JobImage"]
+__all__ = ["ENCODING_SUFFIX", "STATE", "JobFolder", "JobImage"]
+
+ENCODING_SUFFIX = "_encoding.zarr.zip"
+"""What the names of encodings end with."""
 
 STATE = ".clip-heatmap"
 """Name of the folder of what a job knows, in the job folder."""
@@ -253,6 +256,8 @@ def _free_name(entry: ImageEntry, taken: set[str]) -> str:
     """Return a name of letters, digits and hyphens that no other image has."""
     source = Path(entry.source)
     stem = source.stem.removesuffix(".ome") if entry.reader == "zarr" else source.stem
+    if entry.reader == "encoding":
+        stem = source.name.removesuffix(ENCODING_SUFFIX).removesuffix(".zarr.zip")
     base = slug(f"{stem} {entry.part}", fallback="image")
     name, number = base, 1
     while name.casefold() in taken:

@@ -139,7 +139,8 @@ def _html(
     prompts = settings.prompts
     title = f"{len(done)} images, {len(prompts)} prompts"
     yield f"<!doctype html>\n<meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>\n"
-    yield f"<h1>{title}</h1>\n<p>Model {html.escape(settings.model)}, score {settings.score}. "
+    model = html.escape(_model_name(done) or settings.model)
+    yield f"<h1>{title}</h1>\n<p>Model {model}, score {settings.score}. "
     yield "Red contributes most to the prompt in this image, blue least; each map has its own "
     yield "range.</p>\n"
     if failed:
@@ -183,3 +184,8 @@ def _image(job: JobFolder, name: str, number: int) -> str:
         return ""
     data = base64.b64encode(path.read_bytes()).decode()
     return f"<img alt='' src='data:image/jpeg;base64,{data}'>"
+
+
+def _model_name(done: dict[str, dict[str, Any]]) -> str:
+    """Return the name of the model that made the results: of encodings only they know it."""
+    return next((str(each["model"]["name"]) for each in done.values()), "")

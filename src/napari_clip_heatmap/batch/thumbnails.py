@@ -26,11 +26,13 @@ def keep_thumbnails(job: JobFolder, name: str, result: PlaneResult) -> None:
     --------
     >>> keep_thumbnails(job, "cells", result)  # doctest: +SKIP
     """
-    colors = _small(result.overview_colors)
-    _write(job, name, 0, np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8))
-    for number in range(len(result.maps.prompts)):
+    colors = _small(result.overview_colors) if result.channels else None
+    if colors is not None:
+        _write(job, name, 0, np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8))
+    for number in range(len(result.target.settings.prompts)):
         values = _small(result.overview(number))
-        picture = overlay(colors, result.jet(values), np.isfinite(values))
+        drawn = result.jet(values)
+        picture = drawn if colors is None else overlay(colors, drawn, np.isfinite(values))
         _write(job, name, number + 1, picture)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "parse_channel",
     "parse_downsample",
+    "parse_format",
     "parse_names",
     "parse_part",
     "parse_threshold",
@@ -92,6 +93,24 @@ def parse_channel(text: str | None) -> int | tuple[int, ...] | None:
         )
     numbers = tuple(int(part) for part in parts)
     return numbers if len(numbers) == 3 else numbers[0]
+
+
+def parse_format(text: str) -> Literal["tif", "ome-zarr"]:
+    """Read ``--format``.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+
+    Examples
+    --------
+    >>> parse_format("tif")
+    'tif'
+    """
+    if text == "tif" or text == "ome-zarr":
+        return text
+    raise typer.BadParameter(f"--format is tif or ome-zarr; got '{text[:60]}'")
 
 
 def parse_names(text: str | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.option_values import (
     parse_channel,
     parse_downsample,
+    parse_format,
     parse_names,
     parse_part,
     parse_threshold,
@@ -161,7 +162,7 @@ def run(
         choice=PictureChoice(page, series, parse_channel(channel), time, z),
         inside=inside,
         write=tuple(dict.fromkeys([*kinds, "table"])) if objects else kinds,
-        format=_format(file_format),
+        format=parse_format(file_format),
         threshold=parse_threshold(threshold),
         objects=None if objects is None else str(Path(objects).absolute()),
     )
@@ -273,9 +274,3 @@ def _tell(outcome: ImageOutcome, job: Job, printer: Printer) -> None:
             printer.say(
                 f"  '{each['prompt']}': {each['worth']['verdict']}. {each['worth']['advice']}"
             )
-
-
-def _format(text: str) -> Literal["tif", "ome-zarr"]:
-    if text == "tif" or text == "ome-zarr":
-        return text
-    raise typer.BadParameter(f"--format is tif or ome-zarr; got '{text[:60]}'")

@@ -36,6 +36,8 @@ class RunPlan:
     overwrite : bool
     cached : bool
         Whether encodings are kept on disk and used.
+    encoded : bool
+        Whether the job is over encodings instead of images.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class RunPlan:
     part: tuple[int, int] | None = None
     overwrite: bool = False
     cached: bool = True
+    encoded: bool = False
 
     def check(self) -> None:
         """Raise unless the options go together.
@@ -110,6 +113,8 @@ class RunPlan:
         from napari_clip_heatmap.batch.run_job import load_job_model
         from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
+        if self.encoded:
+            return self._prompt_worker(job, cancelled, progress)
         return ImageWorker(
             load_job_model(job.settings),
             job.settings,
@@ -118,6 +123,18 @@ class RunPlan:
             self.overwrite,
             cancelled,
             progress,
+        )
+
+    def _prompt_worker(
+        self, job: Job, cancelled: Callable[[], bool], progress: Callable[[int, int], None]
+    ) -> ImageWorker:
+        from napari_clip_heatmap.api import open_encoding
+        from napari_clip_heatmap.batch.encoded_images import EncodedModel, PromptWorker
+
+        first = open_encoding(job.images[0].entry.source)
+        model: Any = EncodedModel(first, job.settings.model or None)
+        return PromptWorker(
+            model, job.settings, job.folder, None, self.overwrite, cancelled, progress
         )
 
     def _on_cluster(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_clip_heatmap.batch.job_folder import ENCODING_SUFFIX
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, plane_suffix
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
 
-__all__ = ["ENCODING_SUFFIX", "OUTPUT"]
-
-ENCODING_SUFFIX = "_encoding.zarr.zip"
+__all__ = ["OUTPUT"]
 
 
 class EncodingsOutput(ImageOutput):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, plane_suffix
-from napari_clip_heatmap.files.overlays import overlay, write_picture
+from napari_clip_heatmap.files.overlays import write_picture
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
@@ -27,9 +25,7 @@ class OverlaysOutput(ImageOutput):
     def add(self, plane: PlaneResult) -> None:
         start = f"{self.target.image.name}{plane_suffix(self.target.opened, plane.index)}"
         for number, prompt in enumerate(self.target.prompt_names):
-            values = plane.overview(number)
-            picture = overlay(plane.overview_colors, plane.jet(values), np.isfinite(values))
-            write_picture(self.draft(f"{start}_{prompt}_overlay.png"), picture)
+            write_picture(self.draft(f"{start}_{prompt}_overlay.png"), plane.picture(number))
 
 
 OUTPUT = OverlaysOutput

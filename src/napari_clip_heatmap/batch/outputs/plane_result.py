@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
+from napari_clip_heatmap.files.overlays import overlay
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.source import ImageSource
 
@@ -47,8 +48,10 @@ class PlaneResult:
     index : tuple of int
         Of the plane in its image.
     channels : sequence of Channel
+        Empty where there is nothing but an encoding.
     encoding : Encoding
-    scoring : Scoring
+    scoring : Scoring, optional
+        None where there are no prompts, only encodings to be written.
 
     Examples
     --------
@@ -60,11 +63,19 @@ class PlaneResult:
     index: PlaneIndex
     channels: tuple[Channel, ...]
     encoding: Encoding
-    scoring: Scoring
+    scoring: Scoring | None
 
     @cached_property
     def maps(self) -> LazyHeatmaps:
-        """One map per prompt."""
+        """One map per prompt.
+
+        Raises
+        ------
+        SettingsError
+            There are no prompts.
+        """
+        if self.scoring is None:
+            raise SettingsError("there is no prompt, so there are no maps; give --prompt WORDS")
         return self.encoding.lazy_maps(self.scoring)
 
     @cached_property
@@ -73,8 +84,9 @@ class PlaneResult:
         from napari_clip_heatmap.pipeline.null_reference import make_null_reference
         from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
-        reference = make_null_reference(self.encoding, self.scoring.templates)
-        return assess_scoring(self.encoding, self.scoring, reference)
+        scoring = self.maps.scoring
+        reference = make_null_reference(self.encoding, scoring.templates)
+        return assess_scoring(self.encoding, scoring, reference)
 
     @cached_property
     def overview_factor(self) -> int:
@@ -95,6 +107,13 @@ class PlaneResult:
         appearance = self.encoding.view.appearance(self.channels)
         source = ImageSource(self.channels, appearance, (height, width))
         return source.read(slice(0, height), slice(0, width))
+
+    def picture(self, number: int) -> NDArray[np.uint8]:
+        """Return the map of one prompt over the image, or alone where there is no image."""
+        values = self.overview(number)
+        if not self.channels:
+            return self.jet(values)
+        return overlay(self.overview_colors, self.jet(values), np.isfinite(values))
 
     def jet(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return a map in jet colors by its own range, uint8 (y, x, 3)."""
