@@ -144,9 +144,11 @@ class ImageWorker:
                 return self._work(image)
             except (ImageError, SettingsError, MemoryError) as error:
                 reason = reason_of(image, error)
-                self.job.keep(
-                    image.name, begun_record(image, self.settings, state="failed", reason=reason)
+                before = self.job.record(image.name)
+                failed = begun_record(
+                    image, self.settings, before=before, state="failed", reason=reason
                 )
+                self.job.keep(image.name, failed)
                 return ImageOutcome(image, WorkState.FAILED, reason)
 
     def _work(self, image: JobImage) -> ImageOutcome:

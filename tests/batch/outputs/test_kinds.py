@@ -75,7 +75,7 @@ def test_tables_points_and_shapes_have_all_axes(written: Path, tiny_model: Any) 
 
 
 def test_napari_opens_points_and_shapes(written: Path) -> None:
-    from napari.utils.io import csv_to_layer_data
+    from napari_builtins.io import csv_to_layer_data
 
     for name, kind in (("points", "points"), ("nuclei_shapes", "shapes")):
         data, _, layer = csv_to_layer_data(str(written / f"movie-ome_{name}.csv"))

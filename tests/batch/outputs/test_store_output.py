@@ -53,7 +53,7 @@ def test_napari_opens_it(run: Callable[..., Any], scene: Path) -> None:
     assert reader is not None
     data, about, kind = reader(str(path))[0]
     assert kind == "image"
-    assert about["name"] == list(PROMPTS)
+    assert [name.removeprefix("scene: ") for name in about["name"]] == list(PROMPTS)
     levels = data if isinstance(data, list) else [data]
     assert levels[0].shape == (2, 90, 130)
 

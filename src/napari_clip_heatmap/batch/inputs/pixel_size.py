@@ -84,7 +84,7 @@ def _of_svs(page: TiffPage) -> PixelSize | None:
 
 
 def _of_tags(page: TiffPage) -> PixelSize | None:
-    unit = int(page.tags.valueof("ResolutionUnit", 2) or 2)
+    unit = int(page.tags.valueof("ResolutionUnit", 2))
     y, x = (_per_pixel(page, tag) for tag in ("YResolution", "XResolution"))
     if unit not in _PER_UNIT or not (y and x):
         return None

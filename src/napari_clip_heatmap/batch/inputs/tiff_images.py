@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from math import prod
@@ -81,6 +82,7 @@ def open_tiff(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
         series = pictures[number]
         size = tiff_pixel_size(tiff, series.keyframe.aspage(), number)
         axes = [(AXIS_KINDS.get(letter, "page"), n) for letter, n in _leading(series)]
+        _require_channels(dict(axes).get("channel", 1), choice, name)
         planes = chosen_axes([axis for axis in axes if axis[0] != "channel"], choice, name)
         height, width = (series.shape[series.axes.index(letter)] for letter in "YX")
         lazy = not axes and _is_readable_in_parts(tiff, series) and not choice.channels
@@ -146,6 +148,16 @@ class _PlaneReader:
         return read_image(self._path, **asdict(choice))
 
 
+def _require_channels(count: int, choice: PictureChoice, name: str) -> None:
+    """Raise unless it is known which of several channels are shown."""
+    if count > 1 and not choice.channels:
+        three = ", or three as red, green and blue: --channel 0,1,2" if count > 2 else ""
+        raise ImageError(
+            f"{name} has {count} channels, and none was chosen; choose with --channel 0 to "
+            f"{count - 1}{three} (in a script channel=0)"
+        )
+
+
 def _leading(series: TiffPageSeries) -> Iterator[tuple[str, int]]:
     for letter, length in zip(series.axes, series.shape, strict=True):
         if letter not in "YXS":
@@ -173,18 +185,34 @@ def _is_readable_in_parts(tiff: TiffFile, series: TiffPageSeries) -> bool:
     )
 
 
-def _levels(path: str, series: int) -> Iterator[Any]:
-    """Yield the levels of a pyramid as arrays that are read where they are sliced."""
+class _Level:
+    """One level of a pyramid, read where it is sliced; its file is open as long as it is used."""
+
+    def __init__(self, path: str, series: int, number: int) -> None:
+        import tifffile
+        import zarr
+
+        store = tifffile.imread(path, aszarr=True, series=series, level=number)
+        weakref.finalize(self, store.close)
+        array = zarr.open(store, mode="r")
+        if not isinstance(array, zarr.Array):
+            raise ImageError(f"{short_name(path)} has a level that is no picture; copy it again")
+        self._array = array
+        self.shape = tuple(map(int, array.shape))
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype)
+        self.chunks = array.chunks
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._array[key]
+
+
+def _levels(path: str, series: int) -> Iterator[_Level]:
+    """Yield the levels of a pyramid."""
     import tifffile
-    import zarr
 
     with tifffile.TiffFile(path) as tiff:
         pyramid = tiff.series[series]
         same = [level for level in pyramid.levels if level.ndim == pyramid.ndim]
         count = len(same) if pyramid.levels[0] is same[0] else 1
     for number in range(count):
-        store = tifffile.imread(path, aszarr=True, series=series, level=number)
-        array = zarr.open(store, mode="r")
-        if not isinstance(array, zarr.Array):
-            raise ImageError(f"{short_name(path)} has a level that is no picture; copy it again")
-        yield array
+        yield _Level(path, series, number)
