@@ -17,7 +17,7 @@ from napari_clip_heatmap.batch.cluster_run import (
     run_on_cluster,
 )
 from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
-from napari_clip_heatmap.batch.run_job import Job, load_job_model, plan_job, run_images
+from napari_clip_heatmap.batch.run_job import ImageJob, load_job_model, plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import Cancelled, DeviceError, OutputError
 
@@ -52,7 +52,7 @@ def images(tmp_path: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def planned(images: list[Path], out: Path, model: Path) -> Job:
+def planned(images: list[Path], out: Path, model: Path) -> ImageJob:
     asked: Any = {"model": f"local-dir:{model}", "downsample": 1.0, "device": "cpu"}
     return plan_job(RunSettings(tuple(map(str, images)), ("nuclei", "debris"), out, **asked))
 

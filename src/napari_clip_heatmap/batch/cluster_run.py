@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap.batch.job_folder import JobImage
 
-__all__ = ["ClusterTask", "Tls", "local_cluster", "remote_cluster", "run_on_cluster"]
+__all__ = [
+    "ClusterTask",
+    "Tls",
+    "local_cluster",
+    "remote_cluster",
+    "run_on_cluster",
+    "threads_per_worker",
+]
 
 _WAITING_PER_WORKER = 3
 """Images per worker that are begun at a time."""

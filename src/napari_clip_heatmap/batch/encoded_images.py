@@ -14,7 +14,7 @@ from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry
 from napari_clip_heatmap.batch.job_folder import ENCODING_SUFFIX, JobFolder
 from napari_clip_heatmap.batch.outputs.image_output import OutputTarget
 from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
-from napari_clip_heatmap.batch.run_job import Job
+from napari_clip_heatmap.batch.run_job import ImageJob
 from napari_clip_heatmap.errors import EncodingFileError, ImageError, ModelLoadError, shorten
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def find_encodings(inputs: Iterable[str]) -> list[Path]:
     return list(found)
 
 
-def plan_prompts(settings: RunSettings, *, overwrite: bool = False) -> Job:
+def plan_prompts(settings: RunSettings, *, overwrite: bool = False) -> ImageJob:
     """Plan a job over encodings, as `plan_job` does over images.
 
     Raises
@@ -129,7 +129,7 @@ def plan_prompts(settings: RunSettings, *, overwrite: bool = False) -> Job:
         folder.require_same_settings(settings)
     images = folder.name_images(entries)
     folder.make()
-    return Job(settings, folder, tuple(images))
+    return ImageJob(settings, folder, tuple(images))
 
 
 class PromptWorker(ImageWorker):

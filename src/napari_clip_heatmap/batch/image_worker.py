@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap.batch.image_record import begun_record, done_record, plane_results
 from napari_clip_heatmap.batch.inputs.image_list import open_image
-from napari_clip_heatmap.batch.inputs.inside import region_inside
+from napari_clip_heatmap.batch.inputs.inside import image_region
 from napari_clip_heatmap.batch.inputs.source_content import content_of_source, is_same_content
 from napari_clip_heatmap.batch.outputs import output_files, outputs_of
 from napari_clip_heatmap.batch.outputs.image_output import OutputTarget
@@ -25,6 +25,7 @@ from napari_clip_heatmap.batch.whole_output import disk_errors
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import short_name
 from napari_clip_heatmap.imaging.resolution import unit_symbol
+from napari_clip_heatmap.pipeline.batches import read_now
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, PlaneIndex
@@ -195,7 +196,7 @@ class ImageWorker:
         """Open a plane of an image, and plan its tiles."""
         channels = tuple(target.opened.channels(index))
         settings = self.settings
-        region = region_inside(settings.inside, channels, settings.view)
+        region = image_region(settings.inside, channels, settings.view)
         downsample = self._downsample(target.opened)
         return open_plane(self.model, channels, settings.view, region, downsample)
 
@@ -292,7 +293,7 @@ class ImageWorker:
             return None
         from napari_clip_heatmap.pipeline.storage.cache import key_of, pixels_of
 
-        pixels = pixels_of(plane.channels)
+        pixels = read_now(pixels_of, plane.channels)
         if pixels is None:
             return None
         return key_of(pixels, self.model, plane.channels, plane.view, plane.lattice)

@@ -224,7 +224,8 @@ class JobFolder:
     def sweep_drafts(self) -> None:
         """Remove what dead processes left half written long ago."""
         before = time.time() - _ABANDONED
-        for path in [*self.folder.glob(f"{DRAFT}-*"), *self.state.glob(f"*/{DRAFT}-*")]:
+        drafts = [*self.folder.glob(f"{DRAFT}-*"), *self.state.glob(f"*/{DRAFT}-*")]
+        for path in [*drafts, *self.state.glob("stop-*")]:
             try:
                 abandoned = path.stat().st_mtime < before
             except FileNotFoundError:  # another process finished it

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["JOB_FILE", "Job", "load_job_model", "plan_job", "run_images"]
+__all__ = ["JOB_FILE", "ImageJob", "load_job_model", "plan_job", "run_images"]
 
 JOB_FILE = f"{STATE}/job.json"
 """What a job was asked for last, for those who come later: `gather`, `prompt`, `search`."""
@@ -29,7 +29,7 @@ _ASK_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
-class Job:
+class ImageJob:
     """Settings, the folder, and the images.
 
     Parameters
@@ -50,7 +50,7 @@ class Job:
     images: tuple[JobImage, ...]
 
 
-def plan_job(settings: RunSettings, *, overwrite: bool = False) -> Job:
+def plan_job(settings: RunSettings, *, overwrite: bool = False) -> ImageJob:
     """Find the images of a job, and check that its folder can take their results.
 
     Nothing heavy is loaded for it, so that a mistake costs no time.
@@ -83,7 +83,7 @@ def plan_job(settings: RunSettings, *, overwrite: bool = False) -> Job:
     folder.make()
     with disk_errors(folder.folder):
         write_json(folder.folder / JOB_FILE, settings.record() | {"inputs": _absolute(settings)})
-    return Job(settings, folder, tuple(images))
+    return ImageJob(settings, folder, tuple(images))
 
 
 def _absolute(settings: RunSettings) -> list[str]:

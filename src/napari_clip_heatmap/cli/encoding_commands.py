@@ -73,12 +73,12 @@ def add_encoding_commands(app: typer.Typer) -> None:
     --------
     >>> add_encoding_commands(typer.Typer())
     """
-    app.command()(encode)
+    app.command("encode")(encode_images)
     app.command()(prompt)
     app.command()(search)
 
 
-def encode(
+def encode_images(
     inputs: Inputs = None,
     output: Output = None,
     recursive: Recursive = False,

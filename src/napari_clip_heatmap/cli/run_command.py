@@ -61,7 +61,7 @@ from napari_clip_heatmap.errors import Cancelled, ImageError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.image_worker import ImageOutcome
-    from napari_clip_heatmap.batch.run_job import Job
+    from napari_clip_heatmap.batch.run_job import ImageJob
 
 __all__ = ["add_run_command", "run_and_report"]
 
@@ -183,7 +183,7 @@ def run(
 
 
 def run_and_report(
-    job: Job, plan: RunPlan, printer: Printer, *, stop_on_error: bool = False
+    job: ImageJob, plan: RunPlan, printer: Printer, *, stop_on_error: bool = False
 ) -> None:
     """Work through the images of a job, say what comes of each, and write the reports.
 
@@ -228,7 +228,7 @@ def run_and_report(
 
 
 def _finish(
-    job: Job, plan: RunPlan, printer: Printer, failed: list[ImageOutcome], n_done: int
+    job: ImageJob, plan: RunPlan, printer: Printer, failed: list[ImageOutcome], n_done: int
 ) -> None:
     """Write the reports, and say what failed."""
     from napari_clip_heatmap.batch.job_report import write_reports
@@ -247,7 +247,7 @@ def _finish(
             printer.complain(f"  {each.reason}")
 
 
-def _tell(outcome: ImageOutcome, job: Job, printer: Printer) -> None:
+def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     """Say what was written for an image, how it was looked at, and what to think of it."""
     from napari_clip_heatmap.batch.image_worker import WorkState
     from napari_clip_heatmap.files.seen_image import describe_seen

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker
-    from napari_clip_heatmap.batch.run_job import Job
+    from napari_clip_heatmap.batch.run_job import ImageJob
     from napari_clip_heatmap.cli.console_output import Printer
 
 __all__ = ["RunPlan", "stopping"]
@@ -74,7 +74,7 @@ class RunPlan:
 
     def outcomes(
         self,
-        job: Job,
+        job: ImageJob,
         printer: Printer,
         progress: Callable[[int, int], None],
         cancelled: Callable[[], bool],
@@ -104,7 +104,7 @@ class RunPlan:
 
     def worker(
         self,
-        job: Job,
+        job: ImageJob,
         progress: Callable[[int, int], None] = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> ImageWorker:
@@ -126,7 +126,7 @@ class RunPlan:
         )
 
     def _prompt_worker(
-        self, job: Job, cancelled: Callable[[], bool], progress: Callable[[int, int], None]
+        self, job: ImageJob, cancelled: Callable[[], bool], progress: Callable[[int, int], None]
     ) -> ImageWorker:
         from napari_clip_heatmap.api import open_encoding
         from napari_clip_heatmap.batch.encoded_images import EncodedModel, PromptWorker
@@ -138,7 +138,7 @@ class RunPlan:
         )
 
     def _on_cluster(
-        self, job: Job, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+        self, job: ImageJob, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
     ) -> Iterator[ImageOutcome]:
         from napari_clip_heatmap.batch.cluster_run import (
             ClusterTask,

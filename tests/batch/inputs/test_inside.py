@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_clip_heatmap.batch.inputs.inside import check_inside, region_inside, tissue_mask
+from napari_clip_heatmap.batch.inputs.inside import check_inside, image_region, tissue_mask
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
@@ -36,7 +36,7 @@ def test_an_even_picture_has_no_tissue() -> None:
     assert not tissue_mask(np.full((50, 60, 3), 0.9, np.float32)).any()
     channels = as_channels(np.full((50, 60), 200, np.uint8))
     with pytest.raises(ImageError, match="no tissue"):
-        region_inside("tissue", channels, View())
+        image_region("tissue", channels, View())
 
 
 def test_tiles_outside_are_not_read(run: Any, tmp_path: Path) -> None:
@@ -67,13 +67,13 @@ def test_labels_of_the_same_field_may_be_smaller(tmp_path: Path) -> None:
     labels[5:10, 10:20] = 4
     tifffile.imwrite(tmp_path / "labels.tif", labels)
     channels = as_channels(np.zeros((200, 300), np.uint8))
-    region = region_inside(f"labels:{tmp_path / 'labels.tif'}", channels, View())
+    region = image_region(f"labels:{tmp_path / 'labels.tif'}", channels, View())
     y, x = np.arange(200) + 0.5, np.arange(300) + 0.5
     inside = region.inside(y, x)
     assert inside is not None
     np.testing.assert_array_equal(inside, np.kron(labels, np.ones((10, 10))) > 0)
     with pytest.raises(ImageError, match="accepted"):
-        region_inside(f"labels:{tmp_path / 'labels.tif'}", as_channels(np.zeros((9, 99))), View())
+        image_region(f"labels:{tmp_path / 'labels.tif'}", as_channels(np.zeros((9, 99))), View())
 
 
 @pytest.mark.parametrize("text", ["cells", "labels:", "labels:no-such-file.tif"])

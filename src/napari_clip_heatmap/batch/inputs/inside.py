@@ -15,7 +15,7 @@ from napari_clip_heatmap.imaging.region import LabeledRegion, Region
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
 
-__all__ = ["TISSUE", "check_inside", "region_inside", "tissue_mask"]
+__all__ = ["TISSUE", "check_inside", "image_region", "tissue_mask"]
 
 TISSUE = "tissue"
 _LABELS = "labels:"
@@ -52,7 +52,7 @@ def check_inside(inside: str | None) -> None:
         raise SettingsError(f"--inside names the file '{path:.200}', which is not there")
 
 
-def region_inside(inside: str | None, channels: Sequence[Channel], view: View) -> Region:
+def image_region(inside: str | None, channels: Sequence[Channel], view: View) -> Region:
     """Return the part of an image in which tiles are encoded.
 
     Raises
@@ -62,7 +62,7 @@ def region_inside(inside: str | None, channels: Sequence[Channel], view: View) -
 
     Examples
     --------
-    >>> region_inside(None, channels, View()).is_whole  # doctest: +SKIP
+    >>> image_region(None, channels, View()).is_whole  # doctest: +SKIP
     True
     """
     if inside is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry, PlaneIndex
-from napari_clip_heatmap.batch.inputs.pixel_size import tiff_pixel_size
+from napari_clip_heatmap.batch.inputs.file_pixel_size import tiff_pixel_size
 from napari_clip_heatmap.batch.inputs.plane_axes import PlaneAxes, chosen_axes
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.files.reading.image_file import read_image
