@@ -52,10 +52,13 @@ def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    with stopping() as stopped:
-        assert not stopped.is_set()
+    with stopping() as stop:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+        assert not stop.is_asked()
+        stop.begin()
         interrupt()
-        assert stopped.is_set()
+        assert stop.is_asked()
         with pytest.raises(KeyboardInterrupt):
             interrupt()
     assert signal.getsignal(signal.SIGINT) is before

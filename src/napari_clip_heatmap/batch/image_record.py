@@ -142,7 +142,7 @@ def plane_results(result: PlaneResult) -> list[dict[str, Any]]:
                 **_plane(result),
                 **_files(target, result, number),
                 "similarity": float(maps.similarity[number]),
-                "worth": asdict(check),
+                "worth": check.describe() if hasattr(check, "describe") else asdict(check),
                 "range": [float(known.min()), float(known.max())] if known.size else [None, None],
                 **_objects(result, number),
             }

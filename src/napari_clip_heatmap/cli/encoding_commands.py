@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,8 +78,8 @@ def add_encoding_commands(app: typer.Typer) -> None:
 
 
 def encode_images(
+    output: Output,
     inputs: Inputs = None,
-    output: Output = None,
     recursive: Recursive = False,
     model: Model = "demo",
     device: Device = "auto",
@@ -118,7 +117,7 @@ def encode_images(
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
         prompts=(),
-        output=_needed(output),
+        output=output,
         recursive=recursive,
         model=model,
         device=device,
@@ -150,7 +149,7 @@ def encode_images(
 
 def prompt(
     encodings: Encodings,
-    output: Output = None,
+    output: Output,
     words: Prompt = None,
     prompts: PromptSet = None,
     model: Place = None,
@@ -178,7 +177,7 @@ def prompt(
     settings = RunSettings(
         inputs=tuple(encodings),
         prompts=asked,
-        output=_needed(output),
+        output=output,
         model=model or "",
         score=score,
         baseline=tuple(baseline or ()),
@@ -222,9 +221,3 @@ def search(
         printer.say(
             f"{each.similarity:10.3f}  {each.verdict:25.25}{each.y:8.0f}{each.x:8.0f}  {each.path}"
         )
-
-
-def _needed(output: Path | None) -> Path:
-    if output is None:
-        raise typer.BadParameter("there is no folder for the results; give --output FOLDER")
-    return output

@@ -108,8 +108,10 @@ def parse_format(text: str) -> Literal["tif", "ome-zarr"]:
     >>> parse_format("tif")
     'tif'
     """
-    if text == "tif" or text == "ome-zarr":
-        return text
+    if text == "tif":
+        return "tif"
+    if text == "ome-zarr":
+        return "ome-zarr"
     raise typer.BadParameter(f"--format is tif or ome-zarr; got '{text[:60]}'")
 
 

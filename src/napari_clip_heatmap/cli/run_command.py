@@ -77,8 +77,8 @@ def add_run_command(app: typer.Typer) -> None:
 
 
 def run(
+    output: Output,
     inputs: Inputs = None,
-    output: Output = None,
     prompt: Prompt = None,
     prompts: PromptSet = None,
     config: Config = None,
@@ -137,8 +137,6 @@ def run(
 
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
-    if output is None:
-        raise typer.BadParameter("there is no folder for the results; give --output FOLDER")
     words, sentences = prompts_and_templates(prompt or [], prompts, templates or [])
     kinds = parse_names(write)
     settings = RunSettings(
@@ -200,9 +198,9 @@ def run_and_report(
 
     failed: list[ImageOutcome] = []
     n_done, is_stopped = 0, False
-    with printer.progress("Encoding") as advance, stopping() as stopped:
+    with printer.progress("Encoding") as advance, stopping() as stop:
         try:
-            for outcome in plan.outcomes(job, printer, advance, stopped.is_set):
+            for outcome in plan.outcomes(job, printer, advance, stop):
                 if outcome.state is WorkState.TILES_LEFT:
                     printer.say(f"{outcome.image.entry.label}: other parts have tiles left")
                 elif outcome.state is not WorkState.FAILED:

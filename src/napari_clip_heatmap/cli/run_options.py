@@ -83,10 +83,7 @@ Config = Annotated[
         help="A run.yaml of an earlier job: its settings, unless other options say otherwise.",
     ),
 ]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="Folder for the results: the job. Needed."),
-]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results: the job.")]
 Recursive = Annotated[
     bool, typer.Option("--recursive", help="Look into folders within folders, too.")
 ]

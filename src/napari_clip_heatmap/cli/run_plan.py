@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_job import ImageJob
     from napari_clip_heatmap.cli.console_output import Printer
 
-__all__ = ["RunPlan", "stopping"]
+__all__ = ["RunPlan", "Stop", "stopping"]
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,20 @@ class RunPlan:
         job: ImageJob,
         printer: Printer,
         progress: Callable[[int, int], None],
-        cancelled: Callable[[], bool],
+        stop: Stop,
     ) -> Iterator[ImageOutcome]:
         """Do the work, and yield each image when it is done.
 
         Raises
         ------
         Cancelled
-            `cancelled` returned true.
+            The user asked to stop.
         """
         if self.workers > 1 or self.scheduler:
-            yield from self._on_cluster(job, progress, cancelled)
+            yield from self._on_cluster(job, progress, stop)
             return
-        worker = self.worker(job, progress, cancelled)
+        worker = self.worker(job, progress, stop.is_asked)
+        stop.begin()
         if self.part:
             from napari_clip_heatmap.batch.spread_tiles import run_part
 
@@ -138,7 +139,7 @@ class RunPlan:
         )
 
     def _on_cluster(
-        self, job: ImageJob, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+        self, job: ImageJob, progress: Callable[[int, int], None], stop: Stop
     ) -> Iterator[ImageOutcome]:
         from napari_clip_heatmap.batch.cluster_run import (
             ClusterTask,
@@ -162,32 +163,59 @@ class RunPlan:
             remote_cluster(self.scheduler, tls) if self.scheduler else local_cluster(self.workers)
         )
         with cluster as client:
-            yield from run_on_cluster(task, job.images, client, cancelled, progress)
+            stop.begin()
+            yield from run_on_cluster(task, job.images, client, stop.is_asked, progress)
 
 
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Give an event that Ctrl+C sets: the tile at work is finished and kept, then work stops.
-
-    A second Ctrl+C stops at once.
+class Stop:
+    """Whether the user pressed Ctrl+C, from the moment on that there is work to be kept.
 
     Examples
     --------
-    >>> with stopping() as stopped:
-    ...     stopped.is_set()
+    >>> Stop().is_asked()
     False
     """
-    stopped = threading.Event()
 
-    def stop(number: int, frame: object) -> None:
-        stopped.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def __init__(self) -> None:
+        self._has_begun = self._is_asked = False
 
+    def begin(self) -> None:
+        """From now on Ctrl+C lets the tiles at work be finished; before it ends at once."""
+        self._has_begun = True
+
+    def is_asked(self) -> bool:
+        """Return whether to stop."""
+        return self._is_asked
+
+    def ask(self) -> None:
+        """Stop; a second time at once.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Nothing has begun, or this was asked before.
+        """
+        if self._is_asked or not self._has_begun:
+            raise KeyboardInterrupt
+        self._is_asked = True
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Give what Ctrl+C sets, instead of ending the program.
+
+    Examples
+    --------
+    >>> with stopping() as stop:
+    ...     stop.is_asked()
+    False
+    """
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield stopped
+        yield stop
         return
-    before = signal.signal(signal.SIGINT, stop)
+    before = signal.signal(signal.SIGINT, lambda number, frame: stop.ask())
     try:
-        yield stopped
+        yield stop
     finally:
         signal.signal(signal.SIGINT, before)

@@ -81,7 +81,7 @@ def open_tiff(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             return _one_picture(entry, choice)
         series = pictures[number]
         size = tiff_pixel_size(tiff, series.keyframe.aspage(), number)
-        axes = [(AXIS_KINDS.get(letter, "page"), n) for letter, n in _leading(series)]
+        axes: list[Axis] = [(AXIS_KINDS.get(name, "page"), n) for name, n in _leading(series)]
         _require_channels(dict(axes).get("channel", 1), choice, name)
         planes = chosen_axes([axis for axis in axes if axis[0] != "channel"], choice, name)
         height, width = (series.shape[series.axes.index(letter)] for letter in "YX")

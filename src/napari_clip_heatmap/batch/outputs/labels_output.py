@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
 from napari_clip_heatmap.batch.outputs.tiff_pages import TiffPages
@@ -37,12 +39,15 @@ class LabelsOutput(ImageOutput):
                 )
             ]
         for number, pages in enumerate(self._pages):
-            labels = plane.objects(number).labels
-            pages.add(lambda y, x, labels=labels: labels[y, x])
+            pages.add(partial(_part, plane.objects(number).labels))
 
     def close(self) -> None:
         for each in self._pages:
             each.close()
+
+
+def _part(labels: NDArray[np.int32], y: slice, x: slice) -> NDArray[np.int32]:
+    return labels[y, x]
 
 
 OUTPUT = LabelsOutput

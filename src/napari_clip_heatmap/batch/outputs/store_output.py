@@ -177,7 +177,8 @@ class StoreOutput(ImageOutput):
             )
         ]
         group = zarr.open_group(self.draft(self._file), mode="r+")
-        about = {**group.attrs.asdict()["ome"], "omero": {"channels": channels}}  # type: ignore[dict-item]
+        known: Any = group.attrs.asdict()["ome"]
+        about: Any = {**known, "omero": {"channels": channels}}
         v05.Image.model_validate(about)
         group.attrs["ome"] = about
 
