@@ -176,7 +176,8 @@ class FoundImage:
         Cosine similarity of the whole image to the words.
     rank : float
         Fraction of neutral and nonsense prompts that are less similar to the image, 0 to 1.
-    verdict : str
+    trust : str
+        "good", "doubtful" or "none".
     y, x : float
         The place with the highest value of the map, in image pixels.
     value : float
@@ -184,14 +185,14 @@ class FoundImage:
 
     Examples
     --------
-    >>> FoundImage(Path("a_encoding.zarr.zip"), 0.2, 0.9, "clear", 10.5, 20.5, 0.01).similarity
+    >>> FoundImage(Path("a_encoding.zarr.zip"), 0.2, 0.9, "good", 10.5, 20.5, 0.01).similarity
     0.2
     """
 
     path: Path
     similarity: float
     rank: float
-    verdict: str
+    trust: str
     y: float
     x: float
     value: float
@@ -246,7 +247,7 @@ def search_encodings(
             path,
             float(maps.similarity[0]),
             float(check.rank),
-            str(check.verdict),
+            str(check.trust),
             float(lattice.y.cell_centers(slice(row, row + 1))[0]),
             float(lattice.x.cell_centers(slice(column, column + 1))[0]),
             float(values[row, column]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,7 +141,7 @@ def plane_results(result: PlaneResult) -> list[dict[str, Any]]:
                 **_plane(result),
                 **_files(target, result, number),
                 "similarity": float(maps.similarity[number]),
-                "worth": check.describe() if hasattr(check, "describe") else asdict(check),
+                "worth": check.describe(),
                 "range": [float(known.min()), float(known.max())] if known.size else [None, None],
                 **_objects(result, number),
             }

@@ -102,7 +102,7 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
     writer = csv.writer(text)
     writer.writerow(
         [
-            *("source", "part", *places, *axes, "prompt", "similarity", "verdict"),
+            *("source", "part", *places, *axes, "prompt", "similarity", "trust"),
             *(("count", "area_pixels", "area_fraction") if counted else ()),
             *((f"area_{next(iter(unit))}2",) if in_unit else ()),
         ]
@@ -113,7 +113,7 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
             row = [image["source"], image.get("part", "")]
             row += [image.get(name, "") for name in places]
             row += [plane.get(axis, "") for axis in axes]
-            row += [each["prompt"], f"{each['similarity']:.6g}", each["worth"]["verdict"]]
+            row += [each["prompt"], f"{each['similarity']:.6g}", each["worth"]["trust"]]
             areas = _areas(image, each, in_unit=in_unit) if counted else []
             writer.writerow([*row, *areas])
     with writing(path) as draft:
@@ -162,12 +162,12 @@ def _html_row(job: JobFolder, name: str, record: dict[str, Any]) -> str:
     cells = [f"<td>{html.escape(name)}{_described(entry)}</td>", f"<td>{_image(job, name, 0)}</td>"]
     for number in range(n_prompts):
         each = entry["results"][middle * n_prompts + number]
-        verdict = each["worth"]["verdict"]
+        trust = each["worth"]["trust"]
         count = f"<br>{each['count']} objects" if "count" in each else ""
-        weak = "" if verdict == "clear" else " class='weak'"
+        weak = "" if trust == "good" else " class='weak'"
         cells.append(
             f"<td{weak}>{_image(job, name, number + 1)}similarity {each['similarity']:.3f}, "
-            f"{html.escape(verdict)}{count}</td>"
+            f"trust {trust}{count}</td>"
         )
     return f"<tr>{''.join(cells)}</tr>\n"
 

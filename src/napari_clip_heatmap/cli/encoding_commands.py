@@ -216,8 +216,8 @@ def search(
             advance(len(found), len(paths))
     found.sort(key=lambda each: -each.similarity)
     printer.data([{**asdict(each), "path": str(each.path)} for each in found[:top]])
-    printer.say("similarity  verdict                    y       x  image")
+    printer.say("similarity  trust            y       x  image")
     for each in found[:top]:
         printer.say(
-            f"{each.similarity:10.3f}  {each.verdict:25.25}{each.y:8.0f}{each.x:8.0f}  {each.path}"
+            f"{each.similarity:10.3f}  {each.trust:10}{each.y:8.0f}{each.x:8.0f}  {each.path}"
         )

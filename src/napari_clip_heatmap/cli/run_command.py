@@ -268,7 +268,6 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
         if note not in entry["image_notes"]:  # the line above says it
             printer.say(f"  {note}")
     for each in entry["results"][:n_maps]:
-        if each["worth"]["verdict"] != "clear":
-            printer.say(
-                f"  '{each['prompt']}': {each['worth']['verdict']}. {each['worth']['advice']}"
-            )
+        worth = each["worth"]
+        if worth["trust"] != "good":
+            printer.say(f"  '{each['prompt']}': trust {worth['trust']}. {worth['advice']}")
