@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap.pipeline.verdicts import Trust
 
 
 def cli(*arguments: object) -> Result:
@@ -56,16 +56,16 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
             np.testing.assert_allclose(written.asarray(), values, atol=1e-6)
             assert tiff.shaped_metadata[0]["prompt"] == prompt
         assert read_image(out / told["overlay"]).shape == (40, 70, 3)
-        assert told["worth"]["verdict"] in list(Verdict)
+        assert told["worth"]["trust"] in list(Trust)
 
 
 def test_what_maps_are_worth_is_told(cells: Path, tmp_path: Path) -> None:
     result = cli("run", cells, *options("nuclei", "xqzv blorp", "a b"), "--output", tmp_path / "o")
     assert result.exit_code == 0, result.output
     assert "never trained on: 'xqzv', 'blorp'" in result.stdout
-    assert "'xqzv blorp': hardly depends on the text." in result.stdout
+    assert "'xqzv blorp': trust none." in result.stdout
     told = {each["prompt"]: each for each in record_in(tmp_path / "o")["images"][0]["results"]}
-    assert told["xqzv blorp"]["worth"]["verdict"] == "hardly depends on the text"
+    assert told["xqzv blorp"]["worth"]["trust"] == "none"
 
 
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:

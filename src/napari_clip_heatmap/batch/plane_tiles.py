@@ -30,8 +30,7 @@ from napari_clip_heatmap.pipeline.batches import (
     read_now,
 )
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.image_notes import SeenContrast
-from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator
+from napari_clip_heatmap.pipeline.token_grid import SeenContrast, TokenAccumulator
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
