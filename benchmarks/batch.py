@@ -120,7 +120,7 @@ def measure_memory(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure what the argument names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["workers", "small", "memory"])
     chosen = parser.parse_args().what

@@ -47,7 +47,7 @@ class GatheredJob:
 
 
 def settings_of_job(folder: Path) -> RunSettings:
-    """Return what a job was asked for.
+    """Return the settings of a job.
 
     Raises
     ------

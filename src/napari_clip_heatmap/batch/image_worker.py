@@ -119,12 +119,12 @@ class ImageWorker:
         self._kept: tuple[tuple[JobImage, PlaneIndex], PlaneTiles, TileJournal] | None = None
         from napari_clip_heatmap.pipeline.scoring import build_scoring
 
-        asked = self.settings
+        words = self.settings
         self.scoring = (
             build_scoring(
-                self.model.text, asked.prompts, asked.score, asked.baseline, asked.templates
+                self.model.text, words.prompts, words.score, words.baseline, words.templates
             )
-            if asked.prompts
+            if words.prompts
             else None
         )
 

@@ -75,7 +75,7 @@ def _run_record(
 ) -> dict[str, Any]:
     """Return what is needed to repeat a job and to say where its files come from."""
     images = list(done)
-    asked = settings.record()
+    requested = settings.record()
     sources = dict.fromkeys(each["source"] for each in images)
     return {
         "format": RECORD_FORMAT,
@@ -84,7 +84,7 @@ def _run_record(
         "python": platform.python_version(),
         "platform": platform.platform(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": {"images": list(sources), **asked},
+        "settings": {"images": list(sources), **requested},
         "model": images[0]["model"] if images else {},
         "images": [each["entry"] for each in images],
         "failed": [{"source": each["source"], "reason": each["reason"]} for each in failed],

@@ -16,7 +16,7 @@ __all__ = ["SETTINGS_FILE", "option_values", "read_settings_file", "write_settin
 SETTINGS_FILE = "run.yaml"
 
 _HEAD = """\
-# Everything that this job was asked for. To repeat it, or to do it with other images or settings
+# All settings of this job. To repeat it, or to do it with other images or settings
 # (options on the command line come before those of the file):
 #     clip-heatmap run --config run.yaml
 """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["JOB_FILE", "ImageJob", "load_job_model", "plan_job", "run_images"]
 
 JOB_FILE = f"{STATE}/job.json"
-"""What a job was asked for last, for those who come later: `gather`, `prompt`, `search`."""
+"""The settings of the job as of its last run, for `gather`."""
 
 _ASK_AGAIN = 1.0
 """Seconds between looks at images that another process works on."""
@@ -91,7 +91,7 @@ def _absolute(settings: RunSettings) -> list[str]:
 
 
 def load_job_model(settings: RunSettings) -> ClipModel:
-    """Load the model of a job, or of it the layers and heads that were asked for.
+    """Load the model of a job, or the layers and heads of it that the settings name.
 
     Raises
     ------

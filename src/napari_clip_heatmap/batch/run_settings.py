@@ -1,4 +1,4 @@
-"""What a job was asked for: everything that decides its results, as values that JSON has."""
+"""The settings of a job: everything that decides its results, as values that JSON has."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOT_RESULTS = ("inputs", "output", "recursive", "device", "write")
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a job was asked for.
+    """The settings of a job.
 
     Parameters
     ----------

@@ -68,8 +68,6 @@ class BatchImage:
         As the source says it.
     place : dict
         Row, column and field of an image of a plate.
-    chosen : tuple of int, optional
-        Per axis the one position that was asked for, where not all were.
 
     Examples
     --------

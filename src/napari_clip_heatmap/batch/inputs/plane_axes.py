@@ -14,7 +14,7 @@ __all__ = ["PlaneAxes", "chosen_axes"]
 
 @dataclass(frozen=True)
 class PlaneAxes:
-    """The axes beside y, x and channels, and where they were cut to one position.
+    """The axes other than y, x and channels, and where they were cut to one position.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def chosen_axes(axes: Sequence[Axis], choice: PictureChoice, name: str) -> Plane
         return PlaneAxes(stored, dict(enumerate(position)))
     fixed = {}
     for number, (kind, length) in enumerate(axes):
-        asked = {"time": choice.time, "z": choice.z}.get(kind)
-        if asked is not None and asked >= length:
+        chosen = {"time": choice.time, "z": choice.z}.get(kind)
+        if chosen is not None and chosen >= length:
             raise ImageError(
-                f"{name} has {length} positions along {kind}, and no {kind} {asked}; accepted: 0 "
+                f"{name} has {length} positions along {kind}, and no {kind} {chosen}; accepted: 0 "
                 f"to {length - 1}, or no choice for all"
             )
-        if asked is not None or length == 1:
-            fixed[number] = asked or 0
+        if chosen is not None or length == 1:
+            fixed[number] = chosen or 0
     for kind in ("time", "z"):
         if getattr(choice, kind) and kind not in dict(axes):
             raise ImageError(f"{name} has no {kind} axis; leave out the choice of --{kind}")

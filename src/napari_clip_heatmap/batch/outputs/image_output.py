@@ -89,7 +89,7 @@ class ImageOutput(ABC):
     def draft(self, file: str) -> Path:
         """Return where to write a file until it is whole."""
         if file not in self._drafts:
-            # The ending stays, as formats are told by it.
+            # The ending stays, as the format is chosen by it.
             path = self.target.folder / f"{DRAFT}-{file}"
             remove_path(path)
             self._drafts[file] = path

@@ -1,4 +1,4 @@
-"""Maps and labels as OME-Zarr 0.5: an image whose channels are the prompts, labels beside it."""
+"""Maps and labels as OME-Zarr 0.5: an image whose channels are the prompts, labels next to it."""
 
 from __future__ import annotations
 
