@@ -10,7 +10,7 @@ from napari_clip_heatmap.hashing import hash_file, hash_json
 __all__ = ["content_of_source", "is_same_content"]
 
 _HASHED = 2**30
-"""Bytes up to which a file is read to be identified; larger ones are identified by size and time."""
+"""Bytes up to which a file is read to be identified; larger ones are so by size and time."""
 
 
 def content_of_source(path: Path, known: dict[str, Any] | None = None) -> dict[str, Any]:
