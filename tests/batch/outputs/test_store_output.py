@@ -67,6 +67,27 @@ def test_labels_added_later_leave_the_maps(run: Callable[..., Any], scene: Path)
     assert "labels/nuclei" in group
 
 
+def test_maps_of_a_slide_are_as_fine_as_what_the_model_saw(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.batch.outputs import store_output
+
+    monkeypatch.setattr(store_output, "_LARGE", 2**12)
+    pixels = np.random.default_rng(0).integers(0, 255, (410, 330), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    worker = run(tmp_path / "a.tif", format="ome-zarr", write=("maps",), downsample=5.0)
+    path = worker.job.folder / "a.ome.zarr"
+    yaozarrs.validate_zarr_store(path)
+    group = zarr.open_group(path, mode="r")
+    assert group["0"].shape == (2, 103, 83)  # type: ignore[union-attr]
+    about: Any = group.attrs["ome"]
+    (scale,) = about["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"] == pytest.approx([1.0, 410 / 103, 330 / 83])
+    expected = worker.result(worker.open_target(worker.outcomes[0].image), ()).maps
+    values = np.asarray(group["0"][...])  # type: ignore[index]
+    np.testing.assert_array_equal(values, expected.window(factor=4))
+
+
 def test_pages_of_no_known_axis_are_refused(run: Callable[..., Any], tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).random((3, 40, 50)))
     outcome = run(tmp_path / "a.npy", format="ome-zarr").outcomes[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,10 @@ _CHUNK = 1024
 _SMALLEST = 512
 """Longest side of the coarsest level."""
 
+_LARGE = 2**26
+"""Image pixels from which maps are as fine as what the model saw, and no finer: what is between
+would be interpolated, and the store says where the pixels lie."""
+
 _ROOM = 2**28
 """Labels of one prompt in all planes that are kept until the last plane is done."""
 
@@ -42,6 +47,7 @@ class StoreOutput(ImageOutput):
         self._arrays: list[Any] = []
         self._labels: dict[int, list[Objects]] = {}
         self._limits: list[NDArray[np.float32]] = []
+        self._finest = 1  # image pixels per pixel of the finest level
 
     @classmethod
     def files(cls, target: OutputTarget) -> list[str]:
@@ -56,7 +62,8 @@ class StoreOutput(ImageOutput):
             height, width = array.shape[-2:]
             for top in range(0, height, _CHUNK):
                 rows = slice(top, min(top + _CHUNK, height))
-                values = plane.maps.window(rows, slice(0, width), factor=2**level)
+                factor = self._finest * 2**level
+                values = plane.maps.window(rows, slice(0, width), factor=factor)
                 for number, of_prompt in enumerate(values):
                     array[(*self._place(plane, number), rows)] = of_prompt
         if "labels" in self.target.settings.write:
@@ -82,6 +89,8 @@ class StoreOutput(ImageOutput):
         from yaozarrs import v05
         from yaozarrs.write.v05 import prepare_image
 
+        if prod(self.target.opened.shape) > _LARGE and "labels" not in self.target.settings.write:
+            self._finest = 2 ** max(0, int(log2(plane.encoding.downsample)))
         shapes = self._shapes()
         image = v05.Image.model_validate(self._metadata(plane, shapes))
         # The levels are written piece by piece; the library sees to metadata and layout.
@@ -112,10 +121,10 @@ class StoreOutput(ImageOutput):
         lengths = dict(zip(opened.axes, opened.lengths, strict=True))
         lengths["c"] = len(self.target.settings.prompts)
         leading = tuple(lengths[axis] for axis in self._axes())
-        shapes = [opened.shape]
-        while max(shapes[-1]) > _SMALLEST:
-            factor = 2 ** len(shapes)
-            shapes.append((-(-opened.shape[0] // factor), -(-opened.shape[1] // factor)))
+        shapes: list[tuple[int, ...]] = []
+        while not shapes or max(shapes[-1]) > _SMALLEST:
+            factor = self._finest * 2 ** len(shapes)
+            shapes.append(tuple(-(-length // factor) for length in opened.shape))
         return [(*leading, *shape) for shape in shapes]
 
     def _place(self, plane: PlaneResult, number: int) -> tuple[int, ...]:
@@ -133,7 +142,7 @@ class StoreOutput(ImageOutput):
             {"name": axis, "type": "space", **({"unit": unit} if unit else {})} for axis in "yx"
         ]
         y, x = (1.0, 1.0) if size is None else (size.y, size.x)
-        full = shapes[0]
+        full = self.target.opened.shape
         datasets = [
             {
                 "path": str(level),
@@ -141,9 +150,9 @@ class StoreOutput(ImageOutput):
                     {
                         "type": "scale",
                         "scale": [
-                            *(1.0 for _ in full[:-2]),
-                            y * full[-2] / shape[-2],
-                            x * full[-1] / shape[-1],
+                            *(1.0 for _ in shape[:-2]),
+                            y * full[0] / shape[-2],
+                            x * full[1] / shape[-1],
                         ],
                     }
                 ],
