@@ -22,10 +22,6 @@ __all__ = [
 ]
 
 
-_LARGEST = 1e38
-"""Beyond, the range between two values has no number in single precision."""
-
-
 def parse_downsample(text: str) -> float | Literal["auto"]:
     """Read ``--downsample``: a number from 1 up, or auto.
 
@@ -54,8 +50,6 @@ def parse_view(text: str | None) -> View:
     ------
     SettingsError
         It is neither.
-    typer.BadParameter
-        A value is beyond single precision.
 
     Examples
     --------
@@ -64,10 +58,7 @@ def parse_view(text: str | None) -> View:
     """
     from napari_clip_heatmap.imaging.view import View
 
-    view = View() if text is None else View.parse(text)
-    if view.limits is not None and max(map(abs, view.limits)) > _LARGEST:
-        raise typer.BadParameter(f"--view takes values up to {_LARGEST:g}; got '{text}'")
-    return view
+    return View() if text is None else View.parse(text)
 
 
 def parse_channel(text: str | None) -> int | tuple[int, ...] | None:
