@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.region import LabeledRegion, Region
+from napari_clip_heatmap.imaging.masks import LabeledRegion
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
 
