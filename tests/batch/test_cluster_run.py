@@ -94,7 +94,7 @@ def test_a_worker_that_dies_loses_nothing(
     def kill_one(done: int, total: int) -> None:
         tiles = two.folder.state / "tiles"
         if not killed and any(tiles.glob("*/*.tiles")):
-            address = next(iter(client.scheduler_info()["workers"]))
+            address = next(iter(client.nthreads()))
             pid = client.run(_process, workers=[address], nanny=False)[address]
             killed.append(pid)
             _kill(pid)

@@ -38,8 +38,8 @@ __all__ = [
     "threads_per_worker",
 ]
 
-_WAITING_PER_WORKER = 3
-"""Images per worker that are begun at a time."""
+_WAITING_PER_THREAD = 3
+"""Tasks per thread of all workers that are given out at a time."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def remote_cluster(address: str, tls: Tls | None = None) -> Iterator[Client]:
             "`dask scheduler`, and give its address, such as tcp://host:8786"
         ) from error
     with client:
-        if not client.scheduler_info()["workers"]:
+        if not client.nthreads():
             raise DeviceError(
                 f"the scheduler at '{shorten(address)}' has no workers; start some with `dask "
                 f"worker {shorten(address)} --nthreads 1`"
@@ -240,7 +240,7 @@ class _ClusterRun:
 
     def fill(self) -> None:
         """Begin as many images as keep all workers busy."""
-        room = _WAITING_PER_WORKER * max(1, len(self.client.scheduler_info()["workers"]))
+        room = _WAITING_PER_THREAD * max(1, sum(self.client.nthreads().values()))
         while self.waiting and len(self._begun) + len(self._chunks) < room:
             self._submit(_begin, self.waiting.popleft())
 
