@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry
+from napari_clip_heatmap.batch.inputs.openslide_images import SLIDE_SUFFIXES, open_slide
 from napari_clip_heatmap.batch.inputs.plain_files import open_array_file, open_picture
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice, short_name
@@ -21,8 +22,8 @@ _TIFF = frozenset(
 _PICTURES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".gif", ".bmp", ".avif", ".psd", ".npy")
 )
-_OTHERS = frozenset((".czi", ".lif", ".nd2", ".mrxs", ".vms", ".vmu", ".svslide"))
-"""Read with the packages of an extra; in a folder they are images, too."""
+_OTHERS = frozenset((".czi", ".lif", ".nd2")) | SLIDE_SUFFIXES
+"""In a folder they are images, too; those that cannot be read say what to do."""
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error)
 """What tifffile raises when it looks into a damaged file."""
@@ -108,6 +109,8 @@ def open_image(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             if isinstance(error, ImageError):
                 raise
             return open_picture(entry, choice)  # says what is wrong, as for any other file
+    if entry.reader == "slide":
+        return open_slide(entry)
     if entry.reader == "array":
         return open_array_file(entry, choice)
     if Path(entry.source).is_dir():
@@ -169,6 +172,8 @@ def _reader_of(path: Path) -> str:
             start = stream.read(6)
     except OSError:
         return "picture"
+    if path.suffix.lower() in SLIDE_SUFFIXES:
+        return "slide"
     if start.startswith(TIFF_MAGIC):
         return "tiff"
     return "array" if start == b"\x93NUMPY" else "picture"
