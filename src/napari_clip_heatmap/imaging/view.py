@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
-from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.channel import Channel, stretched
 from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
-from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, stretched, summarize
+from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
 from napari_clip_heatmap.validation import ascending, boolean, number, one_of
 
 __all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View", "seen_notes"]
