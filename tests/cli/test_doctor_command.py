@@ -7,14 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_clip_heatmap.cli import app, doctor_command
-from napari_clip_heatmap.cli.doctor_command import Finding, examine
+from napari_clip_heatmap.cli.doctor_command import Checkup, examine
 from napari_clip_heatmap.errors import DeviceError
 
 
 def test_what_is_here_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_clip_heatmap.cli.display_obstacle", lambda: "no screen")
     found = {each.what: each for each in examine()}
-    assert found["numpy"] == Finding("numpy", version("numpy"))
+    assert found["numpy"] == Checkup("numpy", version("numpy"))
     assert found["device"].found.endswith("the probe was exact")
     assert "ZLIB" in found["codecs"].found
     assert "demo" in found["models here"].found

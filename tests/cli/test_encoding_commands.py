@@ -40,7 +40,7 @@ def test_search(model: str, cells: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("encode",), "INPUT"),
+        (("encode", "-o", "OUT"), "INPUT"),
         (("encode", "CELLS"), "--output"),
         (("prompt", "EMPTY", "-o", "OUT"), "--prompt"),
         (("prompt", "EMPTY", "-p", "a", "-o", "OUT"), "encode"),

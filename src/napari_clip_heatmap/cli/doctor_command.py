@@ -17,7 +17,7 @@ from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.options import Json
 from napari_clip_heatmap.errors import ClipHeatmapError
 
-__all__ = ["Finding", "add_doctor_command", "examine"]
+__all__ = ["Checkup", "add_doctor_command", "examine"]
 
 _PACKAGES = (
     *("torch", "open_clip_torch", "timm", "numpy", "scipy", "scikit-image", "opencv-python"),
@@ -34,7 +34,7 @@ _LEAST_FREE = 2 * 10**9
 
 
 @dataclass(frozen=True)
-class Finding:
+class Checkup:
     """One thing that was looked at.
 
     Parameters
@@ -46,7 +46,7 @@ class Finding:
 
     Examples
     --------
-    >>> Finding("python", "3.11.7").advice
+    >>> Checkup("python", "3.11.7").advice
     ''
     """
 
@@ -83,7 +83,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Checkup]:
     """Yield what was found, one thing after another.
 
     Examples
@@ -91,7 +91,7 @@ def examine() -> Iterator[Finding]:
     >>> next(examine()).what
     'python'
     """
-    yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
+    yield Checkup("python", f"{platform.python_version()} on {platform.platform()}")
     yield from _versions()
     yield from _model()
     yield _threads()
@@ -101,36 +101,36 @@ def examine() -> Iterator[Finding]:
     yield _display()
 
 
-def _versions() -> Iterator[Finding]:
-    yield Finding("package", version("napari-clip-heatmap"))
+def _versions() -> Iterator[Checkup]:
+    yield Checkup("package", version("napari-clip-heatmap"))
     for name in _PACKAGES:
         try:
-            yield Finding(name, version(name))
+            yield Checkup(name, version(name))
         except PackageNotFoundError:
-            yield Finding(name, "missing", f"install it: pip install {name}")
+            yield Checkup(name, "missing", f"install it: pip install {name}")
     for name, use in _OPTIONAL.items():
         try:
-            yield Finding(name, version(name))
+            yield Checkup(name, version(name))
         except PackageNotFoundError:
-            yield Finding(name, f"not installed (optional; for {use})")
+            yield Checkup(name, f"not installed (optional; for {use})")
 
 
-def _model() -> Iterator[Finding]:
+def _model() -> Iterator[Checkup]:
     """Load the bundled model, which proves the device and the exactness on a probe image."""
     from napari_clip_heatmap.api import load_model
 
     try:
         model = load_model("demo")
     except ClipHeatmapError as error:
-        yield Finding("device", "the bundled model cannot run", str(error))
+        yield Checkup("device", "the bundled model cannot run", str(error))
         return
     said = model.describe()
-    yield Finding("device", f"{said['device']}, {said['precision']}; the probe was exact")
+    yield Checkup("device", f"{said['device']}, {said['precision']}; the probe was exact")
     for notice in model.notices:
-        yield Finding("device", "not as wanted", str(notice))
+        yield Checkup("device", "not as wanted", str(notice))
 
 
-def _threads() -> Finding:
+def _threads() -> Checkup:
     import torch
 
     used, cores = torch.get_num_threads(), os.cpu_count() or 1
@@ -138,56 +138,56 @@ def _threads() -> Finding:
     advice = ""
     if used < cores / 4 and limits:
         advice = f"unset {' and '.join(limits)} to use more of the {cores} cores"
-    return Finding("threads", f"{used} of {cores} cores", advice)
+    return Checkup("threads", f"{used} of {cores} cores", advice)
 
 
-def _codecs() -> Finding:
+def _codecs() -> Checkup:
     try:
         import imagecodecs
     except ImportError as error:
-        return Finding("codecs", f"none ({error})", "install them: pip install imagecodecs")
+        return Checkup("codecs", f"none ({error})", "install them: pip install imagecodecs")
     missing = [name for name in _CODECS if not _has(imagecodecs, name)]
     here = ", ".join(name for name in _CODECS if name not in missing)
     advice = "" if not missing else "install all of imagecodecs: pip install 'imagecodecs[all]'"
-    return Finding("codecs", here, advice and f"{', '.join(missing)} missing; {advice}")
+    return Checkup("codecs", here, advice and f"{', '.join(missing)} missing; {advice}")
 
 
 def _has(codecs: Any, name: str) -> bool:
     return bool(getattr(getattr(codecs, name, None), "available", False))
 
 
-def _cache() -> Iterator[Finding]:
+def _cache() -> Iterator[Checkup]:
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
     cache = EncodingCache()
     size = f"{len(cache)} encodings, {cache.size / 1e6:.0f} of {cache.limit / 1e6:.0f} MB"
-    yield Finding("cache", f"{cache.folder}: {size}")
+    yield Checkup("cache", f"{cache.folder}: {size}")
     there = next(each for each in (cache.folder, *cache.folder.parents) if each.exists())
     if not os.access(there, os.W_OK):
-        yield Finding(
+        yield Checkup(
             "cache",
             "cannot be written to",
             f"make '{there}' writable, or set CLIP_HEATMAP_CACHE to another folder",
         )
     free = shutil.disk_usage(there).free
     advice = "" if free > _LEAST_FREE else "make room, or limit it: clip-heatmap cache --limit 1"
-    yield Finding("disk", f"{free / 1e9:.1f} GB free beside the cache", advice)
+    yield Checkup("disk", f"{free / 1e9:.1f} GB free beside the cache", advice)
 
 
-def _models_here() -> Finding:
+def _models_here() -> Checkup:
     from napari_clip_heatmap.api import list_models
 
     names = [entry.name for entry in list_models() if entry.here]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return Finding("models here", f"{', '.join(names[:5])}{more}")
+    return Checkup("models here", f"{', '.join(names[:5])}{more}")
 
 
-def _display() -> Finding:
+def _display() -> Checkup:
     from napari_clip_heatmap.cli import display_obstacle
 
     obstacle = display_obstacle()
     if obstacle is None:
-        return Finding("display", "a window can open")
+        return Checkup("display", "a window can open")
     if "qt" in obstacle.lower():
-        return Finding("display", f"none ({obstacle})", "pip install 'napari[all]' brings a Qt")
-    return Finding("display", f"none ({obstacle}); commands work, the viewer does not")
+        return Checkup("display", f"none ({obstacle})", "pip install 'napari[all]' brings a Qt")
+    return Checkup("display", f"none ({obstacle}); commands work, the viewer does not")
