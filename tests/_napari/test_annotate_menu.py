@@ -86,7 +86,7 @@ def test_buttons_make_layers_of_both_slices_with_a_plot_and_undo_removes_them(
     assert figures.counts[0] >= 1
     path = tmp_path / "figures.csv"
     plot.save_requested.emit(str(path))
-    rows = list(csv.DictReader(path.open()))
+    rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["prompt"] for row in rows] == ["red", "red"]
     press(dock, qtbot, "To Points")
     (points,) = (layer for layer in viewer.layers if isinstance(layer, Points))
