@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
+from napari_clip_heatmap._napari.controllers.canvas.verdict_text import VerdictText
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
@@ -71,7 +72,7 @@ class HeatmapWidget(Container[Any]):
         self.state = DockState()
         self._session = session or Session()
         super().__init__(widgets=make_controls(self._sources()), labels=False)
-        self.sections = lay_out(self)
+        self.tabs = lay_out(self)
         keep(self)
         self["image"].follow(self._viewer.layers.selection.active)
         self._binding = ControlBinding(self.state, self)
@@ -104,7 +105,10 @@ class HeatmapWidget(Container[Any]):
     def _sources(self) -> ControlSources:
         state = self.state
         return ControlSources(
-            lambda: self._viewer, lambda: state.image, lambda: state.devices, lambda: state.style
+            lambda: self._viewer,
+            lambda: state.image,
+            lambda: state.devices,
+            lambda: state.style_of(state.image),
         )
 
     def _make_controllers(self, catalog: ModelCatalog | None) -> None:
@@ -113,7 +117,7 @@ class HeatmapWidget(Container[Any]):
         self.run_controller = RunController(state, viewer, self._session, style)
         self.live_updater = LiveUpdater(state, viewer, style)
         self.chooser = ModelChooser(self.native, self._on_model_chosen, catalog)
-        self.visibility = LayerVisibility(state, viewer, rows)
+        self.visibility = LayerVisibility(state, viewer, rows, self["prompts"].view)
         self.preview_controller = PreviewController(
             state, viewer, self["preview"], self["resolution_info"]
         )
@@ -139,6 +143,7 @@ class HeatmapWidget(Container[Any]):
             CursorReadout(state, viewer, rows),
             ClickRanking(state, viewer, self["ranked"]),
             DeviceLister(state),
+            VerdictText(state, viewer),
         )
 
     def _connect(self) -> None:
@@ -148,8 +153,7 @@ class HeatmapWidget(Container[Any]):
         self["show_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=True))
         self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
         self["remove_all"].changed.connect(self._remove_all)
-        for section in self.sections.values():
-            section.toggled.connect(self.preview_controller.update)
+        self.tabs.currentChanged.connect(self.preview_controller.update)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["VALUE_CONTROLS", "ControlBinding"]
 
-STYLE_CONTROLS = ("colormap", "scale", "transparent_low")
+STYLE_CONTROLS = ("colormap", "scale", "transparent_low", "opacity")
+
+GIVES_WAY = {"scale": "contrast_limits", "opacity": "opacity"}
+"""What set by hand on layers gives way to a control of the dock, when that is changed."""
 
 VALUE_CONTROLS = tuple(spec.name for spec in CONTROLS if spec.has_value)
 """Controls whose value is in `DockState.controls`; image, channels and prompts have fields."""
@@ -41,7 +44,8 @@ class ControlBinding:
         events = state.events
         events.image.connect(self._on_image)
         events.controls.connect(self._on_controls)
-        events.style.connect(self._on_style)
+        for emitter in (events.style, events.by_hand, events.results):
+            emitter.connect(self._on_style)
         events.status.connect(self._on_status)
         events.step.connect(self._on_step)
         events.message.connect(partial(self._show_text, "status"))
@@ -67,19 +71,45 @@ class ControlBinding:
         controls["channels"].changed.connect(self._read_channels)
         prompts = controls["prompts"]
         prompts.changed.connect(self._read_prompts)
-        prompts.model.colored.connect(self._read_style)
+        prompts.model.colored.connect(self._on_colored)
         prompts.loaded.connect(self._on_set_loaded)
 
     def _read(self, name: str, *_: Any) -> None:
         self._state.set_control(name, self._controls[name].value)
+        if name in GIVES_WAY:
+            self._state.forget_by_hand(GIVES_WAY[name])
         if name in STYLE_CONTROLS:
             self._read_style()
+
+    def _on_colored(self, key: str) -> None:
+        self._state.forget_by_hand("colormap", key)
+        self._read_style()
 
     def _read_image(self, *_: Any) -> None:
         self._state.image = self._controls["image"].value
 
     def _read_channels(self, *_: Any) -> None:
-        self._state.channels = tuple(self._controls["channels"].value or ())
+        """Read the ticked channels, and remember which siblings the user unticked."""
+        state, channels = self._state, self._controls["channels"]
+        chosen = tuple(channels.value or ())
+        ticked = {str(layer.unique_id) for layer in chosen}
+        before = {str(layer.unique_id) for layer in state.channels if layer in channels.choices}
+        state.channel_declined = (state.channel_declined - ticked) | (before - ticked)
+        state.channels = chosen
+
+    def _offer_channels(self) -> None:
+        """Tick the visible additive channels of the image; show the row where there are any."""
+        channels, state = self._controls["channels"], self._state
+        with channels.changed.blocked():
+            channels.reset_choices()
+            channels.value = [
+                layer
+                for layer in channels.choices
+                if str(layer.unique_id) not in state.channel_declined
+                and (layer in state.channels or (layer.visible and layer.blending == "additive"))
+            ]
+        state.channels = tuple(channels.value or ())
+        self._view.show_row("channels", shown=bool(channels.choices))
 
     def _read_prompts(self, *_: Any) -> None:
         self._state.prompts = self._controls["prompts"].rows
@@ -93,6 +123,7 @@ class ControlBinding:
             own={row.key: row.colormap for row in rows if row.colormap},
             scale=values["scale"],
             transparent_low=values["transparent_low"],
+            opacity=float(values["opacity"]),
         )
 
     def _on_set_loaded(self, chosen: PromptSet) -> None:
@@ -103,15 +134,15 @@ class ControlBinding:
         )
 
     def _on_image(self, *_: Any) -> None:
-        for name in ("channels", "along"):
-            self._controls[name].reset_choices()
-        # They may have chosen something else, without a signal where nothing was left to choose.
-        self._read_channels()
+        self._offer_channels()
+        self._controls["along"].reset_choices()
+        # It may have chosen something else, without a signal where nothing was left to choose.
         self._read("along")
         self._show_slice_rows()
 
     def _on_controls(self, *_: Any) -> None:
-        self._controls["baseline"].visible = self._state.controls["score"] in WITH_BASELINE
+        takes = self._state.controls["score"] in WITH_BASELINE
+        self._view.show_row("baseline", shown=takes)
         self._controls["prompts"].templates = read_templates(self._state)
         self._show_slice_rows()
 
@@ -119,6 +150,7 @@ class ControlBinding:
         stack = bool(axis_choices(self._state.image))
         slices = self._state.controls["slices"]
         self._view.show_row("slices", shown=stack)
+        self._view.show_row("follow", shown=stack)
         self._view.show_row("along", shown=stack and slices != "current")
         for name in ("first", "last"):
             self._view.show_row(name, shown=stack and slices == "range")

@@ -38,6 +38,8 @@ class LayerUpdater:
         Returns the colors and the scale as they are now.
     removed_rows : collection of str
         Rows that get no layer: the user removed it.
+    current : str
+        The row whose layer is shown first.
     hold : callable(bool), optional
         Called before and after layers are made, with True and False: a thread that computes at that
         time would make the window wait for Python twice as long.
@@ -51,11 +53,12 @@ class LayerUpdater:
         on_finished: Callable[[HeatmapResult], None],
         style: Callable[[], LayerStyle],
         removed_rows: Collection[str] = (),
+        current: str = "",
         hold: Callable[[bool], None] = lambda _held: None,
     ) -> None:
         self._viewer, self._source, self._request = viewer, source, request
         self._on_finished, self._style, self._removed_rows = on_finished, style, removed_rows
-        self._hold = hold
+        self._current, self._hold = current, hold
         self._result: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -132,6 +135,7 @@ class LayerUpdater:
                 self._layer_metadata(result),
                 self._style(),
                 self._removed_rows,
+                self._current,
             ):
                 self._layers[number] = layer
                 yield number

@@ -86,8 +86,9 @@ class LiveUpdater:
             result.image,
             result.request,
             partial(self._on_shown, result),
-            lambda: state.style,
+            lambda: state.style_of(result.image),
             state.removed_rows_of(result.image),
+            state.current,
         )
         state.keep_result(result)
         self._updater.update(result.result)
@@ -170,8 +171,8 @@ class VerdictController:
 
     def _prepare(self) -> Work | None:
         result = self._state.result
-        if result is None or result.assessment is not None:
-            return None
+        if result is None or result.assessment is not None or result.is_preview:
+            return None  # figures of a coarse map would change with every tile
         return lambda _stopped: (result, self._assess(result))
 
     def _assess(self, shown: LayerResult) -> Assessment:

@@ -74,7 +74,8 @@ class RunController:
             image,
             request,
             partial(self._on_shown, image, request),
-            lambda: state.style,
+            lambda: state.style_of(image),
+            current=state.current,
             hold=self._job.hold,
         )
         self._watcher = LayerWatcher(self._viewer, layers, self._on_lost, self._updater.align)
