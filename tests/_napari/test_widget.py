@@ -251,8 +251,6 @@ def test_the_dock_asks_for_no_more_height_however_much_it_says(viewer, widget, q
     assert least < 600  # a small laptop's screen, without napari's own bars
     widget["notes"].value = "\n".join(f"{n}. something to be known" for n in range(40))
     widget["prompts"].value = [f"prompt {n}" for n in range(30)]
-    for section in widget.sections.values():
-        section.expand()
     qtbot.wait(50)
     assert widget.native.minimumSizeHint().height() == least
     assert widget["run"].native.isVisible()

@@ -151,6 +151,8 @@ class DockState:
         Key of the current row, whose map is shown; empty for none.
     visible_rows : frozenset of str
         Keys of the rows whose maps are visible on the chosen image.
+    missing_slice : tuple of int, optional
+        Index of the slice in view, if the image has maps, but none of this slice.
     problems : mapping of str to str
         Why a row cannot be scored, or only in part, by its key.
     ticked : frozenset of str
@@ -180,6 +182,7 @@ class DockState:
     current: str = ""
     ticked: frozenset[str] = frozenset()
     visible_rows: frozenset[str] = frozenset()
+    missing_slice: tuple[int, ...] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     channel_declined: frozenset[str] = frozenset()
     clicked: PlanePosition | None = None

@@ -11,6 +11,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
+from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
+from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+from napari_clip_heatmap._napari.controllers.canvas.slice_follower import SliceFollower
 from napari_clip_heatmap._napari.controllers.canvas.verdict_text import VerdictText
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
@@ -144,6 +147,9 @@ class HeatmapWidget(Container[Any]):
             ClickRanking(state, viewer, self["ranked"]),
             DeviceLister(state),
             VerdictText(state, viewer),
+            CompareView(state, viewer),
+            BestPromptView(state, viewer, rows),
+            SliceFollower(state, viewer, self.start),
         )
 
     def _connect(self) -> None:

@@ -23,6 +23,7 @@ class Control:
         self.enabled = self.visible = True
         self.max, self.native = 1, MagicMock()
         self.reset_choices = MagicMock()
+        self.choices = ()
 
     @property
     def value(self):

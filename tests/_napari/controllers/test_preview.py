@@ -22,7 +22,7 @@ def viewer(make_napari_viewer):
 def widget(viewer, progressive_session):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
-    widget.sections["What the model sees"].expand()
+    widget.tabs.open("View")
     yield widget
     assert QThreadPool.globalInstance().waitForDone(20_000)
 
@@ -100,7 +100,7 @@ def test_says_how_fine_the_map_will_be(viewer, widget, qtbot):
 
 
 def test_rows_for_stacks_show_only_for_stacks(viewer, widget):
-    widget.sections["Where, and which slices"].expand()
+    widget.tabs.open("Where")
     viewer.add_image(np.eye(9))
     assert not widget["slices"].native.isVisible()
     viewer.add_image(np.ones((3, 9, 9)), axis_labels=("z", "y", "x"))
@@ -116,25 +116,24 @@ def test_every_part_has_a_place_of_its_own(viewer, progressive_session, qtbot):
     viewer.add_image(np.ones((3, 9, 9)))
     widget["slices"].value = "range"
     widget["score"].value = "contrast"
-    for section in widget.sections.values():
-        section.expand()
     widget.native.resize(400, 2000)
     widget.native.show()
-    qtbot.wait(50)  # a scrolled part is laid out when Qt has seen to all else
-    places = {}
-    for part in widget:
-        corner = part.native.mapTo(widget.native, QPoint(0, 0))
-        places[part.name] = QRect(corner, part.native.size())
-        assert part.native.isVisible()
-    overlapping = [
-        (one, other) for (one, a), (other, b) in combinations(places.items(), 2) if a.intersects(b)
-    ]
-    assert not overlapping
+    seen = set()
+    for number in range(widget.tabs.count()):
+        widget.tabs.setCurrentIndex(number)
+        qtbot.wait(50)  # a scrolled part is laid out when Qt has seen to all else
+        visible = [part for part in widget if part.native.isVisible()]
+        places = {
+            part.name: QRect(part.native.mapTo(widget.native, QPoint(0, 0)), part.native.size())
+            for part in visible
+        }
+        pairs = combinations(places.items(), 2)
+        assert not [(one, other) for (one, a), (other, b) in pairs if a.intersects(b)]
+        seen |= {*places}
+    assert {part.name for part in widget} - seen == {"channels"}  # this image has one only
     widget.native.close()
     widget.native.deleteLater()
 
 
 def test_the_dock_can_be_narrow(widget):
-    for section in widget.sections.values():
-        section.expand()
-    assert widget.native.minimumSizeHint().width() <= 350
+    assert widget.native.minimumSizeHint().width() <= 400

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.colormaps import AVAILABLE_COLORMAPS
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
@@ -111,12 +112,21 @@ def test_no_row_left_leaves_no_layer_and_undo_brings_them_back(viewer, widget, i
     assert names(viewer) == PROMPTS
 
 
-def test_words_that_cannot_be_read_are_told_and_the_maps_stay(viewer, widget, image, qtbot):
-    widget["prompts"].model.rewrite(0, "red |")
-    qtbot.waitUntil(lambda: "Not updated yet" in widget["status"].value, timeout=20_000)
+def test_a_row_that_cannot_be_read_is_marked_and_the_others_go_on(viewer, widget, image, qtbot):
+    model = widget["prompts"].model
+    model.rewrite(0, "red |")
     assert names(viewer) == PROMPTS
-    follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "red | green"))
+    reason = model.index(0, PromptColumn.PROMPT).data(Qt.ItemDataRole.ToolTipRole)
+    assert "Not run" in reason
+    assert model.index(0, PromptColumn.PROMPT).data(Qt.ItemDataRole.ForegroundRole) is not None
+    follow(widget, qtbot, lambda: model.rewrite(1, "some more"))
+    assert names(viewer) == ["red", "some more", "blue"]
+    widget.start()
+    qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
+    assert names(viewer) == ["red", "some more", "blue"]
+    follow(widget, qtbot, lambda: model.rewrite(0, "red | green"))
     assert names(viewer)[0] == "red | green"
+    assert model.index(0, PromptColumn.PROMPT).data(Qt.ItemDataRole.ForegroundRole) is None
 
 
 def test_score_baseline_and_templates_are_followed(viewer, widget, image, qtbot):
@@ -163,37 +173,34 @@ def test_boxes_are_ticked_while_a_run_goes_on(viewer, progressive_session, pictu
     assert shown(widget) == [True, False, False]
 
 
-def test_solo_shows_one_alone_and_gives_back_what_was_shown(viewer, widget, image):
+def test_row_map_and_active_layer_go_in_step_from_every_side(viewer, widget, image, qtbot):
     layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
-    layers[1].visible = True
-    solo = widget["prompts"].model.solo
-    solo.emit(key(widget, 2))
-    assert [layer.visible for layer in layers] == [False, False, True]
-    solo.emit(key(widget, 1))
-    assert [layer.visible for layer in layers] == [False, True, False]
-    solo.emit(key(widget, 1))
-    assert [layer.visible for layer in layers] == [True, True, False]
-    solo.emit(key(widget, 0))
-    layers[2].visible = True  # by hand: no longer solo
-    solo.emit(key(widget, 2))
-    solo.emit(key(widget, 2))
-    assert [layer.visible for layer in layers] == [True, False, True]
+    view = widget["prompts"].view
 
+    def in_step(number):
+        assert [layer.visible for layer in layers] == [n == number for n in range(3)]
+        assert viewer.layers.selection.active is layers[number]
+        assert view.currentIndex().row() == number
+        assert widget.state.current == key(widget, number)
+        assert shown(widget) == [n == number for n in range(3)]
 
-def test_keys_step_through_the_prompts_and_solo_one(viewer, widget, image):
-    layers = [layer_of(viewer, key(widget, n)) for n in range(3)]
-
-    def press(name):
-        (slot,) = (slot for bound, slot in viewer.keymap.items() if str(bound) == name)
+    spot = view.visualRect(view.model().index(1, PromptColumn.PROMPT)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    in_step(1)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    in_step(2)
+    qtbot.keyClick(view, Qt.Key.Key_Up)
+    in_step(1)
+    viewer.layers.selection.active = layers[0]
+    in_step(0)
+    for pressed, expected in (("N", 1), ("N", 2), ("N", 0), ("Shift+N", 2)):
+        (slot,) = (slot for bound, slot in viewer.keymap.items() if str(bound) == pressed)
         slot(viewer)
-
-    press("N")
-    assert [layer.visible for layer in layers] == [False, True, False]
-    press("Shift+N")
-    press("Shift+N")
-    assert [layer.visible for layer in layers] == [False, False, True]
-    press("Alt+N")
-    assert [layer.visible for layer in layers] == [True, False, False]
+        in_step(expected)
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert not layers[2].visible
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    in_step(2)
 
 
 def test_a_key_that_the_user_bound_stays_the_users(viewer, session, qtbot):
@@ -310,7 +317,7 @@ def test_closing_lets_go_of_the_viewer(viewer, widget, image, qtbot):
     widget.native.deleteLater()
     qtbot.waitUntil(lambda: widget.closed)
     assert not any("_on_press" in each.__qualname__ for each in viewer.mouse_drag_callbacks)
-    assert not any(str(bound) in ("N", "Shift+N", "Alt+N") for bound in viewer.keymap)
+    assert not any(str(bound) in ("N", "Shift+N") for bound in viewer.keymap)
     viewer.cursor.position = (48, 20)
     layer = own_heatmaps(viewer)[0]
     layer.visible = not layer.visible
@@ -325,8 +332,9 @@ def test_layers_of_another_image_are_left_alone(viewer, widget, image, picture, 
     first[1].visible = True
     second = own_heatmaps(viewer, other)
     assert len(second) == 3
-    widget["prompts"].model.solo.emit(key(widget, 2))
+    widget.visibility.choose(key(widget, 2))
     assert [layer.visible for layer in second] == [False, False, True]
+    assert [layer.name for layer in second] == [f"{each} - others" for each in PROMPTS]
     assert first[1].visible
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert names(viewer).count("red") == 1

@@ -10,6 +10,7 @@ from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE,
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.controls import CONTROLS
+from napari_clip_heatmap._napari.views.form_controls import RUN, RUN_SLICE
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState
@@ -47,6 +48,7 @@ class ControlBinding:
         for emitter in (events.style, events.by_hand, events.results):
             emitter.connect(self._on_style)
         events.status.connect(self._on_status)
+        events.missing_slice.connect(self._on_missing_slice)
         events.step.connect(self._on_step)
         events.message.connect(partial(self._show_text, "status"))
         events.notes.connect(lambda notes: self._show_text("notes", "\n".join(notes)))
@@ -167,6 +169,10 @@ class ControlBinding:
             controls["progress"].value = 0
         # An idle "0 %" would promise something.
         controls["progress"].native.setTextVisible(self._state.busy)
+
+    def _on_missing_slice(self, missing: object) -> None:
+        offered = missing is not None and self._state.controls["slices"] == "current"
+        self._controls["run"].text = RUN_SLICE if offered else RUN
 
     def _on_step(self, *_: Any) -> None:
         step = self._state.step

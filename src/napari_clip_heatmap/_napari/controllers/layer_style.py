@@ -101,7 +101,9 @@ class StyleController:
         value = getattr(layer, name)
         kept = tuple(map(float, value)) if name == "contrast_limits" else value
         with layers.changing():  # the layer has it already
-            self._state.note_by_hand(layers.source_id_of(layer), layers.row_key_of(layer), name, kept)
+            self._state.note_by_hand(
+                layers.source_id_of(layer), layers.row_key_of(layer), name, kept
+            )
 
     def _link(self, ours: Iterable[Image]) -> None:
         """Link the limits of layers that have the same ones, so that they stay on one scale."""

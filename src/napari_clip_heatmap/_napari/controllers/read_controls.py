@@ -123,9 +123,7 @@ def _prompt_fields(state: DockState, before: HeatmapRequest | None) -> dict[str,
     """Return the fields of a request that need no image tower."""
     if not state.prompts:
         raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
-    known = {} if before is None else dict(
-        zip(before.keys, before.prompts, strict=False)
-    )
+    known = {} if before is None else dict(zip(before.keys, before.prompts, strict=False))
     prompts = {
         row.key: known.get(row.key, "") if problem_of(row.prompt) else row.prompt
         for row in state.prompts

@@ -123,7 +123,8 @@ class LayerVisibility:
         if key in ours:
             with changing():
                 ours[key].visible = True
-                if before in ours and before not in self._state.ticked:
+                comparing = self._state.controls.get("compare")
+                if before in ours and before not in self._state.ticked and not comparing:
                     ours[before].visible = False
                 self._viewer.layers.selection.active = ours[key]
         self._table.show_current(key)

@@ -15,10 +15,13 @@ from napari_clip_heatmap._napari.views.control_spec import ControlSection, Contr
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 
-__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS"]
+__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "RUN", "RUN_SLICE"]
 
 DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
 """Words that the bundled model knows, to be typed over."""
+
+RUN, RUN_SLICE = "Run", "Run slice"
+"""Texts of the button: of any image, and on a slice that has no maps while others have."""
 
 KNOWN_MODELS = (
     "demo",
@@ -125,11 +128,19 @@ FORM_CONTROLS = (
     ),
 )
 
+
+def _wide_enough(button: PushButton, text: str) -> PushButton:
+    """Let a button have room for another text too, so that nothing moves when it comes."""
+    metrics = button.native.fontMetrics()
+    button.native.setMinimumWidth(metrics.horizontalAdvance(text) + 24)
+    return button
+
+
 ACTION_CONTROLS = (
     ControlSpec(
         "run",
         ControlSection.RUN,
-        lambda _, **given: PushButton(text="Run", **given),
+        lambda _, **given: _wide_enough(PushButton(text=RUN, **given), RUN_SLICE),
         "Make a heatmap layer per prompt (Ctrl+Enter).",
     ),
     ControlSpec(

@@ -19,6 +19,7 @@ __all__ = [
     "BEFORE",
     "HEADS",
     "KEY",
+    "SWATCH",
     "TRUST",
     "TRUST_COLORS",
     "BarCell",
@@ -60,9 +61,11 @@ class ColorCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no type
         self._colormap = colormap
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        strip = strip_of(self._colormap(index.row()))
         box = option.rect.adjusted(2, MARGIN, -2, -MARGIN)
-        painter.drawImage(box, strip)
+        if swatch := index.data(SWATCH):
+            painter.fillRect(box, QColor(swatch))
+        else:
+            painter.drawImage(box, strip_of(self._colormap(index.row())))
         if index.data(TRUST) in FAINTNESS:
             painter.fillRect(box, QBrush(QColor("black"), Qt.BrushStyle.BDiagPattern))
         if option.state & QStyle.StateFlag.State_HasFocus:
@@ -122,6 +125,9 @@ BAR = Qt.ItemDataRole.UserRole
 
 TRUST = Qt.ItemDataRole.UserRole + 1
 """Role of a row's `RowTrust`, in every column."""
+
+SWATCH = Qt.ItemDataRole.UserRole + 2
+"""Role of the one color that stands for a row, in every column; None where its colormap does."""
 
 
 class PromptColumn(IntEnum):

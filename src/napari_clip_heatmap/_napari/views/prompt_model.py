@@ -16,6 +16,7 @@ from napari_clip_heatmap._napari.state import PromptRow
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
+    SWATCH,
     TRUST,
     TRUST_COLORS,
     PromptColumn,
@@ -56,6 +57,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self._figures: dict[str, RowFigures] = {}
         self._cursor_values: dict[str, float] = {}
         self._problems: dict[str, str] = {}
+        self._swatches: dict[str, str] = {}
         self.dark = True
 
     # The rows.
@@ -127,6 +129,11 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self._figures = dict(figures)
         self._repaint(PromptColumn.COLOR, PromptColumn.SIMILARITY, PromptColumn.VERDICT)
 
+    def set_swatches(self, colors: Mapping[str, str]) -> None:
+        """Show one color a row instead of its colormap, by key; none: the colormaps again."""
+        self._swatches = dict(colors)
+        self._repaint(PromptColumn.COLOR)
+
     def set_problems(self, problems: Mapping[str, str]) -> None:
         """Mark rows that cannot be scored, or only in part, with the reason, by key."""
         if problems != self._problems:
@@ -173,6 +180,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         figures = self._figures.get(row.key, RowFigures())
         if role == TRUST:
             return figures.trust
+        if role == SWATCH:
+            return self._swatches.get(row.key)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tooltip(row, column, figures)
         if role == Qt.ItemDataRole.ForegroundRole:

@@ -183,6 +183,23 @@ _REGION = (
 
 _STYLE = (
     ControlSpec(
+        "compare",
+        ControlSection.STYLE,
+        lambda _, **given: CheckBox(text="compare side by side", **given),
+        "Show each map in a cell of its own with the image beneath it; untick to go back.",
+        label="",
+        has_value=True,
+    ),
+    ControlSpec(
+        "best",
+        ControlSection.STYLE,
+        lambda _, **given: CheckBox(text="best prompt per place", **given),
+        "Show at each place which prompt fits best, in one color a prompt; the table has the "
+        "colors, the status bar the prompt under the cursor.",
+        label="",
+        has_value=True,
+    ),
+    ControlSpec(
         "colormap",
         ControlSection.STYLE,
         lambda _, **given: ComboBox(value="jet", choices=COLORMAPS, **given),

@@ -33,7 +33,7 @@ class VerdictText:
         self._written = ""
         self._emitters = tuple(
             getattr(state.events, name)
-            for name in ("results", "image", "status", "step", "visible_rows")
+            for name in ("results", "image", "status", "step", "visible_rows", "missing_slice")
         )
         for emitter in self._emitters:
             emitter.connect(self.update)
@@ -65,6 +65,7 @@ class VerdictText:
         for key, layer in ours.items():
             if layer.visible and key in prompts:
                 word = PREVIEW if preview else _words(trust.get(key, RowTrust.UNKNOWN))
+                word = word if state.missing_slice is None else "this slice is not computed"
                 lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
         return lines
 
