@@ -163,6 +163,10 @@ class DockState:
         Where the user clicked last on the image.
     devices : tuple of str
         Devices known so far.
+    recent : tuple of tuple of str
+        Prompts of the last runs, the latest first.
+    taken_away : tuple of LayerResult
+        What "Remove all" removed, and can bring back.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -187,6 +191,8 @@ class DockState:
     channel_declined: frozenset[str] = frozenset()
     clicked: PlanePosition | None = None
     devices: tuple[str, ...] = ("auto", "cpu")
+    recent: tuple[tuple[str, ...], ...] = ()
+    taken_away: tuple[LayerResult, ...] = ()
 
     @property
     def busy(self) -> bool:
@@ -228,7 +234,7 @@ class DockState:
         self.removed_rows = frozenset(each for each in self.removed_rows if each[0] != key)
 
     def style_of(self, image: Image | None) -> LayerStyle:
-        """Return how the maps of an image become colors: as chosen, by its verdicts, and by hand."""
+        """Return how an image's maps become colors: as chosen, by trust, and as set by hand."""
         key = "" if image is None else str(image.unique_id)
         result = self.results.get(key)
         trust = {} if result is None else result.trust

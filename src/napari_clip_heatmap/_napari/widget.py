@@ -26,7 +26,7 @@ from napari_clip_heatmap._napari.controllers.prompts import PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 from napari_clip_heatmap._napari.job.session import Session
-from napari_clip_heatmap._napari.settings import keep
+from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab
 from napari_clip_heatmap._napari.state import DockState
 from napari_clip_heatmap._napari.views.control_spec import ControlSources
 from napari_clip_heatmap._napari.views.controls import make_controls
@@ -77,8 +77,10 @@ class HeatmapWidget(Container[Any]):
         super().__init__(widgets=make_controls(self._sources()), labels=False)
         self.tabs = lay_out(self)
         keep(self)
+        keep_tab(self.tabs)
         self["image"].follow(self._viewer.layers.selection.active)
         self._binding = ControlBinding(self.state, self)
+        keep_recent(self.state)
         self._make_controllers(catalog)
         self._connect()
         self.closed = False
@@ -164,6 +166,7 @@ class HeatmapWidget(Container[Any]):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
+        self.state.events.results.connect(self._forget_taken_away)
         self.native.destroyed.connect(self._close)
 
     def _close(self) -> None:
@@ -174,13 +177,32 @@ class HeatmapWidget(Container[Any]):
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
     def _on_active(self, event: Any) -> None:
-        self["image"].follow(event.value)
+        layer = event.value
+        if layer is not None and layers.is_own(layer):  # a map of another image: choose that one
+            source = layers.source_id_of(layer)
+            layer = next(
+                (each for each in self._viewer.layers if str(each.unique_id) == source), None
+            )
+        self["image"].follow(layer)
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
 
     def _remove_all(self) -> None:
+        """Remove all heatmap layers; or bring back what was removed last."""
+        state = self.state
+        if state.taken_away:
+            results, state.taken_away = state.taken_away, ()
+            for result in results:
+                state.keep_result(result)
+            if state.result is not None:
+                self.live_updater.show(state.result)
+            return
+        taken_away = tuple(state.results.values())
         layers.remove_all(self._viewer)
-        self.state.results = {}
-        self.state.notes = ()
-        self.state.message = ""
+        state.results, state.notes, state.message = {}, (), ""
+        state.taken_away = taken_away
+
+    def _forget_taken_away(self) -> None:
+        if self.state.results:
+            self.state.taken_away = ()

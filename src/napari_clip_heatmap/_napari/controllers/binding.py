@@ -10,7 +10,7 @@ from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE,
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.controls import CONTROLS
-from napari_clip_heatmap._napari.views.form_controls import RUN, RUN_SLICE
+from napari_clip_heatmap._napari.views.form_controls import REMOVE, RESTORE, RUN, RUN_SLICE
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState
@@ -50,6 +50,8 @@ class ControlBinding:
         events.status.connect(self._on_status)
         events.missing_slice.connect(self._on_missing_slice)
         events.step.connect(self._on_step)
+        events.taken_away.connect(self._on_taken_away)
+        events.recent.connect(partial(setattr, self._controls["prompts"], "recent"))
         events.message.connect(partial(self._show_text, "status"))
         events.notes.connect(lambda notes: self._show_text("notes", "\n".join(notes)))
         events.devices.connect(lambda _devices: self._controls["device"].reset_choices())
@@ -173,6 +175,9 @@ class ControlBinding:
     def _on_missing_slice(self, missing: object) -> None:
         offered = missing is not None and self._state.controls["slices"] == "current"
         self._controls["run"].text = RUN_SLICE if offered else RUN
+
+    def _on_taken_away(self, taken_away: tuple[object, ...]) -> None:
+        self._controls["remove_all"].text = RESTORE if taken_away else REMOVE
 
     def _on_step(self, *_: Any) -> None:
         step = self._state.step

@@ -49,8 +49,12 @@ __all__ = [
 ]
 
 
-# "additive" would turn jet's blue floor into a haze and two maps into white.
-BLENDING = "translucent"
+# "additive" would turn jet's blue floor into a haze and two maps into white. Without depth, so that
+# in 3-D a map is not hidden in the volume that it lies in.
+BLENDING = "translucent_no_depth"
+
+RENDERING = "attenuated_mip"
+"""In 3-D: the highest values, fainter the deeper they lie."""
 
 KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
 """What a user may have set on a layer that has to be made anew."""
@@ -301,6 +305,7 @@ def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
         opacity=look.opacity_of(key),
         gamma=look.by_hand.get(key, {}).get("gamma", 1.0),
         blending=BLENDING,
+        rendering=RENDERING,
         multiscale=shown.multiscale,
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),

@@ -15,13 +15,16 @@ from napari_clip_heatmap._napari.views.control_spec import ControlSection, Contr
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 
-__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "RUN", "RUN_SLICE"]
+__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "REMOVE", "RESTORE", "RUN", "RUN_SLICE"]
 
 DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
 """Words that the bundled model knows, to be typed over."""
 
 RUN, RUN_SLICE = "Run", "Run slice"
 """Texts of the button: of any image, and on a slice that has no maps while others have."""
+
+REMOVE, RESTORE = "Remove all", "Restore"
+"""Texts of the button: before and after it was pressed."""
 
 KNOWN_MODELS = (
     "demo",
@@ -104,6 +107,7 @@ FORM_CONTROLS = (
         "What to look for, one prompt per row; Ctrl+Enter runs. Once the image is encoded, the "
         "maps follow while you type.",
         label="",
+        persisted=True,
         shrinks=True,
     ),
     ControlSpec(
@@ -170,8 +174,8 @@ ACTION_CONTROLS = (
     ControlSpec(
         "remove_all",
         ControlSection.LAYERS,
-        lambda _, **given: PushButton(text="Remove all", **given),
-        "Remove all heatmap layers; other layers stay.",
+        lambda _, **given: PushButton(text=REMOVE, **given),
+        "Remove all heatmap layers, other layers stay; pressed again, bring them back.",
     ),
     ControlSpec(
         "more",

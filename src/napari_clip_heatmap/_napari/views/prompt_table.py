@@ -34,6 +34,10 @@ __all__ = ["PromptTable"]
 FILES = "Sets of prompts ({})".format(" ".join(f"*{suffix}" for suffix in SUFFIXES))
 
 
+RECENT_WIDTH = 360
+"""Pixels of an entry of the menu of recent prompts."""
+
+
 class PromptTable(Container[Any]):
     """A table of prompts; its value is the list of prompts that are not blank.
 
@@ -67,6 +71,7 @@ class PromptTable(Container[Any]):
         self.view = PromptView(self.model, COLORMAPS, style, self.native)
         self.view.setToolTip(self.tooltip)
         self.templates: str | tuple[str, ...] = "plain"
+        self.recent: tuple[tuple[str, ...], ...] = ()
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -118,10 +123,23 @@ class PromptTable(Container[Any]):
         menu = QMenu(self.native)
         for name in shipped_sets():
             menu.addAction(name.capitalize(), partial(self._take_shipped, name))
+        recent = menu.addMenu("Recent")
+        recent.aboutToShow.connect(partial(self._list_recent, recent))
         menu.addSeparator()
         menu.addAction("Open a file\N{HORIZONTAL ELLIPSIS}", self._ask_open)
         menu.addAction("Save to a file\N{HORIZONTAL ELLIPSIS}", self._ask_save)
         return menu
+
+    def _list_recent(self, menu: QMenu) -> None:
+        """Offer the prompts of the last runs."""
+        menu.clear()
+        for prompts in self.recent:
+            text = menu.fontMetrics().elidedText(
+                ", ".join(prompts), Qt.TextElideMode.ElideRight, RECENT_WIDTH
+            )
+            menu.addAction(text, partial(setattr, self, "value", prompts))
+        if not self.recent:
+            menu.addAction("No run yet").setEnabled(False)
 
     def _take_shipped(self, name: str) -> None:
         self._take(shipped_set(name))

@@ -189,11 +189,13 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         """Offer colormaps for a row."""
         menu = self.color_menu(row)
         index = self._model.index(row, PromptColumn.COLOR)
-        menu.exec(self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()))
+        # Not exec: a nested event loop would let the table change beneath this call.
+        menu.popup(self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()))
 
     def color_menu(self, row: int) -> QMenu:
         """Return the menu of colormaps for a row."""
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("default", lambda: self._model.set_color(row, ""))
         for name in self._colormaps:
             icon = QIcon(QPixmap.fromImage(strip_of(named_colormap(name)).scaled(48, 12)))
