@@ -180,9 +180,8 @@ class HeatmapWidget(Container[Any]):
         layer = event.value
         if layer is not None and layers.is_own(layer):  # a map of another image: choose that one
             source = layers.source_id_of(layer)
-            layer = next(
-                (each for each in self._viewer.layers if str(each.unique_id) == source), None
-            )
+            found = (each for each in self._viewer.layers if str(each.unique_id) == source)
+            layer = next(found, None)
         self["image"].follow(layer)
 
     def _on_model_chosen(self, name: str) -> None:
