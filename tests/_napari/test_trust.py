@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_clip_heatmap._napari.controllers.canvas.verdict_text import text_overlay_of
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.row_trust import FAINTNESS, RowTrust
@@ -59,7 +60,7 @@ def test_a_map_that_is_not_to_be_trusted_is_faint_hatched_and_named(viewer, widg
         assert layer.opacity == pytest.approx(expected)
         assert model.index(number, PromptColumn.COLOR).data(TRUST) is trust[row.key]
     current = widget["prompts"].rows[0]
-    assert viewer.text_overlay.text == f"red - trust: {trust[current.key]}"
+    assert text_overlay_of(viewer).text == f"red - trust: {trust[current.key]}"
     assert f"red - trust: {trust[current.key]}" in widget["notes"].value
 
 
@@ -135,28 +136,28 @@ def test_after_a_cancel_there_is_a_preview_and_no_verdict(
     model.gate.clear()
     widget.start()
     qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
-    qtbot.waitUntil(lambda: viewer.text_overlay.text == "red - preview", timeout=60_000)
+    qtbot.waitUntil(lambda: text_overlay_of(viewer).text == "red - preview", timeout=60_000)
     widget.stop()
     model.gate.set()
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=60_000)
     assert widget.state.result.is_preview
     qtbot.wait(500)
     assert widget.state.result.assessment is None
-    assert viewer.text_overlay.text == "red - preview"
+    assert text_overlay_of(viewer).text == "red - preview"
     assert "Preview" in widget["notes"].value
     data = own_heatmaps(viewer)[0].data
     assert 0.05 < np.isnan(data).mean() < 0.6, "what is coarse is striped"
     widget.start()
     settle(widget, qtbot)
     assert not np.isnan(own_heatmaps(viewer)[0].data).any()
-    qtbot.waitUntil(lambda: "trust" in viewer.text_overlay.text, timeout=60_000)
+    qtbot.waitUntil(lambda: "trust" in text_overlay_of(viewer).text, timeout=60_000)
 
 
 def test_remove_all_can_be_taken_back(viewer, widget, image, qtbot):
     widget["remove_all"].native.click()
     assert own_heatmaps(viewer) == []
     assert widget["remove_all"].text == "Restore"
-    assert not viewer.text_overlay.visible
+    assert not text_overlay_of(viewer).visible
     widget["remove_all"].native.click()
     settle(widget, qtbot)
     assert [layer.name for layer in own_heatmaps(viewer)] == ["red", "green", "blue"]
@@ -192,7 +193,7 @@ def test_a_slice_that_is_not_computed_is_offered_by_run(viewer, widget, picture,
     assert widget["run"].text == "Run slice"
     assert widget["run"].native.width() == width, "nothing moves"
     assert "Slice 2 is not computed" in widget["status"].value
-    assert "not computed" in viewer.text_overlay.text
+    assert "not computed" in text_overlay_of(viewer).text
     widget["run"].native.click()
     settle(widget, qtbot)
     assert widget["run"].text == "Run"

@@ -260,10 +260,10 @@ def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
 
 
 def set_color_bar(layer: Image, *, visible: bool) -> None:
-    """Draw a layer's colors with their values, where napari can."""
-    bar = getattr(layer, "colorbar", None)
-    if bar is not None and bar.visible != visible:
-        bar.visible = visible
+    """Draw a layer's colors with their values and its name, where napari can."""
+    for overlay in (getattr(layer, name, None) for name in ("colorbar", "name_overlay")):
+        if overlay is not None and overlay.visible != visible:
+            overlay.visible = visible
 
 
 def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:

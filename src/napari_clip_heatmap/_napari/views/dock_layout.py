@@ -68,7 +68,8 @@ class SectionTabs(QTabWidget):  # type: ignore[misc] # qtpy ships no types
     @property
     def title(self) -> str:
         """The title of the visible section."""
-        return self._titles[self.currentIndex()]
+        number: int = self.currentIndex()
+        return self._titles[number]
 
     def open(self, title: str) -> None:
         """Show a section; an unknown title changes nothing."""

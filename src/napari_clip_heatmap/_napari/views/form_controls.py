@@ -87,7 +87,7 @@ FORM_CONTROLS = (
     ControlSpec(
         "scale",
         ControlSection.FORM,
-        lambda _, **given: RadioButtons(
+        lambda _, **given: RadioButtons(  # type: ignore[call-arg] # magicgui passes it on
             value="shared",
             choices=(("shared scale", "shared"), ("own", "own")),
             orientation="horizontal",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView, grid_of
 from napari_clip_heatmap._napari.controllers.layer_style import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
@@ -27,7 +27,7 @@ def cells_of_grid(viewer_model):
     layers = viewer_model.layers
     return [
         [layers[index] for index in sorted(inside) if layers[index].visible]
-        for _, inside in viewer_model.grid.iter_viewboxes(layers)
+        for _, inside in grid_of(viewer_model).iter_viewboxes(layers)
         if inside
     ]
 
@@ -48,7 +48,7 @@ def test_each_map_has_a_cell_with_the_image_beneath_it(compare, state, viewer_mo
     compare.update()
     viewer_model.layers.remove("mine")
     assert sorted(look(viewer_model)) == sorted(before)
-    assert not viewer_model.grid.enabled
+    assert not grid_of(viewer_model).enabled
     assert not any(layer.name_overlay.visible for layer in ours.values())
 
 
@@ -66,5 +66,5 @@ def test_another_image_ends_it(compare, state, viewer_model, cells, pixels):
     compare.update()
     state.image = viewer_model.add_image(pixels, name="other")
     compare.update()
-    assert not viewer_model.grid.enabled
+    assert not grid_of(viewer_model).enabled
     assert [layer.name for layer in viewer_model.layers if is_heatmap(layer)].count("red") == 1

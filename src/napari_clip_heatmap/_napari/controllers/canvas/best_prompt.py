@@ -87,9 +87,7 @@ class BestPromptView:
             name=f"best prompt - {image.name}",
             multiscale=result.stack.multiscale,
             opacity=OPACITY,
-            colormap=DirectLabelColormap(
-                color_dict={None: "transparent", 0: "transparent", **dict(enumerate(colors, 1))}
-            ),
+            colormap=_label_colors(colors),
             features={"prompt": ["no prompt", *result.scoring.prompts]},
             metadata={METADATA_KEY: {"best_of": str(image.unique_id)}},
             **placement(image),
@@ -119,6 +117,13 @@ class BestPromptView:
         self._model.set_swatches({})
 
 
+def _label_colors(colors: Sequence[str]) -> DirectLabelColormap:
+    """Return the colors of the labels from 1 on; all else is clear."""
+    by_label: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    by_label.update(enumerate(colors, 1))
+    return DirectLabelColormap(color_dict=by_label)
+
+
 def best_prompt(maps: Sequence[Any], zero_is_even: bool) -> Any:
     """Return the number of the prompt with the highest value, from 1; 0 where none is known.
 
@@ -136,7 +141,9 @@ def best_prompt(maps: Sequence[Any], zero_is_even: bool) -> Any:
     """
     if all(isinstance(each, np.ndarray) for each in maps):
         return _best(*maps, zero_is_even=zero_is_even)
-    return da.map_blocks(_best, *maps, zero_is_even=zero_is_even, dtype=np.uint8)
+    return da.map_blocks(  # type: ignore[no-untyped-call] # dask ships no types for it
+        _best, *maps, zero_is_even=zero_is_even, dtype=np.uint8
+    )
 
 
 def _best(*maps: NDArray[np.float32], zero_is_even: bool) -> NDArray[np.uint8]:

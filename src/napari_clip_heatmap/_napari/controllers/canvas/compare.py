@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["CompareView"]
+__all__ = ["CompareView", "grid_of"]
 
 REST_MS = 60
 """After a change of layers, before the grid is laid out again: several often come together."""
@@ -80,12 +80,12 @@ class CompareView:
         return tuple(heatmaps_by_row(self._viewer, state.image).values())
 
     def _enter(self, maps: tuple[Image, ...]) -> None:
-        viewer, layers = self._viewer, self._viewer.layers
+        viewer, layers, grid = self._viewer, self._viewer.layers, grid_of(self._viewer)
         active = layers.selection.active
         shown = {self._state.image, *self._state.channels}
         beneath = [layer for layer in layers if layer in shown and layer.visible]
         self._visible = {layer: layer.visible for layer in layers}
-        self._grid = {name: getattr(viewer.grid, name) for name in GRID}
+        self._grid = {name: getattr(grid, name) for name in GRID}
         self._compared = maps
         with changing():
             for layer in layers:
@@ -96,9 +96,9 @@ class CompareView:
                     viewer.add_layer(copy)
                 layers.move(layers.index(each), len(layers))
                 _set_title(each, visible=True)
-            viewer.grid.stride = -1 - len(beneath)  # counted from the top
-            viewer.grid.shape = (-1, -1)
-            viewer.grid.enabled = True
+            grid.stride = -1 - len(beneath)  # counted from the top
+            grid.shape = (-1, -1)
+            grid.enabled = True
             layers.selection.active = active if active in layers else maps[0]
 
     def _leave(self) -> None:
@@ -107,7 +107,7 @@ class CompareView:
         layers = self._viewer.layers
         with changing():
             for name, value in self._grid.items():
-                setattr(self._viewer.grid, name, value)
+                setattr(grid_of(self._viewer), name, value)
             for layer in [each for each in self._copies if each in layers]:
                 layers.remove(layer)
             for layer, visible in self._visible.items():
@@ -116,6 +116,11 @@ class CompareView:
             for layer in self._compared:
                 _set_title(layer, visible=False)
         self._copies, self._visible, self._compared = [], {}, ()
+
+
+def grid_of(viewer: ViewerModel) -> Any:
+    """Return the viewer's grid, which napari 0.9 moved."""
+    return getattr(viewer, "canvas", viewer).grid
 
 
 def _copy(source: Image, over: Image) -> Layer:

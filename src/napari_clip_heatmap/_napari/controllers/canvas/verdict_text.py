@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.row_trust import RowTrust
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["VerdictText"]
+__all__ = ["VerdictText", "text_overlay_of"]
 
 PREVIEW = "preview"
 
@@ -40,7 +40,7 @@ class VerdictText:
 
     def update(self) -> None:
         """Write what is true now."""
-        overlay = self._viewer.text_overlay
+        overlay = text_overlay_of(self._viewer)
         text = "\n".join(self._lines())
         if overlay.text not in ("", self._written) or text == overlay.text:
             return
@@ -51,7 +51,7 @@ class VerdictText:
         """Take the text away."""
         for emitter in self._emitters:
             emitter.disconnect(self.update)
-        overlay = self._viewer.text_overlay
+        overlay = text_overlay_of(self._viewer)
         if self._written and overlay.text == self._written:
             overlay.text, overlay.visible = "", False
 
@@ -68,6 +68,12 @@ class VerdictText:
                 word = word if state.missing_slice is None else "this slice is not computed"
                 lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
         return lines
+
+
+def text_overlay_of(viewer: ViewerModel) -> Any:
+    """Return the viewer's text overlay, which napari 0.9 moved."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
 
 
 def _words(trust: RowTrust) -> str:
