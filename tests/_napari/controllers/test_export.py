@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -122,7 +123,13 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
         templates="photo",
         view="raw",
         colormap="viridis",
-        scale="shared",
+        scale="own",
+        opacity=0.5,
+        prompts="one thing\nanother",
+        recent="red\nblue\n\ngreen",
+        tab="Maps",
+        device="cpu",
+        resolution="2",
         transparent_low=True,
         color_bar=False,
         ranking_list="a list of an older version",
@@ -135,3 +142,20 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
+    assert widget["prompts"].value == ["one thing", "another"]
+    assert widget["resolution"].value == "2"
+    assert widget["opacity"].value == 0.5
+    assert widget.tabs.title == "Maps"
+    assert widget["prompts"].recent == (("red", "blue"), ("green",))
+    widget["prompts"].model.rewrite(0, "a third")
+    assert kept.prompts == "a third\nanother"
+    widget.tabs.open("Click")
+    assert kept.tab == "Click"
+    widget.state.status = RunStatus.RUNNING
+    assert kept.recent.startswith("a third\nanother\n\nred\nblue")
+    widget.state.status = RunStatus.IDLE
+    menu = widget["prompts"].sets_menu()
+    recent = next(each.menu() for each in menu.actions() if each.text() == "Recent")
+    recent.aboutToShow.emit()
+    recent.actions()[1].trigger()
+    assert widget["prompts"].value == ["red", "blue"]

@@ -63,8 +63,10 @@ def test_shows_channels_together(viewer, widget, shows):
         name=["r", "g"],
     )
     viewer.layers.selection.active = layers[0]
-    shows(lambda rgb: rgb[0, 0].tolist() == [255, 0, 0])
     assert list(widget["channels"].choices) == [layers[1]]
+    shows(lambda rgb: rgb[0, 0].tolist() == [255, 255, 0])
+    widget["channels"].value = []
+    shows(lambda rgb: rgb[0, 0].tolist() == [255, 0, 0])
     widget["channels"].value = [layers[1]]
     shows(lambda rgb: rgb[0, 0].tolist() == [255, 255, 0])
     layers[1].contrast_limits = (0, 2)

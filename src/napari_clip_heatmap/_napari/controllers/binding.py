@@ -145,8 +145,7 @@ class ControlBinding:
         self._show_slice_rows()
 
     def _on_controls(self, *_: Any) -> None:
-        takes = self._state.controls["score"] in WITH_BASELINE
-        self._view.show_row("baseline", shown=takes)
+        self._controls["baseline"].visible = self._state.controls["score"] in WITH_BASELINE
         self._controls["prompts"].templates = read_templates(self._state)
         self._show_slice_rows()
 
