@@ -15,7 +15,7 @@ import torch
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.clip.loading import load_model
-from napari_clip_heatmap.core.outliers import find_outliers
+from napari_clip_heatmap.core.token_map import find_outliers
 from napari_clip_heatmap.core.tower import block_outputs
 from napari_clip_heatmap.evaluation.drawn import SIDE, evaluate_drawn
 from napari_clip_heatmap.scenes import draw

@@ -5,7 +5,8 @@ import weakref
 
 import pytest
 
-from napari_clip_heatmap._napari.startup import collection_paused, no_full_collection
+from napari_clip_heatmap._napari.controllers.background import no_full_collection
+from napari_clip_heatmap._napari.startup import collection_paused
 
 
 class Ring:

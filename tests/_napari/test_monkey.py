@@ -15,7 +15,7 @@ from napari.utils import progress
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
-from napari_clip_heatmap._napari.inputs.layer_source import is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 
 SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "2x60").split("x"))
 

@@ -11,7 +11,7 @@ import torch
 from qtpy.QtCore import QThreadPool
 
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.clip.weights import Notices
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import model_chooser as module
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 PROMPTS = ["red", "green", "blue"]

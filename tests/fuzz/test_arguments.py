@@ -20,7 +20,7 @@ from napari_clip_heatmap.imaging.view import MODES, View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.prompting.templates import TEMPLATES, parse_templates
+from napari_clip_heatmap.prompting.language import TEMPLATES, parse_templates
 
 
 class Evil:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat"]
 MANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.encode import encode
-from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
-from napari_clip_heatmap.prompting.templates import fill_template, parse_templates
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, build_scoring
+from napari_clip_heatmap.prompting.language import fill_template, parse_templates
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat"]
 MANY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

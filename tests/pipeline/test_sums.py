@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import as_channels
+from napari_clip_heatmap.imaging.lattice import read_tile
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.tiles import read_tile
 from napari_clip_heatmap.imaging.view import View
 
 PROMPTS = ["nuclei", "rods", "dots"]

@@ -5,10 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.prompting.language import distinct, parse_phrase, parse_prompt
+from napari_clip_heatmap.prompting.language import (
+    TEMPLATES,
+    distinct,
+    fill_template,
+    parse_phrase,
+    parse_prompt,
+    parse_templates,
+)
 
 words = st.text(st.characters(codec="utf-8", categories=("L", "N", "So")), min_size=1, max_size=8)
+
 names = st.lists(words, min_size=1, max_size=4, unique=True).map(tuple)
+
 spaces = st.sampled_from([" ", "  ", "\t"])
 
 
@@ -53,3 +62,28 @@ def test_prompts_that_ask_the_same_are_one_and_keep_their_first_wording():
     asked = distinct(["a|b", "a | b", "a  -  c", "a - c", "a"])
     assert [prompt.text for prompt in asked] == ["a|b", "a  -  c", "a"]
     assert [prompt.text for prompt in distinct("a word")] == ["a word"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_set_has_sentences_with_one_place_each(name):
+    sentences = parse_templates(name)
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence.count("{}") == 1 for sentence in sentences)
+    assert parse_templates(sentences) == sentences
+
+
+@given(st.text(max_size=20))
+def test_a_name_is_put_in_as_it_is(name):
+    assert fill_template("a photo of {}", name) == f"a photo of {name}"
+
+
+def test_sentences_of_ones_own():
+    assert parse_templates("my {} here") == ("my {} here",)
+    assert parse_templates(["a {}", "a {} ", "{}"]) == ("a {}", "{}")
+    assert parse_templates(["my {}", "photo"]) == ("my {}", *TEMPLATES["photo"])
+
+
+@pytest.mark.parametrize("bad", ["", "holography", [], ["no place"], ["{} and {}"], ["{0}"]])
+def test_what_is_no_template_is_told(bad):
+    with pytest.raises(PromptError):
+        parse_templates(bad)

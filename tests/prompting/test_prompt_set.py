@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.prompting.language import TEMPLATES, parse_prompt
 from napari_clip_heatmap.prompting.prompt_set import (
     SUFFIXES,
     Entry,
@@ -16,7 +16,6 @@ from napari_clip_heatmap.prompting.prompt_set import (
     shipped_set,
     shipped_sets,
 )
-from napari_clip_heatmap.prompting.templates import TEMPLATES
 
 text = st.text(
     st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=12

@@ -17,7 +17,6 @@ __all__ = [
     "available_devices",
     "collection_paused",
     "import_torch_and_open_clip",
-    "no_full_collection",
     "without_triton",
 ]
 
@@ -105,17 +104,6 @@ def collection_paused() -> Iterator[None]:
         gc.freeze()
         gc.unfreeze()
         gc.enable()
-
-
-@contextmanager
-def no_full_collection() -> Iterator[None]:
-    """Let only small collections happen in this block, which take a millisecond."""
-    before = gc.get_threshold()
-    gc.set_threshold(*before[:2], sys.maxsize >> 33)  # a C int
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 MEMORY_MAP = Path("/proc/self/maps")

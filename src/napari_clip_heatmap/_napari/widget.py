@@ -18,13 +18,12 @@ from napari_clip_heatmap._napari.controllers.canvas.verdict_text import VerdictT
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
 from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
-from napari_clip_heatmap._napari.controllers.prompts import PromptController
+from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
-from napari_clip_heatmap._napari.controllers.visibility import LayerVisibility
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab
 from napari_clip_heatmap._napari.state import DockState

@@ -65,7 +65,7 @@ def complete_templates(incomplete: str) -> Iterator[str]:
     >>> list(complete_templates("pl"))
     ['plain']
     """
-    from napari_clip_heatmap.prompting.templates import TEMPLATES
+    from napari_clip_heatmap.prompting.language import TEMPLATES
 
     yield from (name for name in TEMPLATES if name.startswith(incomplete))
 

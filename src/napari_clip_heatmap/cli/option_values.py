@@ -103,9 +103,8 @@ def prompts_and_templates(
     >>> prompts_and_templates(["nuclei"], None, [])
     (('nuclei',), ('{}',))
     """
-    from napari_clip_heatmap.prompting.language import distinct
+    from napari_clip_heatmap.prompting.language import distinct, parse_templates
     from napari_clip_heatmap.prompting.prompt_set import find_set
-    from napari_clip_heatmap.prompting.templates import parse_templates
 
     chosen = None if prompt_set is None else find_set(prompt_set)
     of_set = () if chosen is None else chosen.lines

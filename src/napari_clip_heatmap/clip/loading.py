@@ -25,7 +25,7 @@ from napari_clip_heatmap.clip.sources.normalization import (
 from napari_clip_heatmap.clip.sources.resolve import load_named_model
 from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
 from napari_clip_heatmap.clip.weights import hash_weights, require_finite
-from napari_clip_heatmap.core.outliers import require_factor
+from napari_clip_heatmap.core.token_map import require_factor
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
 __all__ = ["load_model", "load_text"]

@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
 from napari_clip_heatmap.imaging.channel import as_channels
-from napari_clip_heatmap.imaging.lattice import plan
+from napari_clip_heatmap.imaging.lattice import blend_tile, plan, read_tile
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.tiles import blend_tile, read_tile
 from napari_clip_heatmap.imaging.view import View
 
 if TYPE_CHECKING:

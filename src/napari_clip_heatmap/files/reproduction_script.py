@@ -9,7 +9,7 @@ from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.file_names import slug
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
 from napari_clip_heatmap.pipeline.score_registry import score_method
-from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS
 
 __all__ = ["python_script"]
 

@@ -11,7 +11,7 @@ from napari_clip_heatmap.files.file_names import unique_slugs
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice, short_name
 from napari_clip_heatmap.files.run_record import RECORD_NAME, read_record
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.prompting.templates import PLAIN
+from napari_clip_heatmap.prompting.language import PLAIN
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.score_registry import Score

@@ -16,10 +16,9 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.image_notes import image_notes
+from napari_clip_heatmap.pipeline.image_notes import LEAST_CONTRAST, image_notes
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.seen_contrast import LEAST_CONTRAST
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.text_directions import NEUTRAL_PROMPTS, Directions, TextDirections
-from napari_clip_heatmap.prompting.templates import PLAIN
+from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, Directions, TextDirections
+from napari_clip_heatmap.prompting.language import PLAIN
 
 __all__ = [
     "MADE_UP",

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import Lattice, plan
+from napari_clip_heatmap.imaging.lattice import Lattice, is_blank, plan, read_tile
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
-from napari_clip_heatmap.imaging.tiles import is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import (
     BatchedForward,
@@ -27,14 +26,15 @@ from napari_clip_heatmap.pipeline.batches import (
     read_ahead,
     read_now,
 )
-from napari_clip_heatmap.pipeline.encode_settings import check_encode_settings
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, encode_coarsely
+from napari_clip_heatmap.validation import function, instance, integer, numbers
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["Progress", "encode_progressively"]
+__all__ = ["Progress", "check_encode_settings", "encode_progressively"]
+
 
 _ROWS = 256
 """Rows of pixels checked at once."""
@@ -348,3 +348,36 @@ def _release_memory() -> None:
     from napari_clip_heatmap.clip.devices import release_memory
 
     release_memory()
+
+
+LARGEST_BATCH = 65_536
+
+
+def check_encode_settings(
+    view: object,
+    region: object,
+    batch_size: object,
+    focus: object,
+    resume: object,
+    cancelled: object,
+) -> None:
+    """Check what `encode_progressively` takes, as far as no image is needed for it.
+
+    Raises
+    ------
+    SettingsError
+        A setting has a wrong type or is outside its range; None is accepted for each.
+    """
+    for name, value, kind, accepted in (
+        ("view", view, View, "a View, such as View('percentile')"),
+        ("region", region, Region, "a Region, such as Region(box=(0, 0, 256, 256))"),
+        ("resume", resume, Encoding, "an Encoding of the same image"),
+    ):
+        if value is not None:
+            instance(name, value, kind, f"{accepted}, or None", SettingsError)
+    if batch_size is not None:
+        integer("batch_size", batch_size, 1, LARGEST_BATCH)
+    if focus is not None:
+        numbers("focus", focus, 2)
+    if cancelled is not None:
+        function("cancelled", cancelled)

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.lattice import Axis, Lattice, plan_axis
+from napari_clip_heatmap.imaging.lattice import Axis, Lattice, blend_tile, plan_axis, reflect
 from napari_clip_heatmap.imaging.source import sketch
-from napari_clip_heatmap.imaging.tiles import blend_tile, reflect
 from napari_clip_heatmap.imaging.view import Appearance
 from napari_clip_heatmap.pipeline.batches import forward_tile, read_now
-from napari_clip_heatmap.pipeline.seen_contrast import SeenContrast
+from napari_clip_heatmap.pipeline.image_notes import SeenContrast
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

@@ -18,8 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_clip_heatmap.errors import PromptError, shorten, shown_value
-from napari_clip_heatmap.prompting.language import MOST_PROMPTS, parse_prompt
-from napari_clip_heatmap.prompting.templates import parse_templates
+from napari_clip_heatmap.prompting.language import MOST_PROMPTS, parse_prompt, parse_templates
 
 __all__ = [
     "SUFFIXES",

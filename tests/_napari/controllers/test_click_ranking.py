@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking, words_of_list
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.view_protocols import TextView
 

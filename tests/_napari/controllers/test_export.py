@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget

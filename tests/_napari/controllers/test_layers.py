@@ -6,9 +6,9 @@ from napari.layers import Image
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY, is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from napari_clip_heatmap._napari.controllers import live_update, run_control
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
 from napari_clip_heatmap._napari.controllers.run_control import RunController

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.views.model_table import ModelColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.errors import ModelLoadError

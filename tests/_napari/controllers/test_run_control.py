@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_clip_heatmap._napari.controllers import run_control
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.job import run

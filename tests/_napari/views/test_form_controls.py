@@ -10,7 +10,7 @@ from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
 from napari_clip_heatmap._napari.views.form_controls import ACTION_CONTROLS, FORM_CONTROLS
 from napari_clip_heatmap.pipeline.score_registry import SCORES
-from napari_clip_heatmap.prompting.templates import TEMPLATES
+from napari_clip_heatmap.prompting.language import TEMPLATES
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from inspect import isgenerator
 from typing import Any
 
@@ -15,7 +18,14 @@ from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap.errors import ClipHeatmapError
 
-__all__ = ["EXPECTED_ERRORS", "HOLD_SECONDS", "Job", "UnexpectedError", "Work"]
+__all__ = [
+    "EXPECTED_ERRORS",
+    "HOLD_SECONDS",
+    "Job",
+    "UnexpectedError",
+    "Work",
+    "no_full_collection",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -206,3 +216,14 @@ def _guarded(
     except EXPECTED_ERRORS as error:
         return None, error
     return result, None
+
+
+@contextmanager
+def no_full_collection() -> Iterator[None]:
+    """Let only small collections happen in this block, which take a millisecond."""
+    before = gc.get_threshold()
+    gc.set_threshold(*before[:2], sys.maxsize >> 33)  # a C int
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

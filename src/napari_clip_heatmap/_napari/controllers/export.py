@@ -12,9 +12,8 @@ from napari.utils.notifications import show_error
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.read_controls import read_request
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
 from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.run import PromptScorer
 from napari_clip_heatmap._napari.job.session import error_message

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:

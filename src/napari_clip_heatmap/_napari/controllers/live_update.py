@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_clip_heatmap._napari.controllers.background import Work
-    from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+    from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap.pipeline.encoding import Encoding

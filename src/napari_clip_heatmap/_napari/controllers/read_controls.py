@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of, view_notes
 from napari_clip_heatmap._napari.inputs.layer_planes import (
     SliceChoice,
     check_layer,
+    describe_origin,
+    finest,
     leading_shape,
     no_image_error,
     requested_planes,
@@ -20,9 +22,7 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
     region_of_rectangle,
     viewport,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import describe_origin, finest
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
-from napari_clip_heatmap._napari.inputs.view_notes import view_notes
 from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 
-from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.background import (
+    Job,
+    UnexpectedError,
+    no_full_collection,
+)
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, LayerWatcher
 from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_request
 from napari_clip_heatmap._napari.controllers.status import step_text, summary
 from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.session import error_message
-from napari_clip_heatmap._napari.startup import no_full_collection
 from napari_clip_heatmap._napari.state import LayerResult, RunStatus
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+    from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
     from napari_clip_heatmap._napari.job.session import Session
     from napari_clip_heatmap._napari.state import DockState

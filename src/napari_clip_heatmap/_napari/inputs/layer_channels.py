@@ -1,15 +1,21 @@
-"""What the viewer shows of image layers, as channels that the model can look at."""
+"""What the viewer shows of image layers, as channels for the model; notes on what it leaves out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from napari.layers import Image
 
-from napari_clip_heatmap._napari.inputs.layer_planes import leading_shape, shown_index
-from napari_clip_heatmap._napari.inputs.layer_source import finest, pyramid_of
+from napari_clip_heatmap._napari.inputs.layer_planes import (
+    finest,
+    is_heatmap,
+    leading_shape,
+    pyramid_of,
+    shown_index,
+)
 from napari_clip_heatmap._napari.inputs.pixel_size import unit_factor
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, Plane
@@ -17,10 +23,10 @@ from napari_clip_heatmap.imaging.compositing import Blend, BlendMode, Projection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
     from numpy.typing import NDArray
 
-__all__ = ["channels_of", "fits_image"]
+__all__ = ["channels_of", "fits_image", "view_notes"]
+
 
 LUT_STEPS = 1024
 """As fine as napari's own colormap texture, so that the model sees the same colors."""
@@ -232,3 +238,58 @@ def _table(layer: Image) -> NDArray[np.float32]:
 def _shape(layer: Image) -> Index:
     """Return the lengths of a layer's axes at full resolution, colors left out."""
     return tuple(int(n) for n in finest(layer).shape)[: layer.ndim]
+
+
+def view_notes(layers: Sequence[Image], viewer: ViewerModel) -> tuple[str, ...]:
+    """Say in which ways the model sees something else than the viewer shows.
+
+    Parameters
+    ----------
+    layers : sequence of Image
+        The image, and then its further channels.
+    viewer : ViewerModel
+
+    Returns
+    -------
+    tuple of str
+        A sentence each; none where both see the same.
+    """
+    return (*_plane_notes(layers[0], viewer), *_layer_notes(layers, viewer))
+
+
+def _plane_notes(image: Image, viewer: ViewerModel) -> Iterator[str]:
+    """Say which plane the model sees, if the viewer shows another one."""
+    dims = viewer.dims
+    rows, columns = image.axis_labels[-2:]
+    index = shown_index(image, dims.point)
+    steps = ", ".join(
+        f"{label} = {step}" for label, step in zip(image.axis_labels, index, strict=False)
+    )
+    seen = f"the model sees the plane of {rows} and {columns}" + (f" at {steps}" if steps else "")
+    if dims.ndisplay == 3:
+        yield f"The view is in 3D; {seen}."
+    elif tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+        yield f"The view shows other axes, or in another order; {seen}."
+
+
+def _layer_notes(layers: Sequence[Image], viewer: ViewerModel) -> Iterator[str]:
+    """Say what is not taken over of layers, and which layers are left out."""
+    for layer in layers:
+        if any(plane.enabled for plane in layer.experimental_clipping_planes):
+            yield f"The clipping planes of '{layer.name}' are left out: the model sees all of it."
+        if str(layer.interpolation2d) == "custom":
+            yield f"The custom interpolation of '{layer.name}' is left out."
+        if not layer.visible:
+            yield f"The layer '{layer.name}' is hidden; the model sees it as if it were shown."
+    others = [
+        layer.name
+        for layer in viewer.layers
+        if isinstance(layer, Image)
+        and layer not in layers
+        and layer.visible
+        and not is_heatmap(layer)
+        and fits_image(layer, layers[0])
+    ]
+    if others:
+        named = ", ".join(f"'{name}'" for name in others[:3]) + (", ..." if others[3:] else "")
+        yield f"The model does not see {named}: choose them as channels if it should."

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Shapes
 
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
-from napari_clip_heatmap._napari.inputs.layer_source import finest
+from napari_clip_heatmap._napari.inputs.layer_planes import finest, shown_index
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Plane
 from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region

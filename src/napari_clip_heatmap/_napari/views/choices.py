@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_clip_heatmap._napari.inputs.layer_channels import fits_image
-from napari_clip_heatmap._napari.inputs.layer_source import is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 from napari_clip_heatmap.prompting.prompt_set import shipped_sets
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_clip_heatmap._napari.views.choices import (
     WhereChoice,
 )
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
-from napari_clip_heatmap.prompting.templates import TEMPLATES
+from napari_clip_heatmap.prompting.language import TEMPLATES
 
 __all__ = ["PRECISIONS", "PREPROCESSINGS", "RESOLUTIONS", "SECTION_CONTROLS", "VIEWS"]
 

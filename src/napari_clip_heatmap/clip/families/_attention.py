@@ -16,7 +16,7 @@ from einops import einsum, rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.families._norms import is_active, normalize, scale_by_gain, widen
+from napari_clip_heatmap.clip.families._head import is_active, normalize, scale_by_gain, widen
 from napari_clip_heatmap.core.attention import (
     head_contributions,
     pooled_weights_from_inputs,

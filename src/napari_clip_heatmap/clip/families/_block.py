@@ -9,8 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention, AttentionOutput
-from napari_clip_heatmap.clip.families._norms import is_active, normalize
-from napari_clip_heatmap.clip.families._pooling import Pooling, pool
+from napari_clip_heatmap.clip.families._head import Pooling, is_active, normalize, pool
 from napari_clip_heatmap.core.tower import BlockOutput
 
 __all__ = ["BlockParts", "Mlp", "ResidualBlock"]

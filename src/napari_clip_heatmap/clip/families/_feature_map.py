@@ -14,10 +14,15 @@ from typing import Any
 from einops import rearrange
 from torch import Tensor
 
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
+from napari_clip_heatmap.clip.families._head import (
+    LinearHead,
+    Projection,
+    identity,
+    is_active,
+    widen,
+)
 from napari_clip_heatmap.clip.families._hidden_layer import HiddenLayer, missing_in_mlp
 from napari_clip_heatmap.clip.families._latent import zero_start
-from napari_clip_heatmap.clip.families._norms import is_active, widen
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._trunk import final_projection, pooling_in_wrapper
 from napari_clip_heatmap.clip.families.native import height_and_width

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from einops import einsum
+from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.families._norms import is_active, normalize, widen
-from napari_clip_heatmap.clip.families._pooling import Pooling, pool
-from napari_clip_heatmap.core.attention import statistics
-from napari_clip_heatmap.core.tower import HeadStatistics
+from napari_clip_heatmap.core.attention import layer_norm, statistics
+from napari_clip_heatmap.core.tower import HeadStatistics, Tower, accumulation_dtype, block_outputs
 
-__all__ = ["LinearHead", "Projection", "identity"]
+__all__ = [
+    "LinearHead",
+    "Mean",
+    "Pooling",
+    "Projection",
+    "identity",
+    "is_active",
+    "is_linearizable",
+    "normalize",
+    "pool",
+    "scale_by_gain",
+    "settle_normalized_mean",
+    "widen",
+]
 
 
 @dataclass(frozen=True)
@@ -90,3 +102,95 @@ class LinearHead:
         if projection.bias is not None:
             embedding = embedding + widen(projection.bias)
         return HeadStatistics(mean, sigma, embedding)
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Return the tensor in single precision or wider."""
+    return tensor.to(accumulation_dtype(tensor.dtype))
+
+
+def is_active(module: Any) -> bool:
+    """Tell whether there is a module, and one that does something."""
+    return module is not None and not isinstance(module, nn.Identity)
+
+
+def is_linearizable(norm: Any) -> bool:
+    """Tell whether a norm is none, or a LayerNorm: which is linear once its deviation is held."""
+    return not is_active(norm) or isinstance(norm, nn.LayerNorm)
+
+
+def normalize(norm: Any, stream: Tensor) -> Tensor:
+    """Normalize the last axis as the module does, in single precision or wider."""
+    if not is_active(norm):
+        return widen(stream)
+    return layer_norm(stream, norm.weight, norm.bias, norm.eps)
+
+
+def scale_by_gain(norm: Any, tensor: Tensor, dim: int) -> Tensor:
+    """Multiply one axis by the norm's gain, if it has one."""
+    if norm.weight is None:
+        return tensor
+    shape = [1] * tensor.ndim
+    shape[dim] = -1
+    gain: Tensor = norm.weight
+    return tensor * gain.reshape(shape)
+
+
+Pooling = Callable[[Tensor], Tensor]
+
+
+def pool(pooling: Pooling | None, stream: Tensor) -> Tensor:
+    """Return the pooled token of a stream, [batch, d_model]."""
+    if pooling is None:
+        return stream[:, 0]
+    weights = pooling(stream)
+    return einsum(weights, stream.to(weights), "batch token, batch token d -> batch d")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The plain mean of all tokens but the first few, which have weight 0.
+
+    Parameters
+    ----------
+    n_skipped : int
+        Tokens at the front that are not pooled.
+    """
+
+    n_skipped: int
+
+    def __call__(self, stream: Tensor) -> Tensor:
+        weights = stream.new_zeros(stream.shape[:2], dtype=accumulation_dtype(stream.dtype))
+        weights[:, self.n_skipped :] = 1 / (stream.shape[1] - self.n_skipped)
+        return weights
+
+
+@dataclass(frozen=True)
+class _FixedWeights:
+    """Weights that were found for one batch, [batch, token]."""
+
+    weights: Tensor
+
+    def __call__(self, stream: Tensor) -> Tensor:
+        return self.weights
+
+
+def settle_normalized_mean(tower: Tower, stream: Tensor) -> Tower:
+    """Return the tower for a mean of tokens that the last norm divides one by one.
+
+    ``mean_i (gamma (x_i - mu_i) / sigma_i + beta)`` weighs token i by ``1 / (N sigma_i)``, and
+    ``sigma_i`` is known at the end only: the tower runs twice. Blocks and head of such a tower have
+    a field ``pooling``; the head keeps the norm's gain and shift but divides no more.
+    """
+    for step in block_outputs(tower, stream):
+        stream = step.resid_post
+    head: Any = tower.head
+    _, sigma = statistics(stream, head.norm.eps)
+    fixed = _FixedWeights(head.pooling(stream) / sigma)
+    blocks: tuple[Any, ...] = tower.blocks
+    return replace(
+        tower,
+        blocks=tuple(replace(block, pooling=fixed) for block in blocks),
+        head=replace(head, pooling=fixed, divided=True),
+        settle=None,
+    )

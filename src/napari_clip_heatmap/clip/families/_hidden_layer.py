@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.families._norms import is_active, scale_by_gain, widen
+from napari_clip_heatmap.clip.families._head import is_active, scale_by_gain, widen
 from napari_clip_heatmap.core.attention import statistics
 
 __all__ = ["GatedSum", "HiddenLayer", "missing_in_mlp"]

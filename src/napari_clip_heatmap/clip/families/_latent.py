@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._attention import split_heads
-from napari_clip_heatmap.clip.families._norms import is_active, normalize, widen
+from napari_clip_heatmap.clip.families._head import is_active, normalize, widen
 from napari_clip_heatmap.core.attention import (
     head_contributions,
     pooled_weights,

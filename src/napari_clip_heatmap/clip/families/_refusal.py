@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from napari_clip_heatmap.clip.families._norms import is_linearizable
+from napari_clip_heatmap.clip.families._head import is_linearizable
 from napari_clip_heatmap.errors import UnsupportedModelError
 
 __all__ = ["raise_if_missing", "unsupported_norms"]

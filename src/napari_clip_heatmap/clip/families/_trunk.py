@@ -9,9 +9,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.families._block import BlockParts, ResidualBlock
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection, identity
-from napari_clip_heatmap.clip.families._norms import is_active, normalize
-from napari_clip_heatmap.clip.families._pooling import Mean, Pooling, settle_normalized_mean
+from napari_clip_heatmap.clip.families._head import (
+    LinearHead,
+    Mean,
+    Pooling,
+    Projection,
+    identity,
+    is_active,
+    normalize,
+    settle_normalized_mean,
+)
 from napari_clip_heatmap.clip.families._refusal import unsupported_norms
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.core.tower import Tower

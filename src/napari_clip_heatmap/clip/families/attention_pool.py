@@ -15,14 +15,13 @@ from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
 
 from napari_clip_heatmap.clip.families._attention import split_heads
-from napari_clip_heatmap.clip.families._head import LinearHead
+from napari_clip_heatmap.clip.families._head import LinearHead, is_active, normalize
 from napari_clip_heatmap.clip.families._latent import (
     LatentAttention,
     LatentBlock,
     Linear,
     zero_start,
 )
-from napari_clip_heatmap.clip.families._norms import is_active, normalize
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._resizing import resize_any_size, resize_trunk
 from napari_clip_heatmap.clip.families._trunk import (

@@ -14,14 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._attention import split_heads
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection
+from napari_clip_heatmap.clip.families._head import LinearHead, Projection, normalize
 from napari_clip_heatmap.clip.families._latent import (
     LatentAttention,
     LatentBlock,
     Linear,
     zero_start,
 )
-from napari_clip_heatmap.clip.families._norms import normalize
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families.native import (
     TokenEmbedding,

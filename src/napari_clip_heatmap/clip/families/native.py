@@ -18,9 +18,13 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
 from napari_clip_heatmap.clip.families._block import BlockParts, Mlp, ResidualBlock
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection
-from napari_clip_heatmap.clip.families._norms import normalize
-from napari_clip_heatmap.clip.families._pooling import Mean, settle_normalized_mean
+from napari_clip_heatmap.clip.families._head import (
+    LinearHead,
+    Mean,
+    Projection,
+    normalize,
+    settle_normalized_mean,
+)
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._resizing import interpolate_positions, shallow_copy
 from napari_clip_heatmap.core.tower import Tower

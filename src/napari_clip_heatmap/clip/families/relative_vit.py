@@ -19,7 +19,7 @@ from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention
 from napari_clip_heatmap.clip.families._block import BlockParts, Mlp
-from napari_clip_heatmap.clip.families._norms import widen
+from napari_clip_heatmap.clip.families._head import widen
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._resizing import copy_sharing_weights
 from napari_clip_heatmap.clip.families._trunk import missing_after_blocks, timm_tower, timm_trunk

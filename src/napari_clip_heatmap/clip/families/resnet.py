@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_clip_heatmap.clip.families._attention import split_heads
-from napari_clip_heatmap.clip.families._head import LinearHead, identity
+from napari_clip_heatmap.clip.families._head import LinearHead, identity, widen
 from napari_clip_heatmap.clip.families._latent import zero_start
-from napari_clip_heatmap.clip.families._norms import widen
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing
 from napari_clip_heatmap.clip.families._resizing import interpolate_positions, shallow_copy
 from napari_clip_heatmap.clip.families.native import height_and_width

@@ -13,9 +13,8 @@ from typing import Any
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from napari_clip_heatmap.clip.families._head import LinearHead, Projection
+from napari_clip_heatmap.clip.families._head import LinearHead, Projection, normalize
 from napari_clip_heatmap.clip.families._latent import LatentBlock, zero_start
-from napari_clip_heatmap.clip.families._norms import normalize
 from napari_clip_heatmap.clip.families._refusal import raise_if_missing, unsupported_norms
 from napari_clip_heatmap.clip.families._resizing import resize_trunk
 from napari_clip_heatmap.clip.families._trunk import trunk_sizes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.text_directions import TextDirections
-from napari_clip_heatmap.prompting.templates import parse_templates
+from napari_clip_heatmap.pipeline.scoring import TextDirections
+from napari_clip_heatmap.prompting.language import parse_templates
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel

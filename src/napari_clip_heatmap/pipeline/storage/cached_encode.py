@@ -15,8 +15,11 @@ from napari_clip_heatmap.imaging.lattice import plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
-from napari_clip_heatmap.pipeline.encode_settings import check_encode_settings
-from napari_clip_heatmap.pipeline.progressive import Progress, encode_progressively
+from napari_clip_heatmap.pipeline.progressive import (
+    Progress,
+    check_encode_settings,
+    encode_progressively,
+)
 from napari_clip_heatmap.pipeline.storage.cache import Pixels, key_of, pixels_of
 
 if TYPE_CHECKING:

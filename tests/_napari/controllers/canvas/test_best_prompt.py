@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView, best_prompt
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView, grid_of
-from napari_clip_heatmap._napari.controllers.layer_style import StyleController
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
-from napari_clip_heatmap._napari.inputs.layer_source import finest, is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import finest, is_heatmap
 
 
 @pytest.fixture

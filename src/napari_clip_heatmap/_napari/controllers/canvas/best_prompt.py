@@ -15,7 +15,7 @@ from napari_clip_heatmap._napari.controllers.layers import (
     heatmaps_by_row,
     placement,
 )
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -8,7 +8,7 @@ from napari.layers import Layer
 from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
-from napari_clip_heatmap._napari.inputs.layer_source import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
