@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QRadioButton
 
 from napari_clip_heatmap._napari.controllers.canvas.verdict_text import text_overlay_of
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
-from napari_clip_heatmap._napari.row_trust import FAINTNESS, RowTrust
+from napari_clip_heatmap._napari.state import FAINTNESS, RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import TRUST, PromptColumn
 
 
@@ -44,9 +46,9 @@ def test_all_maps_have_one_scale_and_are_clear_where_nothing_speaks_for_them(
     assert low == 0
     assert high == pytest.approx(max(float(np.nanmax(layer.data)) for layer in layers), rel=1e-3)
     assert layers[0].colormap.map(np.array([0.0, 1.0]))[:, 3].tolist() == [0, 1]
-    own = widget["scale"].native.findChildren(type(widget["scale"].native.children()[1]))
-    button = next(each for each in own if getattr(each, "text", str)() == "own")
-    button.click()  # one click away: each map over its own range, as in published pictures
+    buttons = widget["scale"].native.findChildren(QRadioButton)
+    (own,) = (each for each in buttons if each.text() == "own")
+    own.click()  # one click away: each map over its own range, as in published pictures
     assert len({tuple(layer.contrast_limits) for layer in layers}) == 3
     assert layers[0].colormap.map(np.array([0.0]))[0, 3] == 1
 
@@ -171,8 +173,6 @@ def test_channels_of_one_image_are_shown_to_the_model_together(viewer, widget, p
     assert {layer.name for layer in widget.state.channels} == {"DNA", "actin"}
     box = widget["channels"].native
     spot = box.visualItemRect(box.item(0)).center()
-    from qtpy.QtCore import Qt
-
     viewer.window._qt_window.show()
     qtbot.mouseClick(box.viewport(), Qt.MouseButton.LeftButton, pos=spot)  # unticks the first
     assert {layer.name for layer in widget.state.channels} == {"actin"}
@@ -199,6 +199,9 @@ def test_a_slice_that_is_not_computed_is_offered_by_run(viewer, widget, picture,
     assert widget["run"].text == "Run"
     widget["follow"].value = True
     viewer.dims.set_current_step(0, 1)
-    qtbot.waitUntil(lambda: (1,) in widget.state.result.result.planes, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: widget.state.result is not None and (1,) in widget.state.result.result.planes,
+        timeout=60_000,
+    )
     settle(widget, qtbot)
     assert {*widget.state.result.result.planes} == {(0,), (1,), (2,)}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.controls import CONTROLS
 
 if TYPE_CHECKING:
@@ -25,11 +24,8 @@ log = logging.getLogger(__name__)
 PLUGIN = "napari-clip-heatmap"
 SECTION = "widget"
 
-MOST_RECENT = 8
-"""Lists of prompts that are remembered."""
-
 BETWEEN = "\n\n"
-"""Between two of them in the settings."""
+"""Between the prompts of two runs in the settings."""
 
 PERSISTED = tuple(spec for spec in CONTROLS if spec.persisted)
 """Controls whose value is there again at the next start; the manifest declares each of them."""
@@ -75,19 +71,15 @@ def keep_tab(tabs: SectionTabs) -> None:
 def keep_recent(state: DockState) -> None:
     """Bring back the prompts of the last runs, and remember those of each run."""
     saved = section()
-    if saved is not None:
-        groups = (group.splitlines() for group in saved.recent.split(BETWEEN) if group)
-        state.recent = tuple(map(tuple, groups))
+    if saved is None:
+        return
+    groups = (group.splitlines() for group in saved.recent.split(BETWEEN) if group)
+    state.recent = tuple(map(tuple, groups))
 
-    def note(status: RunStatus) -> None:
-        prompts = tuple(row.prompt for row in state.prompts)
-        if status is RunStatus.RUNNING and prompts:
-            others = [each for each in state.recent if each != prompts]
-            state.recent = (prompts, *others)[:MOST_RECENT]
-            if saved is not None:
-                saved.recent = BETWEEN.join("\n".join(each) for each in state.recent)
+    def save(recent: tuple[tuple[str, ...], ...]) -> None:
+        saved.recent = BETWEEN.join("\n".join(each) for each in recent)
 
-    state.events.status.connect(note)
+    state.events.recent.connect(save)
 
 
 def _stored(value: Any) -> Any:

@@ -16,25 +16,73 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
-from napari_clip_heatmap._napari.row_trust import FAINTNESS, RowTrust, trust_of
 from napari_clip_heatmap.pipeline.score_registry import score_method
-from napari_clip_heatmap.pipeline.verdicts import Assessment
+from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptCheck, Verdict
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
 
-__all__ = ["DockState", "LayerResult", "PromptRow", "RunStatus"]
+__all__ = [
+    "FAINTNESS",
+    "DockState",
+    "LayerResult",
+    "PromptRow",
+    "RowTrust",
+    "RunStatus",
+    "facts_of",
+    "trust_of",
+]
 
 RESULT_BYTES = 2 * 2**30
 """Encodings that results of other images may hold; the oldest results go first."""
+
+MOST_RECENT = 8
+"""Runs whose prompts are remembered."""
 
 ROUNDING = 1e-5
 """Components of a direction up to this are zero."""
 
 PlanePosition = tuple[tuple[int, ...], float, float]
 """A plane's index, and y and x in image pixels."""
+
+
+class RowTrust(StrEnum):
+    """What stands in the column Trust."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+FAINTNESS = {RowTrust.DOUBTFUL: 0.6, RowTrust.NONE: 0.3}
+"""Factor on the opacity of a map that is not to be trusted."""
+
+_OF_VERDICT = {
+    Verdict.CLEAR: RowTrust.GOOD,
+    Verdict.WEAK: RowTrust.DOUBTFUL,
+    Verdict.HARDLY: RowTrust.NONE,
+    Verdict.NOTHING: RowTrust.NONE,
+}
+
+
+def trust_of(check: PromptCheck) -> RowTrust:
+    """Return the trust that a verdict stands for."""
+    return _OF_VERDICT[check.verdict]
+
+
+def facts_of(check: PromptCheck) -> tuple[str, ...]:
+    """Return why a map can be trusted or not, in three short facts."""
+    match = f"Match with the image: {check.similarity:.3f}"
+    if check.verdict is Verdict.NOTHING:
+        return check.advice, match
+    return (
+        check.advice,
+        f"{match}, above {check.rank:.0%} of nonsense words.",
+        f"Its map is {check.dependence:.1f} times as far from nonsense as nonsense from itself.",
+    )
 
 
 class RunStatus(StrEnum):
@@ -227,6 +275,12 @@ class DockState:
     def removed_rows_of(self, image: Image) -> frozenset[str]:
         """Return the keys of the rows whose layer on an image the user removed."""
         return frozenset(row for layer, row in self.removed_rows if layer == str(image.unique_id))
+
+    def note_recent(self) -> None:
+        """Remember the prompts of a run that begins."""
+        prompts = tuple(row.prompt for row in self.prompts)
+        others = (each for each in self.recent if each != prompts)
+        self.recent = (prompts, *others)[:MOST_RECENT]
 
     def forget_removed_rows(self, image: Image) -> None:
         """Let all rows of an image have a layer again."""

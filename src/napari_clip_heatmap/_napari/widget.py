@@ -11,15 +11,16 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
-from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
-from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
-from napari_clip_heatmap._napari.controllers.canvas.slice_follower import SliceFollower
 from napari_clip_heatmap._napari.controllers.canvas.verdict_text import VerdictText
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
-from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
+from napari_clip_heatmap._napari.controllers.live_update import (
+    LiveUpdater,
+    SliceFollower,
+    VerdictController,
+)
 from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
@@ -33,6 +34,8 @@ from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out,
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
+    from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
     from napari_clip_heatmap._napari.job.model_download import ModelCatalog
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
@@ -148,8 +151,6 @@ class HeatmapWidget(Container[Any]):
             ClickRanking(state, viewer, self["ranked"]),
             DeviceLister(state),
             VerdictText(state, viewer),
-            CompareView(state, viewer),
-            BestPromptView(state, viewer, rows),
             SliceFollower(state, viewer, self.start),
         )
 
@@ -161,6 +162,9 @@ class HeatmapWidget(Container[Any]):
         self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
         self["remove_all"].changed.connect(self._remove_all)
         self.tabs.currentChanged.connect(self.preview_controller.update)
+        self._views: tuple[CompareView | BestPromptView, ...] = ()
+        for name in ("compare", "best"):
+            self[name].changed.connect(self._make_views)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
@@ -168,10 +172,24 @@ class HeatmapWidget(Container[Any]):
         self.state.events.results.connect(self._forget_taken_away)
         self.native.destroyed.connect(self._close)
 
+    def _make_views(self) -> None:
+        """Make the views that are not always wanted, the first time that one is."""
+        wanted = self["compare"].value or self["best"].value
+        if wanted and not self._views:
+            from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
+            from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+
+            self._views = (
+                CompareView(self.state, self._viewer),
+                BestPromptView(self.state, self._viewer, self["prompts"].model),
+            )
+            for view in self._views:
+                view.update()
+
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in self._controllers:
+        for controller in (*self._controllers, *self._views):
             controller.close()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
@@ -192,6 +210,7 @@ class HeatmapWidget(Container[Any]):
         if state.taken_away:
             results, state.taken_away = state.taken_away, ()
             for result in results:
+                state.forget_removed_rows(result.image)
                 state.keep_result(result)
             if state.result is not None:
                 self.live_updater.show(state.result)

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
-from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -112,6 +111,15 @@ def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
     widget.export_menu.aboutToShow.emit()
     assert "MB" in action(widget, "Clear the cache").text()
     action(widget, "Clear the cache").trigger()
+    box = widget.native.window().findChild(QMessageBox)
+    assert len(cache) == 1, "it cannot be undone, so it is confirmed"
+    box.reject()
+    qtbot.waitUntil(lambda: widget.native.window().findChild(QMessageBox) is None)
+    action(widget, "Clear the cache").trigger()
+    (clear,) = (
+        b for b in widget.native.window().findChild(QMessageBox).buttons() if b.text() == "Clear"
+    )
+    clear.click()
     assert len(cache) == 0
     assert "Removed" in widget["status"].value
 
@@ -151,9 +159,8 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     assert kept.prompts == "a third\nanother"
     widget.tabs.open("Click")
     assert kept.tab == "Click"
-    widget.state.status = RunStatus.RUNNING
+    widget.state.note_recent()
     assert kept.recent.startswith("a third\nanother\n\nred\nblue")
-    widget.state.status = RunStatus.IDLE
     menu = widget["prompts"].sets_menu()
     recent = next(each.menu() for each in menu.actions() if each.text() == "Recent")
     recent.aboutToShow.emit()

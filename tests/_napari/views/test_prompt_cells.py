@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QPointF, QRect, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap._napari.row_trust import RowTrust
+from napari_clip_heatmap._napari.state import RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,

@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QAbstractItemModelTester
 
-from napari_clip_heatmap._napari.row_trust import RowTrust
+from napari_clip_heatmap._napari.state import RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import BAR, PromptColumn
 from napari_clip_heatmap._napari.views.prompt_model import (
     PromptModel,

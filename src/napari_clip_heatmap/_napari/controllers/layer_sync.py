@@ -236,6 +236,7 @@ class StyleController:
         self._state, self._viewer = state, viewer
         self._linked: list[list[Image]] = []
         self._controls: tuple[Any, ...] = ()
+        self._noting = False
         state.events.style.connect(self.apply)
         state.events.controls.connect(self._on_controls)
         state.events.results.connect(self.apply)
@@ -245,6 +246,8 @@ class StyleController:
 
     def apply(self, *_: Any) -> None:
         """Give the layers their colormaps, limits, opacity, links and color bars."""
+        if self._noting:
+            return  # the layers are as they should be; linked ones may be half way there
         state, result = self._state, self._state.result
         ours = layers.heatmaps_by_row(self._viewer, state.image)
         self._unlink()
@@ -302,10 +305,10 @@ class StyleController:
             return
         value = getattr(layer, name)
         kept = tuple(map(float, value)) if name == "contrast_limits" else value
-        with layers.changing():  # the layer has it already
-            self._state.note_by_hand(
-                layers.source_id_of(layer), layers.row_key_of(layer), name, kept
-            )
+        self._noting = True
+        image, row = layers.source_id_of(layer), layers.row_key_of(layer)
+        self._state.note_by_hand(image, row, name, kept)
+        self._noting = False
 
     def _link(self, ours: Iterable[Image]) -> None:
         """Link the limits of layers that have the same ones, so that they stay on one scale."""

@@ -14,7 +14,7 @@ from napari_clip_heatmap._napari.controllers.layers import (
 )
 from napari_clip_heatmap._napari.controllers.read_controls import problem_of
 from napari_clip_heatmap._napari.controllers.status import merged_notes, summary
-from napari_clip_heatmap._napari.row_trust import facts_of
+from napari_clip_heatmap._napari.state import facts_of
 from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class LayerVisibility:
             layer.events.visible.connect(self._on_visible)
         self._bind(NEXT_KEY, lambda _viewer: self.step(1))
         self._bind(PREVIOUS_KEY, lambda _viewer: self.step(-1))
-        self.refresh()
+        self._on_results()
 
     def close(self) -> None:
         """Let go of the viewer."""

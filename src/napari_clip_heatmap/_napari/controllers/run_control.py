@@ -107,6 +107,7 @@ class RunController:
         state.status = RunStatus.RUNNING
         state.forget_result(image)
         state.forget_removed_rows(image)
+        state.note_recent()
         state.notes = ()
         state.message = "Starting"
 

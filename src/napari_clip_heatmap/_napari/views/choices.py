@@ -157,11 +157,13 @@ class ChannelChoice(Select):
     def reset_choices(self, *_: Any) -> None:
         """Read the layers again; chosen ones stay chosen, also when renamed."""
         chosen = list(self.value or ())
-        super().reset_choices()
-        kept = [layer for layer in chosen if layer in self.choices]
-        if kept != list(self.value or ()):
+        with self.changed.blocked():  # in between, nothing is chosen
+            super().reset_choices()
+            kept = [layer for layer in chosen if layer in self.choices]
             self.value = kept
         self._fit()
+        if kept != chosen:
+            self.changed.emit(kept)
 
     def _fit(self) -> None:
         """Be as high as the channels that there are."""

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap._napari.row_trust import FAINTNESS, RowTrust
+from napari_clip_heatmap._napari.state import FAINTNESS, RowTrust
 
 __all__ = [
     "BAR",
@@ -146,7 +146,7 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
         "",
         "Show this prompt's map together with that of the current row (Space).",
     ),
-    PromptColumn.COLOR: ("", "The map's colors; click, or press Enter, to choose others."),
+    PromptColumn.COLOR: ("", "The map's colors; click or press Space to choose others."),
     PromptColumn.PROMPT: (
         "Prompt",
         (
@@ -179,7 +179,7 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
 TRUST_COLORS = {
     RowTrust.GOOD: ("#5fd06f", "#1d6b2a"),
     RowTrust.DOUBTFUL: ("#f0b040", "#855300"),
-    RowTrust.NONE: ("#ff8a80", "#b3261e"),
+    RowTrust.NONE: ("#ffb4ab", "#b3261e"),
     RowTrust.UNKNOWN: ("#c0c0c0", "#5a5a5a"),
 }
 """Colors of the words on a dark and on a light background, each with a contrast of 4.5 or more."""

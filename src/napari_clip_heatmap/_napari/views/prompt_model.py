@@ -11,8 +11,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
-from napari_clip_heatmap._napari.row_trust import RowTrust
-from napari_clip_heatmap._napari.state import PromptRow
+from napari_clip_heatmap._napari.state import PromptRow, RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,

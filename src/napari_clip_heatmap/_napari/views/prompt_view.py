@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QEvent, QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
@@ -219,7 +219,7 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
             return lambda: self.move(-1 if key == Qt.Key.Key_Up else 1)
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             return self.remove
-        if key == Qt.Key.Key_Space and row >= 0:
+        if key == Qt.Key.Key_Space and self.currentIndex().column() != PromptColumn.COLOR:
             return self.toggle
         plain_enter = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not control
         if plain_enter and (row < 0 or self.currentIndex().column() == PromptColumn.PROMPT):
@@ -240,7 +240,11 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         return keys.index(key) if key in keys else None
 
     def _go_to(self, row: int) -> None:
-        self.setCurrentIndex(self._model.index(row, PromptColumn.PROMPT))
+        # Not setCurrentIndex: with Ctrl held it would toggle the row's selection.
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(
+            self._model.index(row, PromptColumn.PROMPT), flags.ClearAndSelect | flags.Rows
+        )
 
     def _set_columns(self, style: Callable[[], LayerStyle]) -> None:
         bar = BarCell(self)

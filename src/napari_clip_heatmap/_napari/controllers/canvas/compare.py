@@ -129,6 +129,7 @@ def _copy(source: Image, over: Image) -> Layer:
     settings.update(
         name=f"{source.name} beneath {over.name}",
         metadata={METADATA_KEY: {"copy_of": str(source.unique_id)}},
+        visible=True,
     )
     return Layer.create(data, settings, kind)
 

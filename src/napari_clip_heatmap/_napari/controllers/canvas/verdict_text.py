@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
-from napari_clip_heatmap._napari.row_trust import RowTrust
+from napari_clip_heatmap._napari.state import RowTrust
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

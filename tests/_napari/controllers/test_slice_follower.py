@@ -5,8 +5,8 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.controllers.canvas.slice_follower import SliceFollower
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
+from napari_clip_heatmap._napari.controllers.live_update import SliceFollower
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.state import RunStatus
 
