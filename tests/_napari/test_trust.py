@@ -205,3 +205,17 @@ def test_a_slice_that_is_not_computed_is_offered_by_run(viewer, widget, picture,
     )
     settle(widget, qtbot)
     assert {*widget.state.result.result.planes} == {(0,), (1,), (2,)}
+
+
+def test_a_rectangle_is_drawn_from_the_dock_and_does_not_dye_the_map(viewer, widget, image, qtbot):
+    widget["draw"].native.click()
+    outline = viewer.layers["region of Blood_12"]
+    assert widget["where"].value is outline
+    assert widget["image"].value is image
+    outline.add_rectangles([[10, 10], [10, 90], [80, 90], [80, 10]])
+    widget.start()
+    settle(widget, qtbot)
+    data = own_heatmaps(viewer, image)[0].data
+    assert np.isfinite(data[20, 20])
+    assert np.isnan(data[90, 110])
+    assert not outline.face_color[:, 3].any()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 from magicgui.widgets import Container
+from napari.layers import Shapes
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -163,6 +164,8 @@ class HeatmapWidget(Container[Any]):
         self["remove_all"].changed.connect(self._remove_all)
         self.tabs.currentChanged.connect(self.preview_controller.update)
         self._views: tuple[CompareView | BestPromptView, ...] = ()
+        self["draw"].changed.connect(self._draw_region)
+        self["where"].changed.connect(self._on_where)
         for name in ("compare", "best"):
             self[name].changed.connect(self._make_views)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
@@ -171,6 +174,22 @@ class HeatmapWidget(Container[Any]):
         self._viewer.layers.selection.events.active.connect(self._on_active)
         self.state.events.results.connect(self._forget_taken_away)
         self.native.destroyed.connect(self._close)
+
+    def _draw_region(self) -> None:
+        """Let the user draw a rectangle, and use its inside."""
+        from napari_clip_heatmap._napari.controllers.canvas.region_drawing import add_region_layer
+
+        if self.state.image is not None:
+            layer = add_region_layer(self._viewer, self.state.image)
+            self["where"].reset_choices()
+            self["where"].value = layer
+
+    def _on_where(self, where: object) -> None:
+        """Let the fill of outlines not dye the maps that are made inside of them."""
+        if isinstance(where, Shapes):
+            from napari_clip_heatmap._napari.controllers.canvas.region_drawing import clear_fill
+
+            clear_fill(where)
 
     def _make_views(self) -> None:
         """Make the views that are not always wanted, the first time that one is."""

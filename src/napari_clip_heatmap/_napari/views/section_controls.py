@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import CheckBox, ComboBox, Label, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Label, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
@@ -137,6 +137,13 @@ _REGION = (
         "The part of the image to use. What was computed outside of it stays, dimmed.",
         has_value=True,
         shrinks=True,
+    ),
+    ControlSpec(
+        "draw",
+        ControlSection.REGION,
+        lambda _, **given: PushButton(text="\N{WHITE RECTANGLE}", **given),
+        "Draw a rectangle on the image, and use its inside.",
+        right_of="where",
     ),
     ControlSpec(
         "slices",
