@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QRadioButton
 
-from napari_clip_heatmap._napari.controllers.canvas.verdict_text import text_overlay_of
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
+from napari_clip_heatmap._napari.controllers.live_update import text_overlay_of
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.state import FAINTNESS, RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import TRUST, PromptColumn

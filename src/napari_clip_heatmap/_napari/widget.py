@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
-from napari_clip_heatmap._napari.controllers.canvas.verdict_text import VerdictText
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
@@ -21,6 +20,7 @@ from napari_clip_heatmap._napari.controllers.live_update import (
     LiveUpdater,
     SliceFollower,
     VerdictController,
+    VerdictText,
 )
 from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, QThreadPool
+from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -23,6 +24,7 @@ def widget(viewer, progressive_session):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
     widget.tabs.open("View")
+    QApplication.processEvents()  # the dock takes its room before an image is fitted to the rest
     yield widget
     assert QThreadPool.globalInstance().waitForDone(20_000)
 

@@ -55,7 +55,8 @@ def test_labels_are_those_of_the_specs(dock):
 def test_a_row_is_hidden_with_its_label(dock):
     dock.tabs.open(ControlSection.REGION.value)
     native = dock["along"].native
-    label = native.parentWidget().layout().labelForField(native)
+    (form,) = native.parentWidget().findChildren(QFormLayout)
+    label = form.labelForField(native)
     assert label.isVisible()
     show_row(dock, "along", shown=False)
     assert not native.isVisible()

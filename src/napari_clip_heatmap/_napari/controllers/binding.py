@@ -13,6 +13,8 @@ from napari_clip_heatmap._napari.views.controls import CONTROLS
 from napari_clip_heatmap._napari.views.form_controls import REMOVE, RESTORE, RUN, RUN_SLICE
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap._napari.view_protocols import DockView
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["VALUE_CONTROLS", "ControlBinding"]
 
 STYLE_CONTROLS = ("colormap", "scale", "transparent_low", "opacity")
+
+ADDITIVE = "additive"
 
 GIVES_WAY = {"scale": "contrast_limits", "opacity": "opacity"}
 """What set by hand on layers gives way to a control of the dock, when that is changed."""
@@ -79,8 +83,10 @@ class ControlBinding:
         prompts.loaded.connect(self._on_set_loaded)
 
     def _read(self, name: str, *_: Any) -> None:
-        self._state.set_control(name, self._controls[name].value)
-        if name in GIVES_WAY:
+        value = self._controls[name].value
+        changed = self._state.controls[name] != value  # read again with all choices, it may not be
+        self._state.set_control(name, value)
+        if changed and name in GIVES_WAY:
             self._state.forget_by_hand(GIVES_WAY[name])
         if name in STYLE_CONTROLS:
             self._read_style()
@@ -110,10 +116,17 @@ class ControlBinding:
                 layer
                 for layer in channels.choices
                 if str(layer.unique_id) not in state.channel_declined
-                and (layer in state.channels or (layer.visible and layer.blending == "additive"))
+                and (layer in state.channels or self._belongs(layer))
             ]
         state.channels = tuple(channels.value or ())
         self._view.show_row("channels", shown=bool(channels.choices))
+
+    def _belongs(self, layer: Image) -> bool:
+        """Tell whether the viewer adds a layer to the image; the lowest of them is not additive."""
+        image, lowest = self._state.image, self._controls["channels"].choices[0]
+        adds = layer.blending == ADDITIVE
+        under = layer is lowest and image is not None and image.blending == ADDITIVE
+        return bool(layer.visible and (adds or under))
 
     def _read_prompts(self, *_: Any) -> None:
         self._state.prompts = self._controls["prompts"].rows

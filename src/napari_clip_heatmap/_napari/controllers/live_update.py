@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from superqt.utils import QSignalDebouncer
 
@@ -17,7 +17,7 @@ from napari_clip_heatmap._napari.controllers.status import summary
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
-from napari_clip_heatmap._napari.state import RunStatus
+from napari_clip_heatmap._napari.state import RowTrust, RunStatus
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
 from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["LiveUpdater", "SliceFollower", "VerdictController"]
+__all__ = [
+    "LiveUpdater",
+    "SliceFollower",
+    "VerdictController",
+    "VerdictText",
+    "text_overlay_of",
+]
 
 DEBOUNCE_MS = 30
 """After a keystroke, before its heatmaps are made: shorter than the time to the next one."""
@@ -200,6 +206,73 @@ class VerdictController:
 
     def _on_error(self, error: Exception) -> None:
         self._state.message = f"No verdicts: {error_message(error)}"
+
+
+PREVIEW = "preview"
+
+
+class VerdictText:
+    """Writes the prompts of the visible maps on the canvas, each with its trust.
+
+    A text that the user put there stays.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    """
+
+    def __init__(self, state: DockState, viewer: ViewerModel) -> None:
+        self._state, self._viewer = state, viewer
+        self._written = ""
+        self._emitters = tuple(
+            getattr(state.events, name)
+            for name in ("results", "image", "status", "step", "visible_rows", "missing_slice")
+        )
+        for emitter in self._emitters:
+            emitter.connect(self.update)
+
+    def update(self) -> None:
+        """Write what is true now."""
+        overlay = text_overlay_of(self._viewer)
+        text = "\n".join(self._lines())
+        if overlay.text not in ("", self._written) or text == overlay.text:
+            return
+        overlay.text, self._written = text, text
+        overlay.visible = bool(text)
+
+    def close(self) -> None:
+        """Take the text away."""
+        for emitter in self._emitters:
+            emitter.disconnect(self.update)
+        overlay = text_overlay_of(self._viewer)
+        if self._written and overlay.text == self._written:
+            overlay.text, overlay.visible = "", False
+
+    def _lines(self) -> list[str]:
+        state, result = self._state, self._state.result
+        ours = layers.heatmaps_by_row(self._viewer, state.image)
+        prompts = {row.key: row.prompt for row in state.prompts}
+        trust = {} if result is None else result.trust
+        preview = state.busy or (result is not None and result.is_preview)
+        lines = []
+        for key, layer in ours.items():
+            if layer.visible and key in prompts:
+                word = PREVIEW if preview else _words(trust.get(key, RowTrust.UNKNOWN))
+                word = word if state.missing_slice is None else "this slice is not computed"
+                lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
+        return lines
+
+
+def text_overlay_of(viewer: ViewerModel) -> Any:
+    """Return the viewer's text overlay, which napari 0.9 moved."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+def _words(trust: RowTrust) -> str:
+    """Return what stands behind the prompt of a map."""
+    return "" if trust is RowTrust.UNKNOWN else f"trust: {trust}"
 
 
 REST_MS = 250

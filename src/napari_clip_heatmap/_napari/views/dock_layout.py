@@ -36,6 +36,9 @@ __all__ = ["SectionTabs", "add_shortcut", "lay_out", "show_row"]
 LEAST = 220
 """Least height of what scrolls, in pixels."""
 
+SPARE = 12
+"""Pixels that Qt needs around these lines."""
+
 STATUS_LINES, NOTE_LINES = 2, 4
 """Lines of text for which there is always room, so that nothing jumps when a text comes."""
 
@@ -116,7 +119,7 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
         texts = _row(row, natives)
         texts.setAlignment(Qt.AlignmentFlag.AlignTop)
         area = _scrolling(texts, 0)
-        area.setFixedHeight(lines * container.native.fontMetrics().lineSpacing() + 4)
+        area.setFixedHeight(lines * container.native.fontMetrics().lineSpacing() + SPARE)
         column.addWidget(area)
     return tabs
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from napari_clip_heatmap._napari.controllers.canvas.verdict_text import (
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
+from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
+from napari_clip_heatmap._napari.controllers.live_update import (
+    VerdictController,
     VerdictText,
     text_overlay_of,
 )
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
-from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
-from napari_clip_heatmap._napari.controllers.live_update import VerdictController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.state import RunStatus
 
