@@ -1,6 +1,7 @@
 """Random actions in a real viewer: nothing crashes, raises, or stays busy.
 
-``CLIP_HEATMAP_MONKEY=20x250 pytest tests/_napari/test_monkey.py`` tries 20 seeds of 250 actions.
+``CLIP_HEATMAP_MONKEY=20x250 pytest tests/_napari/test_monkey.py`` tries 20 seeds of 250 actions;
+``CLIP_HEATMAP_MONKEY_WITHOUT=do_run,do_edit`` leaves some out, to find the one that matters.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 
 SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "2x60").split("x"))
+WITHOUT = os.environ.get("CLIP_HEATMAP_MONKEY_WITHOUT", "").split(",")
 
 PROMPTS = ("red", "green", "blue", "some more", "red | green", "red - red", "blue |", "")
 
@@ -32,7 +34,7 @@ class Monkey:
         self.done = []
 
     def act(self):
-        names = [name for name in dir(self) if name.startswith("do_")]
+        names = [name for name in dir(self) if name.startswith("do_") and name not in WITHOUT]
         name = self.choose.choice(names)
         self.done.append(name)
         getattr(self, name)()

@@ -168,12 +168,15 @@ def test_remove_all_can_be_taken_back(viewer, widget, image, qtbot):
 
 def test_channels_of_one_image_are_shown_to_the_model_together(viewer, widget, picture, qtbot):
     assert not widget["channels"].native.isVisible()
+    with qtbot.waitExposed(viewer.window._qt_window):
+        viewer.window._qt_window.show()
     viewer.add_image(picture, channel_axis=2, name=["DNA", "actin", "membrane"])
     assert widget["image"].value.name == "membrane"
     assert {layer.name for layer in widget.state.channels} == {"DNA", "actin"}
     box = widget["channels"].native
+    qtbot.waitUntil(box.isVisible)
+    qtbot.wait(50)  # until it is laid out
     spot = box.visualItemRect(box.item(0)).center()
-    viewer.window._qt_window.show()
     qtbot.mouseClick(box.viewport(), Qt.MouseButton.LeftButton, pos=spot)  # unticks the first
     assert {layer.name for layer in widget.state.channels} == {"actin"}
     viewer.layers.selection.active = viewer.layers["actin"]

@@ -24,17 +24,21 @@ def widget(viewer, progressive_session):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
     widget.tabs.open("View")
-    QApplication.processEvents()  # the dock takes its room before an image is fitted to the rest
     yield widget
     assert QThreadPool.globalInstance().waitForDone(20_000)
 
 
 @pytest.fixture
-def shows(widget, qtbot):
+def shows(viewer, widget, qtbot):
     """Wait until the thumbnail shows something that holds."""
+    fitted = []
 
     def shows(holds):
         preview = widget["preview"]
+        if not fitted:  # once the docks have taken their room
+            QApplication.processEvents()
+            viewer.reset_view()
+            fitted.append(True)
         qtbot.waitUntil(
             lambda: preview.pixels is not None and holds(preview.pixels), timeout=20_000
         )

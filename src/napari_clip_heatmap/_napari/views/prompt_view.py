@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
@@ -88,9 +88,6 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         self._current = ""
         model.modelReset.connect(self._on_reset)
         self._fit()
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(self.minimumWidth(), self.minimumHeight())
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
