@@ -51,8 +51,8 @@ COLLECT_MS = 100
 class _WindowCollector:
     """Lets garbage be collected in the window's thread only, while other threads are at work.
 
-    Python collects in whichever thread happens to allocate. What napari and vispy leave behind holds
-    widgets and textures, which must not be freed in any other thread than theirs.
+    Python collects in whichever thread happens to allocate. What napari and vispy leave behind
+    holds widgets and textures, which must not be freed in any other thread than theirs.
     """
 
     def __init__(self) -> None:
