@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.status import step_text
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.startup import available_devices, import_torch_and_open_clip
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
 from napari_clip_heatmap._napari.views.model_table import (
     FilteredModels,
@@ -206,14 +207,20 @@ class ModelChooser:
         self.view.status.setText(error_message(error))
 
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.view, "Open a file of weights", "", FILES)
-        if path:
-            self.open_file(Path(path))
+        choose_file(
+            self.view,
+            "Open a file of weights",
+            lambda path: self.open_file(Path(path)),
+            filters=FILES,
+        )
 
     def _choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self.view, "Open a model folder")
-        if path:
-            self._hand_over(f"local-dir:{path}")
+        choose_file(
+            self.view,
+            "Open a model folder",
+            lambda path: self._hand_over(f"local-dir:{path}"),
+            folder=True,
+        )
 
     def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
         path, architectures = found

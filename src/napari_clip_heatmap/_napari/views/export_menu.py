@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
+from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton
+
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 
 __all__ = ["ExportMenu"]
 
@@ -58,11 +60,15 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
         box.open()  # not exec, which would start a nested event loop
 
     def _choose_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the encoding", "encoding.zarr.zip", FILES)
-        if path:
-            self.save_requested.emit(path)
+        choose_file(
+            self.parentWidget(),
+            "Save the encoding",
+            self.save_requested.emit,
+            filters=FILES,
+            save_as="encoding.zarr.zip",
+        )
 
     def _choose_open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open an encoding", "", FILES)
-        if path:
-            self.open_requested.emit(path)
+        choose_file(
+            self.parentWidget(), "Open an encoding", self.open_requested.emit, filters=FILES
+        )

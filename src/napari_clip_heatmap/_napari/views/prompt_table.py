@@ -12,10 +12,11 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from napari.utils.notifications import show_error
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
 from napari_clip_heatmap._napari.state import PromptRow
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of, rows_of
 from napari_clip_heatmap._napari.views.prompt_view import PromptView
 from napari_clip_heatmap.errors import PromptError
@@ -158,16 +159,12 @@ class PromptTable(Container[Any]):
         self.loaded.emit(chosen)
 
     def _ask_open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.native, "Open a set of prompts", "", FILES)
-        if path:
-            self.load(path)
+        choose_file(self.native, "Open a set of prompts", self.load, filters=FILES)
 
     def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the prompts", "prompts.yaml", FILES
+        choose_file(
+            self.native, "Save the prompts", self.save, filters=FILES, save_as="prompts.yaml"
         )
-        if path:
-            self.save(path)
 
     def _buttons(self) -> QHBoxLayout:
         line = QHBoxLayout()
