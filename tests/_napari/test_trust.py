@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QRadioButton
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import text_overlay_of
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
-from napari_clip_heatmap._napari.state import FAINTNESS, RowTrust
+from napari_clip_heatmap._napari.state import FAINTNESS
 from napari_clip_heatmap._napari.views.prompt_cells import TRUST, PromptColumn
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_prompts_that_cancel_out_are_not_trusted(viewer, widget, image, qtbot):
     qtbot.waitUntil(
         lambda: (
             widget.state.result.result.scoring.prompts[0] == "red - red"
-            and widget.state.result.trust.get(key) is RowTrust.NONE
+            and widget.state.result.trust.get(key) is Trust.NONE
         ),
         timeout=60_000,
     )

@@ -17,7 +17,8 @@ from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap.pipeline.score_registry import score_method
-from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptCheck, Verdict
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptVerdict
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -29,10 +30,8 @@ __all__ = [
     "DockState",
     "LayerResult",
     "PromptRow",
-    "RowTrust",
     "RunStatus",
     "facts_of",
-    "trust_of",
 ]
 
 RESULT_BYTES = 2 * 2**30
@@ -48,41 +47,16 @@ PlanePosition = tuple[tuple[int, ...], float, float]
 """A plane's index, and y and x in image pixels."""
 
 
-class RowTrust(StrEnum):
-    """What stands in the column Trust."""
+MOST_FACTS = 3
 
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
-    NONE = "none"
-    UNKNOWN = "unknown"
-
-
-FAINTNESS = {RowTrust.DOUBTFUL: 0.6, RowTrust.NONE: 0.3}
+FAINTNESS = {Trust.DOUBTFUL: 0.6, Trust.NONE: 0.3}
 """Factor on the opacity of a map that is not to be trusted."""
 
-_OF_VERDICT = {
-    Verdict.CLEAR: RowTrust.GOOD,
-    Verdict.WEAK: RowTrust.DOUBTFUL,
-    Verdict.HARDLY: RowTrust.NONE,
-    Verdict.NOTHING: RowTrust.NONE,
-}
 
-
-def trust_of(check: PromptCheck) -> RowTrust:
-    """Return the trust that a verdict stands for."""
-    return _OF_VERDICT[check.verdict]
-
-
-def facts_of(check: PromptCheck) -> tuple[str, ...]:
-    """Return why a map can be trusted or not, in three short facts."""
-    match = f"Match with the image: {check.similarity:.3f}"
-    if check.verdict is Verdict.NOTHING:
-        return check.advice, match
-    return (
-        check.advice,
-        f"{match}, above {check.rank:.0%} of nonsense words.",
-        f"Its map is {check.dependence:.1f} times as far from nonsense as nonsense from itself.",
-    )
+def facts_of(check: PromptVerdict) -> tuple[str, ...]:
+    """Return why a map can be trusted or not, in at most three short facts."""
+    match = f"Match with the image: {check.similarity:.3f}, above {check.rank:.0%} of nonsense."
+    return (*check.reasons, match)[:MOST_FACTS]
 
 
 class RunStatus(StrEnum):
@@ -144,12 +118,13 @@ class LayerResult:
         return not self.result.encodings[self.result.planes[0]].complete
 
     @property
-    def trust(self) -> dict[str, RowTrust]:
+    def trust(self) -> dict[str, Trust]:
         """How far each row's map can be trusted, by key; empty while that is not known."""
         if self.assessment is None:
             return {}
-        trust = dict(zip(self.result.keys, map(trust_of, self.assessment.checks), strict=True))
-        return {**trust, **dict.fromkeys(self.empty_rows, RowTrust.NONE)}
+        checks = self.assessment.checks
+        trust = {key: check.trust for key, check in zip(self.result.keys, checks, strict=True)}
+        return {**trust, **dict.fromkeys(self.empty_rows, Trust.NONE)}
 
     @property
     def empty_rows(self) -> tuple[str, ...]:

@@ -242,8 +242,8 @@ def _tell(done: ImageResult, request: RunRequest, printer: Printer) -> None:
         if note not in done.image_notes:  # the line above says it
             printer.say(f"  {note}")
     for check in done.assessment.checks:
-        if check.verdict != "clear":
-            printer.say(f"  '{check.prompt}': {check.verdict}. {check.advice}")
+        if check.trust != "good":
+            printer.say(f"  '{check.prompt}': trust {check.trust}. {check.advice}")
 
 
 def _cache() -> EncodingCache:

@@ -257,7 +257,7 @@ def _entry(image: NDArray[Any], encoding: Encoding, result: ImageResult) -> dict
                 "heatmap": heatmap_file(name),
                 "overlay": overlay_file(name),
                 "similarity": float(similarity),
-                "worth": asdict(check),
+                "worth": check.describe(),
                 "range": [float(np.nanmin(values)), float(np.nanmax(values))],
             }
             for name, prompt, recipe, similarity, values, check in zip(

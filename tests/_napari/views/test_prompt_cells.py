@@ -9,7 +9,6 @@ from qtpy.QtCore import QEvent, QPointF, QRect, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap._napari.state import RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
@@ -20,6 +19,7 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
     PromptColumn,
     strip_of,
 )
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_other_events_do_not(index, parent, event):
 def test_every_column_and_verdict_is_described():
     assert {*HEADS} == {*PromptColumn}
     assert all(tooltip for _, tooltip in HEADS.values())
-    assert {*TRUST_COLORS} == {*RowTrust}
+    assert {*TRUST_COLORS} == {*Trust}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_every_column_and_verdict_is_described():
 def test_the_strip_of_a_map_that_is_not_to_be_trusted_is_hatched(index, parent, trust, hatched):
     cell = ColorCell(lambda _row: "jet", parent)
     plain = painted(cell, index)
-    index.model().setData(index, RowTrust(trust), TRUST)
+    index.model().setData(index, Trust(trust), TRUST)
     assert np.any(painted(cell, index) != plain) == hatched
 
 
@@ -126,7 +126,7 @@ def luminance(color):
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-@pytest.mark.parametrize("trust", RowTrust)
+@pytest.mark.parametrize("trust", Trust)
 @pytest.mark.parametrize(("number", "background"), [(0, "#262930"), (0, "#414851"), (1, "#efebe9")])
 def test_words_of_trust_can_be_read(trust, number, background):
     one, other = sorted((luminance(TRUST_COLORS[trust][number]), luminance(background)))

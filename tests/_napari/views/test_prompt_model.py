@@ -6,7 +6,6 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QAbstractItemModelTester
 
-from napari_clip_heatmap._napari.state import RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import BAR, PromptColumn
 from napari_clip_heatmap._napari.views.prompt_model import (
     PromptModel,
@@ -14,6 +13,7 @@ from napari_clip_heatmap._napari.views.prompt_model import (
     lines_of,
     rows_of,
 )
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_moves_beyond_the_ends_do_nothing(model, emitted):
 def test_a_verdict_and_values_are_shown_in_their_columns(model):
     key = model.rows[0].key
     facts = ("depends on the words", "twice as far")
-    model.set_figures({key: RowFigures(0.25, 1.0, RowTrust.GOOD, facts)})
+    model.set_figures({key: RowFigures(0.25, 1.0, Trust.GOOD, facts)})
     model.set_cursor_values({key: 0.5})
     cell = model.index(0, PromptColumn.SIMILARITY)
     assert (cell.data(), cell.data(BAR)) == ("0.250", 1.0)

@@ -7,10 +7,10 @@ from qtpy.QtCore import QMimeData, QModelIndex, Qt, QUrl
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
-from napari_clip_heatmap._napari.state import RowTrust
 from napari_clip_heatmap._napari.views.prompt_cells import BAR, PromptColumn, strip_of
 from napari_clip_heatmap._napari.views.prompt_model import RowFigures, rows_of
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
+from napari_clip_heatmap.pipeline.trust import Trust
 
 WORDS = ["nuclei", "actin filaments", "debris"]
 COPY = Qt.DropAction.CopyAction
@@ -235,9 +235,7 @@ def test_a_strip_shows_a_colormap_from_low_to_high(qapp):
 
 def test_figures_and_values_are_shown_as_text_and_bars(table):
     first, second, _ = table.rows
-    table.model.set_figures(
-        {first.key: RowFigures(0.1234, 0.5, RowTrust.GOOD, ("why it is good",))}
-    )
+    table.model.set_figures({first.key: RowFigures(0.1234, 0.5, Trust.GOOD, ("why it is good",))})
     table.model.set_cursor_values({second.key: 0.25})
     model = table.model
     assert model.index(0, PromptColumn.SIMILARITY).data() == "0.123"

@@ -17,9 +17,10 @@ from napari_clip_heatmap._napari.controllers.status import summary
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
-from napari_clip_heatmap._napari.state import RowTrust, RunStatus
+from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
+from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ class VerdictText:
         lines = []
         for key, layer in ours.items():
             if layer.visible and key in prompts:
-                word = PREVIEW if preview else _words(trust.get(key, RowTrust.UNKNOWN))
+                word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
                 word = word if state.missing_slice is None else "this slice is not computed"
                 lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
         return lines
@@ -270,9 +271,9 @@ def text_overlay_of(viewer: ViewerModel) -> Any:
     return viewer.text_overlay if canvas is None else canvas.overlays.text
 
 
-def _words(trust: RowTrust) -> str:
+def _words(trust: Trust) -> str:
     """Return what stands behind the prompt of a map."""
-    return "" if trust is RowTrust.UNKNOWN else f"trust: {trust}"
+    return "" if trust is Trust.UNKNOWN else f"trust: {trust}"
 
 
 REST_MS = 250

@@ -8,14 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QWidget
-
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.status import step_text
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.startup import available_devices, import_torch_and_open_clip
-from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.model_dialog import ModelDialog
 from napari_clip_heatmap._napari.views.model_table import (
     FilteredModels,
@@ -26,13 +23,13 @@ from napari_clip_heatmap._napari.views.model_table import (
 from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_clip_heatmap._napari.job.request import RunStep
     from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
 __all__ = ["DeviceLister", "ModelChooser"]
-
-FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 
 
 class ModelChooser:
@@ -207,24 +204,14 @@ class ModelChooser:
         self.view.status.setText(error_message(error))
 
     def _choose_file(self) -> None:
-        choose_file(
-            self.view,
-            "Open a file of weights",
-            lambda path: self.open_file(Path(path)),
-            filters=FILES,
-        )
+        self.view.ask_for_file(self.open_file)
 
     def _choose_folder(self) -> None:
-        choose_file(
-            self.view,
-            "Open a model folder",
-            lambda path: self._hand_over(f"local-dir:{path}"),
-            folder=True,
-        )
+        self.view.ask_for_folder(lambda path: self._hand_over(f"local-dir:{path}"))
 
     def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
         path, architectures = found
-        if not self.view.isVisible():  # closed meanwhile
+        if not self.view.isVisible():  # closed while it was read
             return
         self.view.status.setText("")
         if architectures is None:

@@ -78,7 +78,7 @@ SAMPLE = 32
 
 
 def content_key(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
-    """Return a key that another content has another of.
+    """Return a key that no other content has.
 
     Of an array in memory all of the plane counts, so that one painted on in place is another. What
     lies elsewhere is not read for this: it is told by the object that reads it, which must be kept

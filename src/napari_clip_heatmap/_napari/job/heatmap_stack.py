@@ -330,7 +330,7 @@ def layer_records(
 
 
 def _versions() -> dict[str, str]:
-    """Return what else took part, beside what the model ran in."""
+    """Return the versions of other libraries that took part."""
     return {"napari": version("napari"), "python": platform.python_version()}
 
 

@@ -1,4 +1,4 @@
-"""One run: plane after plane encoded and painted, told step by step."""
+"""One run: plane after plane encoded and painted, reported step by step."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -21,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.model_table import FilteredModels, ModelColumn
 
 __all__ = ["ModelDialog"]
@@ -35,6 +38,7 @@ WIDTHS = {
     ModelColumn.LICENCE: 280,
     ModelColumn.DATA: 230,
 }
+FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 SIZE = (1200, 640)
 LINES = 5
 """Lines kept free for the description of a model, so that the table keeps its height."""
@@ -102,6 +106,14 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         self.search.selectAll()
         # A button that had the focus when the dialog was closed would stay the default one.
         self.use.setDefault(True)
+
+    def ask_for_file(self, chosen: Callable[[Path], object]) -> None:
+        """Let the user pick a file of weights, and hand it on unless they cancel."""
+        choose_file(self, "Open a file of weights", lambda path: chosen(Path(path)), filters=FILES)
+
+    def ask_for_folder(self, chosen: Callable[[Path], object]) -> None:
+        """Let the user pick a model folder, and hand it on unless they cancel."""
+        choose_file(self, "Open a model folder", lambda path: chosen(Path(path)), folder=True)
 
     def set_downloading(self, running: bool) -> None:
         """Show or hide the progress bar and its Cancel button; one download runs at a time."""

@@ -12,7 +12,8 @@ from qtpy.QtCore import QEvent, QModelIndex, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap._napari.state import FAINTNESS, RowTrust
+from napari_clip_heatmap._napari.state import FAINTNESS
+from napari_clip_heatmap.pipeline.trust import Trust
 
 __all__ = [
     "BAR",
@@ -124,7 +125,7 @@ BAR = Qt.ItemDataRole.UserRole
 
 
 TRUST = Qt.ItemDataRole.UserRole + 1
-"""Role of a row's `RowTrust`, in every column."""
+"""Role of a row's `Trust`, in every column."""
 
 SWATCH = Qt.ItemDataRole.UserRole + 2
 """Role of the one color that stands for a row, in every column; None where its colormap does."""
@@ -177,9 +178,9 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
 }
 
 TRUST_COLORS = {
-    RowTrust.GOOD: ("#5fd06f", "#1d6b2a"),
-    RowTrust.DOUBTFUL: ("#f0b040", "#855300"),
-    RowTrust.NONE: ("#ffb4ab", "#b3261e"),
-    RowTrust.UNKNOWN: ("#c0c0c0", "#5a5a5a"),
+    Trust.GOOD: ("#5fd06f", "#1d6b2a"),
+    Trust.DOUBTFUL: ("#f0b040", "#855300"),
+    Trust.NONE: ("#ffb4ab", "#b3261e"),
+    Trust.UNKNOWN: ("#c0c0c0", "#5a5a5a"),
 }
 """Colors of the words on a dark and on a light background, each with a contrast of 4.5 or more."""

@@ -11,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
-from napari_clip_heatmap._napari.state import PromptRow, RowTrust
+from napari_clip_heatmap._napari.state import PromptRow
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
@@ -20,6 +20,7 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
     TRUST_COLORS,
     PromptColumn,
 )
+from napari_clip_heatmap.pipeline.trust import Trust
 
 __all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of", "wrapped"]
 
@@ -199,11 +200,11 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         return words + HEADS[column][1]
 
     def _color(self, row: PromptRow, column: PromptColumn, figures: RowFigures) -> QBrush | None:
-        trust: RowTrust | None = None
+        trust: Trust | None = None
         if column == PromptColumn.VERDICT:
             trust = figures.trust
         elif column == PromptColumn.PROMPT and row.key in self._problems:
-            trust = RowTrust.NONE
+            trust = Trust.NONE
         return None if trust is None else QBrush(QColor(TRUST_COLORS[trust][0 if self.dark else 1]))
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
@@ -329,7 +330,7 @@ class RowFigures:
         Cosine between the prompt and all that was encoded.
     fraction : float
         Its position between the lowest and the highest in the table, 0..1.
-    trust : RowTrust, optional
+    trust : Trust, optional
         How far the map can be trusted; None while that is not known.
     facts : tuple of str
         Why, in short wrapped lines.
@@ -337,7 +338,7 @@ class RowFigures:
 
     similarity: float | None = None
     fraction: float = 0.0
-    trust: RowTrust | None = None
+    trust: Trust | None = None
     facts: tuple[str, ...] = ()
 
 
