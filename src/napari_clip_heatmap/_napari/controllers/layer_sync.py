@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 from napari_clip_heatmap._napari.job.heatmap_stack import layer_records
 
 if TYPE_CHECKING:
@@ -286,6 +288,19 @@ class StyleController:
     def _on_inserted(self, event: Any) -> None:
         if layers.is_own(event.value):
             self._listen(event.value, on=True)
+        elif isinstance(event.value, Labels) and is_heatmap(event.value):
+            self._on_converted(event.value)
+
+    def _on_converted(self, labels: Labels) -> None:
+        """Give labels that napari made of a heatmap's small values the map's objects."""
+        mark = labels.metadata[METADATA_KEY]
+        ours = layers.own_heatmaps(self._viewer)
+        made_from = [each for each in ours if str(each.unique_id) == mark.get("layer_id")]
+        if made_from:
+            from napari_clip_heatmap._napari.controllers.canvas.converted_labels import refill
+
+            limit = refill(labels, made_from[0])
+            self._state.message = f"'{labels.name}': what lies above {limit:.3g}, by Otsu's method"
 
     def _on_removed(self, event: Any) -> None:
         if layers.is_own(event.value):
