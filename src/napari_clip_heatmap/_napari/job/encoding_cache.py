@@ -55,7 +55,7 @@ class RecentEncodings:
         return self._encodings[key][0]
 
     def put(self, key: EncodingKey, encoding: Encoding, alive: object = None) -> None:
-        """Keep an encoding, and `alive`, which its key names by identity, as long as it."""
+        """Keep an encoding, and with it `alive`, the object whose identity is in the key."""
         self._encodings[key] = (encoding, alive)
         self._encodings.move_to_end(key)
         while len(self._encodings) > 1 and self._bytes() > self._limit:
@@ -66,7 +66,7 @@ class RecentEncodings:
         return [key for key in self._encodings if key.settings == settings]
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Remove all encodings."""
         self._encodings.clear()
 
     def _bytes(self) -> int:

@@ -90,7 +90,7 @@ class HeatmapRun:
         )
 
     def steps(self) -> Iterator[RunStep]:
-        """Do all planes; yields what is being done, and answers as far as they are."""
+        """Encode and paint all planes; yield steps, and partial results."""
         for number, plane in enumerate(self._request.planes):
             yield from self._plane(number, plane)
             if number == 0:
@@ -228,7 +228,7 @@ Index = tuple[int, ...]
 
 
 class PromptScorer:
-    """The maps of some prompts, as far as they are.
+    """Heatmaps of some prompts, as far as they are known.
 
     Parameters
     ----------
