@@ -214,6 +214,8 @@ class HeatmapWidget(Container[Any]):
 
     def _on_active(self, event: Any) -> None:
         layer = event.value
+        if layers.is_changing():
+            return  # a map that was made, and perhaps not of the image that is chosen by now
         if layer is not None and layers.is_own(layer):  # a map of another image: choose that one
             source = layers.source_id_of(layer)
             found = (each for each in self._viewer.layers if str(each.unique_id) == source)
@@ -228,7 +230,7 @@ class HeatmapWidget(Container[Any]):
         state = self.state
         if state.taken_away:
             results, state.taken_away = state.taken_away, ()
-            for result in results:
+            for result in (each for each in results if each.image in self._viewer.layers):
                 state.forget_removed_rows(result.image)
                 state.keep_result(result)
             if state.result is not None:
