@@ -104,6 +104,19 @@ def test_rows_added_removed_and_moved_are_followed(viewer, widget, image, qtbot)
     assert red.metadata[METADATA_KEY]["prompts"] == ["some more", "green", "blue", "red"]
 
 
+def test_typing_in_a_new_row_is_not_interrupted(viewer, widget, image, qtbot):
+    view = widget["prompts"].view
+    view.setCurrentIndex(widget["prompts"].model.index(2, PromptColumn.PROMPT))
+    view.add()
+    editor = view.findChildren(QLineEdit)[-1]
+    for letter in "abc":
+        follow(widget, qtbot, lambda letter=letter: qtbot.keyClicks(editor, letter))
+        assert view.currentIndex().row() == 3
+    assert names(viewer) == [*PROMPTS, "abc"]
+    assert [layer.name for layer in own_heatmaps(viewer) if layer.visible] == ["abc"]
+    assert widget.state.current == key(widget, 3)
+
+
 def test_a_name_that_the_user_gave_stays(viewer, widget, image, qtbot):
     layer = layer_of(viewer, key(widget, 0))
     layer.name = "mine"

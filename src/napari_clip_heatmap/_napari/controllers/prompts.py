@@ -269,9 +269,9 @@ class LayerVisibility:
         self.refresh()
 
     def _on_results(self) -> None:
-        """Let the first row that has a map be the current one where none is."""
+        """Let the row of a visible map be the current one where none is."""
         ours = self.layers()
-        if ours and self._state.current not in ours:
+        if ours and self._state.current not in {row.key for row in self._model.rows}:
             shown = (key for key, layer in ours.items() if layer.visible)
             self._state.current = next(shown, next(iter(ours)))
         self.refresh()
