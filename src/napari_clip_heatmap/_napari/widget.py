@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import napari
 from magicgui.widgets import Container
 from napari.layers import Shapes
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["HeatmapWidget"]
+
+
+DARK = 3 * 128
+"""Sum of red, green and blue up to which a background is dark."""
 
 
 class HeatmapWidget(Container[Any]):
@@ -173,7 +179,17 @@ class HeatmapWidget(Container[Any]):
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
         self.state.events.results.connect(self._forget_taken_away)
+        self._viewer.events.theme.connect(self._on_appearance)
+        get_settings().appearance.events.font_size.connect(self._on_appearance)
+        self._on_appearance()
         self.native.destroyed.connect(self._close)
+
+    def _on_appearance(self, *_: Any) -> None:
+        """Let the table follow napari's font and theme, whose style sheet leaves it out."""
+        background = get_theme(self._viewer.theme).background.as_rgb_tuple()
+        self["prompts"].set_appearance(
+            get_settings().appearance.font_size, dark=sum(background[:3]) < DARK
+        )
 
     def _draw_region(self) -> None:
         """Let the user draw a rectangle, and use its inside."""
@@ -211,6 +227,8 @@ class HeatmapWidget(Container[Any]):
         for controller in (*self._controllers, *self._views):
             controller.close()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._viewer.events.theme.disconnect(self._on_appearance)
+        get_settings().appearance.events.font_size.disconnect(self._on_appearance)
 
     def _on_active(self, event: Any) -> None:
         layer = event.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -100,9 +100,6 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
         if spec.wraps:
             _let_wrap(natives[spec.name])
     require_focus_for_wheel(container.native)
-    margins = column.contentsMargins()
-    table = natives["prompts"].minimumSizeHint().width()
-    container.native.setMinimumWidth(table + margins.left() + margins.right() + SCROLL_BAR)
     tabs = SectionTabs()
     for section in ControlSection:
         if section.is_tab:
@@ -118,9 +115,7 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
     for row, lines in ((ControlSection.STATUS, STATUS_LINES), (ControlSection.NOTES, NOTE_LINES)):
         texts = _row(row, natives)
         texts.setAlignment(Qt.AlignmentFlag.AlignTop)
-        area = _scrolling(texts, 0)
-        area.setFixedHeight(lines * container.native.fontMetrics().lineSpacing() + SPARE)
-        column.addWidget(area)
+        column.addWidget(_scrolling(texts, 0, lines))
     return tabs
 
 
@@ -144,18 +139,50 @@ def _row(section: ControlSection, natives: Mapping[str, QWidget]) -> QHBoxLayout
     return line
 
 
-def _scrolling(layout: QBoxLayout, height: int) -> QScrollArea:
-    """Return an area that needs little height, and scrolls what needs more."""
+class _ScrollArea(QScrollArea):  # type: ignore[misc] # qtpy ships no types
+    """Needs little height, and scrolls what needs more; as wide as what is inside must be.
+
+    Parameters
+    ----------
+    inside : QWidget
+    height : int
+        Least height, in pixels.
+    lines : int
+        Lines of text that it has room for, always; 0 where it may grow.
+    """
+
+    def __init__(self, inside: QWidget, height: int, lines: int) -> None:
+        super().__init__()
+        self._lines = lines
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setWidget(inside)
+        self.setMinimumHeight(height)
+        inside.installEventFilter(self)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        width = self.widget().minimumSizeHint().width() + SCROLL_BAR
+        return QSize(width, super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.LayoutRequest:  # such as after a change of the font
+            self.updateGeometry()
+            self._fit()
+        return bool(super().eventFilter(watched, event))
+
+    def _fit(self) -> None:
+        if self._lines:
+            text = self.widget().findChild(QLabel)
+            self.setFixedHeight(self._lines * text.fontMetrics().lineSpacing() + SPARE)
+
+
+def _scrolling(layout: QBoxLayout, height: int, lines: int = 0) -> QScrollArea:
+    """Return an area that scrolls what needs more height than it has."""
     layout.setContentsMargins(0, 0, 0, 0)
     inside = QWidget()
     inside.setLayout(layout)
-    area = QScrollArea()
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidgetResizable(True)
-    area.setWidget(inside)
-    area.setMinimumHeight(height)
-    return area
+    return _ScrollArea(inside, height, lines)
 
 
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:

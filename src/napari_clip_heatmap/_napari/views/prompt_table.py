@@ -98,6 +98,20 @@ class PromptTable(Container[Any]):
         given = lines_of(prompts) if isinstance(prompts, str) else [p.strip() for p in prompts]
         self.model.edit(rows_of(filter(None, given), self.model.rows), "set")
 
+    def set_appearance(self, points: float, *, dark: bool) -> None:
+        """Take the theme's font size, and colors that can be read on its background."""
+        font = self.native.font()
+        font.setPointSizeF(points)
+        self.native.setFont(font)
+        for part in (
+            self.view,
+            self.view.horizontalHeader(),
+            *self.native.findChildren(QToolButton),
+        ):
+            part.setFont(font)
+        self.model.dark = dark
+        self.repaint()
+
     def repaint(self) -> None:
         """Draw the rows again, whose colors may have changed."""
         self.view.viewport().update()
