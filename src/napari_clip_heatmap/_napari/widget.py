@@ -10,6 +10,7 @@ from magicgui.widgets import Container
 from napari.layers import Shapes
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -179,6 +180,9 @@ class HeatmapWidget(Container[Any]):
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
         self.state.events.results.connect(self._forget_taken_away)
+        self._fitting = QTimer(self.native)
+        self._fitting.setSingleShot(True)
+        self._fitting.timeout.connect(self.tabs.fit)
         self._viewer.events.theme.connect(self._on_appearance)
         get_settings().appearance.events.font_size.connect(self._on_appearance)
         self._on_appearance()
@@ -190,6 +194,7 @@ class HeatmapWidget(Container[Any]):
         self["prompts"].set_appearance(
             get_settings().appearance.font_size, dark=sum(background[:3]) < DARK
         )
+        self._fitting.start()  # once the style sheet is applied
 
     def _draw_region(self) -> None:
         """Let the user draw a rectangle, and use its inside."""

@@ -65,7 +65,13 @@ def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, mon
     module = "napari_clip_heatmap._napari.controllers.live_update.make_null_reference"
     monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
     widget["prompts"].model.rewrite(2, "vesicles")
-    qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "none"), timeout=60_000)
+    qtbot.waitUntil(
+        lambda: (
+            (now := widget.state.result).result.scoring.prompts[2] == "vesicles"
+            and now.assessment is not None
+        ),
+        timeout=60_000,
+    )
     assert yardstick.make_null_reference is not None
 
 

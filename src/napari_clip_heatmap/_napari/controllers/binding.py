@@ -49,7 +49,7 @@ class ControlBinding:
         events = state.events
         events.image.connect(self._on_image)
         events.controls.connect(self._on_controls)
-        for emitter in (events.style, events.by_hand, events.results):
+        for emitter in (events.style, events.by_hand):
             emitter.connect(self._on_style)
         events.status.connect(self._on_status)
         events.missing_slice.connect(self._on_missing_slice)

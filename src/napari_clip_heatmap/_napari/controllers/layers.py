@@ -132,7 +132,8 @@ def show_heatmaps(
     absent : collection of str
         Rows that get no layer: the user removed it.
     current : str
-        The row whose layer is made and shown first; by default the first row.
+        The row whose layer is made and shown first; by default the first new one. While it has
+        its layer already, new ones are hidden.
 
     Yields
     ------
@@ -145,6 +146,7 @@ def show_heatmaps(
     limits = look.limits(result.limits, result.keys)
     added = 0
     picture = result.stack
+    is_kept = current in {marks[number]["row"] for number in before}
     for number in sorted(range(len(marks)), key=lambda each: marks[each]["row"] != current):
         mark, old = marks[number], before.get(number)
         shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
@@ -152,7 +154,7 @@ def show_heatmaps(
             yield number, _renew(viewer, old, source, shown, look)
         elif mark["row"] not in absent:
             layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
-            _add(viewer, layer, first=not added, old=before.values())
+            _add(viewer, layer, first=not added and not is_kept, old=before.values())
             set_metadata(layer, mark)
             added += 1
             yield number, layer

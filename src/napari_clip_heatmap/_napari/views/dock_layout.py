@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -61,6 +61,18 @@ class SectionTabs(QTabWidget):  # type: ignore[misc] # qtpy ships no types
         self.tabBar().setDrawBase(False)
         self.setUsesScrollButtons(True)
         self._titles: list[str] = []
+        self.around: QScrollArea | None = None
+        self.texts: list[tuple[QScrollArea, int]] = []
+
+    def fit(self) -> None:
+        """Make room for the font as it is now: in width for the controls, in height for texts."""
+        if self.around is not None:
+            width = self.around.widget().minimumSizeHint().width()
+            self.around.setMinimumWidth(width + SCROLL_BAR)
+        for area, lines in self.texts:
+            label = area.widget().findChild(QLabel)
+            label.ensurePolished()
+            area.setFixedHeight(lines * label.fontMetrics().lineSpacing() + SPARE)
 
     def add(self, section: ControlSection, content: QWidget) -> None:
         """Add a section as the last tab."""
@@ -109,13 +121,16 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
     inside.addWidget(tabs)
     inside.addStretch(1)
     # Outside of what scrolls, so that Run and its messages are always visible, in one place.
-    column.addWidget(_scrolling(inside, LEAST), stretch=1)
+    tabs.around = _scrolling(inside, LEAST)
+    column.addWidget(tabs.around, stretch=1)
     for row in (ControlSection.RUN, ControlSection.LAYERS):
         column.addLayout(_row(row, natives))
     for row, lines in ((ControlSection.STATUS, STATUS_LINES), (ControlSection.NOTES, NOTE_LINES)):
         texts = _row(row, natives)
         texts.setAlignment(Qt.AlignmentFlag.AlignTop)
-        column.addWidget(_scrolling(texts, 0, lines))
+        tabs.texts.append((area := _scrolling(texts, 0), lines))
+        column.addWidget(area)
+    tabs.fit()
     return tabs
 
 
@@ -139,50 +154,18 @@ def _row(section: ControlSection, natives: Mapping[str, QWidget]) -> QHBoxLayout
     return line
 
 
-class _ScrollArea(QScrollArea):  # type: ignore[misc] # qtpy ships no types
-    """Needs little height, and scrolls what needs more; as wide as what is inside must be.
-
-    Parameters
-    ----------
-    inside : QWidget
-    height : int
-        Least height, in pixels.
-    lines : int
-        Lines of text that it has room for, always; 0 where it may grow.
-    """
-
-    def __init__(self, inside: QWidget, height: int, lines: int) -> None:
-        super().__init__()
-        self._lines = lines
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidgetResizable(True)
-        self.setWidget(inside)
-        self.setMinimumHeight(height)
-        inside.installEventFilter(self)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        width = self.widget().minimumSizeHint().width() + SCROLL_BAR
-        return QSize(width, super().minimumSizeHint().height())
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        if event.type() == QEvent.Type.LayoutRequest:  # such as after a change of the font
-            self.updateGeometry()
-            self._fit()
-        return bool(super().eventFilter(watched, event))
-
-    def _fit(self) -> None:
-        if self._lines:
-            text = self.widget().findChild(QLabel)
-            self.setFixedHeight(self._lines * text.fontMetrics().lineSpacing() + SPARE)
-
-
-def _scrolling(layout: QBoxLayout, height: int, lines: int = 0) -> QScrollArea:
-    """Return an area that scrolls what needs more height than it has."""
+def _scrolling(layout: QBoxLayout, height: int) -> QScrollArea:
+    """Return an area that needs little height, and scrolls what needs more."""
     layout.setContentsMargins(0, 0, 0, 0)
     inside = QWidget()
     inside.setLayout(layout)
-    return _ScrollArea(inside, height, lines)
+    area = QScrollArea()
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidgetResizable(True)
+    area.setWidget(inside)
+    area.setMinimumHeight(height)
+    return area
 
 
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from napari.layers import _layer_actions
 
 from napari_clip_heatmap._napari.controllers.canvas.converted_labels import objects_above_otsu
@@ -25,6 +26,7 @@ def test_a_flat_map_has_no_objects():
     assert not objects_above_otsu(np.full((4, 4), np.nan, np.float32))[0].any()
 
 
+@pytest.mark.filterwarnings("ignore:projection mode:UserWarning")
 def test_naparis_convert_to_labels_gives_objects(state, viewer_model, cells, session, immediate):
     style = StyleController(state, viewer_model)
     RunController(state, viewer_model, session, style).start()
