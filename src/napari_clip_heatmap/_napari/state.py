@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
+from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap.pipeline.score_registry import score_method
 from napari_clip_heatmap.pipeline.trust import Trust
@@ -190,6 +191,8 @@ class DockState:
         Prompts of the last runs, the latest first.
     taken_away : tuple of LayerResult
         What "Remove all" removed, and can bring back.
+    annotation : AnnotationState
+        What is known of objects; it emits by itself.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -216,6 +219,7 @@ class DockState:
     devices: tuple[str, ...] = ("auto", "cpu")
     recent: tuple[tuple[str, ...], ...] = ()
     taken_away: tuple[LayerResult, ...] = ()
+    annotation: AnnotationState = field(default_factory=AnnotationState)
 
     @property
     def busy(self) -> bool:

@@ -126,6 +126,10 @@ class HeatmapStack:
                 where: Any = (*index, rows, columns)
                 maps.window(rows, columns, maps=one, out=pixels[where][np.newaxis])
 
+    def maps_at(self, index: Index) -> LazyHeatmaps | None:
+        """Return the maps of a plane; None where it has none."""
+        return self._planes.get(index)
+
     def stripe(self, index: Index, cells: NDArray[np.bool_]) -> None:
         """Draw some cells of a plane as stripes, so that they are told apart from the others.
 

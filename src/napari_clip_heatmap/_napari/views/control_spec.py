@@ -25,6 +25,8 @@ class ControlSection(Enum):
     REGION = "Where"
     STYLE = "Maps"
     CLICK = "Click"
+    ANNOTATE = "Annotate"
+    CLASSIFY = "Classify"
     LOADING = "Model"
     RUN = "run"
     LAYERS = "layers"
@@ -42,6 +44,8 @@ SECTION_HELP = {
     ControlSection.REGION: "Which part of the image, and which slices",
     ControlSection.STYLE: "How maps are drawn, and how they are compared",
     ControlSection.CLICK: "What a click on the image finds",
+    ControlSection.ANNOTATE: "Turn maps into labels, points and shapes",
+    ControlSection.CLASSIFY: "Name objects of a segmentation by words",
     ControlSection.LOADING: "How the model is loaded, and which sentences it reads",
 }
 """What each tab is for, as its tooltip."""
