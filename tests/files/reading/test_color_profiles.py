@@ -49,25 +49,24 @@ def test_8_bits(tmp_path, kind, profile):
     path, pixels = tmp_path / f"a.{kind}", SMOOTH
     if kind == "tif":
         tifffile.imwrite(path, pixels, photometric="rgb", iccprofile=profile)
-    elif kind == "jpeg.tif":
-        tifffile.imwrite(
-            path, pixels, photometric="ycbcr", compression="jpeg", iccprofile=profile,
-            compressionargs={"level": 98}, subsampling=(1, 1),
-        )  # fmt: skip
     elif kind == "palette.png":
         image = Image.fromarray(pixels).quantize(200)
         pixels = np.asarray(image.convert("RGB"))
         image.save(path, icc_profile=profile)
     else:
-        settings = {"webp": {"lossless": True}, "jpg": {"quality": 98, "subsampling": 0}}
+        settings = {
+            "webp": {"lossless": True},
+            "jpg": {"quality": 98, "subsampling": 0},
+            "jpeg.tif": {"compression": "jpeg", "quality": 98},
+        }
         Image.fromarray(pixels).save(path, icc_profile=profile, **settings.get(kind, {}))
     difference = np.abs(read_image(path).astype(float) - expected(pixels, profile))
     assert np.abs(expected(pixels, profile) - pixels).mean() > 4
-    assert difference.mean() < (1.5 if "jp" in kind else 0.2)
+    assert difference.mean() < (2.5 if "jp" in kind else 0.2)
     if kind != "tif":
         with Image.open(path) as image:
             seen = pillow_array(image)
-        assert np.abs(seen.astype(float) - expected(pixels, profile)).mean() < 1.5
+        assert np.abs(seen.astype(float) - expected(pixels, profile)).mean() < 2.5
 
 
 @pytest.mark.parametrize("kind", ["png", "tif"])
