@@ -27,7 +27,8 @@ from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
-from .pipeline.verdicts import Assessment, PromptCheck, Verdict, assess
+from .pipeline.trust import Trust, Verdict
+from .pipeline.verdicts import Assessment, PromptCheck, PromptVerdict, assess
 
 __version__: str
 
@@ -47,8 +48,10 @@ __all__ = [
     "Outlines",
     "Peaks",
     "PromptCheck",
+    "PromptVerdict",
     "Region",
     "Score",
+    "Trust",
     "Verdict",
     "View",
     "__version__",

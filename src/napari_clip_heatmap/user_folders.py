@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
-__all__ = ["cache_root"]
+__all__ = ["cache_root", "data_root"]
 
 
 def cache_root() -> Path:
@@ -16,3 +16,12 @@ def cache_root() -> Path:
     ``%LOCALAPPDATA%\clip-heatmap\Cache``. It is not created.
     """
     return user_cache_path("clip-heatmap", appauthor=False)
+
+
+def data_root() -> Path:
+    r"""Return the folder for what the user made and may want to keep, such as calibrations.
+
+    Linux: ``~/.local/share/clip-heatmap``; macOS: ``~/Library/Application Support/clip-heatmap``;
+    Windows: ``%LOCALAPPDATA%\clip-heatmap``. It is not created.
+    """
+    return user_data_path("clip-heatmap", appauthor=False)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.null_reference import (
-    NONSENSE,
     correlations,
     make_null_reference,
     token_covariance,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_clip_heatmap.api import load_model
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.null_reference import (
-    NONSENSE,
     correlations,
     make_null_reference,
     token_covariance,
 )
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.pipeline.verdicts import Verdict, assess, assess_scoring
+from napari_clip_heatmap.pipeline.trust import Trust, Verdict
+from napari_clip_heatmap.pipeline.verdicts import assess, assess_scoring, least_trust
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat", "wug", "xylem"]
 MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -46,7 +49,7 @@ def same(one, other):
 @given(prompts=prompt_lists, seed=st.integers(0, 99))
 def test_order_repetition_and_company_change_no_check(encoding, prompts, seed):
     shuffled = list(np.random.default_rng(seed).permutation([*prompts, *prompts[:2], "debris"]))
-    one, other = by_prompt(assess(encoding, prompts)), by_prompt(assess(encoding, shuffled))
+    one, other = (by_prompt(assess(encoding, asked, "absolute")) for asked in (prompts, shuffled))
     assert list(one) == prompts
     for prompt in prompts:
         same(one[prompt], other[prompt])
@@ -161,10 +164,68 @@ def test_a_coarse_look_tells_its_own_resolution_until_tiles_are_done(model):
     assert told == [True] * (len(found) - 1) + [False]
 
 
-def test_another_model_is_told_where_limits_come_from(encoding):
-    assert any("set with the bundled model" in note for note in assess(encoding, ["red"]).notes)
-    encoding = dataclasses.replace(encoding, model={"name": "demo"})
-    assert not any("bundled model" in note for note in assess(encoding, ["red"]).notes)
+def test_a_model_without_a_calibration_says_so(encoding):
+    found = assess(encoding, ["red"])
+    assert any("not calibrated" in note for note in found.notes)
+    assert found.checks[0].presence is Trust.UNKNOWN
+    sha = load_model("demo", device="cpu").weights_sha256
+    encoding = dataclasses.replace(encoding, model={"name": "x", "weights_sha256": sha})
+    assert not any("calibrate" in note for note in assess(encoding, ["red"]).notes)
+
+
+def test_trust_is_the_least_of_its_answers():
+    every = tuple(Trust)
+    for answers in itertools.product(every, repeat=3):
+        found = least_trust(answers)
+        if Trust.NONE in answers:
+            assert found is Trust.NONE
+        elif set(answers) == {Trust.GOOD}:
+            assert found is Trust.GOOD
+        else:
+            assert found is Trust.DOUBTFUL
+
+
+def test_a_list_that_changes_a_map_is_named(encoding):
+    def checks(prompts, score):
+        return by_prompt(assess(encoding, prompts, score))
+
+    alone = checks(["red"], "absolute")["red"]
+    assert alone.agreement == pytest.approx(1)
+    maps = encoding.heatmaps(["red", "nuclei"], "relative").lattice_values
+    own = encoding.heatmaps(["red"], "absolute").lattice_values
+    expected = np.corrcoef(maps[0].ravel(), own[0].ravel())[0, 1]
+    assert checks(["red", "nuclei"], "relative")["red"].agreement == pytest.approx(
+        expected, abs=1e-4
+    )
+    zero = checks(["red - red"], "relative")["red - red"]
+    assert (zero.agreement, zero.trust) == (0, Trust.NONE)
+    assert "what is subtracted" in zero.advice
+
+
+def test_negations_unmet_words_and_several_things_are_no_more_than_doubtful(encoding):
+    known = dataclasses.replace(encoding)
+    for prompt in ("no red", "red without blue", "red xylem"):
+        assert by_prompt(assess(known, [prompt], "absolute"))[prompt].text is not Trust.GOOD
+
+
+@pytest.mark.parametrize("comma", [",", " ,", ", ,", ",,  "])
+def test_a_comma_at_the_end_changes_nothing(encoding, comma):
+    (plain,) = assess(encoding, ["red"]).checks
+    (found,) = assess(encoding, [f"red{comma}"]).checks
+    assert found == plain
+
+
+def test_tiles_of_nan_leave_similarity_and_rank(model):
+    image = np.random.default_rng(3).integers(0, 256, (32, 160), np.uint8).astype(np.float32)
+    image = (image - image.min()) / np.ptp(image)
+    holes = image.copy()
+    holes[:, 80:] = np.nan
+    whole = encode(model, holes, downsample=1, overlap=0)
+    left = whole.counted_tiles
+    assert left.tolist() == [[True, True, True, False, False]]
+    np.testing.assert_allclose(
+        whole.embedding, whole.accumulator.embeddings[left].mean(axis=0), rtol=1e-6
+    )
 
 
 def test_only_the_region_counts(model):

@@ -51,7 +51,7 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
-    from napari_clip_heatmap.files.run_request import make_folder
+    from napari_clip_heatmap.files.output_folder import make_folder
 
     printer = Printer(quiet, as_json)
     make_folder(output)
@@ -80,13 +80,14 @@ def honesty(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure whether gibberish is flagged, and words for what is there are not."""
+    """Measure whether verdicts are right: on what is there, on what is not, and on gibberish."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation.verdict_chart import draw_distribution
     from napari_clip_heatmap.evaluation.verdict_report import VerdictReport
     from napari_clip_heatmap.evaluation.verdict_trial import measure_verdicts
+    from napari_clip_heatmap.files.output_folder import make_folder
     from napari_clip_heatmap.files.overlays import write_picture
-    from napari_clip_heatmap.files.run_request import make_folder
+    from napari_clip_heatmap.pipeline.calibration import TextLimits, find_calibration
 
     printer = Printer(quiet, as_json)
     make_folder(output)
@@ -95,9 +96,11 @@ def honesty(
         judged = measure_verdicts(
             loaded, data=data, n_scenes=scenes, seed=seed, n_gibberish=gibberish, progress=advance
         )
-    report = VerdictReport(loaded.describe(), judged)
+    report = VerdictReport(loaded.describe(), judged, seed)
     report.write(output)
-    write_picture(output / "honesty.png", draw_distribution(judged))
+    found = find_calibration(loaded.weights_sha256)
+    limits = TextLimits() if found is None else found.text
+    write_picture(output / "honesty.png", draw_distribution(judged, limits))
     printer.say(report)
     printer.say(f"Report and picture: {output.resolve()}")
     _tell_figures(printer, output / "honesty.json")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.evaluation.gibberish import FUNCTION_WORDS, PICTURE_WORDS, shuffle
-from napari_clip_heatmap.pipeline.null_reference import MADE_UP, STAND_IN
+from napari_clip_heatmap.pipeline.nonsense import MADE_UP, STAND_IN
 from napari_clip_heatmap.scenes.vocabulary import NAMES, TEMPLATES
 
 if TYPE_CHECKING:

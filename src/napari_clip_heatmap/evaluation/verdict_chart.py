@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_clip_heatmap.evaluation.verdict_trial import ABSENT, PRESENT, JudgedPrompt
-from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE
+from napari_clip_heatmap.evaluation.meaning.asked_prompts import ABSENT, PRESENT
+from napari_clip_heatmap.evaluation.verdict_trial import JudgedPrompt
+from napari_clip_heatmap.pipeline.calibration import TextLimits
 
 __all__ = ["draw_distribution"]
 
@@ -21,8 +22,8 @@ _GIBBERISH = (110, 110, 120)
 _LINE = (190, 30, 40)
 
 
-def draw_distribution(judged: Sequence[JudgedPrompt]) -> NDArray[np.uint8]:
-    """Draw a histogram per group, uint8 RGB (y, x, 3).
+def draw_distribution(judged: Sequence[JudgedPrompt], limits: TextLimits) -> NDArray[np.uint8]:
+    """Draw a histogram per group, with the limits of the text, uint8 RGB (y, x, 3).
 
     Heights are logarithmic, so that a single prompt on a single image can be seen.
     """
@@ -32,8 +33,8 @@ def draw_distribution(judged: Sequence[JudgedPrompt]) -> NDArray[np.uint8]:
     font = ImageFont.load_default(size=14)
     floor = _TOP + _ROW * len(groups)
     for limit, side, name in (
-        (LIKE_NONSENSE, "ra", f"hardly depends on the text < {LIKE_NONSENSE}"),
-        (CLEAR_FROM, "la", f"{CLEAR_FROM} <= clear"),
+        (limits.none, "ra", f"like nonsense < {limits.none:.2f}"),
+        (limits.good, "la", f"{limits.good:.2f} <= depends on the words"),
     ):
         pen.line([(_at(limit), 28), (_at(limit), floor)], fill=_LINE, width=1)
         pen.text((_at(limit), 8), name, fill=_LINE, font=font, anchor=side)

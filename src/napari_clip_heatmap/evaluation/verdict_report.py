@@ -1,18 +1,32 @@
-"""The verdicts on gibberish and on names, as text and as numbers."""
+"""The verdicts of a trial, as text and as numbers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_clip_heatmap.evaluation.verdict_trial import ABSENT, PRESENT, JudgedPrompt
-from napari_clip_heatmap.pipeline.verdicts import CLEAR_FROM, LIKE_NONSENSE, Verdict
+from napari_clip_heatmap.evaluation.faithfulness.paired import bootstrap_interval
+from napari_clip_heatmap.evaluation.meaning.asked_prompts import (
+    ABSENT,
+    FALSE_GROUPS,
+    TRUE_GROUPS,
+)
+from napari_clip_heatmap.evaluation.verdict_trial import JudgedPrompt
+from napari_clip_heatmap.pipeline.trust import Trust
 
-__all__ = ["VerdictReport"]
+__all__ = ["VerdictReport", "is_gibberish"]
+
+_LEVELS = (Trust.NONE, Trust.DOUBTFUL, Trust.GOOD)
+
+
+def is_gibberish(group: str) -> bool:
+    """Return whether the prompts of a group mean nothing."""
+    return group not in (*TRUE_GROUPS, *FALSE_GROUPS, ABSENT)
 
 
 @dataclass(frozen=True)
@@ -24,10 +38,13 @@ class VerdictReport:
     model : mapping
         The model's description, as JSON-able values.
     judged : tuple of JudgedPrompt
+    seed : int
+        Of the intervals.
     """
 
     model: dict[str, object]
     judged: tuple[JudgedPrompt, ...]
+    seed: int = 0
 
     def __str__(self) -> str:
         """Return the report as Markdown."""
@@ -45,52 +62,94 @@ class VerdictReport:
         return tuple(
             each
             for each in self.judged
-            if each.group not in (PRESENT, ABSENT) and each.verdict is not Verdict.HARDLY
+            if is_gibberish(each.group) and each.trust is not Trust.NONE
         )
 
     @property
     def falsely_flagged(self) -> tuple[JudgedPrompt, ...]:
-        """Names of what is present that were flagged."""
+        """Prompts for what is present that were flagged."""
         return tuple(
-            each for each in self.judged if each.group == PRESENT and each.verdict is Verdict.HARDLY
+            each for each in self.judged if each.group in TRUE_GROUPS and each.trust is Trust.NONE
+        )
+
+    @property
+    def falsely_trusted(self) -> tuple[JudgedPrompt, ...]:
+        """Prompts for what is absent, misspelled or negated that were trusted."""
+        return tuple(
+            each
+            for each in self.judged
+            if each.group in (ABSENT, *FALSE_GROUPS) and each.trust is Trust.GOOD
         )
 
     def _lines(self) -> Iterator[str]:
         yield f"# Verdicts of {self.model.get('name')}\n"
         yield (
-            f"Dependence below {LIKE_NONSENSE}: hardly depends on the text; from {CLEAR_FROM}, and "
-            "with a similarity above half of all nonsense: clear; else weak.\n"
+            "Percent of prompts by trust, with the 95 % interval over prompts. Present things "
+            "should not be flagged (none), all others not be trusted (good).\n"
         )
-        yield "| prompts | image | judged | hardly | weak | clear | least | median | most |"
-        yield "|---" * 9 + "|"
+        yield "| prompts | image | judged | none | doubtful | good | interval of the error |"
+        yield "|---" * 7 + "|"
         for group in dict.fromkeys(each.group for each in self.judged):
             for source in dict.fromkeys(each.source for each in self.judged):
                 found = [e for e in self.judged if (e.group, e.source) == (group, source)]
                 if found:
-                    yield f"| {group} | {source} | {_figures(found)} |"
+                    yield f"| {group} | {source} | {self._figures(found, group)} |"
         yield ""
+        yield from self._worst_lines()
         yield from _named("Gibberish that was not flagged", self.missed)
-        yield from _named("Names of what is there that were flagged", self.falsely_flagged)
+        yield from _named("What is there, but was flagged", self.falsely_flagged)
+        yield from _named("What is not there, but was trusted", self.falsely_trusted)
+
+    def _figures(self, found: Sequence[JudgedPrompt], group: str) -> str:
+        rates = (np.mean([each.trust is level for each in found]) for level in _LEVELS)
+        low, high = bootstrap_interval(_errors(found, group), self.seed)
+        return " | ".join(
+            [
+                str(len(found)),
+                *(f"{100 * rate:.1f}" for rate in rates),
+                f"{100 * low:.1f} to {100 * high:.1f}",
+            ]
+        )
+
+    def _worst_lines(self) -> Iterator[str]:
+        """Yield the mean error over kinds of image and the worst kind, for each group."""
+        yield "| prompts | error | mean over kinds | worst kind |"
+        yield "|---|---|---|---|"
+        for group in dict.fromkeys(each.group for each in self.judged):
+            sources = dict.fromkeys(each.source for each in self.judged if each.group == group)
+            rates = {
+                source: 100
+                * float(
+                    np.mean(
+                        _errors(
+                            [e for e in self.judged if (e.group, e.source) == (group, source)],
+                            group,
+                        )
+                    )
+                )
+                for source in sources
+            }
+            worst = max(rates, key=lambda source: rates[source])
+            what = "flagged" if group in TRUE_GROUPS else "trusted"
+            mean = np.mean(list(rates.values()))
+            yield f"| {group} | {what} | {mean:.1f} | {rates[worst]:.1f} ({worst}) |"
+        yield ""
 
 
-def _figures(found: list[JudgedPrompt]) -> str:
-    dependence = [each.dependence for each in found]
-    fractions = (
-        sum(each.verdict is verdict for each in found) / len(found)
-        for verdict in (Verdict.HARDLY, Verdict.WEAK, Verdict.CLEAR)
-    )
-    return " | ".join(
-        [
-            str(len(found)),
-            *(f"{fraction:.1%}" for fraction in fractions),
-            *(f"{value:.2f}" for value in np.quantile(dependence, (0, 0.5, 1))),
-        ]
-    )
+def _errors(found: Sequence[JudgedPrompt], group: str) -> NDArray[np.float64]:
+    wrong = Trust.NONE if group in TRUE_GROUPS else Trust.GOOD
+    return np.array([float(each.trust is wrong) for each in found])
 
 
-def _named(what: str, found: tuple[JudgedPrompt, ...]) -> Iterator[str]:
+def _named(what: str, found: Sequence[JudgedPrompt]) -> Iterator[str]:
     yield f"{what}: {len(found) or 'none'}."
-    for prompt in dict.fromkeys(each.prompt for each in found):
-        values = [each.dependence for each in found if each.prompt == prompt]
-        images = "1 image" if len(values) == 1 else f"{len(values)} images"
-        yield f"- '{prompt}' on {images}, dependence up to {max(values):.2f}"
+    counts = dict.fromkeys(dict.fromkeys(each.prompt for each in found), 0)
+    for each in found:
+        counts[each.prompt] += 1
+    often = sorted(counts, key=lambda prompt: -counts[prompt])
+    for prompt in often[:12]:
+        images = "1 image" if counts[prompt] == 1 else f"{counts[prompt]} images"
+        yield f"- '{prompt}' on {images}"
+    if len(often) > 12:
+        yield f"- and {len(often) - 12} more prompts"
+    yield ""

@@ -1,35 +1,42 @@
-"""Test the verdicts: gibberish against names of what is in the image."""
+"""Test the verdicts: on what is there, on what is not, on gibberish, and on empty pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
+import numpy as np
 
 from napari_clip_heatmap.api import encode
-from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
-from napari_clip_heatmap.evaluation.real import blood_names, label_pairs
-from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.null_reference import NONSENSE, make_null_reference
+from napari_clip_heatmap.evaluation.meaning.asked_prompts import (
+    ABSENT,
+    PRESENT,
+    ask_about,
+    gibberish,
+)
+from napari_clip_heatmap.evaluation.meaning.known_images import (
+    KnownImage,
+    blank_pictures,
+    count_labeled,
+    draw_known,
+    read_labeled,
+)
+from napari_clip_heatmap.pipeline.null_reference import make_null_reference
 from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.pipeline.verdicts import Verdict, assess_scoring
-from napari_clip_heatmap.scenes import CLASSES, SAMPLE_CLASSES, draw, sample_scene
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import judge_prompts
+from napari_clip_heatmap.scenes import CLASSES, SAMPLE_CLASSES, sample_scene
 from napari_clip_heatmap.scenes.vocabulary import NAMES
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["ABSENT", "PRESENT", "JudgedPrompt", "gibberish", "measure_verdicts"]
+__all__ = ["JudgedPrompt", "measure_verdicts"]
 
-PRESENT, ABSENT = "what is there", "what is not there"
-"""Groups of prompts that are not gibberish."""
-
-_SIDE = 256
-_VISIBLE = 0.005
-"""Fraction of a scene's pixels from which a class counts as present; absent means 0."""
+_GIBBERISH_PER_IMAGE = 60
+"""Drawn from all of it, so that a trial takes minutes; over all images each has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +48,22 @@ class JudgedPrompt:
     source : str
         Kind of image.
     group : str
-        `PRESENT`, `ABSENT`, or a kind of gibberish.
+        One of `ask_about`, or a kind of gibberish.
     prompt : str
-    dependence, rank : float
-        As in `PromptCheck`.
-    verdict : Verdict
+    dependence : float
+    strength : float or None
+    trust, text, presence : Trust
+        As in `PromptVerdict`.
     """
 
     source: str
     group: str
     prompt: str
     dependence: float
-    rank: float
-    verdict: Verdict
-
-
-def gibberish(seed: int, count: int) -> dict[str, tuple[str, ...]]:
-    """Return gibberish by kind, without the built-in nonsense prompts."""
-    kinds = {
-        **draw_gibberish(seed, count),
-        "classic": CLASSIC,
-        "unrelated English": UNRELATED,
-    }
-    return {
-        kind: tuple(prompt for prompt in prompts if prompt not in NONSENSE)
-        for kind, prompts in kinds.items()
-    }
+    strength: float | None
+    trust: Trust
+    text: Trust
+    presence: Trust
 
 
 def measure_verdicts(
@@ -78,7 +75,7 @@ def measure_verdicts(
     n_gibberish: int,
     progress: Callable[[int, int], None],
 ) -> tuple[JudgedPrompt, ...]:
-    """Judge gibberish and the names of all classes on drawn and on real images.
+    """Judge prompts of all groups on drawn, real and empty images.
 
     Parameters
     ----------
@@ -88,71 +85,71 @@ def measure_verdicts(
     n_scenes : int
         Number of drawn scenes, in addition to the sample scene.
     seed : int
-        Seed of the first scene and of the gibberish.
+        Seed of the first scene, of the gibberish and of the empty pictures.
     n_gibberish : int
         Number of prompts of each drawn kind.
     progress : callable
         Called with (images done, images in all).
     """
     kinds = gibberish(seed, n_gibberish)
-    real = [] if data is None else [*_nuclei(data / "nuclei"), *_blood(data / "blood")]
-    total = n_scenes + 1 + len(real)
+    blank = list(_blank(seed, n_scenes))
+    total = 1 + n_scenes + len(blank) + (0 if data is None else count_labeled(data))
     judged: list[JudgedPrompt] = []
-    for done, (source, image, there, absent) in enumerate(_images(n_scenes, seed, real), start=1):
-        groups = {**kinds, PRESENT: _named(there), ABSENT: _named(absent)}
-        judged += _judge(model, source, image, groups)
-        progress(done, total)
+    sources = [iter([_sample()]), draw_known(seed, n_scenes), iter(blank)]
+    if data is not None:
+        sources.append(read_labeled(data))
+    images = (image for source in sources for image in source)
+    for number, known in enumerate(images):
+        groups = {**_some(kinds, number), **ask_about(known, seed + number)}
+        judged += _judge(model, known, groups)
+        progress(number + 1, total)
     return tuple(judged)
 
 
-_Known = tuple[str, "Path | NDArray[Any]", frozenset[str], frozenset[str]]
-"""Kind of image, the image, classes that are present, classes that are absent."""
-
-
-def _images(n_scenes: int, seed: int, real: Iterable[_Known]) -> Iterator[_Known]:
+def _sample() -> KnownImage:
     there = frozenset(SAMPLE_CLASSES)
-    yield "demo sample", sample_scene(), there, frozenset(CLASSES) - there
-    for number in range(n_scenes):
-        scene = draw(seed + number, (_SIDE, _SIDE))
-        seen = {name: float(mask.mean()) for name, mask in scene.masks.items()}
-        shown = frozenset(name for name, fraction in seen.items() if fraction >= _VISIBLE)
-        absent = frozenset(name for name in CLASSES if not seen.get(name))
-        yield "drawn scenes", scene.image, shown, absent
-    yield from real
+    return KnownImage(
+        "demo sample",
+        sample_scene(),
+        _named(there),
+        _named(frozenset(CLASSES) - there),
+        tuple(SAMPLE_CLASSES),
+    )
 
 
-def _nuclei(folder: Path) -> list[_Known]:
-    # Nothing else is labeled in these images.
-    absent = frozenset({"platelets"})
-    return [("real nuclei", path, frozenset({"nuclei"}), absent) for path, _ in label_pairs(folder)]
-
-
-def _blood(folder: Path) -> list[_Known]:
-    absent = frozenset({"filaments", "mitochondria", "bacteria", "vesicles"})
-    return [
-        ("real blood", folder / file, names, absent) for file, names in blood_names(folder).items()
-    ]
+def _blank(seed: int, n_noise: int) -> Iterator[KnownImage]:
+    for kind, picture in blank_pictures(seed, n_noise):
+        yield KnownImage(kind, picture, (), _named(CLASSES))
 
 
 def _named(classes: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for each in CLASSES if each in classes for name in NAMES[each])
 
 
+def _some(kinds: Mapping[str, tuple[str, ...]], number: int) -> dict[str, tuple[str, ...]]:
+    """Return some gibberish of each kind, other prompts for other images."""
+    rng = np.random.default_rng(number)
+    most = max(1, _GIBBERISH_PER_IMAGE // len(kinds))
+    return {
+        kind: tuple(map(str, rng.choice(prompts, min(most, len(prompts)), replace=False)))
+        for kind, prompts in kinds.items()
+    }
+
+
 def _judge(
-    model: ClipModel,
-    source: str,
-    image: Path | NDArray[Any],
-    groups: Mapping[str, tuple[str, ...]],
+    model: ClipModel, known: KnownImage, groups: Mapping[str, tuple[str, ...]]
 ) -> Iterator[JudgedPrompt]:
-    encoding = encode(model, read_image(image) if isinstance(image, Path) else image)
+    encoding = encode(model, known.image)
     group_of = {prompt: group for group, prompts in groups.items() for prompt in prompts}
     scoring = build_scoring(encoding.text, group_of, "absolute")
-    for check in assess_scoring(encoding, scoring, make_null_reference(encoding)).checks:
+    for found in judge_prompts(encoding, scoring, make_null_reference(encoding)):
         yield JudgedPrompt(
-            source=source,
-            group=group_of[check.prompt],
-            prompt=check.prompt,
-            dependence=check.dependence,
-            rank=check.rank,
-            verdict=check.verdict,
+            source=known.kind,
+            group=group_of.get(found.prompt, PRESENT if found.prompt in known.present else ABSENT),
+            prompt=found.prompt,
+            dependence=found.dependence,
+            strength=found.strength,
+            trust=found.trust,
+            text=found.text,
+            presence=found.presence,
         )

@@ -15,7 +15,13 @@ from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 from napari_clip_heatmap.imaging.pillow_images import array_of
 from napari_clip_heatmap.validation import ascending, instance, number, number_array, refuse
 
-__all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
+__all__ = ["Channel", "Plane", "Values", "as_channels", "load", "stretched", "working_type"]
+
+_SINGLE_LARGEST, _SINGLE_SMALLEST = 1e37, 1e-30
+"""Ranges beyond, and narrower ones, are computed in double precision."""
+
+_DOUBLE_LARGEST = 1e300
+"""Ranges beyond are scaled down before they are computed."""
 
 
 _ACCEPTED = "accepted: an array (y, x), (y, x, 3) or (y, x, 4) of booleans, integers or real floats"
@@ -312,3 +318,32 @@ def _valid(
         return None
     valid: NDArray[np.bool_] = np.logical_and.reduce(parts).all(axis=-1)
     return valid
+
+
+def stretched(
+    values: NDArray[Any], low: float, high: float, opacity: NDArray[Any] | None = None
+) -> NDArray[np.float32]:
+    """Return values as 0 at `low` to 1 at `high`, clipped; all are 0 where these are equal.
+
+    Whatever the finite values and limits, no step of the way overflows or becomes NaN.
+
+    Parameters
+    ----------
+    values : float32 or float64 (y, x, n)
+        Times their opacity where that is given.
+    opacity : float32 or float64 (y, x, 1), optional
+    """
+    if not low < high:
+        return np.zeros(values.shape, np.float32)
+    largest = max(abs(low), abs(high))
+    # Single precision has 24 bits, and no more than 3e38.
+    if largest > _SINGLE_LARGEST or high - low < max(largest * 1e-4, _SINGLE_SMALLEST):
+        values = values.astype(np.float64)
+    if largest > _DOUBLE_LARGEST:  # the range of such values has no number: quarter everything
+        values, low, high = values * 0.25, low * 0.25, high * 0.25
+    real = values.dtype.type
+    with np.errstate(over="ignore"):  # far beyond the range all values are 1 alike
+        unit = values - (real(low) if opacity is None else real(low) * opacity)
+        unit /= real(high) - real(low)
+    shown: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32, copy=False)
+    return shown

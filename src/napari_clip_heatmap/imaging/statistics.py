@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel, Values, load
+from napari_clip_heatmap.imaging.channel import Channel, Values, load, stretched
 
-__all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "stretched", "summarize"]
+__all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "summarize"]
 
 WHOLE = 8192 * 8192
 """A level of at most this many pixels is read whole, so its range is exact."""
@@ -39,12 +39,6 @@ _FEWEST = 1000
 
 _DISTINCT = 16
 """Fewer different values are classes, and none of them is taken for missing data."""
-
-_SINGLE_LARGEST, _SINGLE_SMALLEST = 1e37, 1e-30
-"""Ranges beyond, and narrower ones, are computed in double precision."""
-
-_DOUBLE_LARGEST = 1e300
-"""Ranges beyond are scaled down before they are computed."""
 
 _BOX = np.ones((3, 3), np.uint8)
 
@@ -136,35 +130,6 @@ def robust_range(channel: Channel) -> tuple[float, float]:
     smooth = _filtered_range(channel, low, high)
     bottom, top = max(low, min(bottom, smooth[0])), min(high, max(top, smooth[1]))
     return (bottom, top) if bottom < top else (low, high)
-
-
-def stretched(
-    values: NDArray[Any], low: float, high: float, opacity: NDArray[Any] | None = None
-) -> NDArray[np.float32]:
-    """Return values as 0 at `low` to 1 at `high`, clipped; all are 0 where these are equal.
-
-    Whatever the finite values and limits, no step of the way overflows or becomes NaN.
-
-    Parameters
-    ----------
-    values : float32 or float64 (y, x, n)
-        Times their opacity where that is given.
-    opacity : float32 or float64 (y, x, 1), optional
-    """
-    if not low < high:
-        return np.zeros(values.shape, np.float32)
-    largest = max(abs(low), abs(high))
-    # Single precision has 24 bits, and no more than 3e38.
-    if largest > _SINGLE_LARGEST or high - low < max(largest * 1e-4, _SINGLE_SMALLEST):
-        values = values.astype(np.float64)
-    if largest > _DOUBLE_LARGEST:  # the range of such values has no number: quarter everything
-        values, low, high = values * 0.25, low * 0.25, high * 0.25
-    real = values.dtype.type
-    with np.errstate(over="ignore"):  # far beyond the range all values are 1 alike
-        unit = values - (real(low) if opacity is None else real(low) * opacity)
-        unit /= real(high) - real(low)
-    shown: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32, copy=False)
-    return shown
 
 
 def _sample(channel: Channel, count: int) -> NDArray[Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.imaging.lattice import Lattice
 
 __all__ = ["Hole", "Validity"]
 
@@ -106,6 +109,21 @@ class Validity:
                 valid = np.ones((len(y), len(x)), bool)
             valid[rows, columns] &= hole.valid()[np.ix_(in_y, in_x)]
         return valid
+
+    def tile_fractions(self, lattice: Lattice) -> NDArray[np.float64] | None:
+        """Return the fraction of each tile's cells that is valid, (row, column); None if all are.
+
+        A cell is as valid as the image is at its center.
+        """
+        axes = lattice.y, lattice.x
+        y, x = (axis.cell_centers(slice(0, axis.n_cells)) for axis in axes)
+        valid = self.read(y, x)
+        if valid is None:
+            return None
+        in_y, in_x = ((axis.weights > 0).astype(np.float64) for axis in axes)
+        n_cells = np.outer(in_y.sum(axis=1), in_x.sum(axis=1))
+        fractions: NDArray[np.float64] = in_y @ valid @ in_x.T / n_cells
+        return fractions
 
 
 def _place(stored_shape: tuple[int, int], y: slice, x: slice) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
-from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.channel import Channel, stretched
 from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
-from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, stretched, summarize
+from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
 from napari_clip_heatmap.validation import ascending, boolean, number, one_of
 
-__all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View"]
+__all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View", "seen_notes"]
 
 Mode = Literal["shown", "percentile", "min-max", "raw"]
 """Where the values that become black and white come from; see `View`."""
@@ -263,3 +263,50 @@ def _looked_up(unit: NDArray[np.float32], lut: NDArray[np.float32]) -> NDArray[n
     table = np.asarray(lut, np.float32)
     colors: NDArray[np.float32] = table[left] * (1 - fraction) + table[right] * fraction
     return colors
+
+
+_SOURCES = {
+    "robust": "the range of the data without single defects and no-data values",
+    "percentile": "percentiles of the data",
+    "min-max": "the smallest and the largest value",
+}
+
+
+def seen_notes(
+    ranges: Sequence[ShownRange], downsample: float, *, nothing: bool, part: str
+) -> Iterator[str]:
+    """Say what users must know of how the model saw their image.
+
+    Parameters
+    ----------
+    ranges : sequence of ShownRange
+        Per channel.
+    downsample : float
+    nothing : bool
+        Whether there was nothing to see.
+    part : str
+        "image" or "region".
+    """
+    if nothing:
+        yield (
+            f"The {part} is nearly constant as the model sees it: there is nothing to see, so the "
+            "maps are drawn without contrast."
+        )
+    several = len(ranges) > 1
+    for channel, shown in enumerate(ranges, start=1):
+        if shown.is_measured:
+            yield _range_note(shown, f"channel {channel} " if several else "")
+    if downsample > 1:
+        yield (
+            f"The model sees one pixel for every {downsample:.3g} image pixels along each "
+            "axis (downsample); smaller things may be missed."
+        )
+    if downsample < 1:
+        yield f"The image was enlarged {1 / downsample:.3g} times for the model."
+
+
+def _range_note(shown: ShownRange, channel: str) -> str:
+    return (
+        f"The model sees the {channel}values {shown.low:.5g} to {shown.high:.5g} as black to white "
+        f"({_SOURCES[shown.source]}); another range can be set as the view."
+    )

@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
-from napari_clip_heatmap.imaging.view import ShownRange, View
+from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
-from napari_clip_heatmap.pipeline.image_notes import LEAST_CONTRAST, image_notes
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator, read_only
+from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
     from napari_clip_heatmap.pipeline.token_grid import CoarsePreview
 
 __all__ = ["Encoding"]
+
+_LEAST_VALID = 0.5
+"""Fraction of a tile that must be valid, so that its embedding counts."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,16 +123,35 @@ class Encoding:
     def embedding(self) -> NDArray[np.float32]:
         """Mean of the region's tiles' unit embeddings, float32 (d_embed,).
 
-        Times a text direction it is the mean cosine similarity over tiles. Where no tile is done
+        Times a text direction it is the mean cosine similarity over tiles. Tiles of which more
+        than half is NaN, infinite or masked do not count, unless all are. Where no tile is done
         yet, it is that of the coarse preview, or 0 if there is none.
         """
-        rows, columns = np.transpose(self.tiles)
-        done = self.accumulator.tile_mask[rows, columns]
-        if not done.any():
+        known = self.tile_embeddings
+        if not len(known):
             nothing = np.zeros(self.token_map.shape[-1], np.float32)
             return nothing if self.coarse is None else self.coarse.embedding
-        known = self.accumulator.embeddings[rows[done], columns[done]]
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+    @property
+    def tile_embeddings(self) -> NDArray[np.float32]:
+        """Unit embedding of each tile that counts for `embedding`, float32 (tile, d_embed)."""
+        return self.accumulator.embeddings[self.counted_tiles]
+
+    @property
+    def counted_tiles(self) -> NDArray[np.bool_]:
+        """Tiles of the region that are done and of which most is valid, bool (row, column).
+
+        All that are done, where most of every one is invalid.
+        """
+        rows, columns = np.transpose(self.tiles)
+        done = np.zeros_like(self.accumulator.tile_mask)
+        done[rows, columns] = self.accumulator.tile_mask[rows, columns]
+        seen = self.validity.tile_fractions(self.lattice)
+        if seen is None:
+            return done
+        mostly_valid = done & (seen >= _LEAST_VALID)
+        return mostly_valid if mostly_valid.any() else done
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -150,16 +171,21 @@ class Encoding:
 
         False as long as not all tiles are done, and where it is not known.
         """
-        if not self.complete:
-            return False
+        return self.complete and self._is_constant
+
+    @cached_property
+    def _is_constant(self) -> bool:
+        """Whether all that the model saw is nearly constant; asked only once it is complete."""
         if self.ranges and all(shown.is_narrow for shown in self.ranges):
             return True
-        return self.accumulator.contrast.within(self._touched) < LEAST_CONTRAST
+        return self.accumulator.contrast.within(self.touched) < LEAST_CONTRAST
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Plain sentences on what the model saw: which values, how finely, and whether nothing."""
-        return tuple(image_notes(self))
+        part = "image" if self.region.is_whole else "region"
+        nothing = self.nothing_to_see
+        return tuple(seen_notes(self.ranges, self.downsample, nothing=nothing, part=part))
 
     def lattice_values(
         self, directions: NDArray[np.float32], cells: tuple[slice, slice] | None = None
@@ -191,7 +217,7 @@ class Encoding:
                 values[:, missing > 0] += preview[:, missing > 0]
             else:
                 values[:, missing > 0] = np.nan
-            values[:, ~self._touched[y, x]] = np.nan
+            values[:, ~self.touched[y, x]] = np.nan
         return values
 
     def scored_cells(
@@ -215,7 +241,8 @@ class Encoding:
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
     @cached_property
-    def _touched(self) -> NDArray[np.bool_]:
+    def touched(self) -> NDArray[np.bool_]:
+        """Cells that the region touches, bool (grid_y, grid_x)."""
         return self.region.cells(self.lattice)
 
     def heatmaps(

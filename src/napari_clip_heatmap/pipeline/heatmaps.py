@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dask.array import Array
 
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
 __all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
 
@@ -131,16 +132,20 @@ class Heatmaps(HeatmapObjects, Maps):
         y, x = self.values.shape[1:]
         return y, x
 
-    @cached_property
+    @property
     def verdicts(self) -> tuple[str, ...]:
-        """The verdict on each map, as far as its text goes; see `PromptCheck`."""
+        """The words of earlier versions for `checks`; see `Verdict`."""
+        return tuple(str(check.verdict) for check in self.checks)
+
+    @cached_property
+    def checks(self) -> tuple[PromptVerdict, ...]:
+        """How far to trust each map, and why."""
         # Here, because both modules import `Encoding`, which imports this one.
         from napari_clip_heatmap.pipeline.null_reference import make_null_reference
-        from napari_clip_heatmap.pipeline.verdicts import assess_scoring
+        from napari_clip_heatmap.pipeline.verdicts import judge_prompts
 
         null = make_null_reference(self.encoding, self.scoring.templates)
-        checks = assess_scoring(self.encoding, self.scoring, null).checks
-        return tuple(str(check.verdict) for check in checks)
+        return judge_prompts(self.encoding, self.scoring, null)
 
     def normalized(self) -> NDArray[np.float32]:
         """Return each map scaled to 0..1 by its own range, float32 (prompt, y, x); NaN stays NaN.

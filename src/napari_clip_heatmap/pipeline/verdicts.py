@@ -1,11 +1,10 @@
-"""Verdicts: how much each heatmap depends on its text, and how far to trust it."""
+"""Verdicts: how far to trust each heatmap of an image, and notes on all of them together."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,28 +12,30 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.imaging.resolution import Resolution, resolution
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.null_reference import (
-    NONSENSE,
-    STAND_IN,
     NullReference,
     correlations,
+    judge_lists,
+    judge_texts,
     make_null_reference,
 )
+from napari_clip_heatmap.pipeline.presence import judge_presence, known_tokens
 from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
+from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = [
-    "CLEAR_FROM",
-    "LIKE_NONSENSE",
     "Assessment",
     "PromptCheck",
+    "PromptVerdict",
+    "Trust",
     "Verdict",
     "assess",
     "assess_scoring",
-    "verdict_advice",
-    "verdict_of",
+    "earlier_word",
+    "judge_prompts",
+    "least_trust",
 ]
-
 
 _ALIKE = 0.95
 """Correlation from which two maps are reported as the same."""
@@ -42,105 +43,126 @@ _ALIKE = 0.95
 _MIRRORED = -1 + 1e-6
 """Correlation up to which two maps are negatives of one another, up to rounding."""
 
-_CALIBRATED_ON = "demo"
+
+def least_trust(answers: Iterable[Trust]) -> Trust:
+    """Return the lowest of several answers; where one is unknown, the result is doubtful at most.
+
+    Examples
+    --------
+    >>> least_trust([Trust.GOOD, Trust.UNKNOWN])
+    <Trust.DOUBTFUL: 'doubtful'>
+    """
+    found = set(answers)
+    if Trust.NONE in found:
+        return Trust.NONE
+    return Trust.DOUBTFUL if found & {Trust.DOUBTFUL, Trust.UNKNOWN} else Trust.GOOD
 
 
-# Calibrated with the bundled model on drawn scenes and real images; docs/honesty.md has the
-# distributions, and `clip-heatmap honesty` measures them again.
-LIKE_NONSENSE = 1.2
-"""Dependence below which a prompt hardly differs from nonsense."""
-
-CLEAR_FROM = 1.45
-"""Dependence from which the text clearly shapes the map."""
-
-_TYPICAL_RANK = 0.5
-"""Rank of similarity below which most nonsense is more similar to the image than the prompt."""
-
-
-class Verdict(StrEnum):
-    """How far to trust a map: whether it depends on its text, and whether there is an image."""
-
-    CLEAR = "clear"
-    WEAK = "weak"
-    HARDLY = "hardly depends on the text"
-    NOTHING = "nothing to see"
+def earlier_word(trust: Trust, text: Trust) -> Verdict:
+    """Return the word of earlier versions that is nearest to a trust and what the text gives."""
+    if text is Trust.NONE:
+        return Verdict.HARDLY
+    return Verdict.CLEAR if trust is Trust.GOOD else Verdict.WEAK
 
 
 @dataclass(frozen=True)
-class PromptCheck:
-    """The figures of one prompt, and the verdict on its map.
+class PromptVerdict:
+    """How far to trust the heatmap of one prompt, why, and the figures behind it.
 
     Parameters
     ----------
     prompt : str
         As the user wrote it.
+    trust : Trust
+        The lowest of three answers: of `text`, of `presence`, and whether the map that is shown
+        is still the prompt's own (`agreement`).
+    text : Trust
+        Whether the map depends on the words.
+    presence : Trust
+        Whether the thing is in this image, or at the place that was asked about: "unknown" where
+        the model is not calibrated.
+    reasons : tuple of str
+        One sentence on the text, one on presence, and one on the list of prompts where that
+        changes the map.
+    agreement : float or None
+        Correlation on this image of the map that is shown with the prompt's own map, without
+        what is subtracted; None where a map is flat.
+    strength : float or None
+        How strongly the image answers, on the scale of the model's calibration; None without one.
+    dependence : float
+        Distance of the prompt from the nearest nonsense prompt, in units of the distance of
+        nonsense prompts from one another: about 1 or less for nonsense.
     similarity : float
-        Cosine similarity of the whole image with the prompt.
+        Mean over tiles of the cosine similarity with the prompt.
     rank : float
         Fraction of neutral and nonsense prompts that are less similar to the image, 0 to 1.
-    dependence : float
-        Distance of the map from that of the nearest nonsense prompt, in units of the distance of
-        nonsense maps from one another: about 1 or less for nonsense.
     residual_variance : float
         Fraction of the map's variance that no nonsense map explains, 0 to 1.
     nearest : str
-        The nonsense prompt with the nearest map.
-    verdict : Verdict
-    advice : str
-        One sentence.
+        The nonsense prompt with the nearest direction.
+    nothing_to_see : bool
+        Whether the image is nearly constant as the model sees it.
+
+    Examples
+    --------
+    >>> for verdict in nch.assess(encoding, ["nuclei", "wug"]).checks:
+    ...     print(verdict.prompt, verdict.trust, verdict.text, verdict.presence)
+    nuclei good good good
+    wug none none none
     """
 
     prompt: str
+    trust: Trust
+    text: Trust
+    presence: Trust
+    reasons: tuple[str, ...]
+    agreement: float | None
+    strength: float | None
+    dependence: float
     similarity: float
     rank: float
-    dependence: float
     residual_variance: float
     nearest: str
-    verdict: Verdict
-    advice: str
+    nothing_to_see: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word of earlier versions that is nearest to `trust`."""
+        return Verdict.NOTHING if self.nothing_to_see else earlier_word(self.trust, self.text)
+
+    @property
+    def advice(self) -> str:
+        """All reasons, as one text."""
+        return " ".join(self.reasons)
 
     @property
     def figures(self) -> str:
         """The figures in one line."""
-        if self.verdict is Verdict.NOTHING:
-            return f"similarity {self.similarity:.3f}"
-        return (
-            f"similarity {self.similarity:.3f}, above {self.rank:.0%} of neutral and nonsense "
-            f"prompts; {self.dependence:.1f} times as far from nonsense as nonsense from itself; "
-            f"{self.residual_variance:.0%} of the map's variance is explained neither by "
-            f"'{self.nearest}' nor by any other nonsense"
-        )
+        parts = [f"similarity {self.similarity:.3f}, above {self.rank:.0%} of nonsense"]
+        if not self.nothing_to_see:
+            parts.append(
+                f"{self.dependence:.2f} times as far from nonsense as nonsense from itself"
+            )
+            if self.strength is not None:
+                parts.append(f"strength {self.strength:.1f}")
+            if self.agreement is not None:
+                parts.append(f"agreement with its own map {self.agreement:.2f}")
+        return "; ".join(parts)
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything as JSON-able values, the words of earlier versions included."""
+        values = asdict(self)
+        del values["nothing_to_see"]
+        return {
+            **values,
+            "reasons": list(self.reasons),
+            "verdict": str(self.verdict),
+            "advice": self.advice,
+        }
 
 
-def verdict_of(dependence: float, rank: float) -> Verdict:
-    """Return the verdict for the figures of a `PromptCheck`."""
-    if dependence < LIKE_NONSENSE:
-        return Verdict.HARDLY
-    if dependence < CLEAR_FROM or rank < _TYPICAL_RANK:
-        return Verdict.WEAK
-    return Verdict.CLEAR
-
-
-def verdict_advice(verdict: Verdict, dependence: float, nearest: str, *, unknown: bool) -> str:
-    """Return what to do, in one sentence; `unknown`: the model never learned some of its words."""
-    if verdict is Verdict.HARDLY and unknown:
-        return (
-            "The model was never trained on some of its words, so the map can only come from "
-            "pieces of them: use words that the model knows."
-        )
-    if verdict is Verdict.HARDLY:
-        return (
-            f"Its map is much like that of '{nearest}', which means nothing: name one thing in "
-            "plain words, or use a model that knows the subject."
-        )
-    if verdict is Verdict.WEAK and dependence < CLEAR_FROM:
-        return f"Its map differs only little from that of '{nearest}': compare the two first."
-    if verdict is Verdict.WEAK:
-        return (
-            "The image as a whole is no more similar to this than to nonsense: what the map shows "
-            "may be the most similar thing, and not the thing itself."
-        )
-    return "The map depends on the text: check where it is red, then use it."
+PromptCheck = PromptVerdict
+"""The name of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +171,7 @@ class Assessment:
 
     Parameters
     ----------
-    checks : tuple of PromptCheck
+    checks : tuple of PromptVerdict
         One per prompt, in order.
     alike : tuple of (str, str, float)
         Pairs of prompts whose maps correlate above 0.95 as shown, with the correlation.
@@ -159,7 +181,7 @@ class Assessment:
         Plain sentences on all maps together.
     """
 
-    checks: tuple[PromptCheck, ...]
+    checks: tuple[PromptVerdict, ...]
     alike: tuple[tuple[str, str, float], ...]
     resolution: Resolution
     notes: tuple[str, ...]
@@ -182,10 +204,10 @@ def assess(
 
     Examples
     --------
-    >>> for check in nch.assess(encoding, ["nuclei", "wug"]).checks:
-    ...     print(check.prompt, check.verdict)
-    nuclei clear
-    wug hardly depends on the text
+    >>> for verdict in nch.assess(encoding, ["nuclei", "wug"]).checks:
+    ...     print(verdict.prompt, verdict.trust)
+    nuclei good
+    wug none
     """
     scoring = build_scoring(encoding.text, prompts, score, baseline, templates)
     return assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
@@ -216,92 +238,83 @@ def assess_scoring(
     patch_size = _true_resolution(encoding, pixel_size, unit)
     related = _related(scoring, reference)
     return Assessment(
-        checks=_checks(encoding, scoring, reference),
+        checks=judge_prompts(encoding, scoring, reference),
         alike=tuple(pair for pair in related if pair[2] > _ALIKE),
         resolution=patch_size,
-        notes=tuple(_notes(encoding, related, patch_size)),
+        notes=tuple(_notes(encoding, reference, related, patch_size)),
     )
 
 
-def _checks(
-    encoding: Encoding, scoring: Scoring, reference: NullReference
-) -> tuple[PromptCheck, ...]:
-    if encoding.nothing_to_see:
-        return tuple(_nothing_to_see(encoding, scoring, reference))
+def judge_prompts(
+    encoding: Encoding,
+    scoring: Scoring,
+    reference: NullReference,
+    at: tuple[float, float] | None = None,
+) -> tuple[PromptVerdict, ...]:
+    """Judge the map of each prompt; fast enough to follow the cursor.
+
+    Parameters
+    ----------
+    encoding, scoring, reference
+        As `assess_scoring` takes them.
+    at : (y, x), optional
+        A point in image pixels: presence is then asked of the patch there, and not of the image.
+    """
+    tokens = None if at is None else _tokens_at(encoding, at)
     text = _unit(scoring.text)
+    phrases = [parse_prompt(prompt).names for prompt in scoring.prompts]
     similarity = text @ reference.embedding
-    rank, residual = reference.rank(similarity), reference.residual_variance(text)
-    dependence, nearest = reference.dependence(text)
-    dependence[~text.any(axis=1)] = 0  # synonyms that cancel say nothing
-    replaced = _with_unknown_words_replaced(reference, scoring.prompts)
-    for number, (less, alike) in replaced.items():
-        if less < dependence[number]:
-            dependence[number], nearest[number] = less, alike
-    checks = []
-    for number, prompt in enumerate(scoring.prompts):
-        distance, like = float(dependence[number]), NONSENSE[nearest[number]]
-        verdict = verdict_of(distance, float(rank[number]))
-        checks.append(
-            PromptCheck(
+    figures = zip(
+        scoring.prompts,
+        judge_texts(reference, phrases, text),
+        judge_presence(reference, phrases, text, tokens),
+        judge_lists(reference, scoring, text),
+        similarity.tolist(),
+        reference.rank(similarity).tolist(),
+        reference.residual_variance(text).tolist(),
+        strict=True,
+    )
+    nothing = _nothing_to_see(encoding)
+    verdicts = []
+    for prompt, words, (presence, strength), (own, agreement), cosine, rank, residual in figures:
+        found = (words.finding, nothing or presence, own)
+        verdicts.append(
+            PromptVerdict(
                 prompt=prompt,
-                similarity=float(similarity[number]),
-                rank=float(rank[number]),
-                dependence=distance,
-                residual_variance=float(residual[number]),
-                nearest=like,
-                verdict=verdict,
-                advice=verdict_advice(verdict, distance, like, unknown=number in replaced),
+                trust=least_trust(each.trust for each in found),
+                text=words.finding.trust,
+                presence=found[1].trust,
+                reasons=tuple(each.reason for each in found if each.reason),
+                agreement=agreement,
+                strength=strength,
+                dependence=words.dependence,
+                similarity=cosine,
+                rank=rank,
+                residual_variance=residual,
+                nearest=words.nearest,
+                nothing_to_see=nothing is not None,
             )
         )
-    return tuple(checks)
+    return tuple(verdicts)
 
 
-def _nothing_to_see(
-    encoding: Encoding, scoring: Scoring, reference: NullReference
-) -> Iterable[PromptCheck]:
-    """Yield the checks of an image without content: no figure says anything about its maps."""
-    similarity = _unit(scoring.text) @ reference.embedding
+def _nothing_to_see(encoding: Encoding) -> Finding | None:
+    """Return the finding on an image without content, of which no map means anything."""
+    if not encoding.nothing_to_see:
+        return None
     what = "image" if encoding.region.is_whole else "region"
-    for number, prompt in enumerate(scoring.prompts):
-        yield PromptCheck(
-            prompt=prompt,
-            similarity=float(similarity[number]),
-            rank=0.0,
-            dependence=0.0,
-            residual_variance=0.0,
-            nearest="",
-            verdict=Verdict.NOTHING,
-            advice=(
-                f"The {what} is nearly constant as the model sees it, so its map means nothing: "
-                "choose another one, or another range of values."
-            ),
-        )
+    return Finding(
+        Trust.NONE,
+        f"The {what} is nearly constant as the model sees it, so its map means nothing: choose "
+        "another one, or another range of values.",
+    )
 
 
-def _with_unknown_words_replaced(
-    reference: NullReference, prompts: Iterable[str]
-) -> dict[int, tuple[float, int]]:
-    """Return dependence and nearest nonsense of prompts with words the model never learned.
-
-    These words are replaced by `STAND_IN`: they cannot mean anything to the model, even if parts of
-    them are pieces of words that it knows. Prompts of known words are left out, and so are all
-    prompts if the model's vocabulary is not known.
-    """
-    encoder = reference.words.encoder
-
-    def stand_in(word: re.Match[str]) -> str:
-        return STAND_IN if encoder.unknown_words(word[0]) else word[0]
-
-    changed = {}
-    for number, prompt in enumerate(prompts):
-        names = parse_prompt(prompt).names
-        stood_in = tuple(dict.fromkeys(re.sub(r"\w+", stand_in, name) for name in names))
-        if stood_in != names:
-            changed[number] = stood_in
-    if not changed:
-        return {}
-    dependence, nearest = reference.dependence(reference.words.directions(changed.values()))
-    return dict(zip(changed, zip(dependence.tolist(), nearest.tolist(), strict=True), strict=True))
+def _tokens_at(encoding: Encoding, at: tuple[float, float]) -> NDArray[np.float32]:
+    """Return the token of the patch under a point, as `ImageTokens` scales it; none if unknown."""
+    tokens = known_tokens(encoding, encoding.lattice.cell_at(*at))
+    n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
+    return tokens * np.float32(n_patches)
 
 
 _Pairs = tuple[tuple[str, str, float], ...]
@@ -318,7 +331,9 @@ def _related(scoring: Scoring, reference: NullReference) -> _Pairs:
     )
 
 
-def _notes(encoding: Encoding, related: _Pairs, patch_size: Resolution) -> Iterable[str]:
+def _notes(
+    encoding: Encoding, reference: NullReference, related: _Pairs, patch_size: Resolution
+) -> Iterable[str]:
     for one, other, correlation in related:
         if correlation > _ALIKE:
             yield (
@@ -334,10 +349,11 @@ def _notes(encoding: Encoding, related: _Pairs, patch_size: Resolution) -> Itera
     yield f"True resolution: {patch_size}; anything finer is interpolated."
     if not encoding.complete:
         yield "Not all tiles are done: figures and resolution will change."
-    if encoding.model.get("name") != _CALIBRATED_ON:
+    if reference.calibration is None:
         yield (
-            "The limits of these verdicts were set with the bundled model; with this model, use "
-            "them as a guide and compare the figures with one another."
+            "This model is not calibrated, so no map is more than doubtful: whether a thing is in "
+            "the image is unknown, and the limits for texts were set with the bundled model. "
+            "'clip-heatmap calibrate' sets them for this one."
         )
 
 

@@ -51,7 +51,7 @@ class Prompt:
     Parameters
     ----------
     text : str
-        As the user wrote it, without surrounding spaces.
+        As the user wrote it, without surrounding spaces and a comma at the end.
     names : tuple of str
         Synonyms of what to look for.
     minus : tuple of tuple of str
@@ -82,7 +82,7 @@ def parse_prompt(line: object, what: str = "prompts") -> Prompt:
     PromptError
         It is not text, is blank or too long, or a word is missing next to a sign.
     """
-    if not isinstance(line, str) or not line.strip():
+    if not isinstance(line, str) or not line.strip().rstrip(", "):
         raise PromptError(
             f"one of the {what} is {shown_value(line)}; each must be text with at least one "
             "word: fill it in or remove it"
@@ -92,7 +92,7 @@ def parse_prompt(line: object, what: str = "prompts") -> Prompt:
             f"one of the {what} has {len(line)} characters ('{shorten(line)}'); accepted: up to "
             f"{LONGEST_PROMPT}. Give each prompt separately"
         )
-    text = line.strip()
+    text = line.strip().rstrip(", ")
     names, *minus = (_split_names(part, text) for part in _MINUS.split(text))
     return Prompt(text, names, tuple(dict.fromkeys(minus)))
 
@@ -156,7 +156,7 @@ def distinct(lines: object, what: str = "prompts") -> tuple[Prompt, ...]:
 
 
 def _split_names(part: str, text: str) -> Phrase:
-    names = tuple(dict.fromkeys(" ".join(name.split()) for name in part.split("|")))
+    names = tuple(dict.fromkeys(" ".join(name.split()).rstrip(", ") for name in part.split("|")))
     if "" in names:
         raise PromptError(f"in '{shorten(text)}' a word is missing next to '|' or ' - '; {_HOW}")
     return names

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -97,7 +97,7 @@ class HeatmapStack:
 
     @property
     def planes(self) -> tuple[Index, ...]:
-        """Those that hold something."""
+        """Indices of the planes that hold values."""
         return tuple(self._planes)
 
     def paint(
@@ -188,13 +188,13 @@ class HeatmapStack:
 
 
 def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the range of the values that there are, its ends apart."""
+    """Return the range of the known values; its ends always differ."""
     low, high = float(np.fmin.reduce(values, None)), float(np.fmax.reduce(values, None))
     return _apart(low, high) if np.isfinite(low) else (0.0, 1.0)
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:
-    """Napari needs limits apart, also on a flat map."""
+    """Return limits that differ, also for a flat map: napari requires it."""
     return low, max(high, low + 1e-6)
 
 
@@ -259,7 +259,7 @@ def layer_records(
         "complete": result.complete,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(result.seconds, 3),
-        "version": version("napari-clip-heatmap"),
+        "version": _version("napari-clip-heatmap"),
     }
     return [
         {
@@ -275,13 +275,19 @@ def layer_records(
     ]
 
 
+@cache
+def _version(distribution: str) -> str:
+    """Return the version of a distribution; finding it takes milliseconds, too long per letter."""
+    return version(distribution)
+
+
 def _versions() -> dict[str, str]:
-    """Return what else took part, beside what the model ran in."""
-    return {"napari": version("napari"), "python": platform.python_version()}
+    """Return the versions of other libraries that took part."""
+    return {"napari": _version("napari"), "python": platform.python_version()}
 
 
 def _projection(channel: Channel) -> dict[str, Any] | None:
-    """Return which planes of a thick slice were made one, and how."""
+    """Return which planes of a thick slice were combined, and how."""
     level = channel.levels[0]
     if not isinstance(level, ThickPlane):
         return None

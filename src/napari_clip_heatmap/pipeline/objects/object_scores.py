@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,16 +16,23 @@ from napari_clip_heatmap.annotation.label_runs import LabelPlane, check_labels
 from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+from napari_clip_heatmap.pipeline.null_reference import (
+    NullReference,
+    judge_texts,
+    make_null_reference,
+)
 from napari_clip_heatmap.pipeline.objects.object_sums import (
     PlaneSums,
     StackSums,
     merge_planes,
     sum_plane,
 )
+from napari_clip_heatmap.pipeline.presence import level_of, strength_of
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.verdicts import assess_scoring, verdict_of
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import earlier_word, least_trust
+from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = ["ObjectScores", "score_objects"]
 
@@ -57,8 +64,11 @@ class ObjectScores:
     rank : float64 (object,)
         Fraction of made-up and senseless words that suit the object less than its best prompt, 0
         to 1: the mean cosine over its patches is compared.
+    trust : tuple of Trust
+        Whether the best prompt means anything to the model, and its thing is at this object; at
+        most "doubtful" where the model is not calibrated.
     verdict : tuple of str
-        From the rank, and how far the best prompt's map is from that of any nonsense.
+        The word of earlier versions that is nearest to `trust`.
     outside, rest, similarity : float64 (prompt,)
         Contribution of patches to which no label belongs; what belongs to no patch (the class
         token, the MLPs, biases), and by how much tiles that overlap differ from their blend; and
@@ -78,6 +88,7 @@ class ObjectScores:
     best: tuple[str, ...]
     margin: NDArray[np.float64]
     rank: NDArray[np.float64]
+    trust: tuple[Trust, ...]
     verdict: tuple[str, ...]
     outside: NDArray[np.float64]
     rest: NDArray[np.float64]
@@ -104,6 +115,7 @@ class ObjectScores:
                 "margin": self.margin,
                 "rank": self.rank,
                 "verdict": np.array(self.verdict, object),
+                "trust": np.array(list(map(str, self.trust)), object),
                 **self.geometry,
                 **by_prompt,
             }
@@ -162,16 +174,13 @@ def score_objects(
     """
     size = read_pixel_size(pixel_size, unit)
     planes: list[PlaneSums] = []
-    dependence = []
+    nulls: list[NullReference] = []
     for each, layer in _paired(encoding, labels):
         if not planes:
             first, scoring = each, build_scoring(each.text, prompts, score, baseline, templates)
         _check_model(each, first)
-        null = make_null_reference(each, scoring.templates)
-        dependence.append(
-            [check.dependence for check in assess_scoring(each, scoring, null).checks]
-        )
-        planes.append(sum_plane(each, layer, scoring, null.nonsense))
+        nulls.append(make_null_reference(each, scoring.templates))
+        planes.append(sum_plane(each, layer, scoring, nulls[-1].nonsense))
     sums = merge_planes(planes)
     if not len(sums.label):
         raise ImageError(
@@ -180,7 +189,7 @@ def score_objects(
         )
     geometry = _geometry(sums, size, is_stack=len(labels.shape) > 2)
     record = {"model": dict(first.model), "prompts": list(scoring.prompts), "score": score}
-    return _judged(labels, sums, scoring, np.mean(dependence, axis=0), geometry, record)
+    return _judged(labels, sums, scoring, nulls, geometry, record)
 
 
 def _paired(encoding: Any, labels: Any) -> Iterator[tuple[Encoding, Any]]:
@@ -229,7 +238,7 @@ def _judged(
     labels: Any,
     sums: StackSums,
     scoring: Scoring,
-    dependence: NDArray[np.float64],
+    nulls: Sequence[NullReference],
     geometry: Mapping[str, NDArray[Any]],
     record: Mapping[str, Any],
 ) -> ObjectScores:
@@ -242,6 +251,11 @@ def _judged(
     own, null = sums.cosine[row, best], sums.cosine[:, n_prompts:]
     rank = (null < own[:, np.newaxis]).mean(axis=1)
     total = sums.contribution.sum(axis=0)
+    texts = _text_trust(scoring, nulls[0])
+    found = _presence(sums.strongest[row, best], nulls)
+    trust = tuple(
+        least_trust((texts[number], each)) for number, each in zip(best, found, strict=True)
+    )
     return ObjectScores(
         labels=labels,
         prompts=scoring.prompts,
@@ -252,9 +266,9 @@ def _judged(
         best=tuple(scoring.prompts[number] for number in best),
         margin=margin,
         rank=rank,
+        trust=trust,
         verdict=tuple(
-            str(verdict_of(float(dependence[number]), float(value)))
-            for number, value in zip(best, rank, strict=True)
+            str(earlier_word(each, texts[number])) for each, number in zip(trust, best, strict=True)
         ),
         outside=sums.total - total,
         rest=sums.similarity - sums.total,
@@ -263,6 +277,24 @@ def _judged(
         notes=(*scoring.notes, *_notes(sums)),
         record=record,
     )
+
+
+def _text_trust(scoring: Scoring, null: NullReference) -> list[Trust]:
+    phrases = [parse_prompt(prompt).names for prompt in scoring.prompts]
+    directions = null.words.directions(phrases)
+    return [each.finding.trust for each in judge_texts(null, phrases, directions)]
+
+
+def _presence(strongest: NDArray[np.float64], nulls: Sequence[NullReference]) -> list[Trust]:
+    """Return for each object whether its best prompt's thing is there."""
+    calibration = nulls[0].calibration
+    if calibration is None:
+        return [Trust.UNKNOWN] * len(strongest)
+    null = float(np.mean([each.tokens.null for each in nulls]))
+    known = np.isfinite(strongest)
+    strengths = np.full(len(strongest), np.nan)
+    strengths[known] = strength_of(calibration, strongest[known], null)
+    return [level_of(calibration, float(strength)) for strength in strengths]
 
 
 def _standing(sums: StackSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.annotation.coverage import Coverage, measure_coverage
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.pipeline.encoding import Encoding
+from napari_clip_heatmap.pipeline.presence import top_mean
 from napari_clip_heatmap.pipeline.scoring import Scoring
 
 __all__ = ["PlaneSums", "StackSums", "merge_planes", "sum_plane"]
 
 _Sums = NDArray[np.float64]
+
+_MOSTLY = 0.5
+"""Fraction of a patch from which it is one of the object's."""
 
 _PATCHES = 2**13
 """Tokens that are added up at once, in double precision."""
@@ -38,6 +43,9 @@ class PlaneSums:
         The same of the maps of the score.
     patches : float64 (object,)
         Sum of these fractions.
+    strongest : float64 (object, prompt)
+        Mean of the highest values over the patches of the object, times the patches of a tile;
+        minus infinity where nothing is known.
     total, similarity : float64 (prompt,)
         Contribution of all patches, and the cosine of the plane with each prompt.
     map_sum, map_max : float64 (prompt,)
@@ -51,6 +59,7 @@ class PlaneSums:
     cosine: _Sums
     heat: _Sums
     patches: _Sums
+    strongest: _Sums
     total: _Sums
     similarity: _Sums
     map_sum: _Sums
@@ -90,6 +99,8 @@ def sum_plane(
         cosine=_token_sums(coverage, tokens, scale * shown, words),
         heat=coverage.sum_over_patches(np.where(shown[:, np.newaxis], maps, 0)),
         patches=coverage.sum_over_patches(shown.astype(np.float64)),
+        strongest=_strongest(coverage, tokens, scale * shown, text)
+        * (encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile),
         total=_weighted_sum(tokens, scale * weight) @ text.T,
         similarity=text @ encoding.embedding.astype(np.float64),
         map_sum=maps.sum(axis=0, where=shown[:, np.newaxis], dtype=np.float64),
@@ -105,11 +116,9 @@ def _known(encoding: Encoding) -> _Sums:
 
 
 def _tile_weight(encoding: Encoding) -> _Sums:
-    """Return the fraction of the region's tiles that see each cell, (grid_y, grid_x)."""
+    """Return the fraction of the tiles that count which see each cell, (grid_y, grid_x)."""
     lattice: Lattice = encoding.lattice
-    counted = np.zeros(encoding.accumulator.tile_mask.shape)
-    rows, columns = np.transpose(encoding.tiles)
-    counted[rows, columns] = encoding.accumulator.tile_mask[rows, columns]
+    counted = encoding.counted_tiles.astype(np.float64)
     seen = (lattice.y.weights > 0).T @ counted @ (lattice.x.weights > 0)
     fraction: _Sums = seen / max(1.0, counted.sum())
     return fraction
@@ -130,6 +139,28 @@ def _token_sums(
     return sums
 
 
+def _strongest(
+    coverage: Coverage, tokens: NDArray[np.float32], factor: _Sums, directions: _Sums
+) -> _Sums:
+    """Return the mean of the highest values over the patches that each object mostly covers.
+
+    An object that covers no patch for the most part has the patch of which it covers most.
+    """
+    strongest = np.full((len(coverage), len(directions)), -np.inf)
+    most = np.zeros(len(coverage))
+    np.maximum.at(most, coverage.owner, coverage.fraction)
+    chosen = (coverage.fraction >= np.minimum(_MOSTLY, most[coverage.owner])) & (
+        factor[coverage.cell] > 0
+    )
+    owner, cell = coverage.owner[chosen], coverage.cell[chosen]
+    begins = np.flatnonzero(np.diff(owner, prepend=-1))
+    for first, stop in pairwise([*begins, len(owner)]):
+        inside = cell[first:stop]
+        values = directions @ (tokens[inside] * factor[inside, np.newaxis]).T
+        strongest[owner[first]] = top_mean(values)
+    return strongest
+
+
 def _weighted_sum(tokens: NDArray[np.float32], weight: _Sums) -> _Sums:
     total = np.zeros(tokens.shape[1])
     for first in range(0, len(tokens), _PATCHES):
@@ -148,8 +179,9 @@ class StackSums:
         As `Coverage` has them.
     planes : int64 (object, 3)
         Sum over pixels of the number of the plane, the first plane, and the one after the last.
-    contribution, cosine, heat, patches, total, similarity
-        As `PlaneSums` has them; contributions are to the mean similarity over planes.
+    contribution, cosine, heat, patches, strongest, total, similarity
+        As `PlaneSums` has them; the strongest over planes, and contributions to the mean
+        similarity over planes.
     map_mean, map_max : float64 (prompt,)
         Over all patches of all planes.
     """
@@ -163,6 +195,7 @@ class StackSums:
     cosine: _Sums
     heat: _Sums
     patches: _Sums
+    strongest: _Sums
     total: _Sums
     similarity: _Sums
     map_mean: _Sums
@@ -188,6 +221,8 @@ def merge_planes(planes: Sequence[PlaneSums]) -> StackSums:
     high = np.zeros((len(label), 6), np.int64)
     np.minimum.at(low, owner, bounds)
     np.maximum.at(high, owner, bounds)
+    strongest = np.full((len(label), planes[0].strongest.shape[1]), -np.inf)
+    np.maximum.at(strongest, owner, np.concatenate([plane.strongest for plane in planes]))
     n_known = sum(plane.n_known for plane in planes)
     return StackSums(
         label=label,
@@ -199,6 +234,7 @@ def merge_planes(planes: Sequence[PlaneSums]) -> StackSums:
         cosine=summed([plane.cosine for plane in planes]),
         heat=summed([plane.heat for plane in planes]),
         patches=summed([plane.patches for plane in planes]),
+        strongest=strongest,
         total=np.mean([plane.total for plane in planes], axis=0),
         similarity=np.mean([plane.similarity for plane in planes], axis=0),
         map_mean=np.sum([plane.map_sum for plane in planes], axis=0) / max(1, n_known),

@@ -1,0 +1,1 @@
+"""What a map means, where the truth is known: is it there, and which score is safe."""
