@@ -183,7 +183,7 @@ def picture_colors(image: Image.Image) -> NDArray[Any]:
     (2, 3, 4)
     """
     colors = _stored_colors(image)
-    profile = image.info.get("icc_profile")
+    profile: bytes = image.info.get("icc_profile") or b""
     if colors.ndim == 2 or colors.dtype != np.uint8 or not needs_profile(profile):
         return colors
     from PIL import Image, ImageCms
@@ -212,7 +212,7 @@ def needs_profile(profile: bytes | None) -> bool:
         return False
     from PIL import Image, ImageCms
 
-    steps = np.arange(0, 256, 51, np.uint8)
+    steps = np.arange(0, 256, 51, dtype=np.uint8)
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)
     try:
         seen = ImageCms.profileToProfile(
