@@ -14,11 +14,8 @@ from napari_clip_heatmap.api import load_model
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
-from napari_clip_heatmap.pipeline.null_reference import (
-    correlations,
-    make_null_reference,
-    token_covariance,
-)
+from napari_clip_heatmap.pipeline.null_reference import correlations, make_null_reference
+from napari_clip_heatmap.pipeline.presence import token_covariance
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust, Verdict
