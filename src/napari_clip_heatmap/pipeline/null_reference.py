@@ -38,7 +38,7 @@ __all__ = [
 
 
 _APART = 0.9
-"""Quantile over nonsense of the distance to the nearest other: the largest could be one odd case."""
+"""Quantile over nonsense of the distance to the nearest other; the largest may be one odd case."""
 
 _NEGATION = re.compile(r"\b(no|not|non|without)\b", re.IGNORECASE)
 _NEAR = 0.5
