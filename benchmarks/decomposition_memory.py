@@ -33,7 +33,7 @@ def run(name: str, way: str) -> None:
     batch = torch.randn(1, 3, *tower.image_size)
     directions = F.normalize(torch.randn(5, tower.d_embed), dim=-1)
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     for _ in range(2):
         if way == "plain forward":
             visual(batch)

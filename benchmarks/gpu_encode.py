@@ -2,8 +2,8 @@
 
 Both in batches of the same size and in the same precision; `encode_image` has its images on the
 device already, and answers with one vector an image, so it is as fast as the device can be. Target
->= 0.9. The token map alone, of tiles that are on the device already, tells the model's part from
-that of reading, copying and laying. Random weights: speed does not depend on what they are.
+>= 0.9. The token map alone, of tiles that are on the device already, shows the model's part without
+reading, copying and blending. Random weights: speed does not depend on what they are.
 
     python benchmarks/gpu_encode.py [--models ViT-B-16 ViT-L-14] [--precisions fp16 bf16 fp32]
 """

@@ -3,7 +3,7 @@
 Run it where a window can open, or under Xvfb: ``xvfb-run -s "-screen 0 1600x1200x24" python
 benchmarks/keystroke.py``. A prompt of an encoded image is typed in the table, letter by letter;
 printed is the time from each letter until the canvas was drawn with the map of what was typed,
-beside what napari alone needs to draw one layer of that size with other data.
+compared with what napari alone needs to draw one layer of that size with other data.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     widget = HeatmapWidget(viewer)
     viewer.window.add_dock_widget(widget)
     widget["prompts"].value = PROMPTS
-    pump(lambda: False, 5)  # torch is imported meanwhile, as while a user types
+    pump(lambda: False, 5)  # torch is imported in the background, as while a user types
     widget.start()
     pump(lambda: widget["run"].enabled, 3600)
     pump(lambda: False, 3)

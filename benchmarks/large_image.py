@@ -1,7 +1,7 @@
 """P5, P7, R2: an image that is generated where it is read, 32,768 pixels a side by default.
 
 Prints the time to the first map in forward passes (target <= 1.5 and half a second), the peak
-memory beside that of smaller images (target: the same, but for the lattice), how many tiles are
+memory compared with smaller images (target: the same, but for the lattice), how many tiles are
 done between a cancel and its effect, and how many are done again on going on (target 0).
 
     python benchmarks/large_image.py [--model ViT-B-16] [--sides 16384 32768] [--tiles 100]

@@ -1,7 +1,7 @@
 """How long the window stands still (R1), on an image larger than memory and on a large one in it.
 
 Run it where a window can open, or under Xvfb: ``xvfb-run -s "-screen 0 1600x1200x24" python
-benchmarks/window.py``. A timer beats every 10 ms; printed is how late its beats were, beside what
+benchmarks/window.py``. A timer beats every 10 ms; it prints how late its beats were, and what
 napari alone needs to add one layer and to draw it on the same machine.
 """
 
@@ -40,7 +40,7 @@ class Heartbeat:
         self.late.append(1000 * (now - self._last) - 10)
         self._last = now
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Stop, and say what was seen."""
         self._timer.stop()
         late = np.array(self.late)
@@ -66,12 +66,12 @@ def main() -> None:
         alone = Heartbeat()
         viewer.add_image(np.zeros((2048, 2048), np.float32), contrast_limits=(0, 1))
         pump(lambda: False, 1)
-        print(f"{name}\n  napari alone, one layer added: {alone.told()}")
+        print(f"{name}\n  napari alone, one layer added: {alone.summary()}")
         viewer.layers.pop()
         widget = HeatmapWidget(viewer)
         viewer.window.add_dock_widget(widget)
         widget["prompts"].value = PROMPTS
-        pump(lambda: False, 5)  # torch is imported meanwhile, as while a user types
+        pump(lambda: False, 5)  # torch is imported in the background, as while a user types
         for what in ("first run", "again, from where it was"):
             print(f"  {what}: {run(widget, settings.seconds)}; {widget['status'].value}")
         viewer.close()
@@ -80,20 +80,22 @@ def main() -> None:
 def run(widget: HeatmapWidget, seconds: float) -> str:
     """Run, cancel after some seconds, and say how late the heart beat and how soon it stopped.
 
-    The time until napari has made the layers, or given them their new data, is told by itself.
+    The time until napari has made the layers, or given them their new data, is printed on its own.
     """
     making = Heartbeat()
     widget.start()
     pump(lambda: "Tile" in widget["status"].value, 60)
     pump(lambda: False, 3)
-    made = making.told()
+    made = making.summary()
     heartbeat = Heartbeat()
     pump(lambda: widget["run"].enabled, seconds)
     asked = time.perf_counter()
     widget.stop()
     pump(lambda: widget["run"].enabled, 60)
     stopped = time.perf_counter() - asked
-    return f"while layers are made {made}; then {heartbeat.told()}; stopped within {stopped:.2f} s"
+    return (
+        f"while layers are made {made}; then {heartbeat.summary()}; stopped within {stopped:.2f} s"
+    )
 
 
 def pyramid(tile: np.ndarray, side: int) -> list[da.Array]:

@@ -1,4 +1,4 @@
-"""Write the table of architectures that the catalogue of models reads.
+"""Write the table of architectures that the catalog of models reads.
 
 Run it after a family of image towers was added, or for a newer open_clip:
 ``python docs/make_architectures.py``.

@@ -1,8 +1,8 @@
 """A starting point from which a small vision transformer learns fast.
 
-A patch embedding that whitens: fine texture, faint beside brightness and color, then weighs as
-much as they do. Positions in dimensions of their own, and in the first layers one head for each of
-a patch's eight neighbors, as a convolution has them. "Mimetic" attention in the others (Trockman
+A patch embedding that whitens: fine texture, faint compared with brightness and color, then weighs
+as much as they do. Positions in dimensions of their own, and in the first layers one head for each
+of a patch's eight neighbors, as a convolution has them. "Mimetic" attention in the others (Trockman
 and Kolter, arXiv 2305.09828): a token attends to its like and its neighbors.
 """
 

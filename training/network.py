@@ -1,4 +1,4 @@
-"""The image tower's forward as training runs it: differentiable, with the token map beside it.
+"""The image tower's forward as training runs it: differentiable, together with the token map.
 
 The same numbers as open_clip's own forward and as the package's decomposition (a test compares
 them); written for speed on a CPU: patches unfolded for a matrix product, half precision where it

@@ -25,7 +25,7 @@ def hash_bytes(pieces: Iterable[bytes | memoryview]) -> str:
 def hash_arrays(arrays: Iterable[NDArray[Any]]) -> str:
     """Return the SHA-256 of the values of all arrays, in C order.
 
-    The mask of a masked array counts. Shape and type do not: keep them beside the hash where they
+    The mask of a masked array counts. Shape and type do not: store them with the hash where they
     matter. Arrays of Python objects have no bytes of their own and are skipped.
     """
     return hash_bytes(piece for array in arrays for piece in _array_bytes(array))

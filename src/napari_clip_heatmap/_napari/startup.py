@@ -1,4 +1,4 @@
-"""Import torch and open_clip from a thread without the window standing still meanwhile."""
+"""Import torch and open_clip in a thread while the window stays responsive."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ EXIT_CODES = """
 Exit codes, for scripts:
   0    done
   1    some images failed, the others are done
-  2    a mistake in what was asked, told in one line
+  2    a mistake in the command, explained in one line
   3    the disk is full or fails
   70   an error in this program, with its traceback
   130  stopped with Ctrl+C
@@ -49,7 +49,7 @@ class ExitCode(IntEnum):
 
 
 class OneLineErrors(TyperGroup):
-    """A command group that tells a mistake in one line instead of a traceback or a usage page."""
+    """A command group that explains a mistake in one line, without traceback or usage page."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""

@@ -158,7 +158,7 @@ class BatchedForward:
                 yield finished
 
     def finished(self) -> Iterator[list[FinishedTile]]:
-        """Wait for what is in flight, and start nothing more."""
+        """Wait for the batches in flight; start no more."""
         while self._in_flight:
             yield self._taken(self._oldest())
 

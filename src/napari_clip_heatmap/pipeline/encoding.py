@@ -171,8 +171,11 @@ class Encoding:
 
         False as long as not all tiles are done, and where it is not known.
         """
-        if not self.complete:
-            return False
+        return self.complete and self._is_constant
+
+    @cached_property
+    def _is_constant(self) -> bool:
+        """Whether all that the model saw is nearly constant; asked only once it is complete."""
         if self.ranges and all(shown.is_narrow for shown in self.ranges):
             return True
         return self.accumulator.contrast.within(self.touched) < LEAST_CONTRAST

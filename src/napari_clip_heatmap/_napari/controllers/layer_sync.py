@@ -65,10 +65,11 @@ class LayerUpdater:
     def update(self, result: HeatmapResult) -> None:
         """Show a result as far as it is; a final one is the last."""
         self._result = result
-        if self._work is None:
-            self._begin()
-        else:
+        if self._work is not None:
             self._again = True
+            return
+        self._begin()
+        self._next()  # at once: the window would first repaint the dock, and the map come after
 
     def align(self) -> None:
         """Move the layers to where their source is now."""
@@ -83,7 +84,6 @@ class LayerUpdater:
     def _begin(self) -> None:
         self._again = False
         self._work = self._steps()
-        QTimer.singleShot(0, self._next)
 
     def _next(self) -> None:
         """Do one step, and the next when Qt is idle again."""
@@ -100,6 +100,7 @@ class LayerUpdater:
     def _on_done(self) -> None:
         if self._again:
             self._begin()
+            QTimer.singleShot(0, self._next)
         elif self._result is not None and self._result.final:
             self._on_finished(self._result)
 

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QWidget
-
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.status import step_text
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
@@ -25,13 +23,13 @@ from napari_clip_heatmap._napari.views.model_table import (
 from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_clip_heatmap._napari.job.request import RunStep
     from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap.clip.catalog import CatalogEntry
 
 __all__ = ["DeviceLister", "ModelChooser"]
-
-FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 
 
 class ModelChooser:
@@ -206,18 +204,18 @@ class ModelChooser:
         self.view.status.setText(error_message(error))
 
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.view, "Open a file of weights", "", FILES)
-        if path:
-            self.open_file(Path(path))
+        path = self.view.ask_for_file()
+        if path is not None:
+            self.open_file(path)
 
     def _choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self.view, "Open a model folder")
-        if path:
+        path = self.view.ask_for_folder()
+        if path is not None:
             self._hand_over(f"local-dir:{path}")
 
     def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
         path, architectures = found
-        if not self.view.isVisible():  # closed meanwhile
+        if not self.view.isVisible():  # closed while it was read
             return
         self.view.status.setText("")
         if architectures is None:

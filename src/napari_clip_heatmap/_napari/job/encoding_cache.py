@@ -55,7 +55,7 @@ class RecentEncodings:
         return self._encodings[key][0]
 
     def put(self, key: EncodingKey, encoding: Encoding, alive: object = None) -> None:
-        """Keep an encoding, and `alive`, which its key names by identity, as long as it."""
+        """Keep an encoding, and with it `alive`, the object whose identity is in the key."""
         self._encodings[key] = (encoding, alive)
         self._encodings.move_to_end(key)
         while len(self._encodings) > 1 and self._bytes() > self._limit:
@@ -66,7 +66,7 @@ class RecentEncodings:
         return [key for key in self._encodings if key.settings == settings]
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Remove all encodings."""
         self._encodings.clear()
 
     def _bytes(self) -> int:
@@ -78,7 +78,7 @@ SAMPLE = 32
 
 
 def content_key(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
-    """Return a key that another content has another of.
+    """Return a key that no other content has.
 
     Of an array in memory all of the plane counts, so that one painted on in place is another. What
     lies elsewhere is not read for this: it is told by the object that reads it, which must be kept

@@ -97,7 +97,7 @@ class HeatmapStack:
 
     @property
     def planes(self) -> tuple[Index, ...]:
-        """Those that hold something."""
+        """Indices of the planes that hold values."""
         return tuple(self._planes)
 
     def paint(
@@ -188,13 +188,13 @@ class HeatmapStack:
 
 
 def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the range of the values that there are, its ends apart."""
+    """Return the range of the known values; its ends always differ."""
     low, high = float(np.fmin.reduce(values, None)), float(np.fmax.reduce(values, None))
     return _apart(low, high) if np.isfinite(low) else (0.0, 1.0)
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:
-    """Napari needs limits apart, also on a flat map."""
+    """Return limits that differ, also for a flat map: napari requires it."""
     return low, max(high, low + 1e-6)
 
 
@@ -276,12 +276,12 @@ def layer_records(
 
 
 def _versions() -> dict[str, str]:
-    """Return what else took part, beside what the model ran in."""
+    """Return the versions of other libraries that took part."""
     return {"napari": version("napari"), "python": platform.python_version()}
 
 
 def _projection(channel: Channel) -> dict[str, Any] | None:
-    """Return which planes of a thick slice were made one, and how."""
+    """Return which planes of a thick slice were combined, and how."""
     level = channel.levels[0]
     if not isinstance(level, ThickPlane):
         return None

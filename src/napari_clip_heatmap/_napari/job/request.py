@@ -186,7 +186,7 @@ class HeatmapResult:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was requested is there."""
+        """Whether everything that was requested has been computed."""
         return self.status is ResultStatus.COMPLETE
 
     @property

@@ -1,4 +1,4 @@
-"""One run: plane after plane encoded and painted, told step by step."""
+"""One run: plane after plane encoded and painted, reported step by step."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class HeatmapRun:
         )
 
     def steps(self) -> Iterator[RunStep]:
-        """Do all planes; yields what is being done, and answers as far as they are."""
+        """Encode and paint all planes; yield steps, and partial results."""
         for number, plane in enumerate(self._request.planes):
             yield from self._plane(number, plane)
             if number == 0:
@@ -225,7 +225,7 @@ Index = tuple[int, ...]
 
 
 class PromptScorer:
-    """The maps of some prompts, as far as they are.
+    """Heatmaps of some prompts, as far as they are known.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -10,6 +11,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QDialog,
+    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -35,6 +37,7 @@ WIDTHS = {
     ModelColumn.LICENCE: 280,
     ModelColumn.DATA: 230,
 }
+FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
 SIZE = (1200, 640)
 LINES = 5
 """Lines kept free for the description of a model, so that the table keeps its height."""
@@ -102,6 +105,16 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         self.search.selectAll()
         # A button that had the focus when the dialog was closed would stay the default one.
         self.use.setDefault(True)
+
+    def ask_for_file(self) -> Path | None:
+        """Let the user pick a file of weights; return None if they cancel."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a file of weights", "", FILES)
+        return Path(path) if path else None
+
+    def ask_for_folder(self) -> Path | None:
+        """Let the user pick a model folder; return None if they cancel."""
+        path = QFileDialog.getExistingDirectory(self, "Open a model folder")
+        return Path(path) if path else None
 
     def set_downloading(self, running: bool) -> None:
         """Show or hide the progress bar and its Cancel button; one download runs at a time."""

@@ -37,7 +37,7 @@ def adapt(visual: nn.Module) -> Tower:
     kind = type(getattr(visual, "trunk", visual)).__name__  # open_clip wraps timm's trunks
     raise UnsupportedModelError(
         f"No exact decomposition is known here for an image tower of type {kind}. "
-        f"Supported families: {', '.join(names)}. docs/families.md tells what each covers."
+        f"Supported families: {', '.join(names)}. See docs/families.md for what each covers."
     )
 
 

@@ -148,7 +148,7 @@ def _gated(visual: Any, norm: Any) -> tuple[_MapMean, LinearHead]:
 
 
 def _missing_in_head(visual: Any) -> Iterator[str]:
-    """Name what stands in the way after the map."""
+    """Yield the parts of the head that cannot be decomposed."""
     head = visual.trunk.head
     kind = head.global_pool.pool_type
     if kind != "avg":

@@ -110,12 +110,12 @@ def widen(tensor: Tensor) -> Tensor:
 
 
 def is_active(module: Any) -> bool:
-    """Tell whether there is a module, and one that does something."""
+    """Return whether there is a module that changes its input."""
     return module is not None and not isinstance(module, nn.Identity)
 
 
 def is_linearizable(norm: Any) -> bool:
-    """Tell whether a norm is none, or a LayerNorm: which is linear once its deviation is held."""
+    """Return whether a norm is absent or a LayerNorm: linear once its deviation is fixed."""
     return not is_active(norm) or isinstance(norm, nn.LayerNorm)
 
 

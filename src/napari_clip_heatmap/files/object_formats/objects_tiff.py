@@ -62,7 +62,7 @@ def _ome_type(objects: ObjectSet) -> np.dtype[Any]:
     if highest > np.iinfo(np.uint32).max:
         raise OutputError(
             f"OME-TIFF holds labels up to {np.iinfo(np.uint32).max}, and there is {highest}; write "
-            "a plain .tif, or number the labels anew"
+            "a plain .tif, or renumber the labels"
         )
     return np.dtype(np.uint32)
 
