@@ -51,9 +51,7 @@ def main() -> None:
             left = GAP + column * (SIDE + GAP)
             sheet.paste(Image.fromarray(np.asarray(picture)), (left, top))
             pen.text((left, top - 46), labels[column], fill="black", font=font)
-            pen.text(
-                (left, top - 22), details[column], fill="gray", font=font.font_variant(size=12)
-            )
+            pen.text((left, top - 22), details[column], fill="gray", font=small)
     sheet.save(OUTPUT)
 
 

@@ -81,7 +81,8 @@ def _describe_model(record: HeatmapMetadata) -> str:
         "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
         "image patch an additive contribution to the cosine similarity between image and text. The "
         f"model was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
-        f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}.{trained}"
+        f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
+        f"{trained}"
     )
 
 
