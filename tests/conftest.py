@@ -32,6 +32,9 @@ os.environ |= {
     "HF_HOME": f"{HOME.name}/hub",
     "NAPARI_CONFIG": f"{HOME.name}/napari.yaml",
 }
+# The processes of `-n` share the processor's cores.
+if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_processes)))
 
 import open_clip
 import pytest
@@ -68,6 +71,25 @@ TINY: dict[str, Any] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, help="generated inputs per test in tests/fuzz")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many inputs the tests of tests/fuzz generated, and what became of them."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    generated = {
+        report.nodeid.rpartition("::")[2]: counts
+        for report in reports
+        for name, counts in getattr(report, "user_properties", ())
+        if name == "generated inputs" and report.when == "call"
+    }
+    if not generated:
+        return
+    terminalreporter.section("generated inputs")
+    for test, counts in sorted(generated.items()):
+        outcomes = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+        terminalreporter.write_line(f"{test}: {outcomes}")
+    total = sum(number for counts in generated.values() for number in counts.values())
+    terminalreporter.write_line(f"in all: {total}")
 
 
 def randomise(module: nn.Module, seed: int = 0) -> None:

@@ -50,7 +50,7 @@ def test_words_and_booleans():
 
 def test_sequences_of_numbers():
     assert numbers("box", np.arange(3), 3) == (0, 1, 2)
-    assert ascending("limits", [1, 1]) == (1, 1)
+    assert ascending("limits", [1, 2]) == (1, 2)
     endless = iter(int, 1)
     for value in ((1, 2, 3), (1,), "12", 5, None, (1, None), {1, 2}, np.float64(1), endless):
         with pytest.raises(ImageError, match="2 finite numbers"):

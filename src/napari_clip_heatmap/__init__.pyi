@@ -19,7 +19,8 @@ from .files.object_formats import write_objects
 from .files.reading.image_file import read_image
 from .files.reproduction_script import python_script
 from .imaging.channel import Channel
-from .imaging.region import Outlines, Region
+from .imaging.masks import Outlines
+from .imaging.region import Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps

@@ -111,9 +111,9 @@ def items(
 
 
 def ascending(name: str, value: object, error: Error = SettingsError) -> tuple[float, float]:
-    """Return two finite numbers, the first not above the second."""
+    """Return two finite numbers, the first below the second."""
     low, high = numbers(name, value, 2, error)
-    if low > high:
+    if not low < high:
         raise refuse(name, value, "two finite numbers, the smaller first", error)
     return low, high
 

@@ -23,7 +23,7 @@ from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.sample_data import drawn_scene
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.region import LabeledRegion
+from napari_clip_heatmap.imaging.masks import LabeledRegion
 
 RUNNER = """
 import os, runpy, sys

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,23 @@ def test_the_program_itself_answers_in_one_line() -> None:
     )
     assert done.returncode == 2
     assert done.stderr == "clip-heatmap: Missing option '--output'.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "x.png", "--json"),
+        ("run", "x.png", "-o", "out", "--json", "-p", "nuclei"),
+        ("run", "--json", "x.png", "-o", "out", "-p", "nuclei", "--view", "9,2"),
+        ("models", "--json", "--nothing"),
+    ],
+)
+def test_a_mistake_is_also_told_to_programs(arguments: tuple[str, ...]) -> None:
+    result = cli(*arguments)
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told == {"error": told["error"], "exit_code": 2}
+    assert result.stderr == f"clip-heatmap: {told['error']}\n"
 
 
 def test_it_tells_its_version() -> None:

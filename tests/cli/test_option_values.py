@@ -27,7 +27,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_two_values_in_order_are_a_range(low: float, high: float) -> None:
     text = f"{low!r},{high!r}"
-    if low <= high:
+    if low < high:
         assert parse_view(text) == View(limits=(low, high))
     else:
         with pytest.raises(SettingsError, match="limits"):
@@ -43,8 +43,7 @@ def test_other_views_are_refused(text: str) -> None:
 def test_views_by_name() -> None:
     assert parse_view(None) == View()
     assert parse_view("min-max") == View("min-max")
-    with pytest.raises(typer.BadParameter, match=r"1e\+38"):
-        parse_view("-1e308,1e308")
+    assert parse_view("-1e308,1e308") == View(limits=(-1e308, 1e308))
 
 
 def test_channels() -> None:

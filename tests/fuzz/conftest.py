@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,18 +16,18 @@ from hypothesis.strategies import SearchStrategy
 from napari_clip_heatmap.errors import MESSAGE_LIMIT, ClipHeatmapError
 
 DEFAULT_BUDGET = 40
+GENERATED_INPUTS = "generated inputs"
+"""Name of the property that `pytest_terminal_summary` in tests/conftest.py reads."""
 SECONDS = 10
 """An input that takes longer counts as a hang."""
-
-counts: dict[str, Counter[str]] = {}
 
 
 class Fuzz:
     """Runs a function on generated inputs and counts what becomes of them."""
 
-    def __init__(self, name: str, budget: int) -> None:
+    def __init__(self, budget: int) -> None:
         self.budget = budget
-        self.counts = counts.setdefault(name, Counter())
+        self.counts: dict[str, int] = {}
 
     def __call__(self, strategy: SearchStrategy[Any], function: Callable[[Any], object]) -> None:
         @settings(max_examples=self.budget, suppress_health_check=list(HealthCheck), database=None)
@@ -44,22 +43,14 @@ class Fuzz:
                 outcome, message = "accepted", "-" * 20
             assert 20 <= len(message) <= MESSAGE_LIMIT, message
             assert time.monotonic() - started < SECONDS
-            self.counts[outcome] += 1
+            self.counts[outcome] = self.counts.get(outcome, 0) + 1
 
         run()
 
 
 @pytest.fixture
 def fuzz(request: pytest.FixtureRequest) -> Fuzz:
-    return Fuzz(request.node.name, request.config.getoption("--fuzz") or DEFAULT_BUDGET)
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not counts:
-        return
-    terminalreporter.section("generated inputs")
-    for name, found in sorted(counts.items()):
-        told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(found.items()))
-        terminalreporter.write_line(f"{name}: {told}")
-    total = sum(found.total() for found in counts.values())
-    terminalreporter.write_line(f"in all: {total}")
+    """Count in the properties of the test: its report brings them to where the summary is made."""
+    fuzz = Fuzz(request.config.getoption("--fuzz") or DEFAULT_BUDGET)
+    request.node.user_properties.append((GENERATED_INPUTS, fuzz.counts))
+    return fuzz

@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as npst
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
+from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import MODES, View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.score_registry import SCORES

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, Plane, as_channels
+from napari_clip_heatmap.imaging.compositing import Blend
 from napari_clip_heatmap.imaging.source import ImageSource, sketch
 from napari_clip_heatmap.imaging.view import View
 
@@ -234,3 +235,15 @@ def test_a_part_is_sketched_alone():
     field = ((10_000, 30_000), (20_000, 60_000))
     seen = sketched(Ramp(), (20, 30), field=field, seconds=1e9)
     assert np.abs(seen - expected((20, 30), (0.25, 0.5), (0.5, 1))).max() < 0.002
+
+
+@pytest.mark.parametrize("limits", [None, (0, 1)])
+@pytest.mark.parametrize("n_samples", [0, 3, 4])
+def test_invalid_pixels_of_a_layer_with_opacity_get_its_mean_color(limits, n_samples):
+    image = np.random.default_rng(0).random((20, 30, *[n_samples][: n_samples > 0]))
+    image[3:9, 4:8] = np.nan
+    channels = [Channel((image,), limits, blend=Blend("translucent", 0.5))]
+    source = ImageSource(channels, View().appearance(channels), (20, 30))
+    seen = source.read(slice(0, 20), slice(0, 30))
+    assert np.isfinite(seen).all()
+    assert np.ptp(seen[3:9, 4:8], axis=(0, 1)).max() == 0

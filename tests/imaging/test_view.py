@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.statistics import WHOLE, percentiles, summarize
-from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.imaging.view import MODES, View
 
 RED, GREEN = ([[0, 0, 0], [1, 0, 0]], [[0, 0, 0], [0, 1, 0]])
 
@@ -66,9 +69,62 @@ def test_min_max_and_percentiles_leave_limits_and_gamma_aside():
     np.testing.assert_allclose(seen, np.clip((np.arange(101) - 10) / 80, 0, 1), atol=1e-6)
 
 
-def test_equal_limits_show_the_bottom_of_the_colormap():
-    image = Channel((ramp(),), (5, 5), lut=np.float32([[0.25, 0.5, 0.75], [1, 1, 1]]))
-    np.testing.assert_array_equal(shown(image)[0], np.broadcast_to([0.25, 0.5, 0.75], (101, 3)))
+@pytest.mark.parametrize("limits", [(5, 5), (9, 2), (0, np.inf), (np.nan, 1)])
+def test_limits_that_are_no_range_are_refused(limits):
+    with pytest.raises(SettingsError, match=r"the smaller first|finite"):
+        View(limits=limits)
+    with pytest.raises(ImageError, match=r"the smaller first|finite"):
+        Channel((ramp(),), limits)
+
+
+EXTREMES = [-1.7e308, -1e308, -1e39, -1e30, -1.0, 0.0, 5e-324, 1e-45, 1e-30, 1.0, 1e38, 1.7e308]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "u8"])
+@pytest.mark.parametrize("opaque", [True, False])
+def test_any_limits_give_what_exact_fractions_give(dtype, opaque):
+    info = np.iinfo(dtype) if dtype[0] in "iu" else np.finfo(dtype)
+    stored = [info.min, info.max, 0, 1, info.max // 2]
+    if dtype[0] == "f":
+        stored += [each for each in EXTREMES if abs(each) <= float(info.max)]
+    values = np.array([stored], dtype)
+    image = values if opaque else np.repeat(values[..., None], 4, axis=-1)
+    if not opaque:
+        image[..., 3] = info.max if dtype[0] in "iu" else 1
+    for low, high in itertools.combinations(EXTREMES, 2):
+        seen = shown(image, View(limits=(low, high)))[0, :, 0]
+        exact = [
+            float((Fraction(float(value)) - Fraction(low)) / (Fraction(high) - Fraction(low)))
+            if Fraction(low) <= Fraction(float(value)) <= Fraction(high)
+            else float(Fraction(float(value)) > Fraction(high))
+            for value in values[0]
+        ]
+        np.testing.assert_allclose(seen, exact, atol=2e-4)
+
+
+RAMP = np.linspace(-1, 1, 4096).reshape(64, 64)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "image",
+    [
+        RAMP * 1.7e308,
+        (RAMP * 3e38).astype(np.float32),
+        np.linspace(0, 1e-44, 4096, dtype=np.float32).reshape(64, 64),
+        np.linspace(0, 1e-320, 4096).reshape(64, 64),
+        np.uint64(2**64 - 1) - (RAMP**2 * 2**40).astype(np.uint64),
+        np.array([[-(2**63), 2**63 - 1] * 32] * 64),
+        np.where(np.eye(64) > 0, np.inf, np.random.default_rng(0).random((64, 64))),
+    ],
+)
+def test_values_of_any_size_are_seen_in_colors(image, mode):
+    seen = shown(image, View(mode))
+    assert np.isfinite(seen).all()
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    if mode != "raw":
+        assert seen.max() - seen.min() > 0.9
 
 
 class Huge:

@@ -9,7 +9,8 @@ import zarr
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.region import LabeledRegion, Region
+from napari_clip_heatmap.imaging.masks import LabeledRegion
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively

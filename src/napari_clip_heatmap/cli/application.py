@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import re
 import sys
@@ -22,7 +23,7 @@ EXIT_CODES = """
 Exit codes, for scripts:
   0    done
   1    some images failed, the others are done
-  2    a mistake in the command, explained in one line
+  2    a mistake in the command, explained in one line (with --json also as JSON)
   3    the disk is full or fails
   70   an error in this program, with its traceback
   130  stopped with Ctrl+C
@@ -54,21 +55,30 @@ class OneLineErrors(TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""
         kwargs["standalone_mode"] = False
+        given = [*(sys.argv[1:] if kwargs.get("args") is None else kwargs["args"])]
+        as_json = "--json" in given
         try:
             code = super().main(*args, **kwargs)
         except (ClipHeatmapError, typer.TyperException) as error:
             text = _one_line(error)
             if text:  # empty when the help was shown for want of arguments
-                typer.echo(f"clip-heatmap: {text}", err=True)
+                _complain(text, _code_of(error), as_json=as_json)
             code = _code_of(error)
         except OSError as error:
             if error.errno not in _DISK_ERRORS:
                 raise
-            typer.echo(f"clip-heatmap: {error}; make room or choose another --output", err=True)
             code = ExitCode.DISK
+            _complain(f"{error}; make room or choose another --output", code, as_json=as_json)
         if code == ExitCode.INTERRUPTED:
             typer.echo("clip-heatmap: stopped; what is done is kept", err=True)
         sys.exit(code)
+
+
+def _complain(text: str, code: ExitCode, *, as_json: bool) -> None:
+    """Write what went wrong in one line on stderr, and for programs as JSON on stdout."""
+    typer.echo(f"clip-heatmap: {text}", err=True)
+    if as_json:
+        typer.echo(json.dumps({"error": text, "exit_code": int(code)}, ensure_ascii=False))
 
 
 class _BugsHaveTheirOwnCode:

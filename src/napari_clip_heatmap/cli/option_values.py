@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["parse_channel", "parse_downsample", "parse_view", "prompts_and_templates"]
 
 
-_LARGEST = 1e38
-"""Beyond, the range between two values has no number in single precision."""
-
-
 def parse_downsample(text: str) -> float | Literal["auto"]:
     """Read ``--downsample``: a number from 1 up, or auto.
 
@@ -45,8 +41,6 @@ def parse_view(text: str | None) -> View:
     ------
     SettingsError
         It is neither.
-    typer.BadParameter
-        A value is beyond single precision.
 
     Examples
     --------
@@ -55,10 +49,7 @@ def parse_view(text: str | None) -> View:
     """
     from napari_clip_heatmap.imaging.view import View
 
-    view = View() if text is None else View.parse(text)
-    if view.limits is not None and max(map(abs, view.limits)) > _LARGEST:
-        raise typer.BadParameter(f"--view takes values up to {_LARGEST:g}; got '{text}'")
-    return view
+    return View() if text is None else View.parse(text)
 
 
 def parse_channel(text: str | None) -> int | tuple[int, ...] | None:

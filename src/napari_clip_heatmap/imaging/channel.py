@@ -13,9 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 from napari_clip_heatmap.imaging.pillow_images import array_of
-from napari_clip_heatmap.validation import number, number_array, numbers
+from napari_clip_heatmap.validation import ascending, instance, number, number_array, refuse
 
-__all__ = ["Channel", "Plane", "Values", "as_channels", "load", "working_type"]
+__all__ = ["Channel", "Plane", "Values", "as_channels", "load", "stretched", "working_type"]
+
+_SINGLE_LARGEST, _SINGLE_SMALLEST = 1e37, 1e-30
+"""Ranges beyond, and narrower ones, are computed in double precision."""
+
+_DOUBLE_LARGEST = 1e300
+"""Ranges beyond are scaled down before they are computed."""
 
 
 _ACCEPTED = "accepted: an array (y, x), (y, x, 3) or (y, x, 4) of booleans, integers or real floats"
@@ -32,9 +38,9 @@ class Channel:
         a dtype and slicing: numpy, a memory map, dask, zarr, a `Plane`. Nothing is read before it
         is needed, and then only the part that is needed.
     limits : (low, high), optional
-        Values shown as 0 and as 1. By default those of `View`'s mode "shown".
+        Values shown as 0 and as 1, the smaller first. By default those of `View`'s mode "shown".
     gamma : float
-        Power applied between 0 and 1; positive.
+        Power applied between 0 and 1; from 0.001 to 1000.
     lut : float32 (n, 3|4), optional
         Colors in 0..1, with alpha where there are 4, at n equally spaced values from 0 to 1,
         linear in between; for a gray image only. By default gray.
@@ -63,10 +69,12 @@ class Channel:
     def __post_init__(self) -> None:
         self._check_levels()
         if self.limits is not None:
-            limits = numbers("the contrast limits", self.limits, 2, ImageError)
+            limits = ascending("the contrast limits", self.limits, ImageError)
             object.__setattr__(self, "limits", limits)
-        if not number("gamma", self.gamma, 0, error=ImageError) > 0:
-            raise ImageError(f"gamma is {self.gamma}; accepted: a number above 0")
+        gamma = number("gamma", self.gamma, 1e-3, 1e3, ImageError)
+        object.__setattr__(self, "gamma", gamma)
+        if self.blend is not None:
+            instance("blend", self.blend, Blend, "a Blend record, or None", ImageError)
         if self.lut is not None:
             if self.n_colors != 1:
                 raise ImageError("a color image was given a colormap; only a gray one can have one")
@@ -75,6 +83,8 @@ class Channel:
                 raise ImageError(
                     f"the colormap (lut) has shape {lut.shape}; accepted: (n, 3) or (n, 4), n >= 1"
                 )
+            if lut.min() < 0 or lut.max() > 1:
+                raise refuse("the colormap (lut)", lut, "colors from 0 to 1", ImageError)
             object.__setattr__(self, "lut", lut.astype(np.float32))
 
     def _check_levels(self) -> None:
@@ -308,3 +318,32 @@ def _valid(
         return None
     valid: NDArray[np.bool_] = np.logical_and.reduce(parts).all(axis=-1)
     return valid
+
+
+def stretched(
+    values: NDArray[Any], low: float, high: float, opacity: NDArray[Any] | None = None
+) -> NDArray[np.float32]:
+    """Return values as 0 at `low` to 1 at `high`, clipped; all are 0 where these are equal.
+
+    Whatever the finite values and limits, no step of the way overflows or becomes NaN.
+
+    Parameters
+    ----------
+    values : float32 or float64 (y, x, n)
+        Times their opacity where that is given.
+    opacity : float32 or float64 (y, x, 1), optional
+    """
+    if not low < high:
+        return np.zeros(values.shape, np.float32)
+    largest = max(abs(low), abs(high))
+    # Single precision has 24 bits, and no more than 3e38.
+    if largest > _SINGLE_LARGEST or high - low < max(largest * 1e-4, _SINGLE_SMALLEST):
+        values = values.astype(np.float64)
+    if largest > _DOUBLE_LARGEST:  # the range of such values has no number: quarter everything
+        values, low, high = values * 0.25, low * 0.25, high * 0.25
+    real = values.dtype.type
+    with np.errstate(over="ignore"):  # far beyond the range all values are 1 alike
+        unit = values - (real(low) if opacity is None else real(low) * opacity)
+        unit /= real(high) - real(low)
+    shown: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32, copy=False)
+    return shown

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.validation import integer, number, numbers, one_of
 
 __all__ = ["Blend", "BlendMode", "Projection", "ThickPlane", "compose_layers", "with_alpha"]
 
@@ -20,6 +20,9 @@ BlendMode = Literal[
 
 Projection = Literal["sum", "mean", "max", "min"]
 """How the planes of a thick slice become one; napari's names."""
+
+
+_MOST_LAYERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Blend:
     Raises
     ------
     SettingsError
-        The mode is unknown, or the opacity outside 0..1.
+        The mode is unknown, or a number has a wrong type or is outside its range.
     """
 
     mode: BlendMode = "translucent"
@@ -49,12 +52,11 @@ class Blend:
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(BlendMode):
-            raise SettingsError(
-                f"the blending is {self.mode!r}; accepted: {', '.join(get_args(BlendMode))}"
-            )
-        if not 0 <= self.opacity <= 1:
-            raise SettingsError(f"the opacity is {self.opacity}; accepted: a number from 0 to 1")
+        one_of("the blending", self.mode, get_args(BlendMode))
+        number("the opacity", self.opacity, 0, 1)
+        integer("the position", self.position, 0, _MOST_LAYERS)
+        for part in numbers("the background", self.background, 3):
+            number("the background", part, 0, 1)
 
 
 def compose_layers(
@@ -193,7 +195,9 @@ class ThickPlane:
         axes = tuple(range(len(self.ranges)))
         stored = self.array[(*(slice(*each) for each in self.ranges), *self._slices(key))]
         planes = stored if isinstance(stored, np.ma.MaskedArray) else np.asarray(stored)
-        return getattr(planes, self.projection)(axis=axes)
+        # What a sum or a mean cannot hold becomes infinite or NaN, and so is invalid.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return getattr(planes, self.projection)(axis=axes)
 
     def _slices(self, key: Any) -> tuple[Any, ...]:
         return key if isinstance(key, tuple) else (key,)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.lattice import Lattice
-from napari_clip_heatmap.validation import items, number_array, numbers, refuse
+from napari_clip_heatmap.validation import numbers, refuse
 
-__all__ = ["LabeledRegion", "Mask", "Outlines", "Region"]
+__all__ = ["FARTHEST", "Mask", "Region", "require_near"]
 
 
-_POLYGONS = "at least one polygon, each (n, 2) finite corners (y, x) with n >= 3"
+FARTHEST = 1e9
+"""Image pixels from the first one to the farthest corner."""
 
 _POINTS = 4
 """Points per side of a cell at which a mask is evaluated."""
-
-_MOST = 1_000_000
-"""Largest number of outlines."""
-
-_CORNERS = 5000
-"""Largest number of outline corners that a record lists."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,6 +55,7 @@ class Region:
     def __post_init__(self) -> None:
         if self.box is not None:
             top, left, bottom, right = numbers("the region's box", self.box, 4, ImageError)
+            require_near("the region's box", self.box, (top, left, bottom, right))
             if not (top < bottom and left < right):
                 raise ImageError(
                     f"the region's box is {self.box}, which has no area; accepted: "
@@ -120,12 +116,8 @@ class Region:
             touched &= _touched(self.mask, y, x)
         if not touched.any():
             height, width = lattice.image_shape
-            labels = self.box is None and isinstance(self.mask, LabeledRegion)
-            what = (
-                "no label marks a pixel of the image"
-                if labels
-                else "the region is outside the image"
-            )
+            masked = self.box is None and self.mask is not None
+            what = self.mask.absent if masked and self.mask else "the region is outside the image"
             raise ImageError(
                 f"{what}, which has {height} x {width} pixels; choose or draw a region on it"
             )
@@ -190,9 +182,7 @@ class Region:
             "kind": "whole" if self.is_whole else "rectangle" if self.mask is None else "mask",
             "box": None if self.box is None else [float(edge) for edge in self.box],
         }
-        if isinstance(self.mask, Outlines) and sum(map(len, self.mask.polygons)) <= _CORNERS:
-            described["outlines"] = [polygon.tolist() for polygon in self.mask.polygons]
-        return described
+        return described if self.mask is None else described | self.mask.describe()
 
 
 def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -204,7 +194,7 @@ def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDAr
         inside = mask.inside(points_y[row * _POINTS : (row + 1) * _POINTS], points_x)
         touched[row] = inside.reshape(_POINTS, columns, _POINTS).any((0, 2))
     spacing = max(1.0, min(y[-1] / rows, x[-1] / columns) / _POINTS)
-    for trace in mask.traces(spacing):
+    for trace in mask.traces(spacing, (y[-1], x[-1])):
         on = (trace >= 0).all(1) & (trace[:, 0] < y[-1]) & (trace[:, 1] < x[-1])
         row = np.searchsorted(y, trace[on, 0], "right") - 1
         column = np.searchsorted(x, trace[on, 1], "right") - 1
@@ -219,9 +209,6 @@ def _spread(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     return points
 
 
-_BAND = 2**22
-"""Labels read at once."""
-
 _ROWS = 256
 """Rows of pixels tested at once."""
 
@@ -229,168 +216,34 @@ _ROWS = 256
 class Mask(Protocol):
     """A part of an image; positions are in image pixels, of which pixel 0 spans 0 to 1."""
 
+    @property
+    def absent(self) -> str:
+        """What is wrong where the mask touches no pixel of the image."""
+        ...
+
+    def describe(self) -> dict[str, object]:
+        """Return what JSON can hold of the mask."""
+        ...
+
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points of a grid are inside, bool (n_y, n_x)."""
         ...
 
-    def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield points inside or on the edge, float64 (n, 2), at least one on every thin part."""
+    def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:
+        """Yield points inside or on the edge, float64 (n, 2), at least one on every thin part.
+
+        Those outside an image of a shape (y, x) may be left out.
+        """
         ...
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Outlines:
-    """The inside of closed outlines; where they overlap, inside any of them is inside.
-
-    Parameters
-    ----------
-    polygons : sequence of float64 (n, 2)
-        Corners (y, x), in image pixels: the first pixel's center is (0.5, 0.5). An outline that
-        crosses itself is inside where it is crossed an odd number of times.
-
-    Raises
-    ------
-    ImageError
-        There is no polygon, one has fewer than 3 corners, or a corner is not finite.
-
-    Examples
-    --------
-    >>> nch.Outlines([[(0, 0), (0, 100), (80, 50)]])
-    Outlines(1 polygon, 3 corners)
-    """
-
-    polygons: Sequence[NDArray[np.float64]]
-
-    def __post_init__(self) -> None:
-        corners = []
-        polygons = items("the list of outlines", self.polygons, _POLYGONS, _MOST, ImageError)
-        if len(polygons) > _MOST:
-            raise ImageError(f"there are more than {_MOST} outlines; give labels instead")
-        for polygon in polygons:
-            array = number_array("an outline", polygon, (None, 2), ImageError)
-            if len(array) < 3:
-                raise refuse("an outline", polygon, _POLYGONS, ImageError)
-            corners.append(array)
-        if not corners:
-            raise refuse("the list of outlines", self.polygons, _POLYGONS, ImageError)
-        object.__setattr__(self, "polygons", tuple(corners))
-
-    def __repr__(self) -> str:
-        count, corners = len(self.polygons), sum(map(len, self.polygons))
-        return f"Outlines({count} polygon{'s' if count > 1 else ''}, {corners} corners)"
-
-    def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points of a grid are inside, bool (n_y, n_x); `y` and `x` ascending."""
-        result = np.zeros((len(y), len(x)), bool)
-        for polygon in self.polygons:
-            result |= _crossed_oddly(polygon, y, x)
-        return result
-
-    def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield points along the outlines, at most `spacing` apart.
-
-        They are the centers and corners of squares around points on the outline. A cell that is
-        wider than such a square contains one of them wherever the outline crosses it.
-        """
-        square = np.array([[0, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]) * (spacing / 2)
-        for polygon in self.polygons:
-            for begin, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-                steps = int(np.ceil(np.linalg.norm(end - begin) / spacing)) + 1
-                points = begin + (end - begin) * np.linspace(0, 1, steps)[:, np.newaxis]
-                yield (points[:, np.newaxis] + square).reshape(-1, 2)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LabeledRegion:
-    """Where the labels of another image are not 0.
-
-    Parameters
-    ----------
-    labels : array-like (label_y, label_x)
-        May be lazy; read a part at a time.
-    matrix : float64 (3, 3), optional
-        From image pixels (y, x, 1) to label pixels; in both, pixel 0 spans 0 to 1. By default they
-        are the same.
-
-    Raises
-    ------
-    ImageError
-        The labels are no plane of integers or booleans, or the matrix cannot be inverted.
-    """
-
-    labels: Any
-    matrix: NDArray[np.float64] | None = None
-
-    def __post_init__(self) -> None:
-        shape, dtype = getattr(self.labels, "shape", ()), getattr(self.labels, "dtype", None)
-        plane = isinstance(shape, tuple) and len(shape) == 2 and 0 not in shape
-        if not plane or getattr(dtype, "kind", "") not in ("b", "u", "i", "f"):
-            raise ImageError(
-                f"the labels have shape {shown_value(shape)} and type {shown_value(dtype)}; "
-                "accepted: a plane (y, x) of integers or booleans"
-            )
-        if self.matrix is not None:
-            matrix = number_array("the labels' matrix", self.matrix, (3, 3), ImageError)
-            if np.linalg.det(matrix[:2, :2]) == 0:
-                raise refuse("the labels' matrix", matrix, "one that can be inverted", ImageError)
-            object.__setattr__(self, "matrix", matrix)
-
-    def __repr__(self) -> str:
-        return f"LabeledRegion{tuple(self.labels.shape)}"
-
-    def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points of a grid are in a label, bool (n_y, n_x)."""
-        result = np.zeros((len(y), len(x)), bool)
-        grid = np.stack(np.meshgrid(y, x, indexing="ij"))
-        at = _moved(grid.reshape(2, -1), self.matrix).reshape(grid.shape)
-        row, column = np.floor(at).astype(np.int64)
-        height, width = self.labels.shape
-        within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        if not within.any():
-            return result
-        row, column = row[within], column[within]
-        top, left = int(row.min()), int(column.min())
-        near = np.asarray(self.labels[top : int(row.max()) + 1, left : int(column.max()) + 1])
-        result[within] = near[row - top, column - left] != 0
-        return result
-
-    def traces(self, spacing: float) -> Iterator[NDArray[np.float64]]:
-        """Yield the center of each labeled pixel, whatever the spacing."""
-        back: NDArray[Any] | None = None if self.matrix is None else np.linalg.inv(self.matrix)
-        height, width = self.labels.shape
-        rows = max(1, _BAND // width)
-        for top in range(0, height, rows):
-            band = np.asarray(self.labels[top : min(top + rows, height), 0:width]) != 0
-            if band.any():
-                points = np.stack(np.nonzero(band)) + np.array([[top + 0.5], [0.5]])
-                yield _moved(points, back).T
+def require_near(name: str, given: object, positions: ArrayLike) -> None:
+    """Refuse positions so far from any image that distances to them have no digits left."""
+    if np.abs(positions).max() > FARTHEST:
+        raise refuse(name, given, f"positions up to {FARTHEST:g} image pixels away", ImageError)
 
 
 def _centers(low: float, high: float) -> NDArray[np.float64]:
     """Return the centers of the pixels between two positions."""
     first, stop = int(np.ceil(low - 0.5)), int(np.ceil(high - 0.5))
     return np.arange(first, stop, dtype=np.float64) + 0.5
-
-
-def _crossed_oddly(
-    polygon: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Count, for each point, the edges to its left that its row crosses."""
-    crossings = np.zeros((len(y), len(x) + 1), np.int32)
-    for begin, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        low, high = (begin, end) if begin[0] <= end[0] else (end, begin)
-        first, stop = np.searchsorted(y, (low[0], high[0]))
-        if first < stop:
-            fraction = (y[first:stop] - low[0]) / (high[0] - low[0])
-            at = low[1] + fraction * (high[1] - low[1])
-            np.add.at(crossings, (np.arange(first, stop), np.searchsorted(x, at)), 1)
-    odd: NDArray[np.bool_] = np.cumsum(crossings, axis=1)[:, :-1] % 2 == 1
-    return odd
-
-
-def _moved(points: NDArray[np.float64], matrix: NDArray[Any] | None) -> NDArray[np.float64]:
-    """Apply an affine matrix (3, 3) to points (2, n)."""
-    if matrix is None:
-        return points
-    moved: NDArray[np.float64] = np.asarray(matrix)[:2, :2] @ points + np.asarray(matrix)[:2, 2:]
-    return moved

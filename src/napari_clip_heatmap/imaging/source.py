@@ -158,7 +158,9 @@ class _Shown:
         # A fraction of valid pixels that is only rounding does not count.
         known = counted[..., 0] > 1e-4
         counted[~known] = 1
-        shown = self.tone(colors / counted, None if opacity is None else opacity / counted)
+        with np.errstate(over="ignore"):  # by rounding, of values near the largest of their type
+            colors = colors / counted
+        shown = self.tone(colors, None if opacity is None else opacity / counted)
         if not known.all():
             shown = np.array(shown)
             shown[~known] = self._mean_color
@@ -173,8 +175,9 @@ class _Shown:
                 raise
             # The few pixels read of a large image are all invalid: any color will do.
             return np.zeros(1, np.float32)
-        mean, opacity = known.mean[np.newaxis, np.newaxis], np.full((1, 1, 1), known.opacity)
-        color: NDArray[np.float32] = self.tone(mean, opacity)[0, 0]
+        has_opacity = len(self.level.shape) == 3 and self.level.shape[2] == 4
+        opacity = np.full((1, 1, 1), known.opacity) if has_opacity else None
+        color: NDArray[np.float32] = self.tone(known.mean[np.newaxis, np.newaxis], opacity)[0, 0]
         return color
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel, Values, load
+from napari_clip_heatmap.imaging.channel import Channel, Values, load, stretched
 
 __all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "summarize"]
 
@@ -101,7 +101,9 @@ def percentiles(channel: Channel, low: float, high: float) -> tuple[float, float
     ImageError
         None of the values that were read is valid.
     """
-    bottom, top = np.percentile(_sample(channel, _KEPT), (low, high))
+    # Halved, as the difference of two values may be too large for a double.
+    halved = _sample(channel, _KEPT).astype(np.float64) / 2
+    bottom, top = np.percentile(halved, (low, high)) * 2
     return float(bottom), float(top)
 
 
@@ -122,9 +124,9 @@ def robust_range(channel: Channel) -> tuple[float, float]:
     low, high = float(values[0]), float(values[-1])
     if len(values) < _FEWEST:
         return low, high
-    tail = max(_TAIL, 150 / min(channel.levels[-1].shape[:2]))
-    bottom = float(np.percentile(values, min(tail, 5), method="higher"))
-    top = float(np.percentile(values, 100 - min(tail, 5), method="lower"))
+    tail = min(max(_TAIL, 150 / min(channel.levels[-1].shape[:2])), 5)
+    cut = math.ceil(tail / 100 * (len(values) - 1))
+    bottom, top = float(values[cut]), float(values[-1 - cut])
     smooth = _filtered_range(channel, low, high)
     bottom, top = max(low, min(bottom, smooth[0])), min(high, max(top, smooth[1]))
     return (bottom, top) if bottom < top else (low, high)
@@ -165,7 +167,7 @@ def _is_no_data(rest: NDArray[Any], extreme: float) -> bool:
     It is a hundred ranges away from them; or it is below them, and either the only negative value
     or a whole range away.
     """
-    if np.count_nonzero(np.diff(rest)) < _DISTINCT - 1:
+    if np.count_nonzero(rest[1:] != rest[:-1]) < _DISTINCT - 1:
         return False
     low, high = float(rest[0]), float(rest[-1])
     span = high - low
@@ -182,16 +184,13 @@ def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, f
     """
     from napari_clip_heatmap.imaging.opencv import cv2
 
-    spread = high / 2 - low / 2  # halved: the range of two doubles may be too large for a double
-    if not spread > 0:
-        return low, high
     smallest, largest = math.inf, -math.inf
     for values in _read_level(channel.levels[-1]):
-        unit = (values.colors / 2 - low / 2) / spread
-        counted = ((unit >= 0) & (unit <= 1)).all(axis=-1)
+        unit = stretched(values.colors, low, high)
+        counted = ((values.colors >= low) & (values.colors <= high)).all(axis=-1)
         if values.valid is not None:
             counted &= values.valid
-        filtered = cv2.medianBlur(unit.clip(0, 1).astype(np.float32), 3).reshape(unit.shape)
+        filtered = cv2.medianBlur(unit, 3).reshape(unit.shape)
         if not counted.all():
             filtered = filtered[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
         if filtered.size:
@@ -199,7 +198,7 @@ def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, f
             largest = max(largest, float(filtered.max()))
     if smallest > largest:
         return low, high
-    return low + 2 * smallest * spread, low + 2 * largest * spread
+    return low * (1 - smallest) + high * smallest, low * (1 - largest) + high * largest
 
 
 def _no_valid_pixel(level: Any) -> ImageError:

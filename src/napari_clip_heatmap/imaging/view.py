@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
-from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.channel import Channel, stretched
 from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
 from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
 from napari_clip_heatmap.validation import ascending, boolean, number, one_of
@@ -51,7 +51,7 @@ class View:
     low, high : float
         The percentiles of mode "percentile", 0..100.
     limits : (low, high), optional
-        Values shown as 0 and as 1 in every channel, whatever the mode.
+        Values shown as 0 and as 1 in every channel, whatever the mode; the smaller first.
 
     Raises
     ------
@@ -177,8 +177,8 @@ class ShownRange:
     @property
     def is_narrow(self) -> bool:
         """Whether the values hardly differ, so that stretching them shows rounding or noise."""
-        largest = max(abs(self.low), abs(self.high))
-        return self.source != "type" and self.high - self.low <= _NARROW * largest
+        low, high = self.low / 2, self.high / 2  # the range of two doubles may be no double
+        return self.source != "type" and high - low <= _NARROW * max(abs(low), abs(high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,13 +219,7 @@ class Tone:
         """
         if self.alpha:
             return with_alpha(replace(self, alpha=False), colors, opacity)
-        # Halved, so that the range of floats as large as 1e308 is finite too.
-        real = colors.dtype.type
-        low, spread = real(self.low * 0.5), real(self.high * 0.5) - real(self.low * 0.5)
-        unit = colors * real(0.5)
-        unit -= low if opacity is None else low * opacity
-        unit = unit / spread if spread > 0 else np.zeros_like(unit)
-        unit = np.clip(unit, 0, 1).astype(np.float32, copy=False)
+        unit = stretched(colors, self.low, self.high, opacity)
         if self.gamma != 1:
             unit **= np.float32(self.gamma)
         return unit if self.lut is None else _looked_up(unit[..., 0], self.lut)

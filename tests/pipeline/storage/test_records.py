@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.errors import EncodingFileError, ModelLoadError, OutputError
-from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
+from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively

@@ -14,7 +14,7 @@ from napari.layers import Labels, Shapes
 from napari_clip_heatmap._napari.inputs.layer_planes import finest, shown_index
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Plane
-from napari_clip_heatmap.imaging.region import LabeledRegion, Outlines, Region
+from napari_clip_heatmap.imaging.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +162,8 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     ImageError
         The layer has no shape with an inside, or lies elsewhere.
     """
+    from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
+
     if isinstance(layer, Shapes):
         return Region(mask=Outlines(polygons(layer, image)))
     index = shown_index(layer, point)

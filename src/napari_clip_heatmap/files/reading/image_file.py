@@ -89,7 +89,10 @@ def read_image(
     name = short_name(path)
     _require_file(path, name)
     try:
-        return _read(path, choice, name)
+        picture = _read(path, choice, name)
+        if not picture.size:
+            raise ImageError(f"{name} holds a picture without a pixel; it may be damaged")
+        return picture
     except ImageError:
         raise
     except MemoryError as error:

@@ -125,7 +125,12 @@ def tiff_picture(plane: TiffPlane, choice: PictureChoice, name: str) -> NDArray[
     n_samples = pixels.shape[2] if pixels.ndim == 3 else 1
     extras = _extras(page, n_samples - n_colors)
     if n_samples == 1 < n_colors:  # one of three planes that were stored as channels
-        seen = _eight_bits(pixels, page)
+        if int(page.photometric) != _RGB and int(page.samplesperpixel) < n_colors:
+            raise ImageError(
+                f"{name} is declared to hold {n_colors} colors and has 1 sample per pixel; it may "
+                "be damaged: copy it again, or save it as RGB in the program that made it"
+            )
+        seen = _eight_bits(pixels.reshape(pixels.shape[:2]), page)
     elif n_samples >= n_colors and extras in ([], [_ASSOCIATED], [_UNASSOCIATED]):
         seen = choice.of_channels(_colors_and_opacity(plane, n_colors, extras, name), name)
     else:

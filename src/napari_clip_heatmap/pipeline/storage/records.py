@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import ModelLoadError, OutputError
+from napari_clip_heatmap.errors import ModelLoadError, OutputError, SettingsError
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
-from napari_clip_heatmap.imaging.region import LabeledRegion, Mask, Outlines, Region
+from napari_clip_heatmap.imaging.region import Mask, Region
 from napari_clip_heatmap.imaging.validity import Hole, Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -127,6 +127,8 @@ def region_arrays(region: Region) -> tuple[Record, Arrays]:
     mask = region.mask
     if mask is None:
         return {"box": box, "mask": None}, {}
+    from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
+
     if isinstance(mask, Outlines):
         counts = [len(polygon) for polygon in mask.polygons]
         outlines = {"box": box, "mask": "outlines", "corners": counts}
@@ -137,19 +139,27 @@ def region_arrays(region: Region) -> tuple[Record, Arrays]:
         labeled = np.asarray(mask.labels[0:height, 0:width]) != 0
         described = {"box": box, "mask": "labels", "matrix": np.asarray(matrix, float).tolist()}
         return described, {"labelled": labeled}
-    raise TypeError(f"a region's mask is outlines or labels, not {type(mask).__name__}")
+    raise SettingsError(
+        f"the region's mask is a {type(mask).__name__}, which cannot be saved; accepted: Outlines "
+        "or labels"
+    )
 
 
 def restore_region(record: Record, arrays: Arrays) -> Region:
     """Return the region of a record."""
+    box = record["box"]
+    corners = None if box is None else (box[0], box[1], box[2], box[3])
+    if record["mask"] is None:
+        return Region(corners)
+    from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
+
     mask: Mask | None = None
     if record["mask"] == "outlines":
         ends = np.cumsum(record["corners"])[:-1]
         mask = Outlines(np.split(arrays["outlines"], ends))
     elif record["mask"] == "labels":
         mask = LabeledRegion(arrays["labelled"], np.array(record["matrix"]))
-    box = record["box"]
-    return Region(None if box is None else (box[0], box[1], box[2], box[3]), mask)
+    return Region(corners, mask)
 
 
 def coarse_arrays(coarse: CoarsePreview | None) -> tuple[Record | None, Arrays]:
