@@ -73,6 +73,7 @@ def test_a_layer_tells_where_it_comes_from(viewer, widget, run, picture):
 
 
 def test_a_second_run_updates_its_own_layers_in_place(viewer, widget, run, picture, loads):
+    widget["score"].value = "relative"
     viewer.add_image(picture, name="cells")
     run()
     red = viewer.layers["red"]
