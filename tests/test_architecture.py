@@ -38,7 +38,7 @@ def test_the_package_itself_is_light() -> None:
 
 def test_the_library_needs_no_gui() -> None:
     assert (
-        not loaded_by("api", "evaluation", "files.run_results", "files.demo_pictures", "cli") & GUI
+        not loaded_by("api", "evaluation", "batch.cluster_run", "batch.demo_pictures", "cli") & GUI
     )
 
 

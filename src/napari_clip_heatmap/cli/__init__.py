@@ -8,31 +8,51 @@ from __future__ import annotations
 
 from napari_clip_heatmap.cli.application import app, main
 from napari_clip_heatmap.cli.cache_commands import add_cache_commands
+from napari_clip_heatmap.cli.demo_command import add_demo_command
+from napari_clip_heatmap.cli.doctor_command import add_doctor_command
+from napari_clip_heatmap.cli.encoding_commands import add_encoding_commands
 from napari_clip_heatmap.cli.evaluation_commands import add_evaluation_commands
-from napari_clip_heatmap.cli.image_commands import add_image_commands
+from napari_clip_heatmap.cli.gather_command import add_gather_command
 from napari_clip_heatmap.cli.model_commands import add_model_commands
+from napari_clip_heatmap.cli.run_command import add_run_command
 
-__all__ = ["app", "main", "open_viewer"]
+__all__ = ["app", "display_obstacle", "main", "open_viewer"]
 
 # In the order in which the help lists them.
-add_image_commands(app)
+add_run_command(app)
+add_encoding_commands(app)
+add_gather_command(app)
+add_demo_command(app)
 add_model_commands(app)
 add_cache_commands(app)
 add_evaluation_commands(app)
+add_doctor_command(app)
 
 
 def open_viewer() -> str | None:
     """Open napari with the demo; without a display, return why there is none.
 
-    The one place of the command line that imports the viewer.
+    With `display_obstacle` the one place of the command line that imports the viewer.
 
     Examples
     --------
     >>> obstacle = open_viewer()  # doctest: +SKIP
     """
-    from napari_clip_heatmap._napari.demo import open_demo, why_no_display
+    from napari_clip_heatmap._napari.demo import open_demo
 
-    obstacle = why_no_display()
+    obstacle = display_obstacle()
     if obstacle is None:
         open_demo()
     return obstacle
+
+
+def display_obstacle() -> str | None:
+    """Return why no window can open here; None where one can.
+
+    Examples
+    --------
+    >>> obstacle = display_obstacle()  # doctest: +SKIP
+    """
+    from napari_clip_heatmap._napari.demo import why_no_display
+
+    return why_no_display()

@@ -78,7 +78,7 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
-    from napari_clip_heatmap.files.run_request import make_folder
+    from napari_clip_heatmap.files.output_folder import make_folder
 
     special = {
         "faithfulness": faithfulness,
@@ -133,8 +133,8 @@ def honesty(
     from napari_clip_heatmap.evaluation.verdict_chart import draw_distribution
     from napari_clip_heatmap.evaluation.verdict_report import VerdictReport
     from napari_clip_heatmap.evaluation.verdict_trial import measure_verdicts
+    from napari_clip_heatmap.files.output_folder import make_folder
     from napari_clip_heatmap.files.overlays import write_picture
-    from napari_clip_heatmap.files.run_request import make_folder
     from napari_clip_heatmap.pipeline.calibration import TextLimits, find_calibration
 
     printer = Printer(quiet, as_json)

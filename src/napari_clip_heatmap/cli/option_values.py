@@ -10,7 +10,16 @@ import typer
 if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.view import View
 
-__all__ = ["parse_channel", "parse_downsample", "parse_view", "prompts_and_templates"]
+__all__ = [
+    "parse_channel",
+    "parse_downsample",
+    "parse_format",
+    "parse_names",
+    "parse_part",
+    "parse_threshold",
+    "parse_view",
+    "prompts_and_templates",
+]
 
 
 def parse_downsample(text: str) -> float | Literal["auto"]:
@@ -75,6 +84,82 @@ def parse_channel(text: str | None) -> int | tuple[int, ...] | None:
         )
     numbers = tuple(int(part) for part in parts)
     return numbers if len(numbers) == 3 else numbers[0]
+
+
+def parse_format(text: str) -> Literal["tif", "ome-zarr"]:
+    """Read ``--format``.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+
+    Examples
+    --------
+    >>> parse_format("tif")
+    'tif'
+    """
+    if text == "tif":
+        return "tif"
+    if text == "ome-zarr":
+        return "ome-zarr"
+    raise typer.BadParameter(f"--format is tif or ome-zarr; got '{text[:60]}'")
+
+
+def parse_names(text: str | None) -> tuple[str, ...]:
+    """Read names with commas between them, each once.
+
+    Examples
+    --------
+    >>> parse_names("maps, labels")
+    ('maps', 'labels')
+    """
+    parts = (part.strip() for part in (text or "").split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def parse_part(text: str | None) -> tuple[int, int] | None:
+    """Read ``--part``: the number of a part from 1, and how many there are; returned from 0.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is no part.
+
+    Examples
+    --------
+    >>> parse_part("3/8")
+    (2, 8)
+    """
+    if text is None:
+        return None
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number) - 1, int(count)
+    raise typer.BadParameter(f"--part is I/N with I from 1 to N, such as 3/8; got '{text[:60]}'")
+
+
+def parse_threshold(text: str) -> float | str:
+    """Read ``--threshold``: a number, or how it is learnt from each map.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+
+    Examples
+    --------
+    >>> parse_threshold("otsu"), parse_threshold("0.002")
+    ('otsu', 0.002)
+    """
+    if text in ("otsu", "yen", "triangle") or text.startswith("quantile:"):
+        return text
+    value = _number(text)
+    if value is None:
+        raise typer.BadParameter(
+            f"--threshold is otsu, yen, triangle, quantile:0.9 or a number; got '{text[:60]}'"
+        )
+    return value
 
 
 def prompts_and_templates(

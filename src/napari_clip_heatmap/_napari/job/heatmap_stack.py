@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -259,7 +259,7 @@ def layer_records(
         "complete": result.complete,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(result.seconds, 3),
-        "version": version("napari-clip-heatmap"),
+        "version": _version("napari-clip-heatmap"),
     }
     return [
         {
@@ -275,9 +275,15 @@ def layer_records(
     ]
 
 
+@cache
+def _version(distribution: str) -> str:
+    """Return the version of a distribution; finding it takes milliseconds, too long per letter."""
+    return version(distribution)
+
+
 def _versions() -> dict[str, str]:
     """Return the versions of other libraries that took part."""
-    return {"napari": version("napari"), "python": platform.python_version()}
+    return {"napari": _version("napari"), "python": platform.python_version()}
 
 
 def _projection(channel: Channel) -> dict[str, Any] | None:

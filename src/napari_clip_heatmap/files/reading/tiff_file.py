@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-__all__ = ["TIFF_MAGIC", "read_tiff"]
+__all__ = ["AXIS_KINDS", "TIFF_MAGIC", "read_tiff", "tiff_pictures"]
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF begins, whatever its name ends in."""
 
-_AXES = {"T": "time", "Z": "z", "C": "channel"}
+AXIS_KINDS: dict[str, Literal["time", "z", "channel"]] = {"T": "time", "Z": "z", "C": "channel"}
 """tifffile's letters; any other counts as pages."""
 
 _GUESSED_PYRAMIDS = ("generic", "shaped", "uniform")
@@ -58,7 +58,7 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        pictures = _pictures(tiff)
+        pictures = tiff_pictures(tiff)
         if not pictures:
             raise ImageError(f"{name} is a TIFF without a picture; choose another file")
         if len(pictures) > 1 and choice.series is None and choice.page is not None:
@@ -68,8 +68,17 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
         return _read_series(tiff, series, choice, name)
 
 
-def _pictures(tiff: TiffFile) -> list[TiffPageSeries]:
-    """Return the series that are pictures of their own: no levels, thumbnails or masks."""
+def tiff_pictures(tiff: TiffFile) -> list[TiffPageSeries]:
+    """Return the series that are pictures of their own: no levels, thumbnails or masks.
+
+    Examples
+    --------
+    >>> import numpy as np, tifffile
+    >>> tifffile.imwrite("a.tif", np.zeros((2, 3), np.uint8))
+    >>> with tifffile.TiffFile("a.tif") as tiff:
+    ...     len(tiff_pictures(tiff))
+    1
+    """
     found = [each for series in tiff.series for each in (series, *_not_levels(series))]
     own = [each for each in found if not (each.keyframe.is_reduced or each.keyframe.is_mask)]
     top = [each for each in own if not each.keyframe.is_subifd]
@@ -108,7 +117,7 @@ def _read_series(
     tiff: TiffFile, series: TiffPageSeries, choice: PictureChoice, name: str
 ) -> NDArray[Any]:
     axes: list[Axis] = [
-        (_AXES.get(letter, "page"), length)  # type: ignore[misc]
+        (AXIS_KINDS.get(letter, "page"), length)
         for letter, length in zip(series.axes, series.shape, strict=True)
         if letter not in "YXS"
     ]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.files.reading.image_file import read_image
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap.pipeline.verdicts import Trust
 
 
 def cli(*arguments: object) -> Result:
@@ -37,7 +37,8 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
     result = cli("run", cells, *options(*prompts), "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
     assert {path.name for path in out.iterdir()} == {
-        "run.json",
+        ".clip-heatmap",
+        *("run.json", "run.yaml", "summary.csv", "summary.html"),
         *(f"cells_{p}_heatmap.tif" for p in ("nuclei", "actin-filaments", "debris")),
         *(f"cells_{p}_overlay.png" for p in ("nuclei", "actin-filaments", "debris")),
     }
@@ -55,16 +56,16 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
             np.testing.assert_allclose(written.asarray(), values, atol=1e-6)
             assert tiff.shaped_metadata[0]["prompt"] == prompt
         assert read_image(out / told["overlay"]).shape == (40, 70, 3)
-        assert told["worth"]["verdict"] in list(Verdict)
+        assert told["worth"]["trust"] in list(Trust)
 
 
 def test_what_maps_are_worth_is_told(cells: Path, tmp_path: Path) -> None:
     result = cli("run", cells, *options("nuclei", "xqzv blorp", "a b"), "--output", tmp_path / "o")
     assert result.exit_code == 0, result.output
     assert "never trained on: 'xqzv', 'blorp'" in result.stdout
-    assert "'xqzv blorp': hardly depends on the text." in result.stdout
+    assert "'xqzv blorp': trust none." in result.stdout
     told = {each["prompt"]: each for each in record_in(tmp_path / "o")["images"][0]["results"]}
-    assert told["xqzv blorp"]["worth"]["verdict"] == "hardly depends on the text"
+    assert told["xqzv blorp"]["worth"]["trust"] == "none"
 
 
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
@@ -77,6 +78,16 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     record = record_in(out)
     assert record["settings"] == {
         "images": [str(cells)],
+        "inputs": [str(cells)],
+        "recursive": False,
+        "mpp": None,
+        "layers": [],
+        "heads": [],
+        "inside": None,
+        "write": ["maps", "overlays"],
+        "format": "tif",
+        "threshold": "otsu",
+        "objects": None,
         "prompts": ["a", "b"],
         "output": str(out),
         "model": model,
@@ -148,27 +159,87 @@ def test_names_never_meet(model: str, cells: Path, tmp_path: Path) -> None:
     for image in images:
         for told in image["results"]:
             assert read_image(out / told["heatmap"]).shape == tuple(image["shape"][:2])
-    assert {path.parent for path in out.rglob("*.*")} == {out}
+    assert {path.parent for path in out.rglob("*_heatmap.tif")} == {out}
 
 
-def test_another_run_s_results_are_not_replaced(model: str, cells: Path, tmp_path: Path) -> None:
+def test_results_of_other_settings_are_not_replaced(
+    model: str, cells: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = (*options("a", "b"), "--model", model, "--output", out)
+    assert cli("run", cells, *words).exit_code == 0
+    before = (out / "cells_a_heatmap.tif").read_bytes()
+    for changed, key in ((("--score", "absolute"), "score"), (("--downsample", "2"), "downsample")):
+        refused = cli("run", cells, *words, *changed)
+        assert refused.exit_code == 2
+        assert "--overwrite" in refused.stderr
+        assert key in refused.stderr
+        assert (out / "cells_a_heatmap.tif").read_bytes() == before
+    assert cli("run", cells, *words, "--score", "absolute", "--overwrite").exit_code == 0
+    assert (out / "cells_a_heatmap.tif").read_bytes() != before
+
+
+def test_a_finished_job_takes_more_images(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     other = tmp_path / "deep" / "cells.png"
     other.parent.mkdir()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(other)
     words = (*options("a", "b"), "--model", model, "--output", out)
     assert cli("run", cells, *words).exit_code == 0
+    before = (out / "cells_a_heatmap.tif").stat()
+    again = cli("run", cells, other, *words)
+    assert again.exit_code == 0
+    assert f"{cells}: done before" in again.stdout
+    assert (out / "cells_a_heatmap.tif").stat().st_mtime_ns == before.st_mtime_ns
+    assert read_image(out / "cells-2_a_heatmap.tif").shape == (8, 8)
+    assert [each["source"] for each in record_in(out)["images"]] == [str(cells), str(other)]
+
+
+def test_a_changed_image_is_done_again(model: str, cells: Path, tmp_path: Path) -> None:
+    words = (*options("a", "b"), "--model", model, "--output", tmp_path / "out")
+    assert cli("run", cells, *words).exit_code == 0
+    Image.fromarray(np.random.default_rng(5).integers(0, 255, (30, 20), np.uint8)).save(cells)
+    assert cli("run", cells, *words).exit_code == 0
+    assert read_image(tmp_path / "out" / "cells_a_heatmap.tif").shape == (30, 20)
+
+
+def test_further_kinds_of_output_are_added(model: str, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = (*options("a", "b"), "--model", model, "--output", out)
+    assert cli("run", cells, *words).exit_code == 0
     before = (out / "cells_a_heatmap.tif").read_bytes()
+    kinds = "labels,points,shapes,geojson,table,encodings"
+    result = cli("run", cells, *words, "--write", kinds, "--threshold", "quantile:0.8")
+    assert result.exit_code == 2, "another threshold is another setting"
+    result = cli("run", cells, *words, "--write", kinds)
+    assert result.exit_code == 0, result.output
+    assert (out / "cells_a_heatmap.tif").read_bytes() == before
+    assert {path.name for path in out.glob("cells*")} == {
+        *(f"cells_{p}_{f}" for p in "ab" for f in ("heatmap.tif", "overlay.png", "labels.tif")),
+        *(f"cells_{p}_{f}" for p in "ab" for f in ("shapes.csv", "objects.geojson")),
+        *("cells_points.csv", "cells_objects.csv", "cells_encoding.zarr.zip"),
+    }
 
-    refused = cli("run", other, *words)
+
+def test_a_settings_file_repeats_a_job(model: str, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = (*options("a", "b"), "--model", model, "--view", "10,200", "--channel", "2,1,0")
+    assert cli("run", cells, *asked, "--output", out, "--downsample", "2").exit_code == 0
+    before = record_in(out)["settings"]
+    again = cli("run", "--config", out / "run.yaml", "--output", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    assert {**record_in(tmp_path / "again")["settings"], "output": str(out)} == before
+    other = cli("run", "--config", out / "run.yaml", "-o", tmp_path / "c", "--score", "absolute")
+    assert other.exit_code == 0, other.output
+    assert record_in(tmp_path / "c")["settings"] == {
+        **before,
+        "output": str(tmp_path / "c"),
+        "score": "absolute",
+    }
+    (tmp_path / "odd.yaml").write_text("prompt: [a]\nfrobnicate: 3\n")
+    refused = cli("run", cells, "--config", tmp_path / "odd.yaml", "-o", tmp_path / "d")
     assert refused.exit_code == 2
-    assert "--overwrite" in refused.stderr
-    assert (out / "cells_a_heatmap.tif").read_bytes() == before
-
-    assert cli("run", cells, *words).exit_code == 0, "the same again is no other run"
-    assert (out / "cells_a_heatmap.tif").read_bytes() == before
-    assert cli("run", other, *words, "--overwrite").exit_code == 0
-    assert read_image(out / "cells_a_heatmap.tif").shape == (8, 8)
+    assert "frobnicate" in refused.stderr
 
 
 def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: Path) -> None:
@@ -181,11 +252,21 @@ def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("run",), "IMAGE"),
+        (("run",), "--output"),
+        (("run", "-o", "OUT", "-p", "a"), "INPUT"),
         (("run", "CELLS", "--output", "OUT"), "--prompt"),
         (("run", "CELLS", "--prompt", "a"), "--output"),
         (("run", "no-such.png", "--prompt", "a", "--output", "OUT"), "no-such.png"),
-        (("run", "FOLDER", "--prompt", "a", "--output", "OUT"), "image file"),
+        (("run", "EMPTY", "--prompt", "a", "--output", "OUT"), "image file"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--write", "maps,tables"), "tables"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--format", "png"), "ome-zarr"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--threshold", "much"), "--threshold"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--inside", "cells"), "labels:FILE"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--inside", "labels:none.tif"), "none.tif"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--objects", "none.tif"), "none.tif"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--mpp", "0.5"), "--downsample"),
+        (("run", "CELLS", "-p", "a", "-o", "OUT", "--layers", "99"), "layer 99"),
+        (("run", "no*.png", "-p", "a", "-o", "OUT"), "no*.png"),
         (("run", "CELLS", "--prompt", "a", "--output", "CELLS"), "cells.png"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--downsample", "0"), "downsample"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--downsample", "x"), "downsample"),
@@ -196,19 +277,16 @@ def test_files_without_a_record_are_not_replaced_either(cells: Path, tmp_path: P
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--preprocess", "x"), "imagenet"),
         (("run", "CELLS", "--prompt", " ", "--output", "OUT", "--model", "MODEL"), "prompt"),
         (("run", "CELLS", "--prompt", "a", "--output", "OUT", "--score", "contrast"), "baseline"),
-        (("run", "CUBE", "--prompt", "a", "--output", "OUT", "--model", "MODEL"), "cube.tif"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "9,1"), "limits"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--view", "nan,1"), "limits"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "1,2"), "--channel"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--channel", "7"), "no channel 7"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--page", "1"), "no page 1"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--page", "-1"), "--page"),
-        (("run", "CUBE", "-p", "a", "-o", "OUT"), "--page"),
         (("run", "CUBE", "-p", "a", "-o", "OUT", "--page", "5"), "page=0 to 4"),
         (("run", "CUBE", "-p", "a", "-o", "OUT", "--time", "1"), "no time axis"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "FOLDER"), "prompts"),
         (("run", "CELLS", "-p", "a", "-o", "OUT", "--prompts", "CELLS"), "cells.png"),
-        (("run", "CELLS", "-p", "a", "-o", "OUT", "--view=-1e308,1e308"), "1e+38"),
         (("run", "", "-p", "a", "-o", "OUT"), "image file"),
         (("evaluate", "--output", "CELLS"), "cells.png"),
         (("honesty", "--output", "CELLS"), "cells.png"),
@@ -229,6 +307,8 @@ def test_a_mistake_is_told_in_one_line(
     tifffile.imwrite(cube, np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
     out = tmp_path / "out"
     meant = {"CELLS": cells, "FOLDER": tmp_path, "CUBE": cube, "OUT": out, "MODEL": model}
+    meant["EMPTY"] = tmp_path / "empty"
+    meant["EMPTY"].mkdir()
     if "OUT" in arguments and "--model" not in arguments:
         arguments += ("--model", "MODEL")
     result = cli(*(meant.get(argument, argument) for argument in arguments))
@@ -248,7 +328,7 @@ def test_the_demo_writes_its_pictures_and_says_where(tmp_path: Path) -> None:
     assert str(out) in result.stdout
     written = {path.name for path in out.iterdir()}
     assert {"sample.png", "contact_sheet.png", "run.json"} < written
-    assert len(written) == 3 + 3 * len(SAMPLE_PROMPTS)
+    assert len(written) == 7 + 3 * len(SAMPLE_PROMPTS)
     assert cli("demo", "--headless", "--output", out).exit_code == 0, "again is fine"
 
 
@@ -266,7 +346,9 @@ def test_the_demo_spares_other_pictures(tmp_path: Path) -> None:
     (tmp_path / "sample.png").write_bytes(b"precious")
     result = cli("demo", "--headless", "--output", tmp_path)
     assert result.exit_code == 2
+    assert "--overwrite" in result.stderr
     assert (tmp_path / "sample.png").read_bytes() == b"precious"
+    assert cli("demo", "--headless", "--output", tmp_path, "--overwrite").exit_code == 0
 
 
 def test_a_second_run_reads_the_cache(
@@ -319,8 +401,8 @@ BAD: dict[str, Callable[[Path], object]] = {
     "cut.jpg": lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(30)),
     "folder.tif": lambda path: path.mkdir(),
     "missing.tif": lambda path: None,
-    "pages.tif": lambda path: tifffile.imwrite(
-        path, np.zeros((3, 8, 9), np.uint8), photometric="minisblack"
+    "channels.ome.tif": lambda path: tifffile.imwrite(
+        path, np.zeros((3, 8, 9), np.uint8), photometric="minisblack", metadata={"axes": "CYX"}
     ),
     "frames.gif": lambda path: Image.new("L", (9, 8)).save(
         path, save_all=True, append_images=[Image.new("L", (9, 8), 99)]
@@ -357,24 +439,24 @@ def test_all_bad_files_leave_a_record(model: str, tmp_path: Path) -> None:
     result = cli("run", *images, "-p", "a", "-m", model, "-o", out)
     assert result.exit_code == 1
     assert "2 of 2 images failed (0 done)" in result.stderr
-    assert [path.name for path in out.iterdir()] == ["run.json"]
+    assert {"run.json", "summary.html"} <= {path.name for path in out.iterdir()}
     assert record_in(out)["images"] == []
 
 
 def test_an_image_beyond_memory_fails_alone(
     model: str, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_clip_heatmap.files import run_results
+    from napari_clip_heatmap.batch import image_worker
 
     large = noise(tmp_path / "large.tif")
-    overlay = run_results.seen_colors
+    opened = image_worker.open_image
 
-    def limited(image: Any, view: Any) -> Any:
-        if image.shape == (33, 40):
+    def limited(entry: Any, choice: Any) -> Any:
+        if entry.source == str(large):
             raise MemoryError
-        return overlay(image, view)
+        return opened(entry, choice)
 
-    monkeypatch.setattr(run_results, "seen_colors", limited)
+    monkeypatch.setattr(image_worker, "open_image", limited)
     result = cli("run", large, cells, "-p", "a", "-m", model, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "'" + str(large) + "' needs more memory" in result.stderr
@@ -384,6 +466,7 @@ def test_what_the_model_saw_is_told(model: str, tmp_path: Path) -> None:
     pixels = np.arange(400, dtype=np.uint16).reshape(20, 20)
     tifffile.imwrite(tmp_path / "a.tif", pixels)
     asked = ("run", tmp_path / "a.tif", "-p", "a", "-m", model, "-o", tmp_path / "out")
+    asked += ("--overwrite",)
     robust = (
         "  values 0 to 399 as black to white (robust range); 1 image pixel per model pixel (auto)"
     )
@@ -459,7 +542,8 @@ def test_a_full_disk_has_a_code_of_its_own(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("napari_clip_heatmap.files.run_results.write_picture", full)
+    target = "napari_clip_heatmap.batch.outputs.overlays_output.write_picture"
+    monkeypatch.setattr(target, full)
     result = cli("run", cells, "-p", "a", "-m", model, "-o", tmp_path / "out")
     assert result.exit_code == 3
     assert result.stderr.count("\n") == 1

@@ -1,0 +1,1 @@
+"""Many images, stacks, plates and slides: jobs that go on where they were cut, on many workers."""

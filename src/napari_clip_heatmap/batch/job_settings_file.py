@@ -1,0 +1,123 @@
+"""``run.yaml``: all settings of a job under the names of the command's options, to repeat it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_clip_heatmap.batch.whole_output import writing
+from napari_clip_heatmap.errors import SettingsError, shorten
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.run_settings import RunSettings
+
+__all__ = ["SETTINGS_FILE", "option_values", "read_settings_file", "write_settings_file"]
+
+SETTINGS_FILE = "run.yaml"
+
+_HEAD = """\
+# All settings of this job. To repeat it, or to do it with other images or settings
+# (options on the command line come before those of the file):
+#     clip-heatmap run --config run.yaml
+"""
+
+
+def option_values(settings: RunSettings) -> dict[str, Any]:
+    """Return settings by the names of the options of ``clip-heatmap run``, without the defaults.
+
+    Examples
+    --------
+    >>> option_values(RunSettings(("a.tif",), ("nuclei",), Path("out"), mpp=0.5))["mpp"]
+    0.5
+    """
+    view, choice = settings.view, settings.choice
+    values: dict[str, Any] = {
+        "inputs": [_absolute(each) for each in settings.inputs],
+        "output": str(settings.output.resolve()),
+        "prompt": list(settings.prompts),
+        "recursive": settings.recursive,
+        "model": settings.model,
+        "device": settings.device,
+        "precision": settings.precision,
+        "score": settings.score,
+        "baseline": list(settings.baseline),
+        "templates": list(settings.templates),
+        "downsample": settings.downsample,
+        "mpp": settings.mpp,
+        "image-size": settings.image_size,
+        "preprocess": settings.preprocess,
+        "layers": ",".join(settings.layers),
+        "heads": ",".join(settings.heads),
+        "view": f"{view.limits[0]!r},{view.limits[1]!r}" if view.limits else view.mode,
+        "page": choice.page,
+        "series": choice.series,
+        "channel": ",".join(map(str, choice.channels)),
+        "time": choice.time,
+        "z": choice.z,
+        "inside": settings.inside,
+        "write": ",".join(settings.write),
+        "format": settings.format,
+        "threshold": settings.threshold,
+        "objects": settings.objects,
+    }
+    if view.limits is None and view.mode == "shown":
+        del values["view"]
+    return {name: value for name, value in values.items() if value not in (None, "", [], False)}
+
+
+def write_settings_file(folder: Path, settings: RunSettings) -> None:
+    """Write the settings of a job into its folder.
+
+    Examples
+    --------
+    >>> write_settings_file(Path("results"), settings)  # doctest: +SKIP
+    """
+    import yaml
+
+    text = yaml.safe_dump(option_values(settings), sort_keys=False, allow_unicode=True)
+    with writing(folder / SETTINGS_FILE) as draft:
+        draft.write_text(_HEAD + text, encoding="utf-8")
+
+
+def read_settings_file(path: Path, accepted: set[str]) -> dict[str, Any]:
+    """Return what a file says, by the names of options.
+
+    Parameters
+    ----------
+    path : Path
+    accepted : set of str
+        Names of options.
+
+    Raises
+    ------
+    SettingsError
+        It is not there, is no YAML, or names an option that there is not.
+
+    Examples
+    --------
+    >>> read_settings_file(Path("run.yaml"), {"model"})  # doctest: +SKIP
+    {'model': 'demo'}
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise SettingsError(
+            f"'{shorten(path)}' cannot be read as settings ({shorten(reason)}); accepted: a "
+            "run.yaml as a job writes it"
+        ) from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"'{shorten(path)}' holds no settings; accepted: lines 'option: value'")
+    unknown = [name for name in content if name not in accepted]
+    if unknown:
+        raise SettingsError(
+            f"'{shorten(path)}' has the option '{shorten(unknown[0], 40)}', which there is not; "
+            f"accepted: {', '.join(sorted(accepted))}"
+        )
+    return content
+
+
+def _absolute(text: str) -> str:
+    return text if "://" in text else str(Path(text).absolute())

@@ -1,0 +1,31 @@
+"""Heatmaps over their images as PNG, to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, plane_suffix
+from napari_clip_heatmap.files.overlays import write_picture
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
+
+__all__ = ["OUTPUT"]
+
+
+class OverlaysOutput(ImageOutput):
+    """Writes ``NAME_PROMPT_overlay.png``, for stacks one for each plane."""
+
+    kind = "overlays"
+
+    @classmethod
+    def files(cls, target: OutputTarget) -> list[str]:
+        return target.names("_overlay.png", by_plane=True)
+
+    def add(self, plane: PlaneResult) -> None:
+        start = f"{self.target.image.name}{plane_suffix(self.target.opened, plane.index)}"
+        for number, prompt in enumerate(self.target.prompt_names):
+            write_picture(self.draft(f"{start}_{prompt}_overlay.png"), plane.picture(number))
+
+
+OUTPUT = OverlaysOutput

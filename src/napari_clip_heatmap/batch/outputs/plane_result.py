@@ -1,0 +1,233 @@
+"""What is known of one plane once it is encoded: maps, verdicts, objects, and how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.errors import ImageError, SettingsError
+from napari_clip_heatmap.files.overlays import overlay
+from napari_clip_heatmap.imaging import colors
+from napari_clip_heatmap.imaging.source import ImageSource
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.annotation.objects import Objects, ObjectSet
+    from napari_clip_heatmap.annotation.peaks import Peaks
+    from napari_clip_heatmap.batch.inputs.batch_image import PlaneIndex
+    from napari_clip_heatmap.batch.outputs.image_output import OutputTarget
+    from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
+    from napari_clip_heatmap.pipeline.scoring import Scoring
+    from napari_clip_heatmap.pipeline.verdicts import Assessment
+
+__all__ = ["OVERVIEW_SIDE", "PlaneResult"]
+
+OVERVIEW_SIDE = 4096
+"""Longest side of pictures to look at; larger images are shown smaller."""
+
+_LARGEST_LABELED = 2**28
+"""Image pixels up to which objects are found: their labels are kept in memory, prompt by prompt."""
+
+_MOST_KEPT = 2**26
+"""Labels of all prompts together that are kept for the next kind of output."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneResult:
+    """One plane and its maps.
+
+    Parameters
+    ----------
+    target : OutputTarget
+    index : tuple of int
+        Of the plane in its image.
+    channels : sequence of Channel
+        Empty where there is nothing but an encoding.
+    encoding : Encoding
+    scoring : Scoring, optional
+        None where there are no prompts, only encodings to be written.
+
+    Examples
+    --------
+    >>> PlaneResult(target, (), channels, encoding, scoring).maps.prompts  # doctest: +SKIP
+    ('nuclei', 'background')
+    """
+
+    target: OutputTarget
+    index: PlaneIndex
+    channels: tuple[Channel, ...]
+    encoding: Encoding
+    scoring: Scoring | None
+
+    @cached_property
+    def maps(self) -> LazyHeatmaps:
+        """One map per prompt.
+
+        Raises
+        ------
+        SettingsError
+            There are no prompts.
+        """
+        if self.scoring is None:
+            raise SettingsError("there is no prompt, so there are no maps; give --prompt WORDS")
+        return self.encoding.lazy_maps(self.scoring)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """How far each map depends on its words."""
+        from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+        from napari_clip_heatmap.pipeline.verdicts import assess_scoring
+
+        scoring = self.maps.scoring
+        reference = make_null_reference(self.encoding, scoring.templates)
+        return assess_scoring(self.encoding, scoring, reference)
+
+    @cached_property
+    def overview_factor(self) -> int:
+        """Image pixels per pixel of `overview`."""
+        return max(1, -(-max(self.encoding.image_shape) // OVERVIEW_SIDE))
+
+    def overview(self, number: int) -> NDArray[np.float32]:
+        """Return the map of one prompt at the size of pictures to look at, float32 (y, x)."""
+        factor, only = self.overview_factor, slice(number, number + 1)
+        shown: NDArray[np.float32] = self.maps.window(factor=factor, maps=only)[0]
+        return shown
+
+    @cached_property
+    def overview_colors(self) -> NDArray[np.float32]:
+        """The image as the model sees it, float32 (y, x, 3) in 0..1, as large as `overview`."""
+        factor = self.overview_factor
+        height, width = (-(-length // factor) for length in self.encoding.image_shape)
+        appearance = self.encoding.view.appearance(self.channels)
+        source = ImageSource(self.channels, appearance, (height, width))
+        return source.read(slice(0, height), slice(0, width))
+
+    def picture(self, number: int) -> NDArray[np.uint8]:
+        """Return the map of one prompt over the image, or alone where there is no image."""
+        values = self.overview(number)
+        if not self.channels:
+            return self.jet(values)
+        return overlay(self.overview_colors, self.jet(values), np.isfinite(values))
+
+    def jet(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return a map in jet colors by its own range, uint8 (y, x, 3)."""
+        least = np.inf if self.maps.flat else 0.0
+        drawn: NDArray[np.uint8] = colors.jet(colors.min_max(values[np.newaxis], least=least))[0]
+        return drawn
+
+    def objects(self, number: int) -> Objects:
+        """Return the objects that the map of one prompt shows.
+
+        Raises
+        ------
+        SettingsError
+            The image is too large for labels of each of its pixels.
+        """
+        from napari_clip_heatmap.annotation.objects import objects_of_map
+
+        if number in self._found:
+            return self._found[number]
+        size, settings = self.target.opened.pixel_size, self.target.settings
+        found = objects_of_map(
+            self._prompt_map(number),
+            {"model": dict(self.encoding.model), "score": self.maps.score},
+            threshold=settings.threshold,
+            pixel_size=None if size is None else (size.y, size.x),
+            unit=None if size is None else size.unit,
+        )
+        if found.labels.size * len(self.maps.prompts) > _MOST_KEPT:
+            self._found.clear()
+        self._found[number] = found
+        return found
+
+    @cached_property
+    def _found(self) -> dict[int, Objects]:
+        """Objects by prompt: several kinds of output need them."""
+        return {}
+
+    def peaks(self, number: int) -> Peaks:
+        """Return the peaks of the map of one prompt that are above the threshold."""
+        from napari_clip_heatmap.annotation.objects import peaks_of_map
+
+        threshold = self.target.settings.threshold
+        return peaks_of_map(self._prompt_map(number), threshold=threshold, min_distance=0.0)
+
+    @cached_property
+    def given_objects(self) -> ObjectSet | None:
+        """The objects of ``--objects``, named by the prompts; None where none were given."""
+        labels = _given_labels(self.target)
+        if labels is None:
+            return None
+        from napari_clip_heatmap.pipeline.objects.object_scores import score_objects
+
+        plane = labels[self.index] if labels.ndim > 2 else labels
+        size, settings = self.target.opened.pixel_size, self.target.settings
+        return score_objects(
+            self.encoding,
+            plane,
+            settings.prompts,
+            settings.score,
+            baseline=settings.baseline,
+            templates=settings.templates,
+            pixel_size=None if size is None else (size.y, size.x),
+            unit=None if size is None else size.unit,
+        )
+
+    def _prompt_map(self, number: int) -> Any:
+        from napari_clip_heatmap.annotation.objects import PromptMap
+
+        height, width = self.encoding.image_shape
+        if height * width > _LARGEST_LABELED:
+            raise SettingsError(
+                f"labels, points, shapes and tables are made of images up to "
+                f"{_LARGEST_LABELED / 1e6:.0f} megapixels, and this one has "
+                f"{height * width / 1e6:.0f}; write maps and encodings, or crop it"
+            )
+        return PromptMap(
+            prompt=self.maps.prompts[number],
+            values=self.maps.window(maps=slice(number, number + 1))[0],
+            lattice_values=self.maps.lattice_values[number],
+            lattice=self.maps.lattice,
+            similarity=float(self.maps.similarity[number]),
+            verdict=str(self.assessment.checks[number].verdict),
+        )
+
+
+def _given_labels(target: OutputTarget) -> NDArray[Any] | None:
+    """Read the labels that belong to an image: the file, or the one of its name in a folder."""
+    if target.settings.objects is None:
+        return None
+    path = Path(target.settings.objects)
+    if path.is_dir():
+        stem = Path(target.image.entry.source).stem
+        found = sorted(each for each in path.iterdir() if each.stem == stem)
+        if len(found) != 1:
+            many = f"{len(found)} files" if found else "no file"
+            raise ImageError(
+                f"the folder of labels '{path}' has {many} named '{stem}' with any ending; "
+                "there must be one for each image"
+            )
+        path = found[0]
+    return _read_labels(path)
+
+
+def _read_labels(path: Path) -> NDArray[Any]:
+    from napari_clip_heatmap.files.reading.image_file import read_image
+
+    if path.suffix.lower() == ".npy":
+        labels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    elif path.suffix.lower() in (".tif", ".tiff"):
+        import tifffile
+
+        labels = np.asarray(tifffile.imread(path))
+    else:
+        labels = read_image(path)
+    if labels.dtype.kind not in "biu":
+        raise ImageError(f"the labels '{path}' are {labels.dtype}; accepted: whole numbers")
+    return labels

@@ -1,0 +1,222 @@
+"""Maps and labels as OME-Zarr 0.5: an image whose channels are the prompts, labels next to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2, prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.annotation.object_table import Table
+from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
+from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.files.object_formats import write_objects
+from napari_clip_heatmap.imaging.resolution import unit_symbol
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.annotation.objects import Objects
+    from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
+
+__all__ = ["OUTPUT"]
+
+_CHUNK = 1024
+_SMALLEST = 512
+"""Longest side of the coarsest level."""
+
+_LARGE = 2**26
+"""Image pixels from which maps are as fine as what the model saw, and no finer: what is between
+would be interpolated, and the store says where the pixels lie."""
+
+_ROOM = 2**28
+"""Labels of one prompt in all planes that are kept until the last plane is done."""
+
+_ORDER = ("time", "c", "z")
+_UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
+
+
+class StoreOutput(ImageOutput):
+    """Writes ``NAME.ome.zarr``: float32 maps with levels, and on request ``labels/PROMPT``."""
+
+    kind = "maps"
+
+    def __init__(self, target: OutputTarget) -> None:
+        super().__init__(target)
+        (self._file,) = self.files(target)
+        self._arrays: list[Any] = []
+        self._labels: dict[int, list[Objects]] = {}
+        self._limits: list[NDArray[np.float32]] = []
+        self._finest = 1  # image pixels per pixel of the finest level
+
+    @classmethod
+    def files(cls, target: OutputTarget) -> list[str]:
+        return target.names(".ome.zarr", by_prompt=False)
+
+    def add(self, plane: PlaneResult) -> None:
+        opened = self.target.opened
+        if not self._arrays:
+            self._prepare(plane)
+        self._limits.append(plane.maps.limits)
+        for level, array in enumerate(self._arrays):
+            height, width = array.shape[-2:]
+            for top in range(0, height, _CHUNK):
+                rows = slice(top, min(top + _CHUNK, height))
+                factor = self._finest * 2**level
+                values = plane.maps.window(rows, slice(0, width), factor=factor)
+                for number, of_prompt in enumerate(values):
+                    array[(*self._place(plane, number), rows)] = of_prompt
+        if "labels" in self.target.settings.write:
+            if opened.n_planes * opened.shape[0] * opened.shape[1] > _ROOM:
+                raise SettingsError(
+                    "labels of all planes do not fit into memory together; write --format tif, "
+                    "or fewer planes at a time"
+                )
+            for number in range(len(plane.maps.prompts)):
+                self._labels.setdefault(number, []).append(plane.objects(number))
+
+    def commit(self) -> None:
+        draft = self.draft(self._file)
+        self._write_windows()
+        for planes in self._labels.values():
+            objects = planes[0] if not self.target.opened.axes else self._stacked(planes)
+            source = self.target.image.entry.label
+            write_objects(draft, objects, source=source, overwrite=True)
+        super().commit()
+
+    def _prepare(self, plane: PlaneResult) -> None:
+        """Make the store with all its levels, still empty, and its metadata."""
+        from yaozarrs import v05
+        from yaozarrs.write.v05 import prepare_image
+
+        if prod(self.target.opened.shape) > _LARGE and "labels" not in self.target.settings.write:
+            self._finest = 2 ** max(0, int(log2(plane.encoding.downsample)))
+        shapes = self._shapes()
+        image = v05.Image.model_validate(self._metadata(plane, shapes))
+        # The levels are written piece by piece; the library sees to metadata and layout.
+        _, arrays = prepare_image(
+            self.draft(self._file),
+            image,
+            [(shape, np.dtype(np.float32)) for shape in shapes],
+            chunks=(*(1,) * (len(shapes[0]) - 2), *(min(_CHUNK, n) for n in shapes[0][-2:])),
+            writer="zarr",
+            overwrite=True,
+            extra_attributes={"clip_heatmap": {"settings": self.target.settings.record()}},
+        )
+        self._arrays = [arrays[str(level)] for level in range(len(shapes))]
+
+    def _axes(self) -> list[str]:
+        """Return the axes before y and x, in the order that OME-Zarr wants."""
+        named = [*self.target.opened.axes, "c"]
+        unknown = [axis for axis in named if axis not in _ORDER]
+        if unknown:
+            raise SettingsError(
+                f"OME-Zarr has no axis '{unknown[0]}', and the source does not say whether its "
+                "planes are time points or focal planes; write --format tif"
+            )
+        return sorted(named, key=_ORDER.index)
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        opened = self.target.opened
+        lengths = dict(zip(opened.axes, opened.lengths, strict=True))
+        lengths["c"] = len(self.target.settings.prompts)
+        leading = tuple(lengths[axis] for axis in self._axes())
+        shapes: list[tuple[int, ...]] = []
+        while not shapes or max(shapes[-1]) > _SMALLEST:
+            factor = self._finest * 2 ** len(shapes)
+            shapes.append(tuple(-(-length // factor) for length in opened.shape))
+        return [(*leading, *shape) for shape in shapes]
+
+    def _place(self, plane: PlaneResult, number: int) -> tuple[int, ...]:
+        at = dict(zip(self.target.opened.axes, plane.index, strict=True)) | {"c": number}
+        return tuple(at[axis] for axis in self._axes())
+
+    def _metadata(self, plane: PlaneResult, shapes: list[tuple[int, ...]]) -> dict[str, Any]:
+        size = self.target.opened.pixel_size
+        unit = None if size is None else _UNITS.get(unit_symbol(size.unit))
+        kinds = {"time": "time", "c": "channel", "z": "space"}
+        axes: list[dict[str, Any]] = [
+            {"name": "t" if axis == "time" else axis, "type": kinds[axis]} for axis in self._axes()
+        ]
+        axes += [
+            {"name": axis, "type": "space", **({"unit": unit} if unit else {})} for axis in "yx"
+        ]
+        y, x = (1.0, 1.0) if size is None else (size.y, size.x)
+        full = self.target.opened.shape
+        datasets = [
+            {
+                "path": str(level),
+                "coordinateTransformations": [
+                    {
+                        "type": "scale",
+                        "scale": [
+                            *(1.0 for _ in shape[:-2]),
+                            y * full[0] / shape[-2],
+                            x * full[1] / shape[-1],
+                        ],
+                    }
+                ],
+            }
+            for level, shape in enumerate(shapes)
+        ]
+        multiscale = {"name": self.target.image.name, "axes": axes, "datasets": datasets}
+        return {"version": "0.5", "multiscales": [multiscale]}
+
+    def _write_windows(self) -> None:
+        """Write names, colors and value ranges of the channels, which are known at the end."""
+        import zarr
+        from yaozarrs import v05
+
+        lowest = np.min([each[:, 0] for each in self._limits], axis=0)
+        highest = np.max([each[:, 1] for each in self._limits], axis=0)
+        channels = [
+            {
+                "label": prompt,
+                "color": "FFFFFF",
+                "active": number == 0,
+                "window": {
+                    "min": float(low),
+                    "start": float(low),
+                    "max": float(high),
+                    "end": float(high),
+                },
+            }
+            for number, (prompt, low, high) in enumerate(
+                zip(self.target.settings.prompts, lowest, highest, strict=True)
+            )
+        ]
+        group = zarr.open_group(self.draft(self._file), mode="r+")
+        known: Any = group.attrs.asdict()["ome"]
+        about: Any = {**known, "omero": {"channels": channels}}
+        v05.Image.model_validate(about)
+        group.attrs["ome"] = about
+
+    def _stacked(self, planes: list[Objects]) -> _StackObjects:
+        """Return the objects of all planes, numbered through."""
+        opened = self.target.opened
+        order = [axis for axis in self._axes() if axis != "c"]
+        labels = np.zeros((*opened.lengths, *opened.shape), np.int32)
+        tables, first = [], 0
+        for index, objects in zip(opened.planes, planes, strict=True):
+            labels[index] = np.where(objects.labels > 0, objects.labels + first, 0)
+            columns = dict(objects.table.columns)
+            columns["label"] = columns["label"] + first
+            for axis, at in zip(opened.axes, index, strict=True):
+                columns[axis] = np.full(len(objects), at)
+            tables.append(columns)
+            first += len(objects)
+        table = Table({name: np.concatenate([each[name] for each in tables]) for name in tables[0]})
+        turned = np.moveaxis(labels, [opened.axes.index(axis) for axis in order], range(len(order)))
+        return _StackObjects(turned, table, planes[0].record)
+
+
+@dataclass(frozen=True, eq=False)
+class _StackObjects:
+    """Objects of several planes, as they are written."""
+
+    labels: NDArray[np.int32]
+    table: Table
+    record: Any
+
+
+OUTPUT = StoreOutput

@@ -1,0 +1,152 @@
+"""Images that are too large for one process: their tiles in chunks, for any process to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState, reason_of
+from napari_clip_heatmap.batch.inputs.source_content import content_of_source
+from napari_clip_heatmap.errors import ImageError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_clip_heatmap.batch.inputs.batch_image import PlaneIndex
+    from napari_clip_heatmap.batch.job_folder import JobImage
+
+__all__ = ["TileChunk", "chunks_left", "compute_chunk", "run_part"]
+
+_CHUNK = 32
+"""Tiles that one process computes in one go."""
+
+_SPREAD = 2
+"""Chunks from which an image is spread over processes."""
+
+_SMALL = 64 * 2**20
+"""Bytes of a file below which an image is left to one part, without a look into it."""
+
+
+@dataclass(frozen=True)
+class TileChunk:
+    """Some tiles of one plane.
+
+    Parameters
+    ----------
+    plane : tuple of int
+        Index of the plane in its image.
+    tiles : tuple of (row, column)
+
+    Examples
+    --------
+    >>> TileChunk((3,), ((0, 0), (0, 1))).tiles
+    ((0, 0), (0, 1))
+    """
+
+    plane: PlaneIndex
+    tiles: tuple[tuple[int, int], ...]
+
+
+def chunks_left(worker: ImageWorker, image: JobImage) -> list[TileChunk]:
+    """Return the tiles of an image that are not done, in chunks; none where it is small or done.
+
+    Raises
+    ------
+    ImageError
+        The image cannot be opened.
+
+    Examples
+    --------
+    >>> len(chunks_left(worker, image))  # doctest: +SKIP
+    170
+    """
+    record = worker.job.record(image.name)
+    source = Path(image.entry.source)
+    known = (record or {}).get("content")
+    if source.exists() and worker.is_done(record, content_of_source(source, known)):
+        return []
+    target = worker.open_target(image)
+    chunks: list[TileChunk] = []
+    for index in target.opened.planes:
+        plane = worker.open_plane(target, index)
+        done = worker.journal(target, index).index()
+        left = [tile for tile in plane.tiles if tile not in done]
+        chunks += [TileChunk(index, tiles) for tiles in plane.in_chunks(left, _CHUNK)]
+    return chunks if len(chunks) >= _SPREAD else []
+
+
+def compute_chunk(worker: ImageWorker, image: JobImage, chunk: TileChunk) -> int:
+    """Compute the tiles of a chunk that are not done, and keep each; return their number.
+
+    Raises
+    ------
+    ImageError
+        A part of the image cannot be read.
+    OutputError
+        The disk is full or fails.
+    Cancelled
+        What is done is kept.
+
+    Examples
+    --------
+    >>> compute_chunk(worker, image, chunks[0])  # doctest: +SKIP
+    32
+    """
+    from napari_clip_heatmap.batch.whole_output import disk_errors
+
+    plane, journal = worker.kept_plane(image, chunk.plane)
+    done = journal.index()
+    left = [tile for tile in chunk.tiles if tile not in done]
+    for each in plane.compute(left, worker.cancelled):
+        with disk_errors(worker.job.folder):
+            journal.append(each)
+    return len(left)
+
+
+def run_part(
+    worker: ImageWorker, images: Sequence[JobImage], part: int, n_parts: int
+) -> Iterator[ImageOutcome]:
+    """Do one of several parts of a job, without a scheduler: whole small images, chunks of others.
+
+    Parameters
+    ----------
+    worker : ImageWorker
+    images : sequence of JobImage
+        Of the whole job, in the same order in each part.
+    part : int
+        From 0.
+    n_parts : int
+
+    Yields
+    ------
+    ImageOutcome
+        Of each image that this part had to do with. An image of which other parts have tiles left
+        is finished by the part that comes last, or by `gather`.
+
+    Examples
+    --------
+    >>> outcomes = list(run_part(worker, job.images, 0, 8))  # doctest: +SKIP
+    """
+    for place, image in enumerate(images):
+        mine = place % n_parts == part
+        source = Path(image.entry.source)
+        if source.is_file() and source.stat().st_size < _SMALL:
+            if mine:
+                yield worker.work(image)
+            continue
+        try:
+            chunks = chunks_left(worker, image)
+            own = [chunk for n, chunk in enumerate(chunks) if (place + n) % n_parts == part]
+            for chunk in own:
+                compute_chunk(worker, image, chunk)
+            left = chunks_left(worker, image) if chunks else []
+        except (ImageError, SettingsError, MemoryError) as error:
+            if mine:
+                yield ImageOutcome(image, WorkState.FAILED, reason_of(image, error))
+            continue
+        if chunks and left:
+            yield ImageOutcome(image, WorkState.TILES_LEFT)
+        elif mine or chunks:
+            yield worker.work(image)

@@ -1,0 +1,175 @@
+"""Finished tiles of planes that are not done yet, on disk: a cut job computes none of them again.
+
+Each process that computes tiles of a plane appends to a file of its own. An entry is written with
+its length and checksum, so that an entry that was cut off with its process is found and left out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.imaging.validity import Hole, Validity
+from napari_clip_heatmap.pipeline.storage.records import restore_validity, validity_arrays
+
+__all__ = ["JournalTile", "TileJournal"]
+
+_HEAD = struct.Struct("<4sQIii")
+"""Mark, bytes that follow, their checksum, row and column of the tile."""
+
+_MARK = b"TILE"
+_ENDING = ".tiles"
+
+
+@dataclass(frozen=True, eq=False)
+class JournalTile:
+    """A finished tile.
+
+    Parameters
+    ----------
+    tile : (row, column)
+    tokens : float32 (cells_y, cells_x, d_embed)
+    embedding : float32 (d_embed,)
+    low, high : float32 (cells_y, cells_x, 3)
+        Darkest and brightest color that the model saw in each patch.
+    holes : tuple of Hole
+        Invalid pixels that were found while the tile was read.
+    """
+
+    tile: tuple[int, int]
+    tokens: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    holes: tuple[Hole, ...] = ()
+
+
+class TileJournal:
+    """The tiles of one plane that are done, written by any number of processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first tile is written.
+    image_shape : (y, x)
+
+    Examples
+    --------
+    >>> journal = TileJournal(Path("job") / "tiles" / "cells-0", (96, 96))
+    >>> len(journal.index())
+    0
+    """
+
+    def __init__(self, folder: Path, image_shape: tuple[int, int]) -> None:
+        self.folder = folder
+        self._image_shape = image_shape
+        self._file = folder / f"{socket.gethostname()}-{os.getpid()}{_ENDING}"
+        self._is_clean = False
+
+    def append(self, done: JournalTile) -> None:
+        """Write a tile behind those that this process has written."""
+        body = _packed(done, self._image_shape)
+        head = _HEAD.pack(_MARK, len(body), zlib.crc32(body), *done.tile)
+        if not self._is_clean:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _cut_torn_end(self._file)
+            self._is_clean = True
+        start = self._file.stat().st_size if self._file.exists() else 0
+        try:
+            with self._file.open("ab") as stream:
+                stream.write(head + body)
+        except OSError:
+            if self._file.exists():
+                os.truncate(self._file, start)  # a full disk leaves half an entry
+            raise
+
+    def index(self) -> dict[tuple[int, int], tuple[Path, int]]:
+        """Return where each finished tile is: its file, and the position in it."""
+        found: dict[tuple[int, int], tuple[Path, int]] = {}
+        for path in sorted(self.folder.glob(f"*{_ENDING}")):
+            for place, head in _heads(path):
+                found.setdefault((head[3], head[4]), (path, place))
+        return found
+
+    def read(self, index: dict[tuple[int, int], tuple[Path, int]]) -> Iterator[JournalTile]:
+        """Yield tiles row by row, whatever the order in which they were written."""
+        for tile in sorted(index):
+            path, place = index[tile]
+            with path.open("rb") as stream:
+                stream.seek(place)
+                head = _HEAD.unpack(stream.read(_HEAD.size))
+                body = stream.read(head[1])
+            yield _unpacked(tile, body)
+
+    def remove(self) -> None:
+        """Remove all that is kept of the plane."""
+        for path in self.folder.glob(f"*{_ENDING}"):
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir():
+            self.folder.rmdir()
+
+
+def _heads(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the position and head of each entry that is whole."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        place = 0
+        while place + _HEAD.size <= size:
+            stream.seek(place)
+            head = _HEAD.unpack(stream.read(_HEAD.size))
+            if head[0] != _MARK or place + _HEAD.size + head[1] > size:
+                return
+            if zlib.crc32(stream.read(head[1])) != head[2]:
+                return
+            yield place, head
+            place += _HEAD.size + head[1]
+
+
+def _cut_torn_end(path: Path) -> None:
+    """Cut off an entry that a process of the same number left half written."""
+    if not path.exists():
+        return
+    end = 0
+    for place, head in _heads(path):
+        end = place + _HEAD.size + head[1]
+    os.truncate(path, end)
+
+
+def _packed(done: JournalTile, image_shape: tuple[int, int]) -> bytes:
+    record, arrays = validity_arrays(Validity(image_shape, done.holes))
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        tokens=done.tokens,
+        embedding=done.embedding,
+        low=done.low,
+        high=done.high,
+        holes=np.array(json.dumps(record)),
+        invalid=arrays.get("invalid", np.zeros(0, np.uint8)),
+    )
+    return stream.getvalue()
+
+
+def _unpacked(tile: tuple[int, int], body: bytes) -> JournalTile:
+    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+        record = json.loads(str(arrays["holes"]))
+        validity = restore_validity(record, {"invalid": arrays["invalid"]})
+        return JournalTile(
+            tile,
+            arrays["tokens"],
+            arrays["embedding"],
+            arrays["low"],
+            arrays["high"],
+            validity.holes,
+        )

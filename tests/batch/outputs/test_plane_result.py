@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_clip_heatmap.batch.outputs import plane_result
+from napari_clip_heatmap.errors import SettingsError
+
+
+@pytest.fixture
+def result(run: Callable[..., Any], scene: Path) -> Any:
+    worker = run(scene, write=("maps",))
+    return worker.result(worker.open_target(worker.outcomes[0].image), ())
+
+
+def test_pictures_of_small_images_are_as_large(result: Any) -> None:
+    assert result.overview_factor == 1
+    np.testing.assert_array_equal(result.overview(1), result.maps.window()[1])
+    pixels = tifffile.imread(result.target.image.entry.source)
+    np.testing.assert_allclose(result.overview_colors, pixels / 255, atol=1e-6)
+    assert result.picture(0).shape == (90, 130, 3)
+
+
+def test_pictures_of_large_images_are_smaller(result: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(plane_result, "OVERVIEW_SIDE", 50)
+    assert result.overview_factor == 3
+    assert result.overview(0).shape == (30, 44)
+    assert result.picture(0).shape == (30, 44, 3)
+
+
+def test_objects_are_those_of_the_library(result: Any) -> None:
+    maps = result.maps.eager(result.encoding)
+    for number, prompt in enumerate(maps.prompts):
+        ours, theirs = result.objects(number), maps.objects(prompt)
+        np.testing.assert_array_equal(ours.labels, theirs.labels)
+        assert ours.record == theirs.record
+        assert ours.table.names == theirs.table.names
+        np.testing.assert_array_equal(result.peaks(number)[0], maps.peaks(prompt)[0])
+
+
+def test_labels_of_huge_images_are_refused(result: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(plane_result, "_LARGEST_LABELED", 100)
+    with pytest.raises(SettingsError, match="megapixels"):
+        result.objects(0)

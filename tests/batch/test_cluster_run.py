@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_clip_heatmap.batch import cluster_run
+from napari_clip_heatmap.batch.cluster_run import (
+    ClusterTask,
+    local_cluster,
+    remote_cluster,
+    run_on_cluster,
+)
+from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.run_job import ImageJob, load_job_model, plan_job, run_images
+from napari_clip_heatmap.batch.run_settings import RunSettings
+from napari_clip_heatmap.errors import Cancelled, DeviceError, OutputError
+
+pytestmark = [
+    # Of the libraries that are used here, when a cluster ends.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with local_cluster(2) as connected:
+        yield connected
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    """Small images, one of several chunks of tiles, and a broken one."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(4):
+        tifffile.imwrite(
+            folder / f"small{number}.tif", random.integers(0, 255, (40, 50), dtype=np.uint8)
+        )
+    (folder / "broken.tif").write_bytes(b"II*\0no picture")
+    tifffile.imwrite(folder / "large.tif", random.integers(0, 255, (170, 190, 3), dtype=np.uint8))
+    return sorted(folder.iterdir())
+
+
+def planned(images: list[Path], out: Path, model: Path) -> ImageJob:
+    asked: Any = {"model": f"local-dir:{model}", "downsample": 1.0, "device": "cpu"}
+    return plan_job(RunSettings(tuple(map(str, images)), ("nuclei", "debris"), out, **asked))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_*.*")}
+
+
+def test_two_workers_write_what_one_process_writes(
+    client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    one = planned(images, tmp_path / "one", tiny_folder)
+    worker = ImageWorker(load_job_model(one.settings), one.settings, one.folder)
+    alone = list(run_images(worker, one.images))
+    two = planned(images, tmp_path / "two", tiny_folder)
+    task = ClusterTask.of(two.settings, cached=False)
+    together = list(run_on_cluster(task, two.images, client))
+    assert {each.image.name: each.state for each in together} == {
+        each.image.name: each.state for each in alone
+    }
+    assert sorted(each.state.value for each in together) == ["done"] * 5 + ["failed"]
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert len(files(tmp_path / "one")) == 20
+    again = list(run_on_cluster(task, two.images, client))
+    assert sum(each.state is WorkState.DONE_BEFORE for each in again) == 5
+
+
+def test_a_worker_that_dies_loses_nothing(
+    client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    large = [path for path in images if path.stem == "large"]
+    one = planned(large, tmp_path / "one", tiny_folder)
+    list(
+        run_images(ImageWorker(load_job_model(one.settings), one.settings, one.folder), one.images)
+    )
+    two = planned(large, tmp_path / "two", tiny_folder)
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        tiles = two.folder.state / "tiles"
+        if not killed and any(tiles.glob("*/*.tiles")):
+            address = next(iter(client.nthreads()))
+            pid = client.run(_process, workers=[address], nanny=False)[address]
+            killed.append(pid)
+            _kill(pid)
+
+    task = ClusterTask.of(two.settings, cached=False)
+    (outcome,) = run_on_cluster(task, two.images, client, progress=kill_one)
+    assert outcome.state is WorkState.DONE
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_stopping_keeps_what_is_done(
+    client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    job = planned(images, tmp_path / "out", tiny_folder)
+    task = ClusterTask.of(job.settings, cached=False)
+    with pytest.raises(Cancelled):
+        list(run_on_cluster(task, job.images, client, cancelled=lambda: True))
+    assert task.stop_file.exists()
+    outcomes = list(run_on_cluster(ClusterTask.of(job.settings), job.images, client))
+    assert len(outcomes) == len(images)
+
+
+def test_an_error_of_the_disk_ends_the_run(
+    client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    job = planned(images, tmp_path / "out", tiny_folder)
+    (tmp_path / "out" / "small0_nuclei_heatmap.tif").write_bytes(b"of someone else")
+    with pytest.raises(OutputError, match="small0"):
+        list(run_on_cluster(ClusterTask.of(job.settings), job.images, client))
+
+
+def test_no_scheduler_is_said() -> None:
+    with pytest.raises(DeviceError, match="dask scheduler"), remote_cluster("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_a_lost_scheduler_is_said_and_the_job_goes_on(
+    images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    from distributed import Client, LocalCluster
+
+    job = planned(images, tmp_path / "out", tiny_folder)
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        run = cluster_run._ClusterRun(ClusterTask.of(job.settings), _deque(job.images), client)
+        run.fill()
+        client.cancel([*run._begun], force=True)
+        with pytest.raises(DeviceError, match="repeat the command"):
+            [run.finished() for _ in range(10)]
+    shutil.rmtree(job.folder.state / "tiles", ignore_errors=True)
+    worker = ImageWorker(load_job_model(job.settings), job.settings, job.folder)
+    assert len(list(run_images(worker, job.images))) == len(images)
+
+
+def _deque(images: Any) -> Any:
+    from collections import deque
+
+    return deque(images)
+
+
+def _process() -> int:
+    import os
+
+    return os.getpid()
+
+
+def _kill(pid: int) -> None:
+    import os
+    import signal
+
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
