@@ -86,8 +86,8 @@ def test_neutral_prompts_take_part_where_nothing_would_be_left():
 def test_the_names_are_the_same_everywhere():
     manifest = yaml.safe_load(files("napari_clip_heatmap").joinpath("napari.yaml").read_text())
     properties = manifest["contributions"]["configurations"]["widget"]["properties"]
-    enum = properties["score"]["enum"]
-    assert tuple(enum) == tuple(SCORES) == get_args(Score)
+    assert properties["score"]["default"] == "balanced"
+    assert tuple(SCORES) == get_args(Score)
     assert [method.name for method in SCORES.values()] == list(SCORES)
 
 
