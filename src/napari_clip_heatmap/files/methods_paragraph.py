@@ -73,12 +73,17 @@ def _describe_model(record: HeatmapMetadata) -> str:
         if key in versions
     ]
     within = f" ({', '.join(software)})" if software else ""
+    # Its maps are better localized than those of models that were trained on whole images only.
+    trained = (
+        " Its image tower was distilled from a dense teacher." if model["name"] == "demo" else ""
+    )
     return (
         f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "
         "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
         "image patch an additive contribution to the cosine similarity between image and text. The "
         f"model was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
         f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
+        f"{trained}"
     )
 
 
