@@ -79,6 +79,7 @@ def test_the_record_says_how_they_were_made():
         "prompts": ["nuclei"],
         "threshold": 0.5,
         "limit": 0.5,
+        "outlines": "map",
         "min_area": 9.0,
         "split": "none",
         "fill_holes": False,

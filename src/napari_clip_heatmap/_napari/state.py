@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from psygnal import SignalGroupDescriptor
 
+from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap.pipeline.verdicts import Assessment
 
@@ -121,6 +122,8 @@ class DockState:
         Where the user clicked last on the image.
     devices : tuple of str
         Devices known so far.
+    annotation : AnnotationState
+        What is known of objects; it emits by itself.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -139,6 +142,7 @@ class DockState:
     solo: str = ""
     clicked: PlanePosition | None = None
     devices: tuple[str, ...] = ("auto", "cpu")
+    annotation: AnnotationState = field(default_factory=AnnotationState)
 
     @property
     def busy(self) -> bool:

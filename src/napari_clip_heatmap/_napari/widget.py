@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import napari
@@ -10,6 +11,7 @@ from magicgui.widgets import Container
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.annotation.annotation_section import AnnotationSection
 from napari_clip_heatmap._napari.controllers.binding import ControlBinding
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
@@ -23,7 +25,8 @@ from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep
 from napari_clip_heatmap._napari.state import DockState
-from napari_clip_heatmap._napari.views.control_spec import ControlSources
+from napari_clip_heatmap._napari.views.annotation.questions import ask_replace
+from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
@@ -100,6 +103,10 @@ class HeatmapWidget(Container[Any]):
         """Show or hide a control with its label."""
         show_row(self, name, shown=shown)
 
+    def open_section(self, section: ControlSection) -> None:
+        """Unfold a section."""
+        self.sections[section.value].expand()
+
     def _sources(self) -> ControlSources:
         state = self.state
         return ControlSources(
@@ -125,7 +132,11 @@ class HeatmapWidget(Container[Any]):
             self.live_updater.show,
             lambda text: QApplication.clipboard().setText(text),
         )
+        self.annotation = AnnotationSection(
+            state, viewer, self, partial(ask_replace, self.native), self._open_features
+        )
         self._controllers = (
+            self.annotation,
             self.run_controller,
             self.live_updater,
             self.chooser,
@@ -149,6 +160,8 @@ class HeatmapWidget(Container[Any]):
         self["remove_all"].changed.connect(self._remove_all)
         for section in self.sections.values():
             section.toggled.connect(self.preview_controller.update)
+            for name in ("make_objects", "class_table"):
+                section.toggled.connect(self[name].view.update_seen)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
@@ -167,6 +180,12 @@ class HeatmapWidget(Container[Any]):
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
+
+    def _open_features(self) -> None:
+        """Open napari's own table of features."""
+        window = getattr(self._viewer, "window", None)
+        if window is not None:
+            window.add_plugin_dock_widget("napari", "Features table widget")
 
     def _remove_all(self) -> None:
         layers.remove_all(self._viewer)

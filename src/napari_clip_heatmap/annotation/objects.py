@@ -117,6 +117,7 @@ def objects_of_map(
     min_area: float = 0,
     split: str = "none",
     fill_holes: bool = False,
+    image: Any = None,
     pixel_size: Any = None,
     unit: str | None = None,
 ) -> Objects:
@@ -124,29 +125,37 @@ def objects_of_map(
 
     Raises
     ------
-    SettingsError
+    ImageError, SettingsError
     """
     check_segmentation(min_area, split)
     size = read_pixel_size(pixel_size, unit)
     limit = learn_threshold(shown.lattice_values, threshold)
-    labels = segment(
-        shown.values,
-        shown.lattice_values,
-        shown.lattice,
-        limit,
-        min_area=min_area,
-        split=split,
-        fill_holes=fill_holes,
-    )
+    settings = {"min_area": float(min_area), "split": split, "fill_holes": fill_holes}
+    labels = _segmented(shown, limit, image, settings)
     table = _measure(labels, [shown], np.zeros(int(labels.max()), np.intp), size)
-    settings = {"threshold": threshold, "limit": None if math.isnan(limit) else limit}
-    shape = {"min_area": float(min_area), "split": split, "fill_holes": fill_holes}
-    return Objects(
-        labels=labels,
-        table=table,
-        notes=tuple(_notes(table, shown, limit)),
-        record={**record, "prompts": [shown.prompt], **settings, **shape, **_sizes(size)},
-    )
+    record = {
+        **record,
+        "prompts": [shown.prompt],
+        "threshold": threshold,
+        "limit": None if math.isnan(limit) else limit,
+        "outlines": "map" if image is None else "image",
+        **settings,
+        **_sizes(size),
+    }
+    notes = tuple(_notes(table, shown, limit, by_image=image is not None))
+    return Objects(labels=labels, table=table, notes=notes, record=record)
+
+
+def _segmented(
+    shown: PromptMap, limit: float, image: Any, settings: Mapping[str, Any]
+) -> NDArray[np.int32]:
+    if image is None:
+        return segment(shown.values, shown.lattice_values, shown.lattice, limit, **settings)
+    from napari_clip_heatmap.annotation.image_edges import check_pixels, segment_by_image
+
+    pixels = check_pixels(image, shown.values.shape)
+    patch = _patch_size(shown.lattice)
+    return segment_by_image(shown.values, limit, pixels, min(patch) / 2, **settings)
 
 
 def objects_of_winners(
@@ -278,7 +287,7 @@ def _values(
     return mean, highest
 
 
-def _notes(table: Table, shown: PromptMap, limit: float) -> Iterator[str]:
+def _notes(table: Table, shown: PromptMap, limit: float, *, by_image: bool) -> Iterator[str]:
     known = shown.lattice_values[np.isfinite(shown.lattice_values)]
     if math.isnan(limit):
         yield (
@@ -288,7 +297,16 @@ def _notes(table: Table, shown: PromptMap, limit: float) -> Iterator[str]:
     elif not len(table):
         top = f"; its highest value is {known.max():.4g}" if known.size else ""
         yield f"No objects: the threshold on the map of '{shown.prompt}' is {limit:.4g}{top}."
-    yield from _on_patches(table, shown.lattice)
+    if by_image:
+        yield "Outlines follow the image, inside of what is near to patches above the threshold."
+    else:
+        yield from _on_patches(table, shown.lattice)
+
+
+def _patch_size(lattice: Lattice) -> tuple[float, float]:
+    """Return height and width of a patch in image pixels."""
+    y, x = (axis.patch * axis.image / axis.working for axis in (lattice.y, lattice.x))
+    return y, x
 
 
 def _on_patches(table: Table, lattice: Lattice) -> Iterator[str]:

@@ -16,7 +16,7 @@ __all__ = ["Peaks", "central_pixels", "find_peaks", "prominent_cells"]
 _PROMINENCE = 0.2
 """How far a peak must rise above the valley to a higher one for two objects to be split there, in
 units of what the map rises above the threshold. Patches differ by chance within one object, so
-every local maximum would split too much (measured: docs/annotation.md)."""
+every local maximum would split too much."""
 
 
 class Peaks(NamedTuple):

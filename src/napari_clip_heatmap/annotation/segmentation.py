@@ -12,7 +12,15 @@ from napari_clip_heatmap.annotation.peaks import central_pixels, prominent_cells
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.lattice import Lattice
 
-__all__ = ["SPLITS", "check_segmentation", "connected", "segment", "winning_prompt"]
+__all__ = [
+    "SPLITS",
+    "check_segmentation",
+    "connected",
+    "enclosed_pixels",
+    "segment",
+    "winning_prompt",
+    "without_small",
+]
 
 SPLITS = ("none", "watershed")
 """How objects that touch are separated."""
@@ -66,7 +74,7 @@ def segment(
     """
     mask = values > limit
     if fill_holes:
-        mask |= _enclosed(mask)
+        mask |= enclosed_pixels(mask)
     labels = connected(mask)
     if split == "watershed":
         cells = prominent_cells(lattice_values, limit)
@@ -117,7 +125,7 @@ def winning_prompt(values: NDArray[np.float32], margin: float) -> NDArray[np.int
     return np.where(wins, best + 1, 0).astype(np.int32)
 
 
-def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def enclosed_pixels(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the background that cannot be reached from the border."""
     from skimage.measure import label
 

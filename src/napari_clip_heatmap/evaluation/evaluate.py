@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
 from napari_clip_heatmap.evaluation.example_maps import write_examples
+from napari_clip_heatmap.evaluation.objects.object_report import (
+    count_object_steps,
+    evaluate_objects,
+)
 from napari_clip_heatmap.evaluation.real import count_real, evaluate_blood, evaluate_nuclei
 from napari_clip_heatmap.evaluation.report import Report
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["evaluate_model"]
+
+OBJECT_SCENES = 4
+"""One drawn scene in so many is searched for objects, which takes longer than its maps."""
 
 
 def evaluate_model(
@@ -48,7 +55,9 @@ def evaluate_model(
     ImageError
         If ``data`` holds no images with truth.
     """
+    n_object_scenes = -(-n_scenes // OBJECT_SCENES)
     total = n_scenes + (0 if data is None else count_real(data))
+    total += count_object_steps(data, n_object_scenes)
     done = 0
 
     def advance() -> None:
@@ -60,7 +69,10 @@ def evaluate_model(
     drawn = evaluate_drawn(model, n_scenes=n_scenes, seed=seed, progress=advance)
     nuclei = None if data is None else evaluate_nuclei(model, data / "nuclei", advance)
     blood = None if data is None else evaluate_blood(model, data / "blood", advance)
-    report = Report(model.describe(), drawn, nuclei, blood)
+    objects = evaluate_objects(
+        model, data=data, n_scenes=n_object_scenes, seed=seed, progress=advance
+    )
+    report = Report(model.describe(), drawn, nuclei, blood, objects)
     report.write(output)
     write_examples(model, output, seed)
     return report

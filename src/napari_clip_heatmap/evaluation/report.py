@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_clip_heatmap.evaluation.drawn import DrawnResult
+from napari_clip_heatmap.evaluation.objects.object_report import ObjectReport
 from napari_clip_heatmap.evaluation.scores import Scores
 from napari_clip_heatmap.scenes import CLASSES
 
@@ -32,12 +33,15 @@ class Report:
         Results on drawn scenes.
     nuclei, blood : Scores or None
         Results on real images, if there were any.
+    objects : ObjectReport or None
+        Objects found and named by words.
     """
 
     model: dict[str, object]
     drawn: DrawnResult
     nuclei: Scores | None
     blood: Scores | None
+    objects: ObjectReport | None = None
 
     def __str__(self) -> str:
         """Return the report as Markdown."""
@@ -56,6 +60,7 @@ class Report:
             },
             "nuclei": None if self.nuclei is None else dict(self.nuclei.values),
             "blood": None if self.blood is None else dict(self.blood.values),
+            "objects": None if self.objects is None else self.objects.values(),
         }
         (folder / "report.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
 
@@ -70,6 +75,8 @@ class Report:
         if self.blood is not None:
             yield "\n## Real blood smears, pixels in the boxes against the rest\n"
             yield from _table(self.blood, BLOOD_TARGETS, use_median=False)
+        if self.objects is not None:
+            yield f"\n{self.objects}"
 
     def _drawn_lines(self) -> Iterator[str]:
         others, everything = self.drawn.against_others, self.drawn.against_all

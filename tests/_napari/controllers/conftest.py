@@ -15,6 +15,7 @@ from napari_clip_heatmap._napari.controllers import (
     preview,
     run_control,
 )
+from napari_clip_heatmap._napari.controllers.annotation import classify, object_maker, threshold
 from napari_clip_heatmap._napari.controllers.background import EXPECTED_ERRORS
 from napari_clip_heatmap._napari.state import DockState, PromptRow
 from napari_clip_heatmap.errors import ClipHeatmapError
@@ -40,6 +41,17 @@ CONTROLS = {
     "transparent_low": False,
     "color_bar": False,
     "ranking_list": "the prompts",
+    "objects_of": "prompt",
+    "object_prompt": None,
+    "threshold_by": "otsu",
+    "threshold": 0.5,
+    "margin": 0.0,
+    "min_size": 0,
+    "split": False,
+    "fill_holes": True,
+    "by_image": False,
+    "object_slices": "current",
+    "outline": True,
 }
 
 
@@ -109,7 +121,15 @@ class ImmediateTimer:
 def immediate(monkeypatch):
     """Let background work and repaints happen at once."""
     monkeypatch.setattr(ImmediateJob, "stop", False)
-    for module in (click_ranking, live_update, preview, run_control):
+    for module in (
+        click_ranking,
+        live_update,
+        preview,
+        run_control,
+        threshold,
+        object_maker,
+        classify,
+    ):
         monkeypatch.setattr(module, "Job", ImmediateJob)
     monkeypatch.setattr(layer_sync, "QTimer", ImmediateTimer)
     return ImmediateJob

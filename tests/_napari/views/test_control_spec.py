@@ -43,10 +43,10 @@ def test_a_spec_cannot_be_changed():
         SPEC.name = "other"
 
 
-def test_five_sections_are_collapsible_and_lie_between_form_and_run():
+def test_seven_sections_are_collapsible_and_lie_between_form_and_run():
     sections = [*ControlSection]
     collapsible = [section for section in sections if section.collapsible]
     first = sections.index(collapsible[0])
-    assert sections[first : first + 5] == collapsible
+    assert sections[first : first + 7] == collapsible
     assert sections[first - 1] is ControlSection.FORM
-    assert sections[first + 5] is ControlSection.RUN
+    assert sections[first + 7] is ControlSection.RUN

@@ -21,12 +21,16 @@ def test_each_class_of_each_scene_is_compared(demo):
     calls = []
     found = find_drawn_objects(demo, n_scenes=3, seed=11, progress=lambda: calls.append(1))
     assert len(calls) == 3
-    assert set(found.found) == set(found.oracle) <= set(CLASSES)
+    assert set(found.found) == set(found.by_image) == set(found.oracle) <= set(CLASSES)
     for name, ours in found.found.items():
         best = found.oracle[name]
         assert ours.true == best.true > 0
         assert ours.matched <= ours.true
         assert best.f1 > 0.1
+    matched = [
+        sum(each.matched for each in kind.values()) for kind in (found.found, found.by_image)
+    ]
+    assert matched[1] > matched[0], "the image is finer than its patches"
 
 
 def test_real_nuclei_are_grouped_by_kind(demo, real_data):

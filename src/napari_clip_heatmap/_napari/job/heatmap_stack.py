@@ -124,6 +124,10 @@ class HeatmapStack:
                 where: Any = (*index, rows, columns)
                 maps.window(rows, columns, maps=one, out=pixels[where][np.newaxis])
 
+    def maps_at(self, index: Index) -> LazyHeatmaps | None:
+        """Return the maps of a plane; None where it has none."""
+        return self._planes.get(index)
+
     def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
         """Return all maps at a point of a plane, in image pixels; None where nothing is known.
 

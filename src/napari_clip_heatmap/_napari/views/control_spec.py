@@ -26,6 +26,8 @@ class ControlSection(Enum):
     REGION = "Where, and which slices"
     STYLE = "How maps are shown"
     CLICK = "What a click finds"
+    ANNOTATE = "Annotate"
+    CLASSIFY = "Classify objects"
     RUN = "run"
     PROGRESS = "progress"
     LAYERS = "layers"
@@ -44,6 +46,8 @@ _COLLAPSIBLE = (
     ControlSection.REGION,
     ControlSection.STYLE,
     ControlSection.CLICK,
+    ControlSection.ANNOTATE,
+    ControlSection.CLASSIFY,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_clip_heatmap._napari.views.annotation.annotate_controls import ANNOTATE_CONTROLS
 from napari_clip_heatmap._napari.views.form_controls import ACTION_CONTROLS, FORM_CONTROLS
 from napari_clip_heatmap._napari.views.section_controls import SECTION_CONTROLS
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTROLS", "make_controls"]
 
-CONTROLS: tuple[ControlSpec, ...] = (*FORM_CONTROLS, *SECTION_CONTROLS, *ACTION_CONTROLS)
+CONTROLS: tuple[ControlSpec, ...] = (
+    *FORM_CONTROLS,
+    *SECTION_CONTROLS,
+    *ANNOTATE_CONTROLS,
+    *ACTION_CONTROLS,
+)
 """All controls. A new one is a spec in one of these tables, and a controller that reads it."""
 
 

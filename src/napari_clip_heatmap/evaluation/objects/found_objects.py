@@ -40,11 +40,14 @@ class FoundObjects:
     ----------
     found : mapping of str to MatchCounts
         What a threshold on the heatmap gives.
+    by_image : mapping of str to MatchCounts
+        The same, with the outlines that the image has.
     oracle : mapping of str to MatchCounts
         The best that the patch lattice allows; see `oracle_objects`.
     """
 
     found: Mapping[str, MatchCounts]
+    by_image: Mapping[str, MatchCounts]
     oracle: Mapping[str, MatchCounts]
 
 
@@ -69,7 +72,7 @@ def find_drawn_objects(
         for name, mask in scene.masks.items():
             true = _large(connected(mask), patch_area(encoding))
             if true.any():
-                collected.add(name, maps, name, true, split="none")
+                collected.add(name, maps, name, scene.image, true, split="none")
         progress()
     return collected.result()
 
@@ -80,12 +83,10 @@ def find_nuclei(
     """Find nuclei on real images, by kind of image, touching ones separated."""
     collected = _Collected()
     for image, labels in label_pairs(folder):
-        encoding = encode(model, read_image(image))
-        maps = encoding.heatmaps(CLASSES)
+        pixels, true = read_image(image), read_image(labels)
+        maps = encode(model, pixels).heatmaps(CLASSES)
         kind = image.name.split("_")[0]
-        collected.add(
-            kind, maps, "nuclei", read_image(labels), split="watershed", threshold=threshold
-        )
+        collected.add(kind, maps, "nuclei", pixels, true, split="watershed", threshold=threshold)
         progress()
     return collected.result()
 
@@ -95,6 +96,7 @@ class _Collected:
 
     def __init__(self) -> None:
         self.found: dict[str, list[MatchCounts]] = {}
+        self.by_image: dict[str, list[MatchCounts]] = {}
         self.oracle: dict[str, list[MatchCounts]] = {}
 
     def add(
@@ -102,25 +104,29 @@ class _Collected:
         name: str,
         maps: Heatmaps,
         prompt: str,
+        image: NDArray[Any],
         true: NDArray[Any],
         *,
         split: str,
         threshold: Threshold = "otsu",
     ) -> None:
         """Compare one image's objects, and the oracle's, with the truth."""
-        objects = maps.objects(
-            prompt, threshold, min_area=patch_area(maps.encoding), split=split, fill_holes=True
-        )
+        area = patch_area(maps.encoding)
+        for collected, pixels in ((self.found, None), (self.by_image, image)):
+            objects = maps.objects(
+                prompt, threshold, min_area=area, split=split, fill_holes=True, image=pixels
+            )
+            collected.setdefault(name, []).append(compare_objects(objects.labels, true))
         best = oracle_objects(true, maps.encoding.lattice)
-        self.found.setdefault(name, []).append(compare_objects(objects.labels, true))
         self.oracle.setdefault(name, []).append(compare_objects(best, true))
 
     def result(self) -> FoundObjects:
         """Return the sums over images."""
-        return FoundObjects(
-            {name: MatchCounts.total(each) for name, each in self.found.items()},
-            {name: MatchCounts.total(each) for name, each in self.oracle.items()},
+        found, by_image, oracle = (
+            {name: MatchCounts.total(each) for name, each in collected.items()}
+            for collected in (self.found, self.by_image, self.oracle)
         )
+        return FoundObjects(found, by_image, oracle)
 
 
 def _large(labels: NDArray[np.int32], area: float) -> NDArray[np.int32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from napari_clip_heatmap.evaluation.real import label_pairs, read_boxes
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["ObjectReport", "evaluate_objects"]
+__all__ = ["ObjectReport", "count_object_steps", "evaluate_objects"]
 
 _NEAR_ORACLE, _DRAWN_NAMED, _BLOOD_NAMED = 0.9, 0.90, 0.85
 
@@ -33,6 +33,8 @@ class ObjectReport:
 
     Attributes
     ----------
+    n_scenes : int
+        Drawn scenes.
     drawn : FoundObjects
         By class.
     drawn_named : NamedObjects
@@ -41,6 +43,7 @@ class ObjectReport:
     blood_named : NamedObjects or None
     """
 
+    n_scenes: int
     drawn: FoundObjects
     drawn_named: NamedObjects
     nuclei: FoundObjects | None
@@ -50,11 +53,26 @@ class ObjectReport:
         """Return the report as Markdown."""
         return "\n".join(self._lines())
 
+    def values(self) -> dict[str, object]:
+        """Return the figures in values that JSON has."""
+        found = {"drawn": self.drawn, "nuclei": self.nuclei}
+        named = {"drawn": self.drawn_named, "blood": self.blood_named}
+        return {
+            "scenes": self.n_scenes,
+            "found": {kind: each and asdict(each) for kind, each in found.items()},
+            "named": {kind: each and asdict(each) for kind, each in named.items()},
+        }
+
     def _lines(self) -> Iterator[str]:
-        yield "## Objects of drawn scenes, found by words\n"
+        yield f"## Objects of {self.n_scenes} drawn scenes, found by words\n"
+        yield (
+            "F1 at an intersection over union of 0.5, with Otsu's threshold: outlines of the "
+            "map, outlines of the image, and the best outlines that the patch lattice allows "
+            f"(target {_NEAR_ORACLE} of them). Then objects miscounted over objects.\n"
+        )
         yield from _found_lines(self.drawn)
         if self.nuclei is not None:
-            yield "\n## Real nuclei, Otsu's threshold and watershed\n"
+            yield "\n## Real nuclei, touching ones separated\n"
             yield from _found_lines(self.nuclei)
         yield f"\n## Objects of drawn scenes, named by words (target {_DRAWN_NAMED})\n"
         yield from _named_lines(self.drawn_named)
@@ -69,7 +87,7 @@ def evaluate_objects(
     data: Path | None,
     n_scenes: int,
     seed: int,
-    progress: Callable[[int, int], None],
+    progress: Callable[[], None],
 ) -> ObjectReport:
     """Find and name objects by words, on drawn scenes and, where ``data`` is given, on real images.
 
@@ -81,7 +99,7 @@ def evaluate_objects(
     n_scenes, seed : int
         Drawn scenes, and the seed of the first.
     progress : callable
-        Called with (images done, images in all).
+        Called after each image; `count_object_steps` says how often.
 
     Raises
     ------
@@ -89,40 +107,38 @@ def evaluate_objects(
         A picture in ``data`` cannot be read.
     """
     nuclei, blood = (None, None) if data is None else (data / "nuclei", data / "blood")
-    n_nuclei = 0 if nuclei is None else len(label_pairs(nuclei))
-    n_blood = 0 if blood is None else len(read_boxes(blood))
-    total, done = 2 * n_scenes + n_nuclei + n_blood, 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
-
-    drawn = find_drawn_objects(model, n_scenes=n_scenes, seed=seed, progress=advance)
-    named = name_drawn_objects(model, n_scenes=n_scenes, seed=seed, progress=advance)
+    drawn = find_drawn_objects(model, n_scenes=n_scenes, seed=seed, progress=progress)
+    named = name_drawn_objects(model, n_scenes=n_scenes, seed=seed, progress=progress)
+    has_nuclei = nuclei is not None and label_pairs(nuclei)
+    has_blood = blood is not None and read_boxes(blood)
     return ObjectReport(
+        n_scenes=n_scenes,
         drawn=drawn,
         drawn_named=named,
-        nuclei=find_nuclei(model, nuclei, advance) if nuclei is not None and n_nuclei else None,
-        blood_named=name_blood_cells(model, blood, advance)
-        if blood is not None and n_blood
-        else None,
+        nuclei=find_nuclei(model, nuclei, progress) if nuclei and has_nuclei else None,
+        blood_named=name_blood_cells(model, blood, progress) if blood and has_blood else None,
     )
+
+
+def count_object_steps(data: Path | None, n_scenes: int) -> int:
+    """Return how often `evaluate_objects` calls its `progress`."""
+    if data is None:
+        return 2 * n_scenes
+    return 2 * n_scenes + len(label_pairs(data / "nuclei")) + len(read_boxes(data / "blood"))
 
 
 def _found_lines(found: FoundObjects) -> Iterator[str]:
     yield (
-        "F1 at an intersection over union of 0.5, and objects miscounted over objects; in "
-        f"parentheses what an oracle on the patch lattice reaches (target {_NEAR_ORACLE} of it).\n"
+        "| what | objects | F1, map | F1, image | F1, lattice | image / lattice "
+        "| miscounted, map | miscounted, image |"
     )
-    yield "| what | objects | F1 | of the oracle's | count error |"
-    yield "|---|---|---|---|---|"
-    for name, ours in found.found.items():
-        best = found.oracle[name]
-        share = ours.f1 / best.f1 if best.f1 else float("nan")
+    yield "|---" * 8 + "|"
+    for name, by_map in found.found.items():
+        by_image, best = found.by_image[name], found.oracle[name]
+        part = by_image.f1 / best.f1 if best.f1 else float("nan")
         yield (
-            f"| {name} | {ours.true} | {ours.f1:.2f} ({best.f1:.2f}) | {share:.0%} | "
-            f"{ours.count_error:.2f} ({best.count_error:.2f}) |"
+            f"| {name} | {by_map.true} | {by_map.f1:.2f} | {by_image.f1:.2f} | {best.f1:.2f} | "
+            f"{part:.0%} | {by_map.count_error:.2f} | {by_image.count_error:.2f} |"
         )
 
 

@@ -56,12 +56,14 @@ class HeatmapObjects:
         min_area: float = 0,
         split: str = "none",
         fill_holes: bool = False,
+        image: Any = None,
         pixel_size: Any = None,
         unit: str | None = None,
     ) -> Objects:
         """Return the objects that one map shows: connected pixels above a threshold.
 
-        The threshold is learnt from one value per patch; outlines lie on the interpolated map.
+        The threshold is learnt from one value per patch; outlines lie on the interpolated map, or,
+        with an `image`, on its own edges near there, which are much finer than a patch.
 
         Parameters
         ----------
@@ -76,6 +78,9 @@ class HeatmapObjects:
         fill_holes : bool
             Whether what an object encloses belongs to it: maps of large objects may lie on their
             rims.
+        image : (y, x) or (y, x, 3|4), any real dtype, optional
+            The image that was encoded. Where the map is high, the pixels whose color goes with it
+            are separated from the others; "watershed" then separates objects at their waists.
         pixel_size : (float, float), optional
             Height and width of a pixel, for columns in that `unit`, such as "micrometer".
         unit : str, optional
@@ -87,6 +92,8 @@ class HeatmapObjects:
 
         Raises
         ------
+        ImageError
+            The image is not of the shape of the maps.
         PromptError
             There is no map of that prompt.
         SettingsError
@@ -104,6 +111,7 @@ class HeatmapObjects:
             min_area=min_area,
             split=split,
             fill_holes=fill_holes,
+            image=image,
             pixel_size=pixel_size,
             unit=unit,
         )

@@ -1,0 +1,1 @@
+"""Controllers of objects: outlines, layers, names by words."""

@@ -1,0 +1,82 @@
+"""All that the sections Annotate and Classify objects do, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app_model import Application
+
+from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
+from napari_clip_heatmap._napari.controllers.annotation.classify import ObjectClassifier
+from napari_clip_heatmap._napari.controllers.annotation.layer_menu import LayerMenu
+from napari_clip_heatmap._napari.controllers.annotation.object_layers import ObjectLayers
+from napari_clip_heatmap._napari.controllers.annotation.object_maker import ObjectMaker
+from napari_clip_heatmap._napari.controllers.annotation.outline_preview import OutlinePreview
+from napari_clip_heatmap._napari.controllers.annotation.threshold import ThresholdController
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.view_protocols import DockView
+
+__all__ = ["AnnotationSection"]
+
+
+class AnnotationSection:
+    """From heatmaps to annotations.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    view : DockView
+    ask : callable(str, bool) -> ReplaceAnswer
+        Asks about a layer that was changed by hand.
+    open_table : callable()
+        Opens napari's own table of features.
+    """
+
+    def __init__(
+        self,
+        state: DockState,
+        viewer: ViewerModel,
+        view: DockView,
+        ask: Callable[[str, bool], ReplaceAnswer],
+        open_table: Callable[[], None],
+    ) -> None:
+        controls = view.controls
+        self._state, self._count = state, controls["object_count"]
+        layers = ObjectLayers(viewer, state.annotation, ask)
+        self.preview = OutlinePreview(viewer)
+        self.threshold = ThresholdController(state, viewer, controls, view.show_row, self.preview)
+        buttons = controls["make_objects"].view
+        self.maker = ObjectMaker(
+            state, viewer, self.threshold, layers, buttons, controls["slice_plot"].view
+        )
+        self.classifier = ObjectClassifier(state, viewer, controls, layers, open_table)
+        self.menu = LayerMenu(
+            viewer,
+            self.threshold.choose,
+            self.maker.make,
+            Application.get_app("napari"),
+        )
+        buttons.seen.connect(self.threshold.use)
+        state.annotation.events.counts.connect(self._show_counts)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._state.annotation.events.counts.disconnect(self._show_counts)
+        for each in (self.menu, self.classifier, self.maker, self.threshold, self.preview):
+            each.close()
+
+    def _show_counts(self) -> None:
+        result, counts = self._state.result, self._state.annotation.counts
+        prompts = (
+            {}
+            if result is None
+            else dict(zip(result.result.keys, result.result.scoring.prompts, strict=True))
+        )
+        words = [f"{prompts[key]} {count}" for key, count in counts.items() if key in prompts]
+        self._count.value = " \N{MIDDLE DOT} ".join(words)

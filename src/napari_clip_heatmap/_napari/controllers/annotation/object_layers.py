@@ -1,0 +1,274 @@
+"""Layers of objects: made, updated where they are ours, never where the user has painted."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Points, Shapes
+
+from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
+from napari_clip_heatmap._napari.controllers.annotation.placing import (
+    class_colormap,
+    merge_features,
+)
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_clip_heatmap._napari.annotation_state import AnnotationState
+
+__all__ = ["OBJECTS_KEY", "LayerDraft", "ObjectLayers", "is_untouched"]
+
+OBJECTS_KEY = "clip_heatmap_objects"
+"""Where the ``metadata`` of a layer of objects say what it was made from."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerDraft:
+    """A layer to be.
+
+    Parameters
+    ----------
+    kind : type
+        Labels, Points or Shapes.
+    role : str
+        What it is for; with `kind` and the image it identifies the layer.
+    name : str
+    data : object
+        As the kind of layer takes it.
+    options : dict
+        Further arguments of the layer.
+    record : dict
+        Where it comes from, in values that JSON has.
+    planes : tuple of tuple of int
+        Of labels of a stack: those that were looked at; what a layer has in others stays.
+    fixed_name : bool
+        Whether another plugin finds the layer by its name, so that no second one may be made.
+    """
+
+    kind: type[Labels] | type[Points] | type[Shapes]
+    role: str
+    name: str
+    data: Any
+    options: dict[str, Any]
+    record: dict[str, Any]
+    planes: tuple[tuple[int, ...], ...] = ()
+    fixed_name: bool = False
+
+    def layer(self) -> Layer:
+        """Return a new layer."""
+        return self.kind(self.data, name=self.name, **self.options)
+
+
+def _digest(layer: Layer) -> int:
+    """Return a number that differs once the data of a layer have been changed."""
+    if isinstance(layer, Labels):
+        return zlib.crc32(np.ascontiguousarray(layer.data).data)
+    total = 0
+    parts = layer.data if isinstance(layer, Shapes) else [layer.data]
+    for part in parts:
+        total = zlib.crc32(np.ascontiguousarray(part, np.float64).tobytes(), total)
+    return total
+
+
+def _note(layer: Layer) -> dict[str, Any]:
+    note = layer.metadata.get(OBJECTS_KEY)
+    # napari copies metadata into a duplicate, which is the user's.
+    ours = isinstance(note, dict) and note.get("layer_id") == str(layer.unique_id)
+    return note if ours and isinstance(note, dict) else {}
+
+
+def is_untouched(layer: Layer) -> bool:
+    """Tell whether a layer is ours, with the data that we gave it."""
+    note = _note(layer)
+    return bool(note) and note["digest"] == _digest(layer)
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What became of a layer: `before` is what it held, None where it was added."""
+
+    layer: Layer
+    before: dict[str, Any] | None
+
+
+class ObjectLayers:
+    """Puts layers of objects into the viewer, and takes them back.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    annotation : AnnotationState
+    ask : callable(str, bool) -> ReplaceAnswer
+        Asks the user about a layer, by name, that was changed by hand; the flag says whether a new
+        layer can be had as well.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        annotation: AnnotationState,
+        ask: Callable[[str, bool], ReplaceAnswer],
+    ) -> None:
+        self._viewer, self._annotation, self._ask = viewer, annotation, ask
+        self._history: list[tuple[str, list[_Step]]] = []
+
+    def find(self, image: Image, kind: type[Layer], role: str) -> Layer | None:
+        """Return our layer of a role on an image, if there is one."""
+        for layer in self._viewer.layers:
+            note = _note(layer)
+            if isinstance(layer, kind) and (note.get("role"), note.get("source_id")) == (
+                role,
+                str(image.unique_id),
+            ):
+                return layer
+        return None
+
+    def put(self, image: Image, drafts: Iterable[LayerDraft], what: str) -> list[Layer]:
+        """Show drafts; layers of ours that have the same role are updated.
+
+        Parameters
+        ----------
+        image : Image
+            What they lie on.
+        drafts : iterable of LayerDraft
+        what : str
+            Names the step for undo.
+
+        Returns
+        -------
+        list of Layer
+            Those that were made or updated; the user may have declined some.
+        """
+        steps: list[_Step] = []
+        for draft in drafts:
+            step = self._put(image, draft)
+            if step is not None:
+                steps.append(step)
+        if steps:
+            self._history.append((what, steps))
+            self._announce()
+        return [step.layer for step in steps]
+
+    def undo(self) -> None:
+        """Take back the last step; layers that were changed by hand since are asked about."""
+        while self._history:
+            _, steps = self._history.pop()
+            there = [step for step in steps if step.layer in self._viewer.layers]
+            for step in reversed(there):
+                self._take_back(step)
+            if there:
+                break
+        self._announce()
+
+    def _announce(self) -> None:
+        self._annotation.undoable = self._history[-1][0] if self._history else ""
+
+    def _put(self, image: Image, draft: LayerDraft) -> _Step | None:
+        old = self.find(image, draft.kind, draft.role)
+        if old is None and draft.fixed_name:
+            same = [layer for layer in self._viewer.layers if layer.name == draft.name]
+            old = next((layer for layer in same if isinstance(layer, draft.kind)), None)
+        if old is None:
+            return self._add(image, draft)
+        if not is_untouched(old):
+            answer = self._ask(old.name, not draft.fixed_name)
+            if answer is ReplaceAnswer.CANCEL:
+                return None
+            if answer is ReplaceAnswer.NEW:
+                old.metadata.pop(OBJECTS_KEY, None)  # the user's from now on
+                return self._add(image, draft)
+        return self._update(image, old, _with_other_planes(draft, old))
+
+    def _add(self, image: Image, draft: LayerDraft) -> _Step:
+        layer = draft.layer()
+        self._viewer.add_layer(layer)
+        _mark(layer, image, draft)
+        return _Step(layer, None)
+
+    def _update(self, image: Image, layer: Layer, draft: LayerDraft) -> _Step:
+        before = _content(layer)
+        new = draft.layer()
+        _fill(layer, _content(new))
+        for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
+            setattr(layer, name, getattr(new, name))
+        _mark(layer, image, draft)
+        return _Step(layer, before)
+
+    def _take_back(self, step: _Step) -> None:
+        layer = step.layer
+        if not is_untouched(layer) and self._ask(layer.name, False) is ReplaceAnswer.CANCEL:
+            return
+        if step.before is None:
+            self._viewer.layers.remove(layer)
+        else:
+            _fill(layer, step.before)
+            note = layer.metadata.get(OBJECTS_KEY)
+            if note:
+                note["digest"] = _digest(layer)
+
+
+def _with_other_planes(draft: LayerDraft, old: Layer) -> LayerDraft:
+    """Return labels with what a layer has in planes that were not looked at."""
+    planes = [index for index in draft.planes if index]
+    same = isinstance(old, Labels) and old.data.shape == np.shape(draft.data)
+    if draft.kind is not Labels or not planes or not same:
+        return draft
+    kept = np.array(old.data)
+    for index in planes:
+        kept[index] = 0
+    numbers = np.unique(kept)
+    data = np.where(draft.data > 0, draft.data + numbers.max(), kept)
+    new = draft.options["features"]
+    features = merge_features(old.features, numbers[numbers > 0], new, int(numbers.max()))
+    options = {**draft.options, "features": features}
+    if "colormap" in options:
+        named = features.dropna(subset="prompt")
+        classes = [draft.record["prompts"].index(prompt) for prompt in named["prompt"]]
+        options["colormap"] = class_colormap(named["label"].tolist(), classes)
+    return replace(draft, data=data, options=options)
+
+
+def _mark(layer: Layer, image: Image, draft: LayerDraft) -> None:
+    layer.metadata[OBJECTS_KEY] = {
+        **draft.record,
+        "role": draft.role,
+        "source": image.name,
+        "source_id": str(image.unique_id),
+        "layer_id": str(layer.unique_id),
+        "digest": _digest(layer),
+    }
+
+
+def _content(layer: Layer) -> dict[str, Any]:
+    """Return what an update changes."""
+    content = {"data": layer.data, "features": layer.features.copy()}
+    if isinstance(layer, Labels):
+        content["colormap"] = layer.colormap
+    if isinstance(layer, Shapes):
+        content["data"] = list(zip(layer.data, layer.shape_type, strict=True))
+    return content
+
+
+def _fill(layer: Layer, content: dict[str, Any]) -> None:
+    if isinstance(layer, Shapes):
+        layer.selected_data = set()
+        layer.data = []
+        if content["data"]:
+            layer.add(
+                [each for each, _ in content["data"]],
+                shape_type=[kind for _, kind in content["data"]],
+            )
+        layer.features = content["features"]
+        return
+    if isinstance(layer, Points):
+        layer.selected_data = set()
+    layer.data = content["data"]
+    layer.features = content["features"]
+    if isinstance(layer, Labels):
+        layer.colormap = content["colormap"]

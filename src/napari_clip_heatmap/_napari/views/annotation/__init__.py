@@ -1,0 +1,1 @@
+"""What is on screen of objects: controls, plots, a table, questions."""
