@@ -312,8 +312,17 @@ def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),
     )
+    _let_convert(layer)
     set_metadata(layer, shown.mark)
     return layer
+
+
+def _let_convert(layer: Image) -> None:
+    """Let napari's *Convert to Labels* take a pyramid: its own wrapper of levels lacks `astype`."""
+    if layer.multiscale:
+        from napari_clip_heatmap._napari.controllers.canvas.converted_labels import Pyramid
+
+        layer.data.__class__ = Pyramid
 
 
 def _renew(
@@ -329,6 +338,7 @@ def _renew(
     if layer.data is not shown.data:  # else it was painted over where it lies
         with changing():
             layer.data = shown.data
+            _let_convert(layer)
     align(layer, source)  # it may have been moved, or its unit set, since
     set_limits(layer, shown.limits)
     set_metadata(layer, shown.mark)

@@ -9,6 +9,7 @@ from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
+from napari_clip_heatmap._napari.job import heatmap_stack
 
 
 def test_areas_above_the_threshold_are_numbered_and_nan_is_none():
@@ -38,5 +39,29 @@ def test_naparis_convert_to_labels_gives_objects(state, viewer_model, cells, ses
     assert labels.data[48, 10] == 0
     assert heatmap in viewer_model.layers
     assert not is_heatmap(labels), "it is the user's, and can be a region"
+    assert "Otsu" in state.message
+    style.close()
+
+
+@pytest.mark.filterwarnings("ignore:projection mode")  # of napari, which falls back to none
+@pytest.mark.parametrize("renewed", [False, True])
+def test_naparis_convert_to_labels_takes_a_pyramid(
+    state, viewer_model, cells, session, immediate, monkeypatch, renewed
+):
+    for name in ("EAGER_BYTES", "LARGEST_PLANE", "SMALLEST_LEVEL"):
+        monkeypatch.setattr(heatmap_stack, name, 16)
+    style = StyleController(state, viewer_model)
+    RunController(state, viewer_model, session, style).start()
+    heatmap = heatmaps_by_row(viewer_model, cells)["g"]
+    assert heatmap.multiscale
+    if renewed:
+        RunController(state, viewer_model, session, style).start()
+        heatmap = heatmaps_by_row(viewer_model, cells)["g"]
+    viewer_model.layers.selection = {heatmap}
+    _layer_actions._convert_to_labels(viewer_model.layers)
+    labels = viewer_model.layers["green objects"]
+    assert [level.shape for level in labels.data] == [level.shape for level in heatmap.data]
+    assert np.asarray(labels.data[0])[48, 60] == 1  # inside the green stripe
+    assert np.asarray(labels.data[0])[48, 10] == 0
     assert "Otsu" in state.message
     style.close()

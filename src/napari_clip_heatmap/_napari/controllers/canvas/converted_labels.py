@@ -5,9 +5,10 @@ napari turns values into whole numbers, and the values of a heatmap are small: a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers._multiscale_data import MultiScaleData
 from skimage.filters import threshold_otsu
 from skimage.measure import label
 
@@ -17,23 +18,35 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-__all__ = ["objects_above_otsu", "refill"]
+__all__ = ["Pyramid", "objects_above_otsu", "refill"]
+
+
+class Pyramid(MultiScaleData):  # type: ignore[misc] # napari ships no types
+    """The levels of a heatmap, which can be converted like an array."""
+
+    def astype(self, dtype: Any) -> list[Any]:
+        """Return the levels with values of another type."""
+        return [level.astype(dtype) for level in self]
 
 
 def refill(labels: Labels, heatmap: Image) -> float:
     """Give labels that were converted from a heatmap its objects; return the threshold.
 
-    The layer belongs to the user from now on.
+    Those of a pyramid are one object, as they are computed where they are looked at; *Annotate*
+    numbers them. The layer belongs to the user from now on.
 
     Parameters
     ----------
     labels : Labels
         As napari made it.
     heatmap : Image
-        Not a pyramid; napari converts none.
     """
     prompt = labels.metadata.pop(METADATA_KEY)["prompt"]
-    labels.data, limit = objects_above_otsu(np.asarray(heatmap.data))
+    if heatmap.multiscale:
+        _, limit = objects_above_otsu(np.asarray(heatmap.data[-1]))
+        labels.data = [(level > limit).astype(np.int32) for level in heatmap.data]
+    else:
+        labels.data, limit = objects_above_otsu(np.asarray(heatmap.data))
     labels.name = f"{prompt} objects"
     labels.opacity = 0.7
     labels.visible = True
