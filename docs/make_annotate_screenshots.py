@@ -53,7 +53,6 @@ def main() -> None:
     hide_heatmaps(viewer)
     picture(viewer, folder / "annotate-labels.png")
 
-    dock.sections[ControlSection.ANNOTATE.value].collapse()
     dock.open_section(ControlSection.CLASSIFY)
     dock["classify"].native.click()
     wait_until(lambda: dock.state.annotation.classified is not None)

@@ -51,7 +51,7 @@ def test_the_section_draws_the_outline_and_counts_while_it_is_open(viewer, dock,
     open_section(dock, qtbot, ControlSection.ANNOTATE)
     assert OUTLINE_NAME in viewer.layers
     assert "red" in dock["object_count"].value
-    dock.sections[ControlSection.ANNOTATE.value].collapse()
+    dock.open_section(ControlSection.VIEW)
     assert OUTLINE_NAME not in viewer.layers
 
 

@@ -41,7 +41,7 @@ def test_one_jet_layer_a_prompt_lies_exactly_on_the_image(viewer, widget, run, p
         axis_labels=("y", "x"),
     )
     run()
-    assert names(viewer) == ["cells", *PROMPTS]
+    assert names(viewer) == ["cells", *reversed(PROMPTS)]  # the first row on top
     for prompt in PROMPTS:
         layer = viewer.layers[prompt]
         assert layer.colormap.name == "jet"
@@ -80,11 +80,12 @@ def test_a_second_run_updates_its_own_layers_in_place(viewer, widget, run, pictu
     before = red.data
     widget["prompts"].value = ["red", "cyan"]
     run()
-    assert names(viewer) == ["cells", "my red", "cyan"]
+    assert names(viewer) == ["cells", "cyan", "my red"]  # the first row on top
     assert viewer.layers["my red"] is red
     assert (red.colormap.name, red.opacity) == ("viridis", 0.9)
     assert not np.array_equal(red.data, before)
-    assert viewer.layers["cyan"].visible
+    assert red.visible
+    assert not viewer.layers["cyan"].visible, "the current row's map is the one that is shown"
     assert "mirror" in widget["notes"].value
     assert loads == ["demo"]
     assert "encoded before" in widget["status"].value
@@ -251,8 +252,6 @@ def test_the_dock_asks_for_no_more_height_however_much_it_says(viewer, widget, q
     assert least < 600  # a small laptop's screen, without napari's own bars
     widget["notes"].value = "\n".join(f"{n}. something to be known" for n in range(40))
     widget["prompts"].value = [f"prompt {n}" for n in range(30)]
-    for section in widget.sections.values():
-        section.expand()
     qtbot.wait(50)
     assert widget.native.minimumSizeHint().height() == least
     assert widget["run"].native.isVisible()

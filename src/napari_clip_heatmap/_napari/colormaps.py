@@ -1,15 +1,16 @@
-"""Colors and scales of heatmap layers: jet over each map's own range, unless chosen otherwise."""
+"""Colors, scales and opacity of heatmap layers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from napari.utils.colormaps import Colormap, ensure_colormap
 
-__all__ = ["COLORMAPS", "SIGNED", "LayerStyle", "named_colormap"]
+__all__ = ["COLORMAPS", "OPACITY", "SIGNED", "LayerStyle", "named_colormap"]
 
 SIGNED = "signed"
 """Blue below zero, red above, and the same strength to both sides."""
@@ -33,6 +34,15 @@ _STEPS = 256
 _OPAQUE_FROM = 0.6
 """Fraction of the range from which a map that is transparent where it is low is fully opaque."""
 
+_CLEAR_UNTIL = 0.4
+"""The same of a map that is clear at zero: what is well above zero keeps its color."""
+
+_LEAST_RANGE = 1e-6
+"""Of contrast limits, which napari needs apart; rounding errors stay clear below it."""
+
+OPACITY = 0.7
+"""Of a map over its image: jet is saturated, and the image must stay visible beneath it."""
+
 Limits = tuple[float, float]
 
 
@@ -50,17 +60,41 @@ class LayerStyle:
         Whether the colors of each map run over its own range, or over one range for all maps.
     transparent_low : bool
         Whether a map is more transparent the lower its values are.
+    clear_below_zero : bool
+        Whether maps on a shared scale are clear at zero and below: so they should be where zero
+        means no more than the prompts compared with.
+    opacity : float
+        Of all maps, 0 to 1.
+    faint : mapping of str to float
+        Factor on the opacity of maps that are not to be trusted, by the row's key.
+    by_hand : mapping of str to mapping
+        What the user set in napari's own controls, by the row's key: attributes of the layer.
     """
 
     default: str = "jet"
     own: Mapping[str, str] = field(default_factory=dict)
     scale: Literal["own", "shared"] = "own"
     transparent_low: bool = False
+    clear_below_zero: bool = False
+    opacity: float = OPACITY
+    faint: Mapping[str, float] = field(default_factory=dict)
+    by_hand: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def colormap(self, key: str) -> Any:
         """Return what napari takes for a row's colormap."""
+        if "colormap" in self.by_hand.get(key, ()):
+            return self.by_hand[key]["colormap"]
         name = self._name(key)
-        return _transparent_low(name) if self.transparent_low else named_colormap(name)
+        if self.transparent_low:
+            return _transparent_low(name, _OPAQUE_FROM)
+        if self._clear and name != SIGNED:
+            return _transparent_low(name, _CLEAR_UNTIL)
+        return named_colormap(name)
+
+    def opacity_of(self, key: str) -> float:
+        """Return the opacity of a row's layer, 0 to 1."""
+        chosen = self.by_hand.get(key, {}).get("opacity")
+        return self.opacity * self.faint.get(key, 1.0) if chosen is None else float(chosen)
 
     def limits(self, ranges: Sequence[Limits], keys: Sequence[str]) -> list[Limits]:
         """Return the contrast limits of each map.
@@ -72,12 +106,25 @@ class LayerStyle:
         keys : sequence of str
             The rows' keys.
         """
+        return [
+            self.by_hand.get(key, {}).get("contrast_limits", limits)
+            for key, limits in zip(keys, self._computed_limits(ranges, keys), strict=True)
+        ]
+
+    def _computed_limits(self, ranges: Sequence[Limits], keys: Sequence[str]) -> list[Limits]:
         signed = [self._name(key) == SIGNED for key in keys]
         if self.scale == "own":
             each = zip(ranges, signed, strict=True)
             return [_symmetric(own) if both else own for own, both in each]
         one = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if self._clear:
+            above = max(one[1], _LEAST_RANGE)
+            return [(-above, above) if both else (0.0, above) for both in signed]
         return [_symmetric(one) if any(signed) else one] * len(keys)
+
+    @property
+    def _clear(self) -> bool:
+        return self.scale == "shared" and self.clear_below_zero
 
     def _name(self, key: str) -> str:
         return self.own.get(key) or self.default
@@ -96,10 +143,11 @@ def named_colormap(name: str) -> Any:
     return Colormap(np.array(_SIGNED_COLORS, np.float32), name=SIGNED)
 
 
-def _transparent_low(name: str) -> Colormap:
+@cache
+def _transparent_low(name: str, opaque_from: float) -> Colormap:
     """Return a colormap that is transparent at low values; "signed": at values near zero."""
     values = np.linspace(0, 1, _STEPS, dtype=np.float32)
     colors = ensure_colormap(named_colormap(name)).map(values)
     strength = np.abs(2 * values - 1) if name == SIGNED else values
-    colors[:, 3] = np.clip(strength / _OPAQUE_FROM, 0, 1)
-    return Colormap(colors, name=f"{name}, transparent where low")
+    colors[:, 3] = np.clip(strength / opaque_from, 0, 1)
+    return Colormap(colors, name=f"{name}, transparent below {opaque_from:.0%}")

@@ -14,12 +14,18 @@ from napari_clip_heatmap._napari.views.controls import CONTROLS
 if TYPE_CHECKING:
     from magicgui.widgets import Container
 
-__all__ = ["PERSISTED", "keep", "saved_under_former_names", "section"]
+    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.views.dock_layout import SectionTabs
+
+__all__ = ["PERSISTED", "keep", "keep_recent", "keep_tab", "saved_under_former_names", "section"]
 
 log = logging.getLogger(__name__)
 
 PLUGIN = "napari-clip-heatmap"
 SECTION = "widget"
+
+BETWEEN = "\n\n"
+"""Between the prompts of two runs in the settings."""
 
 PERSISTED = tuple(spec for spec in CONTROLS if spec.persisted)
 """Controls whose value is there again at the next start; the manifest declares each of them."""
@@ -44,12 +50,41 @@ def keep(parts: Container[Any]) -> None:
     for spec in PERSISTED:
         part, name = parts[spec.name], spec.name
         try:
-            part.value = former.get(name, getattr(saved, name))
+            value = former.get(name, getattr(saved, name))
+            if value != "":  # no prompts: those to begin with
+                part.value = value
         except ValueError:  # a choice that this version does not have
             log.info("The saved value of '%s' is no choice any more; not used", name)
-        if part.value != getattr(saved, name):
-            setattr(saved, name, part.value)
-        part.changed.connect(lambda value, name=name: setattr(saved, name, value))
+        if _stored(part.value) != getattr(saved, name):
+            setattr(saved, name, _stored(part.value))
+        part.changed.connect(lambda value, name=name: setattr(saved, name, _stored(value)))
+
+
+def keep_tab(tabs: SectionTabs) -> None:
+    """Open the section that was open last, and remember which one is."""
+    saved = section()
+    if saved is not None:
+        tabs.open(saved.tab)
+        tabs.currentChanged.connect(lambda _number: setattr(saved, "tab", tabs.title))
+
+
+def keep_recent(state: DockState) -> None:
+    """Bring back the prompts of the last runs, and remember those of each run."""
+    saved = section()
+    if saved is None:
+        return
+    groups = (group.splitlines() for group in saved.recent.split(BETWEEN) if group)
+    state.recent = tuple(map(tuple, groups))
+
+    def save(recent: tuple[tuple[str, ...], ...]) -> None:
+        saved.recent = BETWEEN.join("\n".join(each) for each in recent)
+
+    state.events.recent.connect(save)
+
+
+def _stored(value: Any) -> Any:
+    """Return a value as the settings hold it: a list as lines."""
+    return "\n".join(value) if isinstance(value, list) else value
 
 
 def saved_under_former_names() -> Mapping[str, Any]:

@@ -92,9 +92,7 @@ def collection_paused() -> Iterator[None]:
     to look at. What was made in the block counts as old afterwards, as if it had outlived its
     collections already; the next full collection, whenever it is due, finds what is garbage.
     """
-    if not gc.isenabled():
-        yield
-        return
+    enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
     try:
@@ -103,7 +101,8 @@ def collection_paused() -> Iterator[None]:
         # To the permanent generation and back: all the way into the oldest one, uncounted.
         gc.freeze()
         gc.unfreeze()
-        gc.enable()
+        if enabled:
+            gc.enable()
 
 
 MEMORY_MAP = Path("/proc/self/maps")

@@ -7,29 +7,57 @@ two of its parts depend on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
+import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
-from napari_clip_heatmap.pipeline.verdicts import Assessment
+from napari_clip_heatmap.pipeline.score_registry import score_method
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptVerdict
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
 
-__all__ = ["DockState", "LayerResult", "PromptRow", "RunStatus"]
+__all__ = [
+    "FAINTNESS",
+    "DockState",
+    "LayerResult",
+    "PromptRow",
+    "RunStatus",
+    "facts_of",
+]
 
 RESULT_BYTES = 2 * 2**30
 """Encodings that results of other images may hold; the oldest results go first."""
 
+MOST_RECENT = 8
+"""Runs whose prompts are remembered."""
+
+ROUNDING = 1e-5
+"""Components of a direction up to this are zero."""
+
 PlanePosition = tuple[tuple[int, ...], float, float]
 """A plane's index, and y and x in image pixels."""
+
+
+MOST_FACTS = 3
+
+FAINTNESS = {Trust.DOUBTFUL: 0.6, Trust.NONE: 0.3}
+"""Factor on the opacity of a map that is not to be trusted."""
+
+
+def facts_of(check: PromptVerdict) -> tuple[str, ...]:
+    """Return why a map can be trusted or not, in at most three short facts."""
+    match = f"Match with the image: {check.similarity:.3f}, above {check.rank:.0%} of nonsense."
+    return (*check.reasons, match)[:MOST_FACTS]
 
 
 class RunStatus(StrEnum):
@@ -85,6 +113,30 @@ class LayerResult:
         """Bytes of the encodings that it keeps in memory."""
         return sum(each.token_map.nbytes for each in self.result.encodings.values())
 
+    @property
+    def is_preview(self) -> bool:
+        """Whether tiles of the plane in view are not done: then its map is coarse in places."""
+        return not self.result.encodings[self.result.planes[0]].complete
+
+    @property
+    def trust(self) -> dict[str, Trust]:
+        """How far each row's map can be trusted, by key; empty while that is not known."""
+        if self.assessment is None:
+            return {}
+        checks = self.assessment.checks
+        trust = {key: check.trust for key, check in zip(self.result.keys, checks, strict=True)}
+        return {**trust, **dict.fromkeys(self.empty_rows, Trust.NONE)}
+
+    @property
+    def empty_rows(self) -> tuple[str, ...]:
+        """Keys of the rows whose words cancel out, such as "nuclei - nuclei"."""
+        keys, directions = self.result.keys, self.result.scoring.directions
+        return tuple(
+            key
+            for key, direction in zip(keys, directions, strict=False)  # a baseline follows them
+            if not np.abs(direction).max() > ROUNDING
+        )
+
 
 @dataclass
 class DockState:
@@ -116,14 +168,31 @@ class DockState:
         The latest result of each image, by its layer's unique id, oldest first.
     removed_rows : frozenset of (str, str)
         Image layer's unique id and row key of each heatmap layer that the user removed.
-    solo : str
-        Key of the row that is shown alone; empty for none.
+    by_hand : mapping of (str, str) to mapping
+        What the user set on a heatmap layer in napari's own controls: values of the layer's
+        attributes, by the image layer's unique id and the row's key.
+    current : str
+        Key of the current row, whose map is shown; empty for none.
+    visible_rows : frozenset of str
+        Keys of the rows whose maps are visible on the chosen image.
+    missing_slice : tuple of int, optional
+        Index of the slice in view, if the image has maps, but none of this slice.
+    problems : mapping of str to str
+        Why a row cannot be scored, or only in part, by its key.
+    ticked : frozenset of str
+        Keys of the rows whose maps the user wants to see with that of the current row.
+    channel_declined : frozenset of str
+        Unique ids of sibling channels that the user unticked.
     clicked : (plane, y, x), optional
         Where the user clicked last on the image.
     devices : tuple of str
         Devices known so far.
     annotation : AnnotationState
         What is known of objects; it emits by itself.
+    recent : tuple of tuple of str
+        Prompts of the last runs, the latest first.
+    taken_away : tuple of LayerResult
+        What "Remove all" removed, and can bring back.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -139,10 +208,18 @@ class DockState:
     notes: tuple[str, ...] = ()
     results: Mapping[str, LayerResult] = field(default_factory=dict)
     removed_rows: frozenset[tuple[str, str]] = frozenset()
-    solo: str = ""
+    by_hand: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    current: str = ""
+    ticked: frozenset[str] = frozenset()
+    visible_rows: frozenset[str] = frozenset()
+    missing_slice: tuple[int, ...] | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+    channel_declined: frozenset[str] = frozenset()
     clicked: PlanePosition | None = None
     devices: tuple[str, ...] = ("auto", "cpu")
     annotation: AnnotationState = field(default_factory=AnnotationState)
+    recent: tuple[tuple[str, ...], ...] = ()
+    taken_away: tuple[LayerResult, ...] = ()
 
     @property
     def busy(self) -> bool:
@@ -178,7 +255,39 @@ class DockState:
         """Return the keys of the rows whose layer on an image the user removed."""
         return frozenset(row for layer, row in self.removed_rows if layer == str(image.unique_id))
 
+    def note_recent(self) -> None:
+        """Remember the prompts of a run that begins."""
+        prompts = tuple(row.prompt for row in self.prompts)
+        others = (each for each in self.recent if each != prompts)
+        self.recent = (prompts, *others)[:MOST_RECENT]
+
     def forget_removed_rows(self, image: Image) -> None:
         """Let all rows of an image have a layer again."""
         key = str(image.unique_id)
         self.removed_rows = frozenset(each for each in self.removed_rows if each[0] != key)
+
+    def style_of(self, image: Image | None) -> LayerStyle:
+        """Return how an image's maps become colors: as chosen, by trust, and as set by hand."""
+        key = "" if image is None else str(image.unique_id)
+        result = self.results.get(key)
+        trust = {} if result is None else result.trust
+        return replace(
+            self.style,
+            clear_below_zero=score_method(self.controls["score"]).zero_is_even,
+            faint={row: FAINTNESS.get(each, 1.0) for row, each in trust.items()},
+            by_hand={row: each for (layer, row), each in self.by_hand.items() if layer == key},
+        )
+
+    def note_by_hand(self, image_id: str, row: str, name: str, value: object) -> None:
+        """Keep what the user set on a heatmap layer; it stays over edits, scores and runs."""
+        entry = {**self.by_hand.get((image_id, row), {}), name: value}
+        self.by_hand = {**self.by_hand, (image_id, row): entry}
+
+    def forget_by_hand(self, name: str, row: str = "") -> None:
+        """Let an attribute of a row's layers, or of all, follow the dock's controls again."""
+        self.by_hand = {
+            (layer, each): {key: value for key, value in values.items() if key != name}
+            if row in ("", each)
+            else values
+            for (layer, each), values in self.by_hand.items()
+        }

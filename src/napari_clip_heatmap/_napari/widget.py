@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 from magicgui.widgets import Container
+from napari.layers import Shapes
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -17,13 +21,18 @@ from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
-from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
+from napari_clip_heatmap._napari.controllers.live_update import (
+    LiveUpdater,
+    SliceFollower,
+    VerdictController,
+    VerdictText,
+)
 from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.job.session import Session
-from napari_clip_heatmap._napari.settings import keep
+from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab
 from napari_clip_heatmap._napari.state import DockState
 from napari_clip_heatmap._napari.views.annotation.questions import ask_replace
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
@@ -32,10 +41,16 @@ from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out,
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
+    from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
     from napari_clip_heatmap._napari.job.model_download import ModelCatalog
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["HeatmapWidget"]
+
+
+DARK = 3 * 128
+"""Sum of red, green and blue up to which a background is dark."""
 
 
 class HeatmapWidget(Container[Any]):
@@ -73,10 +88,12 @@ class HeatmapWidget(Container[Any]):
         self.state = DockState()
         self._session = session or Session()
         super().__init__(widgets=make_controls(self._sources()), labels=False)
-        self.sections = lay_out(self)
+        self.tabs = lay_out(self)
         keep(self)
+        keep_tab(self.tabs)
         self["image"].follow(self._viewer.layers.selection.active)
         self._binding = ControlBinding(self.state, self)
+        keep_recent(self.state)
         self._make_controllers(catalog)
         self._connect()
         self.closed = False
@@ -104,13 +121,16 @@ class HeatmapWidget(Container[Any]):
         show_row(self, name, shown=shown)
 
     def open_section(self, section: ControlSection) -> None:
-        """Unfold a section."""
-        self.sections[section.value].expand()
+        """Open the tab of a section."""
+        self.tabs.open(section.value)
 
     def _sources(self) -> ControlSources:
         state = self.state
         return ControlSources(
-            lambda: self._viewer, lambda: state.image, lambda: state.devices, lambda: state.style
+            lambda: self._viewer,
+            lambda: state.image,
+            lambda: state.devices,
+            lambda: state.style_of(state.image),
         )
 
     def _make_controllers(self, catalog: ModelCatalog | None) -> None:
@@ -119,7 +139,7 @@ class HeatmapWidget(Container[Any]):
         self.run_controller = RunController(state, viewer, self._session, style)
         self.live_updater = LiveUpdater(state, viewer, style)
         self.chooser = ModelChooser(self.native, self._on_model_chosen, catalog)
-        self.visibility = LayerVisibility(state, viewer, rows)
+        self.visibility = LayerVisibility(state, viewer, rows, self["prompts"].view)
         self.preview_controller = PreviewController(
             state, viewer, self["preview"], self["resolution_info"]
         )
@@ -149,6 +169,8 @@ class HeatmapWidget(Container[Any]):
             CursorReadout(state, viewer, rows),
             ClickRanking(state, viewer, self["ranked"]),
             DeviceLister(state),
+            VerdictText(state, viewer),
+            SliceFollower(state, viewer, self.start),
         )
 
     def _connect(self) -> None:
@@ -158,25 +180,83 @@ class HeatmapWidget(Container[Any]):
         self["show_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=True))
         self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
         self["remove_all"].changed.connect(self._remove_all)
-        for section in self.sections.values():
-            section.toggled.connect(self.preview_controller.update)
-            for name in ("make_objects", "class_table"):
-                section.toggled.connect(self[name].view.update_seen)
+        self.tabs.currentChanged.connect(self.preview_controller.update)
+        for name in ("make_objects", "class_table"):
+            self.tabs.currentChanged.connect(self[name].view.update_seen)
+        self._views: tuple[CompareView | BestPromptView, ...] = ()
+        self["draw"].changed.connect(self._draw_region)
+        self["where"].changed.connect(self._on_where)
+        for name in ("compare", "best"):
+            self[name].changed.connect(self._make_views)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
+        self.state.events.results.connect(self._forget_taken_away)
+        self._fitting = QTimer(self.native)
+        self._fitting.setSingleShot(True)
+        self._fitting.timeout.connect(self.tabs.fit)
+        self._viewer.events.theme.connect(self._on_appearance)
+        get_settings().appearance.events.font_size.connect(self._on_appearance)
+        self._on_appearance()
         self.native.destroyed.connect(self._close)
+
+    def _on_appearance(self, *_: Any) -> None:
+        """Let the table follow napari's font and theme, whose style sheet leaves it out."""
+        background = get_theme(self._viewer.theme).background.as_rgb_tuple()
+        self["prompts"].set_appearance(
+            get_settings().appearance.font_size, dark=sum(background[:3]) < DARK
+        )
+        self._fitting.start()  # once the style sheet is applied
+
+    def _draw_region(self) -> None:
+        """Let the user draw a rectangle, and use its inside."""
+        from napari_clip_heatmap._napari.controllers.canvas.region_drawing import add_region_layer
+
+        if self.state.image is not None:
+            layer = add_region_layer(self._viewer, self.state.image)
+            self["where"].reset_choices()
+            self["where"].value = layer
+
+    def _on_where(self, where: object) -> None:
+        """Let the fill of outlines not dye the maps that are made inside of them."""
+        if isinstance(where, Shapes):
+            from napari_clip_heatmap._napari.controllers.canvas.region_drawing import clear_fill
+
+            clear_fill(where)
+
+    def _make_views(self) -> None:
+        """Make the views that are not always wanted, the first time that one is."""
+        wanted = self["compare"].value or self["best"].value
+        if wanted and not self._views:
+            from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
+            from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+
+            self._views = (
+                CompareView(self.state, self._viewer),
+                BestPromptView(self.state, self._viewer, self["prompts"].model),
+            )
+            for view in self._views:
+                view.update()
 
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in self._controllers:
+        for controller in (*self._controllers, *self._views):
             controller.close()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._viewer.events.theme.disconnect(self._on_appearance)
+        get_settings().appearance.events.font_size.disconnect(self._on_appearance)
 
     def _on_active(self, event: Any) -> None:
-        self["image"].follow(event.value)
+        layer = event.value
+        if layers.is_changing():
+            return  # a map that was made, and perhaps not of the image that is chosen by now
+        if layer is not None and layers.is_own(layer):  # a map of another image: choose that one
+            source = layers.source_id_of(layer)
+            found = (each for each in self._viewer.layers if str(each.unique_id) == source)
+            layer = next(found, None)
+        self["image"].follow(layer)
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
@@ -188,7 +268,21 @@ class HeatmapWidget(Container[Any]):
             window.add_plugin_dock_widget("napari", "Features table widget")
 
     def _remove_all(self) -> None:
+        """Remove all heatmap layers; or bring back what was removed last."""
+        state = self.state
+        if state.taken_away:
+            results, state.taken_away = state.taken_away, ()
+            for result in (each for each in results if each.image in self._viewer.layers):
+                state.forget_removed_rows(result.image)
+                state.keep_result(result)
+            if state.result is not None:
+                self.live_updater.show(state.result)
+            return
+        taken_away = tuple(state.results.values())
         layers.remove_all(self._viewer)
-        self.state.results = {}
-        self.state.notes = ()
-        self.state.message = ""
+        state.results, state.notes, state.message = {}, (), ""
+        state.taken_away = taken_away
+
+    def _forget_taken_away(self) -> None:
+        if self.state.results:
+            self.state.taken_away = ()

@@ -94,6 +94,8 @@ class ScoreMethod:
         Of the maps: "cosine" or "probability".
     neutral_note : str
         Why neutral prompts take part where there is one prompt only; empty where they do not.
+    zero_is_even : bool
+        Whether zero means that the prompt fits as well as those that it is compared with.
     """
 
     name: ClassVar[Score]
@@ -103,6 +105,7 @@ class ScoreMethod:
     requires_baseline: ClassVar[bool] = False
     unit: ClassVar[str] = "cosine"
     neutral_note: ClassVar[str] = ""
+    zero_is_even: ClassVar[bool] = False
 
     def needs_neutral(self, compared: list[bool]) -> bool:
         """Return whether the neutral prompts take part where the user gave no baseline."""
@@ -144,6 +147,7 @@ class Relative(ScoreMethod):
         "a single prompt is compared with neutral prompts"
     )
     methods_sentence = "the mean over {against} was subtracted"
+    zero_is_even = True
     neutral_note = (
         "A single prompt has no others to be relative to; "
         "the mean over {count} neutral prompts was subtracted instead."
@@ -186,6 +190,7 @@ class Contrast(ScoreMethod):
     name = "contrast"
     help = "how much better a prompt fits here than the baseline prompts do on average"
     methods_sentence = "the mean over {against} was subtracted"
+    zero_is_even = True
     takes_baseline = True
     requires_baseline = True
 

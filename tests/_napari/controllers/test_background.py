@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import time
 
 import pytest
 from qtpy.QtCore import QThreadPool
@@ -194,3 +196,30 @@ def test_closed_while_it_works_it_reports_nothing(job, heard, qtbot):
     assert QThreadPool.globalInstance().waitForDone(20_000)
     qtbot.wait(300)
     assert (heard.results, heard.errors, heard.ends) == ([], [], 0)
+
+
+def test_garbage_is_collected_in_the_windows_thread_only(qtbot):
+    """What napari leaves behind holds widgets, which no other thread may free."""
+    threads = set()
+
+    def note(phase, _info):
+        if phase == "start":
+            threads.add(threading.get_ident())
+
+    def work(_stopped):
+        for _ in range(300):
+            [[[]] for _ in range(5000)]
+            time.sleep(0.001)
+
+    ended = []
+    job = Job(ended.append, pytest.fail)
+    enabled = gc.isenabled()
+    gc.callbacks.append(note)
+    try:
+        job.start(work)
+        assert not gc.isenabled()
+        qtbot.waitUntil(lambda: not job.running, timeout=20_000)
+    finally:
+        gc.callbacks.remove(note)
+    assert threads == {threading.get_ident()}
+    assert gc.isenabled() == enabled

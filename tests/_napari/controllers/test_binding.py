@@ -23,6 +23,7 @@ class Control:
         self.enabled = self.visible = True
         self.max, self.native = 1, MagicMock()
         self.reset_choices = MagicMock()
+        self.choices = ()
 
     @property
     def value(self):
@@ -143,13 +144,39 @@ def test_slices_are_asked_of_stacks_only(bound, dock, viewer_model):
     dock.show_row.reset_mock()
     controls["image"].value = viewer_model.add_image(np.zeros((5, 9, 9)))
     shown = {call.args[0]: call.kwargs["shown"] for call in dock.show_row.call_args_list}
-    assert shown == {"slices": True, "along": False, "first": False, "last": False}
+    stack = {"slices": True, "follow": True, "channels": False}
+    assert shown == {**stack, "along": False, "first": False, "last": False}
     controls["slices"].value = "range"
     shown = {call.args[0]: call.kwargs["shown"] for call in dock.show_row.call_args_list}
-    assert shown == {"slices": True, "along": True, "first": True, "last": True}
+    assert shown == {**stack, "along": True, "first": True, "last": True}
     controls["image"].value = viewer_model.add_image(np.zeros((9, 9)))
     shown = {call.args[0]: call.kwargs["shown"] for call in dock.show_row.call_args_list}
     assert not any(shown.values())
+
+
+def test_visible_additive_siblings_are_ticked_unless_the_user_unticked_them(bound, viewer_model):
+    state, _, controls = bound
+    channels = controls["channels"]
+    one, two, three, four = (
+        viewer_model.add_image(np.zeros((9, 9)), name=str(n), blending="additive") for n in range(4)
+    )
+    three.visible, four.blending = False, "translucent"
+    channels.choices = (two, three, four)
+    controls["image"].value = one
+    assert state.channels == (two,)
+    channels.value = [three]
+    assert state.channels == (three,)
+    channels.choices = (one, two, three)
+    controls["image"].value = four
+    assert state.channels == (one, three)
+
+
+def test_the_button_offers_the_slice_that_has_no_maps(bound):
+    state, _, controls = bound
+    state.missing_slice = (2,)
+    assert controls["run"].text == "Run slice"
+    state.missing_slice = None
+    assert controls["run"].text == "Run"
 
 
 def test_a_set_of_prompts_brings_its_templates(bound):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
@@ -51,12 +51,12 @@ def worth(widget):
 
 def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     qtbot.waitUntil(lambda: worth(widget)[0] != "", timeout=60_000)
-    assert worth(widget)[2] == "hardly"
-    assert worth(widget)[0] == "clear"
+    assert worth(widget)[2] == "none"
+    assert worth(widget)[0] == "good"
     cell = widget["prompts"].model.index(2, PromptColumn.VERDICT)
     told = cell.data(Qt.ItemDataRole.ToolTipRole)
-    assert told.startswith("hardly depends on the text. ")
-    assert "similarity" in told
+    assert "Match with the image" in told
+    assert max(map(len, told.splitlines())) <= 60
     assert "True resolution" in widget["notes"].value
 
 
@@ -65,7 +65,13 @@ def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, mon
     module = "napari_clip_heatmap._napari.controllers.live_update.make_null_reference"
     monkeypatch.setattr(module, lambda *_: pytest.fail("taken again"))
     widget["prompts"].model.rewrite(2, "vesicles")
-    qtbot.waitUntil(lambda: worth(widget)[2] not in ("", "hardly"), timeout=60_000)
+    qtbot.waitUntil(
+        lambda: (
+            (now := widget.state.result).result.scoring.prompts[2] == "vesicles"
+            and now.assessment is not None
+        ),
+        timeout=60_000,
+    )
     assert yardstick.make_null_reference is not None
 
 
@@ -111,6 +117,15 @@ def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
     widget.export_menu.aboutToShow.emit()
     assert "MB" in action(widget, "Clear the cache").text()
     action(widget, "Clear the cache").trigger()
+    box = widget.native.window().findChild(QMessageBox)
+    assert len(cache) == 1, "it cannot be undone, so it is confirmed"
+    box.reject()
+    qtbot.waitUntil(lambda: widget.native.window().findChild(QMessageBox) is None)
+    action(widget, "Clear the cache").trigger()
+    (clear,) = (
+        b for b in widget.native.window().findChild(QMessageBox).buttons() if b.text() == "Clear"
+    )
+    clear.click()
     assert len(cache) == 0
     assert "Removed" in widget["status"].value
 
@@ -122,7 +137,13 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
         templates="photo",
         view="raw",
         colormap="viridis",
-        scale="shared",
+        scale="own",
+        opacity=0.5,
+        prompts="one thing\nanother",
+        recent="red\nblue\n\ngreen",
+        tab="Maps",
+        device="cpu",
+        resolution="2",
         transparent_low=True,
         color_bar=False,
         ranking_list="a list of an older version",
@@ -135,3 +156,19 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     assert kept.ranking_list == widget["ranking_list"].value == "the prompts"
     widget["score"].value = "softmax"
     assert kept.score == "softmax"
+    assert widget["prompts"].value == ["one thing", "another"]
+    assert widget["resolution"].value == "2"
+    assert widget["opacity"].value == 0.5
+    assert widget.tabs.title == "Maps"
+    assert widget["prompts"].recent == (("red", "blue"), ("green",))
+    widget["prompts"].model.rewrite(0, "a third")
+    assert kept.prompts == "a third\nanother"
+    widget.tabs.open("Click")
+    assert kept.tab == "Click"
+    widget.state.note_recent()
+    assert kept.recent.startswith("a third\nanother\n\nred\nblue")
+    menu = widget["prompts"].sets_menu()
+    recent = next(each.menu() for each in menu.actions() if each.text() == "Recent")
+    recent.aboutToShow.emit()
+    recent.actions()[1].trigger()
+    assert widget["prompts"].value == ["red", "blue"]

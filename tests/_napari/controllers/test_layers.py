@@ -85,9 +85,23 @@ def test_styles_reach_the_layers_and_one_scale_links_them(made, state, viewer_mo
     assert len({tuple(layer.contrast_limits) for layer in made.values()}) == 1
     made["r"].contrast_limits = (0, 0.001)
     assert tuple(made["b"].contrast_limits) == (0, 0.001)
+    state.forget_by_hand("contrast_limits")
     state.style = LayerStyle(scale="own")
     made["r"].contrast_limits = (0, 0.002)
     assert tuple(made["b"].contrast_limits) != (0, 0.002)
+
+
+def test_in_3d_a_map_is_an_attenuated_projection_that_hides_nothing(made):
+    for layer in made.values():
+        assert layer.rendering == "attenuated_mip"
+        assert layer.blending == "translucent_no_depth"
+
+
+def test_layers_lie_as_their_rows_do(made, viewer_model, cells):
+    assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["r", "g", "b"]
+    layers.arrange(viewer_model, cells, ["b", "r", "g"])
+    assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["b", "r", "g"]
+    assert viewer_model.layers[0] is cells
 
 
 SHEARED = np.array([[1.1, 0.3, 5], [-0.2, 0.9, 7], [0, 0, 1]])

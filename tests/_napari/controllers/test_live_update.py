@@ -53,14 +53,17 @@ def test_rows_that_go_take_their_layers_along_and_new_ones_bring_theirs(
     assert not own_heatmaps(viewer_model)
 
 
-def test_words_that_cannot_be_read_leave_the_layers_as_they_are(
+def test_words_that_cannot_be_read_leave_their_layer_as_it_is_and_the_others_follow(
     updater, state, viewer_model, cells
 ):
     before = state.result
     rename(state, 0, "red |")
-    assert state.message.startswith("Not updated yet: ")
     assert state.result is before
+    rename(state, 1, "longer words")
+    assert state.result.request.prompts == ("red", "longer words", "blue")
     assert len(own_heatmaps(viewer_model)) == 3
+    rename(state, 0, "red | green")
+    assert state.result.request.prompts == ("red | green", "longer words", "blue")
 
 
 def test_nothing_follows_during_a_run_or_for_an_image_without_a_result(updater, state):

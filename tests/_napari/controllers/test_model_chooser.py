@@ -190,7 +190,7 @@ def test_the_viewer_closed_while_downloading(make_napari_viewer, session, hub, q
 
 def test_weights_of_ones_own_are_asked_about_not_guessed(view, widget, hub, qtbot, monkeypatch):
     path = Path("some") / "mine.pt"
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.fileSelected.emit(str(path)))
     view.open_file.click()
     qtbot.waitUntil(view.asked.isVisible, timeout=20_000)
     assert "mine.pt holds weights, of ViT-B-16 by their shapes" in view.asked.text()
@@ -210,7 +210,7 @@ def test_weights_that_say_it_themselves_and_folders_are_used_at_once(
     hub.alike = None
     widget.chooser.open_file(Path("openai.pt"))
     qtbot.waitUntil(lambda: widget["model"].value == "openai.pt", timeout=20_000)
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/some/folder")
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.fileSelected.emit("/some/folder"))
     view.open_folder.click()
     assert widget["model"].value == "local-dir:/some/folder"
 

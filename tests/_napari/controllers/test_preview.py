@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, QThreadPool
+from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
@@ -22,17 +23,22 @@ def viewer(make_napari_viewer):
 def widget(viewer, progressive_session):
     widget = HeatmapWidget(viewer, progressive_session)
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
-    widget.sections["What the model sees"].expand()
+    widget.tabs.open("View")
     yield widget
     assert QThreadPool.globalInstance().waitForDone(20_000)
 
 
 @pytest.fixture
-def shows(widget, qtbot):
+def shows(viewer, widget, qtbot):
     """Wait until the thumbnail shows something that holds."""
+    fitted = []
 
     def shows(holds):
         preview = widget["preview"]
+        if not fitted:  # once the docks have taken their room
+            QApplication.processEvents()
+            viewer.reset_view()
+            fitted.append(True)
         qtbot.waitUntil(
             lambda: preview.pixels is not None and holds(preview.pixels), timeout=20_000
         )
@@ -63,8 +69,10 @@ def test_shows_channels_together(viewer, widget, shows):
         name=["r", "g"],
     )
     viewer.layers.selection.active = layers[0]
-    shows(lambda rgb: rgb[0, 0].tolist() == [255, 0, 0])
     assert list(widget["channels"].choices) == [layers[1]]
+    shows(lambda rgb: rgb[0, 0].tolist() == [255, 255, 0])
+    widget["channels"].value = []
+    shows(lambda rgb: rgb[0, 0].tolist() == [255, 0, 0])
     widget["channels"].value = [layers[1]]
     shows(lambda rgb: rgb[0, 0].tolist() == [255, 255, 0])
     layers[1].contrast_limits = (0, 2)
@@ -100,7 +108,7 @@ def test_says_how_fine_the_map_will_be(viewer, widget, qtbot):
 
 
 def test_rows_for_stacks_show_only_for_stacks(viewer, widget):
-    widget.sections["Where, and which slices"].expand()
+    widget.tabs.open("Where")
     viewer.add_image(np.eye(9))
     assert not widget["slices"].native.isVisible()
     viewer.add_image(np.ones((3, 9, 9)), axis_labels=("z", "y", "x"))
@@ -116,25 +124,24 @@ def test_every_part_has_a_place_of_its_own(viewer, progressive_session, qtbot):
     viewer.add_image(np.ones((3, 9, 9)))
     widget["slices"].value = "range"
     widget["score"].value = "contrast"
-    for section in widget.sections.values():
-        section.expand()
     widget.native.resize(400, 2000)
     widget.native.show()
-    qtbot.wait(50)  # a scrolled part is laid out when Qt has seen to all else
-    places = {}
-    for part in widget:
-        corner = part.native.mapTo(widget.native, QPoint(0, 0))
-        places[part.name] = QRect(corner, part.native.size())
-        assert part.native.isVisible()
-    overlapping = [
-        (one, other) for (one, a), (other, b) in combinations(places.items(), 2) if a.intersects(b)
-    ]
-    assert not overlapping
+    seen = set()
+    for number in range(widget.tabs.count()):
+        widget.tabs.setCurrentIndex(number)
+        qtbot.wait(50)  # a scrolled part is laid out when Qt has seen to all else
+        visible = [part for part in widget if part.native.isVisible()]
+        places = {
+            part.name: QRect(part.native.mapTo(widget.native, QPoint(0, 0)), part.native.size())
+            for part in visible
+        }
+        pairs = combinations(places.items(), 2)
+        assert not [(one, other) for (one, a), (other, b) in pairs if a.intersects(b)]
+        seen |= {*places}
+    assert {part.name for part in widget} - seen == {"channels"}  # this image has one only
     widget.native.close()
     widget.native.deleteLater()
 
 
 def test_the_dock_can_be_narrow(widget):
-    for section in widget.sections.values():
-        section.expand()
-    assert widget.native.minimumSizeHint().width() <= 350
+    assert widget.native.minimumSizeHint().width() <= 400

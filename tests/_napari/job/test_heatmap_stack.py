@@ -51,6 +51,25 @@ def test_lazy_is_eager_exactly(maps, monkeypatch, leading, index):
     assert np.isfinite(data(eager)).sum() == np.isfinite(maps.window()).sum()
 
 
+@pytest.mark.parametrize(("leading", "index"), [((), ()), ((3,), (1,))])
+def test_stripes_are_in_the_cells_named_and_the_same_lazily(maps, monkeypatch, leading, index):
+    eager = HeatmapStack(PROMPTS, maps.lattice, leading)
+    monkeypatch.setattr(module, "EAGER_BYTES", 0)
+    lazy = HeatmapStack(PROMPTS, maps.lattice, leading)
+    cells = np.zeros(maps.lattice.grid, bool)
+    cells[:, :6] = True
+    for each in (eager, lazy):
+        each.paint(index, maps)
+        each.stripe(index, cells)
+    np.testing.assert_array_equal(data(lazy), data(eager))
+    edge = int(maps.lattice.x.cell_edges()[6])
+    gone = np.isnan(data(eager)[(slice(None), *index)]) & np.isfinite(maps.window())
+    assert not gone[..., edge:].any()
+    assert 0.4 < gone[..., :edge].mean() < 0.6
+    eager.paint(index, maps)
+    np.testing.assert_array_equal(data(eager)[(slice(None), *index)], maps.window())
+
+
 def test_what_is_painted_later_shows_at_once_also_lazily(maps, beyond_memory):
     picture = HeatmapStack(PROMPTS, maps.lattice)
     seen = picture.layer_data(0)

@@ -17,7 +17,7 @@ from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out,
 def dock(qtbot):
     sources = ControlSources(lambda: None, lambda: None, lambda: ("auto",), LayerStyle)
     dock = Container(widgets=make_controls(sources), labels=False)
-    dock.sections = lay_out(dock)
+    dock.tabs = lay_out(dock)
     qtbot.addWidget(dock.native)
     with qtbot.waitExposed(dock.native):
         dock.native.show()
@@ -31,15 +31,17 @@ def test_every_control_has_its_place_and_none_is_a_window(dock):
         assert dock.native.isAncestorOf(native)
 
 
-def test_a_click_on_a_headline_unfolds_its_section(dock, qtbot):
-    section = dock.sections[ControlSection.STYLE.value]
-    headline, content = section.toggleButton(), section.content()
-    assert not any(each.isExpanded() for each in dock.sections.values())
-    qtbot.mouseClick(headline, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: content.height() > dock["colormap"].native.height())
-    assert [each for each in dock.sections.values() if each.isExpanded()] == [section]
-    qtbot.mouseClick(headline, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: content.height() == 0)
+def test_a_click_on_a_tab_shows_its_section_and_no_other(dock, qtbot):
+    assert dock.tabs.title == ControlSection.VIEW.value
+    assert dock["preview"].native.isVisible()
+    bar = dock.tabs.tabBar()
+    for number, section in enumerate(each for each in ControlSection if each.is_tab):
+        qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(number).center())
+        assert dock.tabs.title == section.value
+        assert dock.tabs.tabToolTip(number)
+    assert not dock["preview"].native.isVisible()
+    dock.tabs.open("no such section")
+    assert dock.tabs.title == ControlSection.LOADING.value
 
 
 def test_labels_are_those_of_the_specs(dock):
@@ -51,9 +53,10 @@ def test_labels_are_those_of_the_specs(dock):
 
 
 def test_a_row_is_hidden_with_its_label(dock):
-    dock.sections[ControlSection.REGION.value].expand(animate=False)
+    dock.tabs.open(ControlSection.REGION.value)
     native = dock["along"].native
-    label = native.parentWidget().layout().labelForField(native)
+    (form,) = native.parentWidget().findChildren(QFormLayout)
+    label = form.labelForField(native)
     assert label.isVisible()
     show_row(dock, "along", shown=False)
     assert not native.isVisible()
@@ -64,8 +67,6 @@ def test_a_row_is_hidden_with_its_label(dock):
 
 def test_run_is_visible_however_low_the_dock_is(dock):
     dock.native.resize(dock.native.width(), dock.native.minimumSizeHint().height())
-    for section in dock.sections.values():
-        section.expand(animate=False)
     assert not dock["run"].native.visibleRegion().isEmpty()
 
 

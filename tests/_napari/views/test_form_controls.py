@@ -8,9 +8,12 @@ from napari.components import ViewerModel
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
-from napari_clip_heatmap._napari.views.form_controls import ACTION_CONTROLS, FORM_CONTROLS
+from napari_clip_heatmap._napari.views.form_controls import (
+    ACTION_CONTROLS,
+    FORM_CONTROLS,
+    RUN_SLICE,
+)
 from napari_clip_heatmap.pipeline.score_registry import SCORES
-from napari_clip_heatmap.prompting.language import TEMPLATES
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def controls(qapp, viewer, devices):
 
 def test_the_form_is_at_the_top_and_actions_below():
     assert {spec.section for spec in FORM_CONTROLS} == {ControlSection.FORM}
-    assert not any(spec.section.collapsible for spec in ACTION_CONTROLS)
+    assert not any(spec.section.is_tab for spec in ACTION_CONTROLS)
 
 
 def test_every_score_is_a_choice_and_explained(controls):
@@ -40,25 +43,11 @@ def test_every_score_is_a_choice_and_explained(controls):
         assert f"{name}: " in controls["score"].tooltip
 
 
-def test_templates_are_those_of_the_library_or_typed(controls):
-    assert controls["templates"].choices == tuple(TEMPLATES)
-    controls["templates"].value = "a photo of {}"
-    assert controls["templates"].value == "a photo of {}"
-
-
 def test_images_are_read_anew_when_the_choices_are_reset(controls, viewer):
     assert controls["image"].value is None
     layer = viewer.add_image(np.zeros((4, 4)))
     controls["image"].reset_choices()
     assert controls["image"].value is layer
-
-
-def test_devices_found_later_are_offered(controls, devices):
-    assert controls["device"].choices == ("auto", "cpu")
-    devices.append("cuda")
-    controls["device"].reset_choices()
-    assert controls["device"].choices == ("auto", "cpu", "cuda")
-    assert controls["device"].value == "auto"
 
 
 def test_it_starts_with_words_that_the_bundled_model_knows(controls):
@@ -72,3 +61,14 @@ def test_buttons_tell_when_they_are_clicked(controls, name):
     controls[name].changed.connect(lambda: clicked.append(name))
     controls[name].native.click()
     assert clicked == [name]
+
+
+def test_the_scale_is_shared_and_the_other_one_a_click_away(controls):
+    assert controls["scale"].value == "shared"
+    assert controls["scale"].choices == ("shared", "own")
+
+
+def test_run_has_room_for_its_longest_text(controls):
+    button = controls["run"].native
+    controls["run"].text = RUN_SLICE
+    assert button.minimumWidth() > button.fontMetrics().horizontalAdvance(RUN_SLICE)

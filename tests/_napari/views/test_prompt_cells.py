@@ -12,14 +12,14 @@ from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
-    WORDS,
+    TRUST,
+    TRUST_COLORS,
     BarCell,
     ColorCell,
     PromptColumn,
-    SoloCell,
     strip_of,
 )
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_color_cell_shows_the_strip_of_its_row(index, parent):
     "event", [click(), key(Qt.Key.Key_Space), key(Qt.Key.Key_Return), key(Qt.Key.Key_Enter)]
 )
 def test_a_click_and_keys_press_a_cell(index, parent, event):
-    cell, pressed = SoloCell(parent), []
+    cell, pressed = ColorCell(lambda _row: "jet", parent), []
     cell.pressed.connect(pressed.append)
     assert cell.editorEvent(event, index.model(), QStyleOptionViewItem(), index)
     assert pressed == [0]
@@ -98,7 +98,7 @@ def test_a_click_and_keys_press_a_cell(index, parent, event):
 
 @pytest.mark.parametrize("event", [click(Qt.MouseButton.RightButton), key(Qt.Key.Key_A)])
 def test_other_events_do_not(index, parent, event):
-    cell, pressed = SoloCell(parent), []
+    cell, pressed = ColorCell(lambda _row: "jet", parent), []
     cell.pressed.connect(pressed.append)
     assert not cell.editorEvent(event, index.model(), QStyleOptionViewItem(), index)
     assert not pressed
@@ -107,4 +107,27 @@ def test_other_events_do_not(index, parent, event):
 def test_every_column_and_verdict_is_described():
     assert {*HEADS} == {*PromptColumn}
     assert all(tooltip for _, tooltip in HEADS.values())
-    assert {*WORDS} == {*Verdict}
+    assert {*TRUST_COLORS} == {*Trust}
+
+
+@pytest.mark.parametrize(
+    ("trust", "hatched"), [("good", False), ("doubtful", True), ("none", True)]
+)
+def test_the_strip_of_a_map_that_is_not_to_be_trusted_is_hatched(index, parent, trust, hatched):
+    cell = ColorCell(lambda _row: "jet", parent)
+    plain = painted(cell, index)
+    index.model().setData(index, Trust(trust), TRUST)
+    assert np.any(painted(cell, index) != plain) == hatched
+
+
+def luminance(color):
+    parts = np.array(QColor(color).getRgbF()[:3])
+    linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("trust", Trust)
+@pytest.mark.parametrize(("number", "background"), [(0, "#262930"), (0, "#414851"), (1, "#efebe9")])
+def test_words_of_trust_can_be_read(trust, number, background):
+    one, other = sorted((luminance(TRUST_COLORS[trust][number]), luminance(background)))
+    assert (other + 0.05) / (one + 0.05) >= 4.5

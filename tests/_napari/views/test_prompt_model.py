@@ -13,7 +13,7 @@ from napari_clip_heatmap._napari.views.prompt_model import (
     lines_of,
     rows_of,
 )
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -90,15 +90,16 @@ def test_moves_beyond_the_ends_do_nothing(model, emitted):
 
 def test_a_verdict_and_values_are_shown_in_their_columns(model):
     key = model.rows[0].key
-    advice = "depends on the words"
-    model.set_figures({key: RowFigures(0.25, 1.0, Verdict.CLEAR, advice)})
+    facts = ("depends on the words", "twice as far")
+    model.set_figures({key: RowFigures(0.25, 1.0, Trust.GOOD, facts)})
     model.set_cursor_values({key: 0.5})
     cell = model.index(0, PromptColumn.SIMILARITY)
     assert (cell.data(), cell.data(BAR)) == ("0.250", 1.0)
     cell = model.index(0, PromptColumn.CURSOR)
     assert (cell.data(), cell.data(BAR)) == ("50 %", 0.5)
     cell = model.index(0, PromptColumn.VERDICT)
-    assert cell.data(Qt.ItemDataRole.ToolTipRole) == advice
+    assert cell.data(Qt.ItemDataRole.ToolTipRole) == "depends on the words\ntwice as far"
+    assert cell.data() == "good"
     assert model.index(1, PromptColumn.VERDICT).data() == ""
 
 

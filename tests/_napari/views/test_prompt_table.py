@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.colormaps import ensure_colormap
-from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
+from qtpy.QtCore import QMimeData, QModelIndex, Qt, QUrl
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
 from napari_clip_heatmap._napari.views.prompt_cells import BAR, PromptColumn, strip_of
 from napari_clip_heatmap._napari.views.prompt_model import RowFigures, rows_of
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
+from napari_clip_heatmap.pipeline.trust import Trust
 
 WORDS = ["nuclei", "actin filaments", "debris"]
 COPY = Qt.DropAction.CopyAction
@@ -234,14 +235,14 @@ def test_a_strip_shows_a_colormap_from_low_to_high(qapp):
 
 def test_figures_and_values_are_shown_as_text_and_bars(table):
     first, second, _ = table.rows
-    table.model.set_figures({first.key: RowFigures(0.1234, 0.5, "clear", "why it is clear")})
+    table.model.set_figures({first.key: RowFigures(0.1234, 0.5, Trust.GOOD, ("why it is good",))})
     table.model.set_cursor_values({second.key: 0.25})
     model = table.model
     assert model.index(0, PromptColumn.SIMILARITY).data() == "0.123"
     assert model.index(0, PromptColumn.SIMILARITY).data(BAR) == 0.5
-    assert model.index(0, PromptColumn.VERDICT).data() == "clear"
+    assert model.index(0, PromptColumn.VERDICT).data() == "good"
     assert (
-        model.index(0, PromptColumn.VERDICT).data(Qt.ItemDataRole.ToolTipRole) == "why it is clear"
+        model.index(0, PromptColumn.VERDICT).data(Qt.ItemDataRole.ToolTipRole) == "why it is good"
     )
     assert model.index(1, PromptColumn.CURSOR).data() == "25 %"
     assert model.index(1, PromptColumn.CURSOR).data(BAR) == 0.25
@@ -266,22 +267,15 @@ def test_every_column_button_and_cell_tells_what_it_is_for(table):
     assert all(button.toolTip() and button.accessibleName() for button in buttons.values())
 
 
-def test_a_click_and_a_key_toggle_solo_and_visibility(table, qtbot, monkeypatch):
+def test_space_toggles_the_map_and_chooses_colors_on_the_strip(table, qtbot, monkeypatch):
     key = table.rows[0].key
-    soloed, shown = [], []
-    table.model.solo.connect(soloed.append)
+    shown, offered = [], []
     table.model.show.connect(lambda *each: shown.append(each))
-    cell = table.view.visualRect(table.model.index(0, PromptColumn.SOLO)).center()
-    qtbot.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cell))
-    assert soloed == [key]
-    table.view.setCurrentIndex(table.model.index(0, PromptColumn.SOLO))
-    qtbot.keyClick(table.view, Qt.Key.Key_Space)
-    assert soloed == [key, key]
-    offered = []
-    monkeypatch.setattr(QMenu, "exec", lambda menu, *_: offered.append(menu))
+    monkeypatch.setattr(QMenu, "popup", lambda menu, *_: offered.append(menu))
     table.view.setCurrentIndex(table.model.index(0, PromptColumn.COLOR))
     qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert len(offered) == 1
-    table.view.setCurrentIndex(table.model.index(0, PromptColumn.SHOWN))
-    qtbot.keyClick(table.view, Qt.Key.Key_Space)
-    assert shown == [(key, True)]
+    for column in (PromptColumn.PROMPT, PromptColumn.SHOWN):
+        table.view.setCurrentIndex(table.model.index(0, column))
+        qtbot.keyClick(table.view, Qt.Key.Key_Space)
+    assert shown == [(key, True)] * 2

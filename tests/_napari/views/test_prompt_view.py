@@ -64,12 +64,38 @@ def test_copy_and_paste_are_one_prompt_per_line(view, qtbot):
     assert prompts(view) == ["a", "b", "c", "x", "y"]
 
 
-def test_a_click_on_solo_names_its_row(view, qtbot):
+def test_the_current_row_is_announced_and_survives_a_change_of_rows(view, qtbot):
     named = []
-    view.kept.solo.connect(named.append)
-    cell = view.visualRect(view.kept.index(1, PromptColumn.SOLO)).center()
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=cell)
-    assert named == [view.kept.rows[1].key]
+    view.chosen.connect(named.append)
+    keys = [row.key for row in view.kept.rows]
+    spot = view.visualRect(view.kept.index(1, PromptColumn.PROMPT)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert named == keys[1:]
+    view.kept.insert(["new"], 0)
+    assert view.currentIndex().row() == 3
+    view.show_current(keys[0])
+    assert view.currentIndex().row() == 1
+    assert named == keys[1:], "what the dock chose is not announced"
+
+
+def test_the_table_is_as_high_as_its_rows_within_reason(view):
+    heights = []
+    for count in (1, 3, 4, 8, 30):
+        view.kept.reset(rows_of([str(n) for n in range(count)]))
+        heights.append(view.height())
+    assert heights[0] == heights[1] < heights[2] < heights[3] == heights[4]
+
+
+def test_a_larger_font_fits(view):
+    width, height = view.minimumWidth(), view.height()
+    font = view.font()
+    font.setPointSizeF(2 * font.pointSizeF())
+    view.setFont(font)
+    assert view.minimumWidth() > 1.5 * width
+    assert view.height() > 1.5 * height
+    for column in (PromptColumn.SIMILARITY, PromptColumn.VERDICT):
+        assert view.columnWidth(column) >= view.fontMetrics().horizontalAdvance("-0.000")
 
 
 def test_colors_come_from_the_list_or_the_default(view):

@@ -23,6 +23,7 @@ from napari_clip_heatmap._napari.views.section_controls import (
 from napari_clip_heatmap.clip.devices import PRECISIONS as PRECISIONS_OF_DEVICES
 from napari_clip_heatmap.clip.sources.normalization import PREPROCESSINGS as PREPROCESSINGS_OF_CLIP
 from napari_clip_heatmap.imaging.view import MODES, View
+from napari_clip_heatmap.prompting.language import TEMPLATES
 
 
 @pytest.fixture
@@ -31,13 +32,18 @@ def stack():
 
 
 @pytest.fixture
-def controls(qapp, stack):
-    sources = ControlSources(lambda: None, lambda: stack, lambda: ("auto",), LayerStyle)
+def devices():
+    return ["auto", "cpu"]
+
+
+@pytest.fixture
+def controls(qapp, stack, devices):
+    sources = ControlSources(lambda: None, lambda: stack, lambda: tuple(devices), LayerStyle)
     return {spec.name: spec.widget(sources) for spec in SECTION_CONTROLS}
 
 
-def test_all_sections_are_collapsible():
-    assert all(spec.section.collapsible for spec in SECTION_CONTROLS)
+def test_all_sections_are_tabs():
+    assert all(spec.section.is_tab for spec in SECTION_CONTROLS)
 
 
 def test_names_that_importing_would_cost_torch_are_those_of_the_library():
@@ -59,7 +65,7 @@ def test_every_resolution_is_read(text):
 def test_every_colormap_and_scale_makes_a_style(controls):
     for name in controls["colormap"].choices:
         assert ensure_colormap(named_colormap(name))
-    for scale in controls["scale"].choices:
+    for scale in ("shared", "own"):
         style = LayerStyle(scale=scale)
         assert len(style.limits([(0.0, 1.0), (0.0, 2.0)], ["a", "b"])) == 2
 
@@ -80,3 +86,17 @@ def test_first_and_last_take_any_slice(controls):
 
 def test_the_prompts_alone_are_ranked_by_default(controls):
     assert controls["ranking_list"].value == controls["ranking_list"].choices[0] == PROMPTS_ONLY
+
+
+def test_templates_are_those_of_the_library_or_typed(controls):
+    assert controls["templates"].choices == tuple(TEMPLATES)
+    controls["templates"].value = "a photo of {}"
+    assert controls["templates"].value == "a photo of {}"
+
+
+def test_devices_found_later_are_offered(controls, devices):
+    assert controls["device"].choices == ("auto", "cpu")
+    devices.append("cuda")
+    controls["device"].reset_choices()
+    assert controls["device"].choices == ("auto", "cpu", "cuda")
+    assert controls["device"].value == "auto"

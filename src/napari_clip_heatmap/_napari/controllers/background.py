@@ -14,6 +14,7 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
 from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap.errors import ClipHeatmapError
@@ -41,6 +42,46 @@ HOLD_SECONDS = 5.0
 
 class UnexpectedError(Exception):
     """A fault in the plugin; the original error is its cause."""
+
+
+COLLECT_MS = 100
+"""Between two small garbage collections in the window while a thread is at work."""
+
+
+class _WindowCollector:
+    """Lets garbage be collected in the window's thread only, while other threads are at work.
+
+    Python collects in whichever thread happens to allocate. What napari and vispy leave behind
+    holds widgets and textures, which must not be freed in any other thread than theirs.
+    """
+
+    def __init__(self) -> None:
+        self._at_work: set[int] = set()
+        self._enabled = True
+
+    def begin(self, worker: object) -> None:
+        """Let no thread collect by itself."""
+        if not self._at_work:
+            self._enabled = gc.isenabled()
+            gc.disable()
+        self._at_work.add(id(worker))
+
+    def end(self, worker: object) -> None:
+        """Let all go on as before, once no thread is at work."""
+        self._at_work.discard(id(worker))
+        if not self._at_work and self._enabled:
+            gc.enable()
+
+    @staticmethod
+    def collect() -> None:
+        """Collect what is young, where enough has been made; the rest waits for the end."""
+        made, survived, _ = gc.get_count()
+        first, second, _ = gc.get_threshold()
+        if made > first:
+            gc.collect(1 if survived > second else 0)
+
+
+_collector = _WindowCollector()
 
 
 class Job:
@@ -81,6 +122,9 @@ class Job:
         self._debouncer = QSignalDebouncer()
         self._debouncer.setTimeout(debounce_ms)
         self._debouncer.triggered.connect(self._begin)
+        self._collecting = QTimer()
+        self._collecting.setInterval(COLLECT_MS)
+        self._collecting.timeout.connect(_collector.collect)
 
     @property
     def running(self) -> bool:
@@ -119,6 +163,8 @@ class Job:
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
         worker.finished.connect(self._on_finished)
+        _collector.begin(worker)
+        self._collecting.start()
         worker.start()
         return True
 
@@ -177,6 +223,9 @@ class Job:
         self._on_error(unexpected)
 
     def _on_finished(self) -> None:
+        _collector.end(self._worker)
+        if isalive(self._collecting):
+            self._collecting.stop()
         self._worker = None
         if not self._closed:
             self._on_end()

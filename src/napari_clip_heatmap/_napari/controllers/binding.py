@@ -10,15 +10,23 @@ from napari_clip_heatmap._napari.controllers.read_controls import WITH_BASELINE,
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
 from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.views.controls import CONTROLS
+from napari_clip_heatmap._napari.views.form_controls import REMOVE, RESTORE, RUN, RUN_SLICE
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap._napari.view_protocols import DockView
     from napari_clip_heatmap.prompting.prompt_set import PromptSet
 
 __all__ = ["VALUE_CONTROLS", "ControlBinding"]
 
-STYLE_CONTROLS = ("colormap", "scale", "transparent_low")
+STYLE_CONTROLS = ("colormap", "scale", "transparent_low", "opacity")
+
+ADDITIVE = "additive"
+
+GIVES_WAY = {"scale": "contrast_limits", "opacity": "opacity"}
+"""What set by hand on layers gives way to a control of the dock, when that is changed."""
 
 VALUE_CONTROLS = tuple(spec.name for spec in CONTROLS if spec.has_value)
 """Controls whose value is in `DockState.controls`; image, channels and prompts have fields."""
@@ -41,9 +49,13 @@ class ControlBinding:
         events = state.events
         events.image.connect(self._on_image)
         events.controls.connect(self._on_controls)
-        events.style.connect(self._on_style)
+        for emitter in (events.style, events.by_hand):
+            emitter.connect(self._on_style)
         events.status.connect(self._on_status)
+        events.missing_slice.connect(self._on_missing_slice)
         events.step.connect(self._on_step)
+        events.taken_away.connect(self._on_taken_away)
+        events.recent.connect(partial(setattr, self._controls["prompts"], "recent"))
         events.message.connect(partial(self._show_text, "status"))
         events.notes.connect(lambda notes: self._show_text("notes", "\n".join(notes)))
         events.devices.connect(lambda _devices: self._controls["device"].reset_choices())
@@ -67,19 +79,54 @@ class ControlBinding:
         controls["channels"].changed.connect(self._read_channels)
         prompts = controls["prompts"]
         prompts.changed.connect(self._read_prompts)
-        prompts.model.colored.connect(self._read_style)
+        prompts.model.colored.connect(self._on_colored)
         prompts.loaded.connect(self._on_set_loaded)
 
     def _read(self, name: str, *_: Any) -> None:
-        self._state.set_control(name, self._controls[name].value)
+        value = self._controls[name].value
+        changed = self._state.controls[name] != value  # read again with all choices, it may not be
+        self._state.set_control(name, value)
+        if changed and name in GIVES_WAY:
+            self._state.forget_by_hand(GIVES_WAY[name])
         if name in STYLE_CONTROLS:
             self._read_style()
+
+    def _on_colored(self, key: str) -> None:
+        self._state.forget_by_hand("colormap", key)
+        self._read_style()
 
     def _read_image(self, *_: Any) -> None:
         self._state.image = self._controls["image"].value
 
     def _read_channels(self, *_: Any) -> None:
-        self._state.channels = tuple(self._controls["channels"].value or ())
+        """Read the ticked channels, and remember which siblings the user unticked."""
+        state, channels = self._state, self._controls["channels"]
+        chosen = tuple(channels.value or ())
+        ticked = {str(layer.unique_id) for layer in chosen}
+        before = {str(layer.unique_id) for layer in state.channels if layer in channels.choices}
+        state.channel_declined = (state.channel_declined - ticked) | (before - ticked)
+        state.channels = chosen
+
+    def _offer_channels(self) -> None:
+        """Tick the visible additive channels of the image; show the row where there are any."""
+        channels, state = self._controls["channels"], self._state
+        with channels.changed.blocked():
+            channels.reset_choices()
+            channels.value = [
+                layer
+                for layer in channels.choices
+                if str(layer.unique_id) not in state.channel_declined
+                and (layer in state.channels or self._belongs(layer))
+            ]
+        state.channels = tuple(channels.value or ())
+        self._view.show_row("channels", shown=bool(channels.choices))
+
+    def _belongs(self, layer: Image) -> bool:
+        """Tell whether the viewer adds a layer to the image; the lowest of them is not additive."""
+        image, lowest = self._state.image, self._controls["channels"].choices[0]
+        adds = layer.blending == ADDITIVE
+        under = layer is lowest and image is not None and image.blending == ADDITIVE
+        return bool(layer.visible and (adds or under))
 
     def _read_prompts(self, *_: Any) -> None:
         self._state.prompts = self._controls["prompts"].rows
@@ -93,6 +140,7 @@ class ControlBinding:
             own={row.key: row.colormap for row in rows if row.colormap},
             scale=values["scale"],
             transparent_low=values["transparent_low"],
+            opacity=float(values["opacity"]),
         )
 
     def _on_set_loaded(self, chosen: PromptSet) -> None:
@@ -103,10 +151,9 @@ class ControlBinding:
         )
 
     def _on_image(self, *_: Any) -> None:
-        for name in ("channels", "along"):
-            self._controls[name].reset_choices()
-        # They may have chosen something else, without a signal where nothing was left to choose.
-        self._read_channels()
+        self._offer_channels()
+        self._controls["along"].reset_choices()
+        # It may have chosen something else, without a signal where nothing was left to choose.
         self._read("along")
         self._show_slice_rows()
 
@@ -119,6 +166,7 @@ class ControlBinding:
         stack = bool(axis_choices(self._state.image))
         slices = self._state.controls["slices"]
         self._view.show_row("slices", shown=stack)
+        self._view.show_row("follow", shown=stack)
         self._view.show_row("along", shown=stack and slices != "current")
         for name in ("first", "last"):
             self._view.show_row(name, shown=stack and slices == "range")
@@ -135,6 +183,13 @@ class ControlBinding:
             controls["progress"].value = 0
         # An idle "0 %" would promise something.
         controls["progress"].native.setTextVisible(self._state.busy)
+
+    def _on_missing_slice(self, missing: object) -> None:
+        offered = missing is not None and self._state.controls["slices"] == "current"
+        self._controls["run"].text = RUN_SLICE if offered else RUN
+
+    def _on_taken_away(self, taken_away: tuple[object, ...]) -> None:
+        self._controls["remove_all"].text = RESTORE if taken_away else REMOVE
 
     def _on_step(self, *_: Any) -> None:
         step = self._state.step

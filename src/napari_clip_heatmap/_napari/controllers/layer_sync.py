@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 from napari_clip_heatmap._napari.job.heatmap_stack import layer_records
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class LayerUpdater:
         Returns the colors and the scale as they are now.
     removed_rows : collection of str
         Rows that get no layer: the user removed it.
+    current : str
+        The row whose layer is shown first.
     hold : callable(bool), optional
         Called before and after layers are made, with True and False: a thread that computes at that
         time would make the window wait for Python twice as long.
@@ -52,11 +56,12 @@ class LayerUpdater:
         on_finished: Callable[[HeatmapResult], None],
         style: Callable[[], LayerStyle],
         removed_rows: Collection[str] = (),
+        current: str = "",
         hold: Callable[[bool], None] = lambda _held: None,
     ) -> None:
         self._viewer, self._source, self._request = viewer, source, request
         self._on_finished, self._style, self._removed_rows = on_finished, style, removed_rows
-        self._hold = hold
+        self._current, self._hold = current, hold
         self._result: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -134,6 +139,7 @@ class LayerUpdater:
                 self._layer_metadata(result),
                 self._style(),
                 self._removed_rows,
+                self._current,
             ):
                 self._layers[number] = layer
                 yield number
@@ -219,7 +225,9 @@ LINKED = ("contrast_limits",)
 
 
 class StyleController:
-    """Applies `DockState.style` to the layers of the chosen image.
+    """Applies colors, scale and opacity to the layers of the chosen image, and hears napari's own.
+
+    What the user sets on a heatmap layer in napari's controls is noted in `DockState.by_hand`.
 
     Parameters
     ----------
@@ -229,47 +237,107 @@ class StyleController:
 
     def __init__(self, state: DockState, viewer: ViewerModel) -> None:
         self._state, self._viewer = state, viewer
-        self._linked: list[Image] = []
-        self._color_bar = False
-        state.events.style.connect(self._on_style)
+        self._linked: list[list[Image]] = []
+        self._controls: tuple[Any, ...] = ()
+        self._noting = False
+        state.events.style.connect(self.apply)
         state.events.controls.connect(self._on_controls)
+        state.events.results.connect(self.apply)
+        state.events.by_hand.connect(self.apply)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
 
-    def apply(self, *, colormaps: bool = False) -> None:
-        """Give the layers their limits, links and color bars; and their colormaps if asked for."""
+    def apply(self, *_: Any) -> None:
+        """Give the layers their colormaps, limits, opacity, links and color bars."""
+        if self._noting:
+            return  # the layers are as they should be; linked ones may be half way there
         state, result = self._state, self._state.result
         ours = layers.heatmaps_by_row(self._viewer, state.image)
         self._unlink()
         if not ours:
             return
-        if result is not None:
-            limits = state.style.limits(result.result.limits, result.result.keys)
+        look = state.style_of(state.image)
+        if result is not None and not state.busy:
+            limits = look.limits(result.result.limits, result.result.keys)
             for key, each in zip(result.result.keys, limits, strict=True):
                 if key in ours:
                     layers.set_limits(ours[key], each)
         for key, layer in ours.items():
-            if colormaps:
-                layer.colormap = state.style.colormap(key)
+            layers.set_look(layer, look, key)
             layers.set_color_bar(layer, visible=bool(state.controls.get("color_bar")))
-        if state.style.scale == "shared" and len(ours) > 1:
-            self._linked = list(ours.values())
-            self._viewer.layers.link_layers(self._linked, LINKED)
+        if look.scale == "shared":
+            self._link(ours.values())
 
     def close(self) -> None:
         """Stop listening."""
-        self._state.events.style.disconnect(self._on_style)
-        self._state.events.controls.disconnect(self._on_controls)
-
-    def _on_style(self) -> None:
-        self.apply(colormaps=True)
+        events = self._state.events
+        for emitter in (events.style, events.results, events.by_hand):
+            emitter.disconnect(self.apply)
+        events.controls.disconnect(self._on_controls)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        for layer in layers.own_heatmaps(self._viewer):
+            self._listen(layer, on=False)
 
     def _on_controls(self) -> None:
-        color_bar = bool(self._state.controls.get("color_bar"))
-        if color_bar != self._color_bar:
-            self._color_bar = color_bar
+        values = tuple(self._state.controls.get(name) for name in ("color_bar", "score"))
+        if values != self._controls:
+            self._controls = values
             self.apply()
 
+    def _on_inserted(self, event: Any) -> None:
+        if layers.is_own(event.value):
+            self._listen(event.value, on=True)
+        elif isinstance(event.value, Labels) and is_heatmap(event.value):
+            self._on_converted(event.value)
+
+    def _on_converted(self, labels: Labels) -> None:
+        """Give labels that napari made of a heatmap's small values the map's objects."""
+        mark = labels.metadata[METADATA_KEY]
+        ours = layers.own_heatmaps(self._viewer)
+        made_from = [each for each in ours if str(each.unique_id) == mark.get("layer_id")]
+        if made_from:
+            from napari_clip_heatmap._napari.controllers.canvas.converted_labels import refill
+
+            limit = refill(labels, made_from[0])
+            self._state.message = f"'{labels.name}': what lies above {limit:.3g}, by Otsu's method"
+
+    def _on_removed(self, event: Any) -> None:
+        if layers.is_own(event.value):
+            self._listen(event.value, on=False)
+
+    def _listen(self, layer: Image, *, on: bool) -> None:
+        for name in layers.HAND_SET:
+            emitter = getattr(layer.events, name)
+            if on:
+                emitter.connect(self._on_set)
+            else:
+                emitter.disconnect(self._on_set)
+
+    def _on_set(self, event: Any) -> None:
+        """Note what the user set on a layer."""
+        layer, name = event.source, event.type
+        if layers.is_changing() or not layers.is_own(layer):
+            return
+        value = getattr(layer, name)
+        kept = tuple(map(float, value)) if name == "contrast_limits" else value
+        self._noting = True
+        image, row = layers.source_id_of(layer), layers.row_key_of(layer)
+        self._state.note_by_hand(image, row, name, kept)
+        self._noting = False
+
+    def _link(self, ours: Iterable[Image]) -> None:
+        """Link the limits of layers that have the same ones, so that they stay on one scale."""
+        groups: dict[tuple[float, ...], list[Image]] = {}
+        for layer in ours:
+            groups.setdefault(tuple(layer.contrast_limits), []).append(layer)
+        self._linked = [group for group in groups.values() if len(group) > 1]
+        for group in self._linked:
+            self._viewer.layers.link_layers(group, LINKED)
+
     def _unlink(self) -> None:
-        there = [layer for layer in self._linked if layer in self._viewer.layers]
-        if len(there) > 1:
-            self._viewer.layers.unlink_layers(there, LINKED)
+        for group in self._linked:
+            there = [layer for layer in group if layer in self._viewer.layers]
+            if len(there) > 1:
+                self._viewer.layers.unlink_layers(there, LINKED)
         self._linked = []

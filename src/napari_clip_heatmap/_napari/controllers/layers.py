@@ -6,12 +6,15 @@ duplicate has an id of its own and belongs to the user.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
+from napari.utils.colormaps import ensure_colormap
 
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.startup import collection_paused
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapResult
 
 __all__ = [
+    "HAND_SET",
     "align",
+    "arrange",
+    "changing",
     "heatmaps_by_row",
+    "is_changing",
     "is_own",
     "own_heatmaps",
     "placement",
@@ -34,22 +41,45 @@ __all__ = [
     "row_key_of",
     "set_color_bar",
     "set_limits",
+    "set_look",
     "set_metadata",
     "set_visible",
     "show_heatmaps",
+    "source_id_of",
 ]
 
 
-# Half and half: jet is opaque and saturated, so beneath a stronger layer the image drowns, and
-# "additive" turns jet's blue floor into a haze and two maps into white.
-OPACITY = 0.55
+# "additive" would turn jet's blue floor into a haze and two maps into white. Without depth, so that
+# in 3-D a map is not hidden in the volume that it lies in.
+BLENDING = "translucent_no_depth"
 
-BLENDING = "translucent"
+RENDERING = "attenuated_mip"
+"""In 3-D: the highest values, fainter the deeper they lie."""
 
 KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
 """What a user may have set on a layer that has to be made anew."""
 
+HAND_SET = ("colormap", "contrast_limits", "opacity", "gamma")
+"""What of a heatmap layer stays as the user set it in napari's own controls."""
+
 LayerMetadata = dict[str, Any]
+
+_changing: ContextVar[bool] = ContextVar("changing", default=False)
+
+
+@contextmanager
+def changing() -> Iterator[None]:
+    """Mark what this block sets on layers as set by the dock, not by the user."""
+    token = _changing.set(True)
+    try:
+        yield
+    finally:
+        _changing.reset(token)
+
+
+def is_changing() -> bool:
+    """Tell whether the dock, and not the user, is setting something on layers."""
+    return _changing.get()
 
 
 def is_own(layer: Layer, source: Layer | None = None) -> bool:
@@ -60,12 +90,12 @@ def is_own(layer: Layer, source: Layer | None = None) -> bool:
 
 
 def own_heatmaps(viewer: ViewerModel, source: Layer | None = None) -> list[Image]:
-    """Return our layers, from the bottom up; only those made from `source`, if given."""
-    return [layer for layer in viewer.layers if is_own(layer, source)]
+    """Return our layers, from the top down; only those made from `source`, if given."""
+    return [layer for layer in reversed(viewer.layers) if is_own(layer, source)]
 
 
 def heatmaps_by_row(viewer: ViewerModel, source: Layer | None) -> dict[str, Image]:
-    """Return our layers on an image, by the key of their row."""
+    """Return our layers on an image, by the key of their row; from the top down."""
     ours = [] if source is None else own_heatmaps(viewer, source)
     return {row_key_of(layer): layer for layer in ours}
 
@@ -77,6 +107,7 @@ def show_heatmaps(
     marks: Sequence[LayerMetadata],
     look: LayerStyle,
     absent: Collection[str] = (),
+    current: str = "",
 ) -> Generator[tuple[int, Image], None, None]:
     """Make our layers on a source the maps of a result, one layer a step.
 
@@ -85,7 +116,7 @@ def show_heatmaps(
     A row that has its layer keeps it, or else takes the layer that its very words have, with
     whatever name, colormap, opacity and visibility the user gave it; a new one is added on top; a
     layer whose prompt was not asked again goes. Maps laid over one another hide one another, so of
-    new ones only the first is visible.
+    new ones only the first is visible. In the end the layers lie as the rows do, the first on top.
 
     Parameters
     ----------
@@ -97,9 +128,12 @@ def show_heatmaps(
     marks : sequence of dict
         What each layer is to say of itself; in the order of the result's prompts.
     look : LayerStyle
-        Colours and scale.
+        Colors, scale and opacity.
     absent : collection of str
         Rows that get no layer: the user removed it.
+    current : str
+        The row whose layer is made and shown first; by default the first new one. While it has
+        its layer already, new ones are hidden.
 
     Yields
     ------
@@ -111,18 +145,21 @@ def show_heatmaps(
         _remove(viewer, layer)
     limits = look.limits(result.limits, result.keys)
     added = 0
-    for number, mark in enumerate(marks):
-        old = before.get(number)
-        picture = result.stack
+    picture = result.stack
+    is_kept = current in {marks[number]["row"] for number in before}
+    for number in sorted(range(len(marks)), key=lambda each: marks[each]["row"] != current):
+        mark, old = marks[number], before.get(number)
         shown = _Map(picture.layer_data(number), picture.multiscale, limits[number], mark)
         if old is not None and old in viewer.layers:
-            yield number, _renew(viewer, old, source, shown)
+            yield number, _renew(viewer, old, source, shown, look)
         elif mark["row"] not in absent:
-            layer = _layer(source, shown, look.colormap(mark["row"]))
-            _add(viewer, layer, first=not added, old=before.values())
-            set_metadata(layer, mark)  # anew, as napari numbers a name that is taken
+            layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
+            _add(viewer, layer, first=not added and not is_kept, old=before.values())
+            set_metadata(layer, mark)
             added += 1
             yield number, layer
+    if added:
+        arrange(viewer, source, [mark["row"] for mark in marks])
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +170,26 @@ class _Map:
     multiscale: bool
     limits: tuple[float, float]
     mark: LayerMetadata
+
+
+def arrange(viewer: ViewerModel, source: Layer, keys: Sequence[str]) -> None:
+    """Let our layers on a source lie as their rows do, the first one on top."""
+    ours = own_heatmaps(viewer, source)
+    places = [viewer.layers.index(layer) for layer in ours]
+    order = {key: number for number, key in enumerate(keys)}
+    wanted = sorted(ours, key=lambda layer: order.get(row_key_of(layer), len(order)))
+    for place, layer in zip(places, wanted, strict=True):  # from the top down
+        here = viewer.layers.index(layer)
+        if here != place:
+            viewer.layers.move(here, place + (here < place))
+
+
+def _name(viewer: ViewerModel, source: Layer, prompt: str, own: Layer | None = None) -> str:
+    """Return a name that says of which image a map is, where it could be of another."""
+    others = [layer for layer in viewer.layers if layer is not own]
+    taken = any(layer.name == prompt for layer in others)
+    elsewhere = any(is_own(layer) and not is_own(layer, source) for layer in others)
+    return f"{prompt} - {source.name}" if taken or elsewhere else prompt
 
 
 def _claimed(
@@ -161,10 +218,22 @@ def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) ->
 
 
 def set_limits(layer: Image, limits: tuple[float, float]) -> None:
-    """Let a layer's colours run from a value to another."""
-    if tuple(layer.contrast_limits) != limits:
-        layer.contrast_limits_range = limits
-        layer.contrast_limits = limits
+    """Let a layer's colors run from a value to another."""
+    if tuple(layer.contrast_limits) != tuple(limits):
+        with changing():
+            layer.contrast_limits_range = limits
+            layer.contrast_limits = limits
+
+
+def set_look(layer: Image, look: LayerStyle, key: str) -> None:
+    """Give a layer the colormap and the opacity of its row."""
+    with changing():
+        colormap = ensure_colormap(look.colormap(key))
+        if layer.colormap.name != colormap.name:  # each costs a repaint
+            layer.colormap = colormap
+        opacity = look.opacity_of(key)
+        if layer.opacity != opacity:
+            layer.opacity = opacity
 
 
 def align(layer: Image, source: Image) -> None:
@@ -193,10 +262,10 @@ def set_visible(viewer: ViewerModel, *, visible: bool) -> int:
 
 
 def set_color_bar(layer: Image, *, visible: bool) -> None:
-    """Draw a layer's colours with their values, where napari can."""
-    bar = getattr(layer, "colorbar", None)
-    if bar is not None and bar.visible != visible:
-        bar.visible = visible
+    """Draw a layer's colors with their values and its name, where napari can."""
+    for overlay in (getattr(layer, name, None) for name in ("colorbar", "name_overlay")):
+        if overlay is not None and overlay.visible != visible:
+            overlay.visible = visible
 
 
 def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
@@ -218,19 +287,27 @@ def row_key_of(layer: Layer) -> str:
     return str(_mark(layer).get("row", ""))
 
 
+def source_id_of(layer: Layer) -> str:
+    """Return the unique id of the image that a layer of ours is of; empty of others."""
+    return str(_mark(layer).get("source_id", ""))
+
+
 def _mark(layer: Layer) -> LayerMetadata:
     mark = layer.metadata.get(METADATA_KEY)
     return mark if isinstance(mark, dict) else {}
 
 
-def _layer(source: Image, shown: _Map, colormap: object) -> Image:
+def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
+    key = shown.mark["row"]
     layer = Image(
         shown.data,
-        name=shown.mark["prompt"],
-        colormap=colormap,
+        name=name,
+        colormap=look.colormap(key),
         contrast_limits=shown.limits,
-        opacity=OPACITY,
+        opacity=look.opacity_of(key),
+        gamma=look.by_hand.get(key, {}).get("gamma", 1.0),
         blending=BLENDING,
+        rendering=RENDERING,
         multiscale=shown.multiscale,
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),
@@ -239,16 +316,19 @@ def _layer(source: Image, shown: _Map, colormap: object) -> Image:
     return layer
 
 
-def _renew(viewer: ViewerModel, layer: Image, source: Image, shown: _Map) -> Image:
+def _renew(
+    viewer: ViewerModel, layer: Image, source: Image, shown: _Map, look: LayerStyle
+) -> Image:
     """Give a layer of ours a new picture."""
     before = _mark(layer)
     named_by_us = layer.name == before.get("layer_name")
     if named_by_us and before.get("prompt") != shown.mark["prompt"]:
-        layer.name = shown.mark["prompt"]
+        layer.name = _name(viewer, source, shown.mark["prompt"], own=layer)
     if layer.multiscale != shown.multiscale or layer.ndim != source.ndim:
-        return _replace(viewer, layer, _layer(source, shown, layer.colormap))
+        return _replace(viewer, layer, _layer(source, shown, look, layer.name))
     if layer.data is not shown.data:  # else it was painted over where it lies
-        layer.data = shown.data
+        with changing():
+            layer.data = shown.data
     align(layer, source)  # it may have been moved, or its unit set, since
     set_limits(layer, shown.limits)
     set_metadata(layer, shown.mark)
@@ -268,13 +348,14 @@ def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
 def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]) -> None:
     """Put a new layer on top; the first hides the old ones and is selected, the others hide."""
     active = viewer.layers.selection.active
-    viewer.add_layer(layer)  # napari numbers a name that is taken; nothing is replaced
-    if first:
-        for other in old:
-            other.visible = False
-    else:
-        layer.visible = False  # only now: a layer that is added hidden has no thumbnail
-        viewer.layers.selection.active = active
+    with changing():
+        viewer.add_layer(layer)
+        if first:
+            for other in old:
+                other.visible = False
+        else:
+            layer.visible = False  # only now: a layer that is added hidden has no thumbnail
+            viewer.layers.selection.active = active
 
 
 def placement(layer: Image) -> dict[str, Any]:

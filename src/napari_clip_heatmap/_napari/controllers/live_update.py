@@ -1,21 +1,26 @@
-"""Heatmaps that follow the prompts while they are typed; no image tower runs again."""
+"""Heatmaps that follow the prompts as they are typed, and the slider; verdicts that follow them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
+from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.null_reference import NullReference, make_null_reference
+from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
@@ -27,7 +32,13 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["LiveUpdater", "VerdictController"]
+__all__ = [
+    "LiveUpdater",
+    "SliceFollower",
+    "VerdictController",
+    "VerdictText",
+    "text_overlay_of",
+]
 
 DEBOUNCE_MS = 30
 """After a keystroke, before its heatmaps are made: shorter than the time to the next one."""
@@ -86,8 +97,9 @@ class LiveUpdater:
             result.image,
             result.request,
             partial(self._on_shown, result),
-            lambda: state.style,
+            lambda: state.style_of(result.image),
             state.removed_rows_of(result.image),
+            state.current,
         )
         state.keep_result(result)
         self._updater.update(result.result)
@@ -170,8 +182,8 @@ class VerdictController:
 
     def _prepare(self) -> Work | None:
         result = self._state.result
-        if result is None or result.assessment is not None:
-            return None
+        if result is None or result.assessment is not None or result.is_preview:
+            return None  # figures of a coarse map would change with every tile
         return lambda _stopped: (result, self._assess(result))
 
     def _assess(self, shown: LayerResult) -> Assessment:
@@ -195,3 +207,141 @@ class VerdictController:
 
     def _on_error(self, error: Exception) -> None:
         self._state.message = f"No verdicts: {error_message(error)}"
+
+
+PREVIEW = "preview"
+
+
+class VerdictText:
+    """Writes the prompts of the visible maps on the canvas, each with its trust.
+
+    A text that the user put there stays.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    """
+
+    def __init__(self, state: DockState, viewer: ViewerModel) -> None:
+        self._state, self._viewer = state, viewer
+        self._written = ""
+        self._emitters = tuple(
+            getattr(state.events, name)
+            for name in ("results", "image", "status", "step", "visible_rows", "missing_slice")
+        )
+        for emitter in self._emitters:
+            emitter.connect(self.update)
+
+    def update(self) -> None:
+        """Write what is true now."""
+        overlay = text_overlay_of(self._viewer)
+        text = "\n".join(self._lines())
+        if overlay.text not in ("", self._written) or text == overlay.text:
+            return
+        overlay.text, self._written = text, text
+        overlay.visible = bool(text)
+
+    def close(self) -> None:
+        """Take the text away."""
+        for emitter in self._emitters:
+            emitter.disconnect(self.update)
+        overlay = text_overlay_of(self._viewer)
+        if self._written and overlay.text == self._written:
+            overlay.text, overlay.visible = "", False
+
+    def _lines(self) -> list[str]:
+        state, result = self._state, self._state.result
+        ours = layers.heatmaps_by_row(self._viewer, state.image)
+        prompts = {row.key: row.prompt for row in state.prompts}
+        trust = {} if result is None else result.trust
+        preview = state.busy or (result is not None and result.is_preview)
+        lines = []
+        for key, layer in ours.items():
+            if layer.visible and key in prompts:
+                word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
+                word = word if state.missing_slice is None else "this slice is not computed"
+                lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
+        return lines
+
+
+def text_overlay_of(viewer: ViewerModel) -> Any:
+    """Return the viewer's text overlay, which napari 0.9 moved."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+def _words(trust: Trust) -> str:
+    """Return what stands behind the prompt of a map."""
+    return "" if trust is Trust.UNKNOWN else f"trust: {trust}"
+
+
+REST_MS = 250
+"""The slider must rest this long before its slice is computed."""
+
+
+class SliceFollower:
+    """Knows whether the slice in view has maps, and computes it where the user wants that.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    start : callable
+        Begins a run.
+    """
+
+    def __init__(self, state: DockState, viewer: ViewerModel, start: Callable[[], None]) -> None:
+        self._state, self._viewer, self._start = state, viewer, start
+        self._tried: object = None
+        self._rest = QSignalDebouncer()
+        self._rest.setTimeout(REST_MS)
+        self._rest.triggered.connect(self._compute)
+        viewer.dims.events.point.connect(self._on_moved)
+        self._emitters = tuple(
+            getattr(state.events, name) for name in ("results", "image", "status", "controls")
+        )
+        for emitter in self._emitters:
+            emitter.connect(self.update)
+
+    def update(self) -> None:
+        """Note whether the slice in view has maps."""
+        state, missing = self._state, self._missing()
+        if missing != state.missing_slice:
+            state.missing_slice = missing
+            if missing is not None and not state.busy:
+                state.message = (
+                    f"Slice {', '.join(map(str, missing))} is not computed: press Run, or tick "
+                    "'follow the slider' in Where"
+                )
+        if missing is None:
+            self._tried = None
+        elif state.controls.get("follow") and state.status is RunStatus.IDLE:
+            self._rest.throttle()
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._rest.cancel()
+        self._viewer.dims.events.point.disconnect(self._on_moved)
+        for emitter in self._emitters:
+            emitter.disconnect(self.update)
+
+    def _on_moved(self, _event: object) -> None:
+        self.update()
+
+    def _missing(self) -> tuple[int, ...] | None:
+        """Return the index of the slice in view, if other slices have maps and it has none."""
+        state = self._state
+        result, image = state.result, state.image
+        if result is None or image is None or image not in self._viewer.layers:
+            return None
+        index = shown_index(image, self._viewer.dims.point)
+        return None if index in result.result.planes else index
+
+    def _compute(self) -> None:
+        """Compute the slice in view; one that failed is not tried again by itself."""
+        state, missing = self._state, self._missing()
+        wanted = state.controls.get("follow") and state.status is RunStatus.IDLE
+        if wanted and missing is not None and missing != self._tried:
+            self._tried = missing
+            self._start()

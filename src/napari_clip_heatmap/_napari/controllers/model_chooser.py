@@ -204,14 +204,10 @@ class ModelChooser:
         self.view.status.setText(error_message(error))
 
     def _choose_file(self) -> None:
-        path = self.view.ask_for_file()
-        if path is not None:
-            self.open_file(path)
+        self.view.ask_for_file(self.open_file)
 
     def _choose_folder(self) -> None:
-        path = self.view.ask_for_folder()
-        if path is not None:
-            self._hand_over(f"local-dir:{path}")
+        self.view.ask_for_folder(lambda path: self._hand_over(f"local-dir:{path}"))
 
     def _on_read(self, found: tuple[Path, tuple[str, ...] | None]) -> None:
         path, architectures = found

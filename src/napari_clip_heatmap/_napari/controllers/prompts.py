@@ -1,26 +1,39 @@
-"""The rows of the prompt table: their figures and notes, and which heatmap layers are visible."""
+"""The rows of the prompt table: their figures and notes, and which map is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_clip_heatmap._napari.controllers.layers import (
+    changing,
     heatmaps_by_row,
+    is_changing,
     is_own,
     row_key_of,
 )
+from napari_clip_heatmap._napari.controllers.read_controls import problem_of
 from napari_clip_heatmap._napari.controllers.status import merged_notes, summary
-from napari_clip_heatmap._napari.views.prompt_model import RowFigures
+from napari_clip_heatmap._napari.state import facts_of
+from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.state import DockState, LayerResult
+    from napari_clip_heatmap._napari.view_protocols import Signal
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
-__all__ = ["LayerVisibility", "PromptController", "figures_of"]
+__all__ = ["LayerVisibility", "PromptController", "RowChoice", "figures_of", "unknown_words_of"]
+
+CANCELS_OUT = "Its words cancel out, so its map is zero everywhere."
+"""Of a prompt such as "nuclei - nuclei"."""
+
+PREVIEW = (
+    "Preview: some tiles are not done, and there the map is coarse. Run goes on from here; until "
+    "then there are no verdicts."
+)
 
 
 class PromptController:
@@ -37,30 +50,73 @@ class PromptController:
     def __init__(self, state: DockState, viewer: ViewerModel, prompts: PromptModel) -> None:
         self._state, self._viewer, self._prompts = state, viewer, prompts
         state.events.results.connect(self.refresh)
+        state.events.current.connect(self._show_notes)
+        state.events.prompts.connect(self._find_problems)
+        state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
         viewer.layers.events.removed.connect(self._on_removed)
+        self._find_problems()
 
     def refresh(self) -> None:
         """Show what is known of the chosen image's heatmaps."""
         result = self._state.result
         self._prompts.set_figures({} if result is None else figures_of(result))
-        if result is not None:
-            assessed = () if result.assessment is None else result.assessment.notes
-            self._state.notes = merged_notes(result.result.notes, assessed)
+        self._find_problems()
+        self._show_notes()
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self._state.events.results.disconnect(self.refresh)
-        self._state.events.image.disconnect(self._on_image)
+        events = self._state.events
+        events.results.disconnect(self.refresh)
+        events.current.disconnect(self._show_notes)
+        events.prompts.disconnect(self._find_problems)
+        events.problems.disconnect(self._prompts.set_problems)
+        events.image.disconnect(self._on_image)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _show_notes(self) -> None:
+        """Show the current row's facts, and what is to be known of all maps."""
+        state, result = self._state, self._state.result
+        if result is None:
+            if not state.busy:
+                state.notes = ()
+            return
+        assessed = () if result.assessment is None else result.assessment.notes
+        preview = (PREVIEW,) if result.is_preview else ()
+        notes = merged_notes((*preview, *result.result.notes), assessed)
+        state.notes = (*self._current_facts(result), *notes)
+
+    def _current_facts(self, result: LayerResult) -> tuple[str, ...]:
+        key = self._state.current
+        figures = figures_of(result).get(key)
+        words = next((row.prompt for row in self._state.prompts if row.key == key), "")
+        problem = self._state.problems.get(key, "")
+        facts = () if figures is None or figures.trust is None else figures.facts
+        heads = (f"{words} - trust: {figures.trust}.",) if figures and figures.trust else ()
+        about = (*heads, *facts, *((problem,) if problem else ()))
+        return (" ".join(each.replace("\n", " ") for each in about),) if about else ()
+
+    def _find_problems(self) -> None:
+        """Mark the rows that cannot be read, and those with words that the model never met."""
+        result = self._state.result
+        unknown = {} if result is None else unknown_words_of(result)
+        problems = {}
+        for row in self._state.prompts:
+            if reason := problem_of(row.prompt):
+                problems[row.key] = f"Not run: {reason}"
+            elif words := unknown.get(row.prompt):
+                problems[row.key] = (
+                    f"The model never met {', '.join(map(repr, words))}: its map can only come "
+                    "from pieces of these words."
+                )
+        if problems != self._state.problems:
+            self._state.problems = problems
 
     def _on_image(self) -> None:
         """Show the latest result of the image that was chosen, or that there is none."""
         state = self._state
         self._prompts.set_cursor_values({})
         self.refresh()
-        if state.result is None:
-            state.notes = ()
         if state.busy:
             return
         if state.result is not None:
@@ -75,29 +131,50 @@ class PromptController:
             self._state.forget_result(layer)
 
 
+def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
+    """Return the words that the model never met, by prompt; prompts of known words are left out."""
+    text = next(iter(shown.result.encodings.values())).text
+    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in shown.result.scoring.prompts}
+    return {prompt: unknown for prompt, unknown in words.items() if unknown}
+
+
 def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
     """Return what the table shows of each row of a result."""
-    result, assessment = shown.result, shown.assessment
+    result, assessment, trust = shown.result, shown.assessment, shown.trust
     low, high = float(result.similarity.min()), float(result.similarity.max())
     spread = high - low or 1.0
     figures = {}
     for number, (key, value) in enumerate(zip(result.keys, result.similarity, strict=True)):
-        check = None if assessment is None else assessment.checks[number]
+        facts = () if assessment is None else facts_of(assessment.checks[number])
+        if key in shown.empty_rows:
+            facts = (CANCELS_OUT,)
         figures[key] = RowFigures(
             similarity=float(value),
             fraction=(float(value) - low) / spread,
-            verdict=check.verdict if check else None,
-            advice=f"{check.verdict}. {check.advice}\n({check.figures}.)" if check else "",
+            trust=trust.get(key),
+            facts=tuple(map(wrapped, facts)),
         )
     return figures
 
 
-NEXT_KEY, PREVIOUS_KEY, SOLO_KEY = "N", "Shift-N", "Alt-N"
-"""In the viewer: step to the next prompt and to the previous one, solo the visible one."""
+NEXT_KEY, PREVIOUS_KEY = "N", "Shift-N"
+"""In the viewer: step to the next prompt and to the previous one."""
+
+
+class RowChoice(Protocol):
+    """The view of the table, as far as its current row goes."""
+
+    chosen: Signal
+
+    def show_current(self, key: str) -> None:
+        """Make a row the current one."""
 
 
 class LayerVisibility:
-    """Keeps the table's ticks and the layers of the chosen image in agreement.
+    """Shows the map of the current row, and of the rows that are ticked besides.
+
+    The current row, its map on screen and napari's active layer follow one another: whichever the
+    user changes, in the table, with keys or in napari's list of layers.
 
     Parameters
     ----------
@@ -105,32 +182,37 @@ class LayerVisibility:
     viewer : ViewerModel
     model : PromptModel
         The table's rows.
+    table : RowChoice
+        The table's view.
     """
 
-    def __init__(self, state: DockState, viewer: ViewerModel, model: PromptModel) -> None:
-        self._state, self._viewer, self._model = state, viewer, model
-        self._before_solo: dict[str, bool] = {}
-        self._busy = False
+    def __init__(
+        self, state: DockState, viewer: ViewerModel, model: PromptModel, table: RowChoice
+    ) -> None:
+        self._state, self._viewer, self._model, self._table = state, viewer, model, table
         self._bound: list[str] = []
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.selection.events.active.connect(self._on_active)
         model.show.connect(self.show)
-        model.solo.connect(self.solo)
+        table.chosen.connect(self.choose)
         state.events.image.connect(self._on_image)
-        state.events.results.connect(self.refresh)
+        state.events.results.connect(self._on_results)
+        state.events.current.connect(self._on_current)
         for layer in viewer.layers:
             layer.events.visible.connect(self._on_visible)
         self._bind(NEXT_KEY, lambda _viewer: self.step(1))
         self._bind(PREVIOUS_KEY, lambda _viewer: self.step(-1))
-        self._bind(SOLO_KEY, lambda _viewer: self.solo(state.solo or self._first_visible()))
-        self.refresh()
+        self._on_results()
 
     def close(self) -> None:
         """Let go of the viewer."""
         self._state.events.image.disconnect(self._on_image)
-        self._state.events.results.disconnect(self.refresh)
+        self._state.events.results.disconnect(self._on_results)
+        self._state.events.current.disconnect(self._on_current)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
         for layer in self._viewer.layers:
             layer.events.visible.disconnect(self._on_visible)
         for key in self._bound:
@@ -143,7 +225,12 @@ class LayerVisibility:
     def refresh(self) -> None:
         """Show in the table which layers are visible."""
         visible = {key: layer.visible for key, layer in self.layers().items()}
-        self._model.set_visible(visible, self._state.solo)
+        self._model.set_visible(visible)
+        self._state.visible_rows = frozenset(key for key, shown in visible.items() if shown)
+
+    def choose(self, key: str) -> None:
+        """Make a row the current one: its map is shown instead of the last one's."""
+        self._state.current = key
 
     def show(self, key: str, visible: bool) -> None:
         """Show or hide a row's layer; one that the user had removed is made again."""
@@ -155,51 +242,54 @@ class LayerVisibility:
             state.removed_rows = state.removed_rows - {removed}
         self.refresh()
 
-    def solo(self, key: str) -> None:
-        """Show one row's layer alone; called again, what was visible before."""
-        state, layers = self._state, self.layers()
-        if key == state.solo:
-            state.solo = ""
-            self._set(self._before_solo)
-        elif key in layers:
-            if not state.solo:
-                self._before_solo = {each: layer.visible for each, layer in layers.items()}
-            state.solo = key
-            self._set({each: each == key for each in layers})
-        self.refresh()
-
     def step(self, step: int) -> None:
-        """Show the next prompt's layer alone, or the one before it."""
-        keys = [row.key for row in self._model.rows if row.key in self.layers()]
-        current = self._state.solo or self._first_visible()
-        position = keys.index(current) + step if current in keys else 0
-        if keys and keys[position % len(keys)] != self._state.solo:
-            self.solo(keys[position % len(keys)])
+        """Make the next row that has a map the current one, or the one before it."""
+        ours = self.layers()
+        keys = [row.key for row in self._model.rows if row.key in ours]
+        if keys:
+            current = self._state.current
+            position = keys.index(current) + step if current in keys else 0
+            self.choose(keys[position % len(keys)])
 
-    def _first_visible(self) -> str:
-        """Return the key of the first row whose layer is visible."""
-        layers = self.layers()
-        visible = (
-            row.key for row in self._model.rows if row.key in layers and layers[row.key].visible
-        )
-        return next(visible, "")
-
-    def _set(self, visible: dict[str, bool]) -> None:
-        layers = self.layers()
-        self._busy = True
-        for key, shown in visible.items():
-            if key in layers:
-                layers[key].visible = shown
-        self._busy = False
+    def _on_current(self, key: str, before: str) -> None:
+        """Show the current row's map, and hide that of the last one unless it is ticked."""
+        ours = self.layers()
+        if key in ours:
+            with changing():
+                ours[key].visible = True
+                comparing = self._state.controls.get("compare")
+                if before in ours and before not in self._state.ticked and not comparing:
+                    ours[before].visible = False
+                self._viewer.layers.selection.active = ours[key]
+        self._table.show_current(key)
+        self.refresh()
 
     def _on_image(self) -> None:
-        self._state.solo = ""
+        self._state.ticked = frozenset()
         self.refresh()
 
+    def _on_results(self) -> None:
+        """Let the row of a visible map be the current one where none is."""
+        ours = self.layers()
+        if ours and self._state.current not in {row.key for row in self._model.rows}:
+            shown = (key for key, layer in ours.items() if layer.visible)
+            self._state.current = next(shown, next(iter(ours)))
+        self.refresh()
+
+    def _on_active(self, event: Any) -> None:
+        """Follow what is selected in napari's list of layers."""
+        layer = event.value
+        if layer is not None and self._is_of_image(layer) and not is_changing():
+            self.choose(row_key_of(layer))
+
     def _on_visible(self, event: Any) -> None:
-        if not self._busy and self._is_of_image(event.source):
-            self._state.solo = ""  # changed by hand: what was before is no longer wanted
+        """Note that a layer was shown or hidden by hand, with the current row's or instead."""
+        layer = event.source
+        if self._is_of_image(layer):
             self.refresh()
+        if self._is_of_image(layer) and not is_changing():
+            key, ticked = {row_key_of(layer)}, self._state.ticked
+            self._state.ticked = ticked | key if layer.visible else ticked - key
 
     def _on_inserted(self, event: Any) -> None:
         event.value.events.visible.connect(self._on_visible)
@@ -213,8 +303,6 @@ class LayerVisibility:
             key = row_key_of(event.value)
             if key in {row.key for row in self._model.rows}:  # else the row went first
                 self._note_removed(key, removed=True)
-            if key == self._state.solo:
-                self._state.solo = ""
             self.refresh()
 
     def _note_removed(self, key: str, *, removed: bool) -> None:

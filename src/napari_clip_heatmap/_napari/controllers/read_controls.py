@@ -28,6 +28,7 @@ from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.score_registry import SCORES
+from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WITH_BASELINE",
     "input_layers",
+    "problem_of",
     "read_request",
     "read_templates",
     "read_view",
@@ -69,7 +71,7 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
             PlaneRequest(index, channels_of(layers, index, viewer))
             for index in requested_planes(image, shown, _slice_choice(state))
         ),
-        **_prompt_fields(state),
+        **_prompt_fields(state, None if state.result is None else state.result.request),
         leading=leading_shape(image),
         stores=tuple(map(finest, layers)),
         model=controls["model"],
@@ -90,12 +92,23 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
 def with_prompts(state: DockState, request: HeatmapRequest) -> HeatmapRequest:
     """Return a request with the prompts, score and templates that the controls have now.
 
+    A row whose words cannot be read keeps those that it had in the request.
+
     Raises
     ------
     PromptError
-        There is no prompt.
+        There is no prompt that can be read.
     """
-    return replace(request, **_prompt_fields(state))
+    return replace(request, **_prompt_fields(state, request))
+
+
+def problem_of(prompt: str) -> str:
+    """Return why a prompt cannot be read; empty where it can."""
+    try:
+        parse_prompt(prompt)
+    except PromptError as error:
+        return str(error)
+    return ""
 
 
 def same_prompts(one: HeatmapRequest, other: HeatmapRequest) -> bool:
@@ -106,14 +119,22 @@ def same_prompts(one: HeatmapRequest, other: HeatmapRequest) -> bool:
     )
 
 
-def _prompt_fields(state: DockState) -> dict[str, Any]:
+def _prompt_fields(state: DockState, before: HeatmapRequest | None) -> dict[str, Any]:
     """Return the fields of a request that need no image tower."""
     if not state.prompts:
         raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
+    known = {} if before is None else dict(zip(before.keys, before.prompts, strict=False))
+    prompts = {
+        row.key: known.get(row.key, "") if problem_of(row.prompt) else row.prompt
+        for row in state.prompts
+    }
+    readable = {key: prompt for key, prompt in prompts.items() if prompt}
+    if not readable:
+        raise PromptError(problem_of(state.prompts[0].prompt))
     score = state.controls["score"]
     return {
-        "prompts": tuple(row.prompt for row in state.prompts),
-        "keys": tuple(row.key for row in state.prompts),
+        "prompts": tuple(readable.values()),
+        "keys": tuple(readable),
         "score": score,
         "baseline": tuple(state.controls["baseline"]) if score in WITH_BASELINE else (),
         "templates": read_templates(state),

@@ -77,7 +77,8 @@ class RunController:
             image,
             request,
             partial(self._on_shown, image, request),
-            lambda: state.style,
+            lambda: state.style_of(image),
+            current=state.current,
             hold=self._job.hold,
         )
         self._watcher = LayerWatcher(self._viewer, layers, self._on_lost, self._updater.align)
@@ -106,6 +107,7 @@ class RunController:
         state.status = RunStatus.RUNNING
         state.forget_result(image)
         state.forget_removed_rows(image)
+        state.note_recent()
         state.notes = ()
         state.message = "Starting"
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
     from napari_clip_heatmap._napari.job.request import HeatmapResult, RunStep
 
-__all__ = ["merged_notes", "resolution_text", "step_text", "summary", "time_left"]
+__all__ = ["merged_notes", "resolution_text", "seconds_text", "step_text", "summary", "time_left"]
 
 
 def summary(result: HeatmapResult, scale: Sequence[float], units: Sequence[Any]) -> str:
@@ -37,7 +37,7 @@ def summary(result: HeatmapResult, scale: Sequence[float], units: Sequence[Any])
         _count(len(result.keys), "prompt"),
         *([_count(len(result.planes), "slice")] if len(result.planes) > 1 else []),
         _count(result.tiles, "tile") if result.tiles else "encoded before",
-        f"{result.seconds:.2g} s",
+        seconds_text(result.seconds),
     ]
     return f"{', '.join(parts)}; one patch = {patch}"
 
@@ -87,6 +87,16 @@ def time_left(seconds: float | None) -> str:
         return f", {max(1, round(seconds))} s left"
     minutes = round(seconds / 60)
     return f", {minutes} min left" if minutes < 90 else f", {seconds / 3600:.1f} h left"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a time with two significant digits and a unit that fits."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 600:
+        return f"{seconds:.0f} s" if seconds < 100 else f"{10 * round(seconds / 10)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"
 
 
 def _count(number: int, thing: str) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.lattice import Axis, Lattice
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 
-__all__ = ["EAGER_BYTES", "HeatmapStack", "layer_records", "limits_of"]
+__all__ = ["EAGER_BYTES", "HeatmapStack", "layer_records", "limits_of", "stripes"]
 
 
 Index = tuple[int, ...]
@@ -72,6 +72,7 @@ class HeatmapStack:
         self.leading = leading
         self.limits: tuple[tuple[float, float], ...] = ()
         self._planes: dict[Index, LazyHeatmaps] = {}
+        self._striped: dict[Index, NDArray[np.bool_]] = {}
         shape = (*leading, *lattice.image_shape)
         self._pixels: dict[str, NDArray[np.float32]] | None = None
         if 4 * len(keys) * prod(shape) <= EAGER_BYTES:
@@ -116,6 +117,7 @@ class HeatmapStack:
             all.
         """
         self._planes[index] = maps
+        self._striped.pop(index, None)
         if self._pixels is not None:
             y, x = cells or (slice(0, n) for n in self.lattice.grid)
             rows, columns = _touched(self.lattice.y, y), _touched(self.lattice.x, x)
@@ -127,6 +129,22 @@ class HeatmapStack:
     def maps_at(self, index: Index) -> LazyHeatmaps | None:
         """Return the maps of a plane; None where it has none."""
         return self._planes.get(index)
+
+    def stripe(self, index: Index, cells: NDArray[np.bool_]) -> None:
+        """Draw some cells of a plane as stripes, so that they are told apart from the others.
+
+        Parameters
+        ----------
+        index : tuple of int
+            The plane; painted before, and whole again once it is painted again.
+        cells : bool (grid_y, grid_x)
+        """
+        self._striped[index] = cells
+        if self._pixels is not None:
+            height, width = self.lattice.image_shape
+            gaps = stripes(self.lattice, cells, slice(0, height), slice(0, width))
+            for pixels in self._pixels.values():
+                pixels[index][gaps] = np.nan
 
     def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
         """Return all maps at a point of a plane, in image pixels; None where nothing is known.
@@ -188,7 +206,43 @@ class HeatmapStack:
             y, x, factor=factor, maps=slice(prompt, prompt + 1)
         )
         first: NDArray[np.float32] = values[0]
+        if index in self._striped:
+            first[stripes(self.lattice, self._striped[index], y, x, factor)] = np.nan
         return first
+
+
+STRIPE = 0.5
+"""Width of a stripe, in patches."""
+
+
+def stripes(
+    lattice: Lattice, cells: NDArray[np.bool_], y: slice, x: slice, factor: int = 1
+) -> NDArray[np.bool_]:
+    """Return the gaps between diagonal stripes in some cells.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    cells : bool (grid_y, grid_x)
+        Which ones are striped.
+    y, x : slice
+        A window, in pixels `factor` times as wide as the image's.
+
+    Returns
+    -------
+    bool (y, x)
+    """
+    rows, columns = ((np.arange(part.start, part.stop) + 0.5) * factor for part in (y, x))
+    inside = cells[np.ix_(_cells_at(lattice.y, rows), _cells_at(lattice.x, columns))]
+    patch = lattice.x.image / lattice.x.working * lattice.x.patch
+    width = max(STRIPE * patch, 2.0 * factor)
+    gaps: NDArray[np.bool_] = (rows[:, None] + columns) % (2 * width) < width
+    return gaps & inside
+
+
+def _cells_at(axis: Axis, centers: NDArray[np.float64]) -> NDArray[np.intp]:
+    found = np.searchsorted(axis.cell_edges(), centers, side="right") - 1
+    return np.clip(found, 0, axis.n_cells - 1)
 
 
 def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:

@@ -39,6 +39,9 @@ __all__ = ["HeatmapRun", "PromptScorer", "rescore"]
 REPAINT = 0.25
 """Seconds between pictures: the eye follows, and the window has time for the user."""
 
+FINE = 0.999
+"""Weight of the tiles that are done, from which nothing of a cell is taken from the preview."""
+
 Cells = tuple[slice, slice]
 
 
@@ -298,6 +301,7 @@ class PromptScorer:
             self.picture.widen_limits()
         else:
             self.picture.settle_limits()
+            self._stripe_previews(self.picture)
         return HeatmapResult(
             stack=self.picture,
             limits=self.picture.limits,
@@ -312,6 +316,13 @@ class PromptScorer:
             message=message,
             view_notes=(*self._request.view_notes, *self._image_notes),
         )
+
+    def _stripe_previews(self, picture: HeatmapStack) -> None:
+        """Tell what is coarse apart from what is done, where a run ended before its end."""
+        for index, encoding in self._encodings.items():
+            if not encoding.complete:
+                rows, columns = (slice(0, cells) for cells in encoding.lattice.grid)
+                picture.stripe(index, encoding.accumulator.weights(rows, columns) < FINE)
 
     def _hold(self, index: Index, encoding: Encoding) -> None:
         """Keep an encoding for later prompts as long as memory allows, the first ones first."""

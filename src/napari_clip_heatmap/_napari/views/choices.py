@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import ComboBox, Label, Select, TextEdit
 from napari.layers import Image, Labels, Shapes
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
 
 from napari_clip_heatmap._napari.inputs.layer_channels import fits_image
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
@@ -144,16 +150,26 @@ class ChannelChoice(Select):
     ) -> None:
         self._viewer, self._image = viewer, image
         super().__init__(choices=self._channels, **options)
-        row = self.native.fontMetrics().lineSpacing() + 4
-        self.native.setMaximumHeight(VISIBLE_CHANNELS * row + 2 * self.native.frameWidth())
+        self.native.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
+        self.native.setItemDelegate(_TickDelegate(self.native))
+        self._fit()
 
     def reset_choices(self, *_: Any) -> None:
         """Read the layers again; chosen ones stay chosen, also when renamed."""
         chosen = list(self.value or ())
-        super().reset_choices()
-        kept = [layer for layer in chosen if layer in self.choices]
-        if kept != list(self.value or ()):
+        with self.changed.blocked():  # in between, nothing is chosen
+            super().reset_choices()
+            kept = [layer for layer in chosen if layer in self.choices]
             self.value = kept
+        self._fit()
+        if kept != chosen:
+            self.changed.emit(kept)
+
+    def _fit(self) -> None:
+        """Be as high as the channels that there are."""
+        row = self.native.fontMetrics().lineSpacing() + 6
+        rows = min(max(len(self.choices), 1), VISIBLE_CHANNELS)
+        self.native.setFixedHeight(rows * row + 2 * self.native.frameWidth())
 
     def _channels(self, _: Any = None) -> list[tuple[str, Image]]:
         image = self._image()
@@ -162,6 +178,17 @@ class ChannelChoice(Select):
             for layer in _own(self._viewer(), Image)
             if image is not None and layer is not image and fits_image(layer, image)
         ]
+
+
+class _TickDelegate(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
+    """Draws what is chosen as ticked."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasCheckIndicator
+        option.checkState = Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked
+        option.state &= ~QStyle.StateFlag.State_Selected
 
 
 class WhereChoice(_KeptChoice):
@@ -225,7 +252,7 @@ class PromptList(TextEdit):
         self.changed.emit(self.get_value())
 
 
-HEIGHT = 128
+HEIGHT = 96
 """Height of the thumbnail, in screen pixels."""
 
 WIDTH = 260

@@ -14,41 +14,41 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.colormaps import LayerStyle
 
-__all__ = ["ControlSection", "ControlSources", "ControlSpec", "WidgetFactory"]
+__all__ = ["SECTION_HELP", "ControlSection", "ControlSources", "ControlSpec", "WidgetFactory"]
 
 
 class ControlSection(Enum):
-    """Parts of the dock widget, from top to bottom; the value is the headline, if there is one."""
+    """Parts of the dock widget, from top to bottom; the value is a tab's title, if it is one."""
 
     FORM = "form"
-    LOADING = "How the model is loaded"
-    VIEW = "What the model sees"
-    REGION = "Where, and which slices"
-    STYLE = "How maps are shown"
-    CLICK = "What a click finds"
+    VIEW = "View"
+    REGION = "Where"
+    STYLE = "Maps"
+    CLICK = "Click"
     ANNOTATE = "Annotate"
-    CLASSIFY = "Classify objects"
+    CLASSIFY = "Classify"
+    LOADING = "Model"
     RUN = "run"
-    PROGRESS = "progress"
     LAYERS = "layers"
     STATUS = "status"
     NOTES = "notes"
 
     @property
-    def collapsible(self) -> bool:
-        """Whether the section is folded until its headline is clicked."""
-        return self in _COLLAPSIBLE
+    def is_tab(self) -> bool:
+        """Whether the section is a tab, of which one is visible at a time."""
+        return self in SECTION_HELP
 
 
-_COLLAPSIBLE = (
-    ControlSection.LOADING,
-    ControlSection.VIEW,
-    ControlSection.REGION,
-    ControlSection.STYLE,
-    ControlSection.CLICK,
-    ControlSection.ANNOTATE,
-    ControlSection.CLASSIFY,
-)
+SECTION_HELP = {
+    ControlSection.VIEW: "What the model sees: colors, contrast and resolution",
+    ControlSection.REGION: "Which part of the image, and which slices",
+    ControlSection.STYLE: "How maps are drawn, and how they are compared",
+    ControlSection.CLICK: "What a click on the image finds",
+    ControlSection.ANNOTATE: "Turn maps into labels, points and shapes",
+    ControlSection.CLASSIFY: "Name the objects of a Labels layer by the prompts",
+    ControlSection.LOADING: "How the model is loaded, and which sentences it reads",
+}
+"""What each tab is for, as its tooltip."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ControlSpec:
     wraps : bool
         Whether it is a text that breaks into lines and can be copied.
     right_of : str
-        Name of the control in whose row it stands, as a small button.
+        Name of the control in whose row it stands, no wider than it needs to be.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Lay out the dock widget's controls: a form, collapsible sections, and buttons below."""
+"""Lay out the dock widget's controls: a form, tabs, and buttons below."""
 
 from __future__ import annotations
 
@@ -6,35 +6,44 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QIcon, QKeySequence, QShortcut
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QBoxLayout,
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
-from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
+from napari_clip_heatmap._napari.views.control_spec import (
+    SECTION_HELP,
+    ControlSection,
+    ControlSpec,
+)
 from napari_clip_heatmap._napari.views.controls import CONTROLS
 from napari_clip_heatmap._napari.views.wheel_focus import require_focus_for_wheel
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
 
-__all__ = ["add_shortcut", "lay_out", "show_row"]
+__all__ = ["SectionTabs", "add_shortcut", "lay_out", "show_row"]
 
-HEADLINE = "text-align: left; border: none; background: transparent; padding: 2px;"
-"""Not drawn as a button: napari would color a pressed one like a selection."""
+LEAST = 220
+"""Least height of what scrolls, in pixels."""
 
-COLLAPSED, EXPANDED = "\N{BLACK RIGHT-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
+SPARE = 12
+"""Pixels that Qt needs around these lines."""
 
-LEAST, NOTES = 220, 84
-"""Least height of the controls, and height of the notes, in pixels."""
+STATUS_LINES, NOTE_LINES = 2, 4
+"""Lines of text for which there is always room, so that nothing jumps when a text comes."""
+
+FLAT = "QGroupBox { border: none; margin: 0; padding: 0; }"
+"""Of choices in the row of another control."""
 
 SCROLL_BAR = 14
 """Width in pixels that a scroll bar takes from the table."""
@@ -43,15 +52,55 @@ MARGIN = 8
 """Pixels to the left and right of the text of a small button."""
 
 
-def lay_out(container: Container[Widget]) -> Mapping[str, QCollapsible]:
-    """Replace a container's single column by a form, sections and rows of buttons.
+class SectionTabs(QTabWidget):  # type: ignore[misc] # qtpy ships no types
+    """The sections of which one is visible at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.tabBar().setDrawBase(False)
+        self.setUsesScrollButtons(True)
+        self._titles: list[str] = []
+        self.around: QScrollArea | None = None
+        self.texts: list[tuple[QScrollArea, int]] = []
+
+    def fit(self) -> None:
+        """Make room for the font as it is now: in width for the controls, in height for texts."""
+        if self.around is not None:
+            width = self.around.widget().minimumSizeHint().width()
+            self.around.setMinimumWidth(width + SCROLL_BAR)
+        for area, lines in self.texts:
+            label = area.widget().findChild(QLabel)
+            label.ensurePolished()
+            area.setFixedHeight(lines * label.fontMetrics().lineSpacing() + SPARE)
+
+    def add(self, section: ControlSection, content: QWidget) -> None:
+        """Add a section as the last tab."""
+        number = self.addTab(content, section.value)
+        self.setTabToolTip(number, SECTION_HELP[section])
+        self._titles.append(section.value)
+
+    @property
+    def title(self) -> str:
+        """The title of the visible section."""
+        number: int = self.currentIndex()
+        return self._titles[number]
+
+    def open(self, title: str) -> None:
+        """Show a section; an unknown title changes nothing."""
+        if title in self._titles:
+            self.setCurrentIndex(self._titles.index(title))
+
+
+def lay_out(container: Container[Widget]) -> SectionTabs:
+    """Replace a container's single column by a form, tabs and rows of buttons.
 
     The container keeps its controls and their names; only Qt's layout changes.
 
     Returns
     -------
-    mapping of str to QCollapsible
-        The sections, by headline.
+    SectionTabs
+        The sections.
     """
     column = container.native.layout()
     natives: dict[str, QWidget] = {part.name: part.native for part in container}
@@ -63,27 +112,35 @@ def lay_out(container: Container[Widget]) -> Mapping[str, QCollapsible]:
         if spec.wraps:
             _let_wrap(natives[spec.name])
     require_focus_for_wheel(container.native)
-    margins = column.contentsMargins()
-    table = natives["prompts"].minimumSizeHint().width()
-    container.native.setMinimumWidth(table + margins.left() + margins.right() + SCROLL_BAR)
-    sections = {
-        section.value: _section(section, natives)
-        for section in ControlSection
-        if section.collapsible
-    }
+    tabs = SectionTabs()
+    for section in ControlSection:
+        if section.is_tab:
+            tabs.add(section, _page(section, natives))
     inside = QVBoxLayout()
     inside.addLayout(_form(ControlSection.FORM, natives))
-    for section in sections.values():
-        inside.addWidget(section)
-    # Outside of what scrolls, so that Run and its messages are always visible.
-    column.addWidget(_scrolling(inside, LEAST), stretch=1)
-    for row in (ControlSection.RUN, ControlSection.PROGRESS, ControlSection.LAYERS):
+    inside.addWidget(tabs)
+    inside.addStretch(1)
+    # Outside of what scrolls, so that Run and its messages are always visible, in one place.
+    tabs.around = _scrolling(inside, LEAST)
+    column.addWidget(tabs.around, stretch=1)
+    for row in (ControlSection.RUN, ControlSection.LAYERS):
         column.addLayout(_row(row, natives))
-    column.addLayout(_row(ControlSection.STATUS, natives))
-    area = _scrolling(_row(ControlSection.NOTES, natives), NOTES)
-    area.setMaximumHeight(NOTES)
-    column.addWidget(area)
-    return sections
+    for row, lines in ((ControlSection.STATUS, STATUS_LINES), (ControlSection.NOTES, NOTE_LINES)):
+        texts = _row(row, natives)
+        texts.setAlignment(Qt.AlignmentFlag.AlignTop)
+        tabs.texts.append((area := _scrolling(texts, 0), lines))
+        column.addWidget(area)
+    tabs.fit()
+    return tabs
+
+
+def _page(section: ControlSection, natives: Mapping[str, QWidget]) -> QWidget:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 4, 0, 0)
+    column.addLayout(_form(section, natives))
+    column.addStretch(1)
+    return page
 
 
 def _specs_of(section: ControlSection) -> list[ControlSpec]:
@@ -114,9 +171,9 @@ def _scrolling(layout: QBoxLayout, height: int) -> QScrollArea:
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:
     """Show or hide a control of a form together with its label."""
     native = container[name].native
-    form = native.parentWidget().layout()
-    if isinstance(form, QFormLayout):
-        form.setRowVisible(native, shown)
+    for form in native.parentWidget().findChildren(QFormLayout):
+        if form.indexOf(native) >= 0:
+            form.setRowVisible(native, shown)
 
 
 def add_shortcut(container: Container[Widget], keys: str, slot: Callable[[], None]) -> None:
@@ -148,30 +205,16 @@ def _form(section: ControlSection, natives: Mapping[str, QWidget]) -> QFormLayou
 def _with_button(label: str, native: QWidget, button: QWidget) -> tuple[QLabel, QHBoxLayout]:
     named = QLabel(label)
     named.setBuddy(native)
-    button.setFixedWidth(button.fontMetrics().horizontalAdvance("MM") + 2 * MARGIN)
+    if isinstance(button, QPushButton):
+        button.setFixedWidth(button.fontMetrics().horizontalAdvance("MM") + 2 * MARGIN)
+    else:
+        button.setStyleSheet(FLAT)
+        if button.layout() is not None:
+            button.layout().setContentsMargins(0, 0, 0, 0)
     line = QHBoxLayout()
     line.addWidget(native, stretch=1)
     line.addWidget(button)
     return named, line
-
-
-def _section(section: ControlSection, natives: Mapping[str, QWidget]) -> QCollapsible:
-    collapsible = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())
-
-    def set_headline(*, expanded: bool) -> None:
-        # A character, as an icon would not take the theme's color.
-        collapsible.setText(f"{EXPANDED if expanded else COLLAPSED} {section.value}")
-
-    set_headline(expanded=False)
-    collapsible.toggled.connect(lambda expanded: set_headline(expanded=expanded))
-    collapsible.toggleButton().setStyleSheet(HEADLINE)
-    collapsible.layout().setContentsMargins(0, 0, 0, 0)  # collapsed, as high as its headline
-    collapsible.layout().setSpacing(2)
-    collapsible.setDuration(0)  # an animation would repaint the window at every step
-    inside = QWidget()
-    inside.setLayout(_form(section, natives))
-    collapsible.addWidget(inside)
-    return collapsible
 
 
 def _let_shrink(native: QWidget) -> None:
@@ -187,4 +230,5 @@ def _let_wrap(native: QWidget) -> None:
     if isinstance(native, QLabel):
         native.setWordWrap(True)
         native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        native.setAlignment(Qt.AlignmentFlag.AlignTop)
         native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

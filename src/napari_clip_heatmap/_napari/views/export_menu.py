@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton
+
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 
 __all__ = ["ExportMenu"]
 
@@ -38,19 +40,35 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
         self.addAction(f"Save the encoding{ELLIPSIS}", self._choose_save)
         self.addAction(f"Open an encoding{ELLIPSIS}", self._choose_open)
         self.addSeparator()
-        self._clear = self.addAction("Clear the cache", self.clear_requested.emit)
+        self._clear = self.addAction(f"Clear the cache{ELLIPSIS}", self.ask_clear)
         self.aboutToShow.connect(self.about_to_show.emit)
 
     def show_cache_size(self, megabytes: float) -> None:
         """Show how much the cache holds on disk."""
-        self._clear.setText(f"Clear the cache ({megabytes:.0f} MB)")
+        self._clear.setText(f"Clear the cache ({megabytes:.0f} MB){ELLIPSIS}")
+
+    def ask_clear(self) -> None:
+        """Ask before what cannot be undone."""
+        box = QMessageBox(self.parentWidget())
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText("Remove all encodings from the disk?")
+        box.setInformativeText("Images are then encoded again, which takes as long as before.")
+        box.addButton("Clear", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.accepted.connect(self.clear_requested.emit)
+        box.open()  # not exec, which would start a nested event loop
 
     def _choose_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the encoding", "encoding.zarr.zip", FILES)
-        if path:
-            self.save_requested.emit(path)
+        choose_file(
+            self.parentWidget(),
+            "Save the encoding",
+            self.save_requested.emit,
+            filters=FILES,
+            save_as="encoding.zarr.zip",
+        )
 
     def _choose_open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open an encoding", "", FILES)
-        if path:
-            self.open_requested.emit(path)
+        choose_file(
+            self.parentWidget(), "Open an encoding", self.open_requested.emit, filters=FILES
+        )

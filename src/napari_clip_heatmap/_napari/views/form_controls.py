@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Label, ProgressBar, PushButton
+from magicgui.widgets import ComboBox, FloatSlider, Label, ProgressBar, PushButton, RadioButtons
 
-from napari_clip_heatmap._napari.views.choices import EditableChoice, ImageChoice, PromptList
+from napari_clip_heatmap._napari.colormaps import OPACITY
+from napari_clip_heatmap._napari.views.choices import (
+    ChannelChoice,
+    EditableChoice,
+    ImageChoice,
+    PromptList,
+)
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 from napari_clip_heatmap.pipeline.score_registry import SCORES
-from napari_clip_heatmap.prompting.language import TEMPLATES
 
-__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS"]
+__all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "REMOVE", "RESTORE", "RUN", "RUN_SLICE"]
 
 DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
 """Words that the bundled model knows, to be typed over."""
+
+RUN, RUN_SLICE = "Run", "Run slice"
+"""Texts of the button: of any image, and on a slice that has no maps while others have."""
+
+REMOVE, RESTORE = "Remove all", "Restore"
+"""Texts of the button: before and after it was pressed."""
 
 KNOWN_MODELS = (
     "demo",
@@ -36,6 +47,15 @@ FORM_CONTROLS = (
         shrinks=True,
     ),
     ControlSpec(
+        "channels",
+        ControlSection.FORM,
+        lambda sources, **given: ChannelChoice(sources.viewer, sources.image, **given),
+        "More channels of the same image, for the model to see together: each with its colormap, "
+        "contrast, opacity and blending, as the viewer draws them. Visible additive ones are "
+        "ticked by default.",
+        shrinks=True,
+    ),
+    ControlSpec(
         "model",
         ControlSection.FORM,
         lambda _, **given: EditableChoice(value="demo", choices=KNOWN_MODELS, **given),
@@ -54,14 +74,31 @@ FORM_CONTROLS = (
         right_of="model",
     ),
     ControlSpec(
-        "device",
+        "opacity",
         ControlSection.FORM,
-        lambda sources, **given: ComboBox(
-            value="auto", choices=lambda _: sources.devices(), **given
+        lambda _, **given: FloatSlider(
+            value=OPACITY, min=0.0, max=1.0, step=0.05, readout=False, **given
         ),
-        "Where the model runs; auto takes an accelerator if there is one.",
+        "Of all maps; one that is not to be trusted is drawn fainter.",
         has_value=True,
+        persisted=True,
         shrinks=True,
+    ),
+    ControlSpec(
+        "scale",
+        ControlSection.FORM,
+        lambda _, **given: RadioButtons(  # type: ignore[call-arg] # magicgui passes it on
+            value="shared",
+            choices=(("shared scale", "shared"), ("own", "own")),
+            orientation="horizontal",
+            **given,
+        ),
+        "shared: one range of values for the colors of all maps, clear where the score says that "
+        "a prompt fits no better than the others, so that what is not there stays dark.\n"
+        "own: each map from its own lowest to its own highest value, as in published pictures.",
+        right_of="opacity",
+        has_value=True,
+        persisted=True,
     ),
     ControlSpec(
         "prompts",
@@ -70,6 +107,7 @@ FORM_CONTROLS = (
         "What to look for, one prompt per row; Ctrl+Enter runs. Once the image is encoded, the "
         "maps follow while you type.",
         label="",
+        persisted=True,
         shrinks=True,
     ),
     ControlSpec(
@@ -77,16 +115,6 @@ FORM_CONTROLS = (
         ControlSection.FORM,
         lambda _, **given: ComboBox(value="relative", choices=tuple(SCORES), **given),
         "\n".join(f"{name}: {each.help}." for name, each in SCORES.items()),
-        has_value=True,
-        persisted=True,
-        shrinks=True,
-    ),
-    ControlSpec(
-        "templates",
-        ControlSection.FORM,
-        lambda _, **given: EditableChoice(value="plain", choices=tuple(TEMPLATES), **given),
-        "Sentences around your words, averaged; plain uses the words alone. Or type your own, "
-        "such as: a photo of {}; a drawing of {}",
         has_value=True,
         persisted=True,
         shrinks=True,
@@ -104,11 +132,19 @@ FORM_CONTROLS = (
     ),
 )
 
+
+def _wide_enough(button: PushButton, text: str) -> PushButton:
+    """Let a button have room for another text too, so that nothing moves when it comes."""
+    metrics = button.native.fontMetrics()
+    button.native.setMinimumWidth(metrics.horizontalAdvance(text) + 24)
+    return button
+
+
 ACTION_CONTROLS = (
     ControlSpec(
         "run",
         ControlSection.RUN,
-        lambda _, **given: PushButton(text="Run", **given),
+        lambda _, **given: _wide_enough(PushButton(text=RUN, **given), RUN_SLICE),
         "Make a heatmap layer per prompt (Ctrl+Enter).",
     ),
     ControlSpec(
@@ -119,7 +155,7 @@ ACTION_CONTROLS = (
     ),
     ControlSpec(
         "progress",
-        ControlSection.PROGRESS,
+        ControlSection.RUN,
         lambda _, **given: ProgressBar(min=0, max=1, value=0, **given),
         "Tiles of the image that are done, or megabytes of a model that are downloaded.",
     ),
@@ -138,8 +174,8 @@ ACTION_CONTROLS = (
     ControlSpec(
         "remove_all",
         ControlSection.LAYERS,
-        lambda _, **given: PushButton(text="Remove all", **given),
-        "Remove all heatmap layers; other layers stay.",
+        lambda _, **given: PushButton(text=REMOVE, **given),
+        "Remove all heatmap layers, other layers stay; pressed again, bring them back.",
     ),
     ControlSpec(
         "more",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.model_table import FilteredModels, ModelColumn
 
 __all__ = ["ModelDialog"]
@@ -106,15 +107,13 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         # A button that had the focus when the dialog was closed would stay the default one.
         self.use.setDefault(True)
 
-    def ask_for_file(self) -> Path | None:
-        """Let the user pick a file of weights; return None if they cancel."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open a file of weights", "", FILES)
-        return Path(path) if path else None
+    def ask_for_file(self, chosen: Callable[[Path], object]) -> None:
+        """Let the user pick a file of weights, and hand it on unless they cancel."""
+        choose_file(self, "Open a file of weights", lambda path: chosen(Path(path)), filters=FILES)
 
-    def ask_for_folder(self) -> Path | None:
-        """Let the user pick a model folder; return None if they cancel."""
-        path = QFileDialog.getExistingDirectory(self, "Open a model folder")
-        return Path(path) if path else None
+    def ask_for_folder(self, chosen: Callable[[Path], object]) -> None:
+        """Let the user pick a model folder, and hand it on unless they cancel."""
+        choose_file(self, "Open a model folder", lambda path: chosen(Path(path)), folder=True)
 
     def set_downloading(self, running: bool) -> None:
         """Show or hide the progress bar and its Cancel button; one download runs at a time."""

@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QEvent, QModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPalette
+from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap._napari.state import FAINTNESS
+from napari_clip_heatmap.pipeline.trust import Trust
 
 __all__ = [
     "BAR",
     "BEFORE",
     "HEADS",
     "KEY",
-    "SOLO_SIGN",
-    "WORDS",
+    "SWATCH",
+    "TRUST",
+    "TRUST_COLORS",
     "BarCell",
     "ColorCell",
     "PromptCell",
     "PromptColumn",
-    "SoloCell",
     "strip_of",
 ]
 
@@ -51,36 +52,32 @@ class BarCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
             painter.fillRect(QRect(box.left(), box.top(), width, box.height()), color)
 
 
-class SoloCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
-    """A letter that lights up."""
+class ColorCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
+    """A strip of the row's colors; hatched where the map is not to be trusted."""
 
     pressed = Signal(int)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        if index.data(BAR):
-            painter.fillRect(option.rect.adjusted(2, 2, -2, -2), QColor("#e8a33d"))
-        super().paint(painter, option, index)
-
-    def editorEvent(self, event: QEvent, model: Any, option: Any, index: QModelIndex) -> bool:  # noqa: N802
-        if _chosen(event):
-            self.pressed.emit(index.row())
-            return True
-        return False
-
-
-class ColorCell(SoloCell):
-    """A strip of the row's colors."""
 
     def __init__(self, colormap: Callable[[int], object], parent: QWidget) -> None:
         super().__init__(parent)
         self._colormap = colormap
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        strip = strip_of(self._colormap(index.row()))
-        painter.drawImage(option.rect.adjusted(2, MARGIN, -2, -MARGIN), strip)
+        box = option.rect.adjusted(2, MARGIN, -2, -MARGIN)
+        if swatch := index.data(SWATCH):
+            painter.fillRect(box, QColor(swatch))
+        else:
+            painter.drawImage(box, strip_of(self._colormap(index.row())))
+        if index.data(TRUST) in FAINTNESS:
+            painter.fillRect(box, QBrush(QColor("black"), Qt.BrushStyle.BDiagPattern))
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(option.palette.color(QPalette.ColorRole.Text))
             painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
+
+    def editorEvent(self, event: QEvent, model: Any, option: Any, index: QModelIndex) -> bool:  # noqa: N802
+        if _chosen(event):
+            self.pressed.emit(index.row())
+            return True
+        return False
 
 
 class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no types
@@ -127,25 +124,30 @@ BAR = Qt.ItemDataRole.UserRole
 """Role of the length, 0..1, of the bar behind a cell's text."""
 
 
+TRUST = Qt.ItemDataRole.UserRole + 1
+"""Role of a row's `Trust`, in every column."""
+
+SWATCH = Qt.ItemDataRole.UserRole + 2
+"""Role of the one color that stands for a row, in every column; None where its colormap does."""
+
+
 class PromptColumn(IntEnum):
     """What a row shows, from left to right."""
 
     SHOWN = 0
-    SOLO = 1
-    COLOR = 2
-    PROMPT = 3
-    SIMILARITY = 4
-    CURSOR = 5
-    VERDICT = 6
+    COLOR = 1
+    PROMPT = 2
+    SIMILARITY = 3
+    CURSOR = 4
+    VERDICT = 5
 
 
 HEADS: Mapping[PromptColumn, tuple[str, str]] = {
-    PromptColumn.SHOWN: ("", "Show or hide this prompt's layer (Space)."),
-    PromptColumn.SOLO: (
+    PromptColumn.SHOWN: (
         "",
-        "Show this prompt's layer alone; a second time shows the others again (Space).",
+        "Show this prompt's map together with that of the current row (Space).",
     ),
-    PromptColumn.COLOR: ("", "The layer's colors; click or press Space to choose."),
+    PromptColumn.COLOR: ("", "The map's colors; click or press Space to choose others."),
     PromptColumn.PROMPT: (
         "Prompt",
         (
@@ -156,28 +158,29 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
         ),
     ),
     PromptColumn.SIMILARITY: (
-        "Image",
+        "Match",
         (
-            "How similar the whole image is to the prompt: the mean cosine over tiles. The bar "
-            "runs from the least to the most similar prompt in the table."
+            "How well the prompt matches the whole image: the mean cosine over tiles. The bar "
+            "runs from the worst to the best match in the table."
         ),
     ),
     PromptColumn.CURSOR: (
-        "Here",
+        "Under\ncursor",
         (
             "Where the value under the cursor lies between the lowest and highest of the map; the "
             "values themselves are in the status bar."
         ),
     ),
-    PromptColumn.VERDICT: ("Worth", "Whether the map depends on the words; hover for the figures."),
+    PromptColumn.VERDICT: (
+        "Trust",
+        "Whether the map depends on the words and the words fit the image.",
+    ),
 }
 
-SOLO_SIGN = "S"
-
-WORDS = {
-    Verdict.CLEAR: ("clear", "#3fa34d"),
-    Verdict.WEAK: ("weak", "#c98a1b"),
-    Verdict.HARDLY: ("hardly", "#d9534f"),
-    Verdict.NOTHING: ("nothing", "#8a8a8a"),
+TRUST_COLORS = {
+    Trust.GOOD: ("#5fd06f", "#1d6b2a"),
+    Trust.DOUBTFUL: ("#f0b040", "#855300"),
+    Trust.NONE: ("#ffb4ab", "#b3261e"),
+    Trust.UNKNOWN: ("#c0c0c0", "#5a5a5a"),
 }
-"""A verdict as a word, in a color that is readable on dark and on light backgrounds."""
+"""Colors of the words on a dark and on a light background, each with a contrast of 4.5 or more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,14 @@ from napari_clip_heatmap._napari.state import PromptRow
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BAR,
     HEADS,
-    SOLO_SIGN,
-    WORDS,
+    SWATCH,
+    TRUST,
+    TRUST_COLORS,
     PromptColumn,
 )
-from napari_clip_heatmap.pipeline.verdicts import Verdict
+from napari_clip_heatmap.pipeline.trust import Trust
 
-__all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of"]
+__all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of", "wrapped"]
 
 
 MOVED = "application/x-clip-heatmap-row"
@@ -38,8 +40,6 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         The colormap of a row has changed.
     show : key, bool
         The user wants a layer to be shown or hidden.
-    solo : key
-        The user switched showing one layer alone on or off.
     dropped : path
         A file was dropped onto the table.
     """
@@ -47,7 +47,6 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
     prompts_changed = Signal()
     colored = Signal(str)
     show = Signal(str, bool)
-    solo = Signal(str)
     dropped = Signal(str)
 
     def __init__(self, parent: Any = None) -> None:
@@ -57,7 +56,9 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self._visible: dict[str, bool] = {}
         self._figures: dict[str, RowFigures] = {}
         self._cursor_values: dict[str, float] = {}
-        self._soloed = ""
+        self._problems: dict[str, str] = {}
+        self._swatches: dict[str, str] = {}
+        self.dark = True
 
     # The rows.
 
@@ -112,19 +113,32 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         """Set the colormap of a row's layer; empty for the default one."""
         rows = list(self.rows)
         rows[number] = replace(rows[number], colormap=colormap)
+        if rows[number] == self.rows[number]:
+            self.colored.emit(rows[number].key)  # chosen again: a colormap set by hand gives way
         self.edit(rows, "color")
 
     # What the rows show.
 
-    def set_visible(self, visible: Mapping[str, bool], soloed: str = "") -> None:
+    def set_visible(self, visible: Mapping[str, bool]) -> None:
         """Show which rows' layers are visible, by key; other rows have no layer."""
-        self._visible, self._soloed = dict(visible), soloed
-        self._repaint(PromptColumn.SHOWN, PromptColumn.SOLO)
+        self._visible = dict(visible)
+        self._repaint(PromptColumn.SHOWN)
 
     def set_figures(self, figures: Mapping[str, RowFigures]) -> None:
         """Show what is known about the maps, by the rows' keys."""
         self._figures = dict(figures)
-        self._repaint(PromptColumn.SIMILARITY, PromptColumn.VERDICT)
+        self._repaint(PromptColumn.COLOR, PromptColumn.SIMILARITY, PromptColumn.VERDICT)
+
+    def set_swatches(self, colors: Mapping[str, str]) -> None:
+        """Show one color a row instead of its colormap, by key; none: the colormaps again."""
+        self._swatches = dict(colors)
+        self._repaint(PromptColumn.COLOR)
+
+    def set_problems(self, problems: Mapping[str, str]) -> None:
+        """Mark rows that cannot be scored, or only in part, with the reason, by key."""
+        if problems != self._problems:
+            self._problems = dict(problems)
+            self._repaint(PromptColumn.PROMPT)
 
     def set_cursor_values(self, cursor_value: Mapping[str, float]) -> None:
         """Show where in their maps' ranges the values beneath the cursor lie, 0..1."""
@@ -163,17 +177,35 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             return Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
         if role == BAR:
             return self._bar(row, column)
+        figures = self._figures.get(row.key, RowFigures())
+        if role == TRUST:
+            return figures.trust
+        if role == SWATCH:
+            return self._swatches.get(row.key)
         if role == Qt.ItemDataRole.ToolTipRole:
-            figures = self._figures.get(row.key)
-            told = figures.advice if figures and column == PromptColumn.VERDICT else ""
-            words = f"{row.prompt}\n\n" if column == PromptColumn.PROMPT else ""
-            return told or words + HEADS[column][1]
-        if role == Qt.ItemDataRole.ForegroundRole and column == PromptColumn.VERDICT:
-            verdict = self._figures.get(row.key, RowFigures()).verdict
-            return None if verdict is None else QBrush(QColor(WORDS[verdict][1]))
+            return self._tooltip(row, column, figures)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._color(row, column, figures)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.prompt}: {column.name.lower()} {self._text(row, column)}"
         return None
+
+    def _tooltip(self, row: PromptRow, column: PromptColumn, figures: RowFigures) -> str:
+        if column == PromptColumn.VERDICT and figures.facts:
+            return "\n".join(figures.facts)
+        problem = self._problems.get(row.key)
+        if column == PromptColumn.PROMPT and problem:
+            return f"{row.prompt}\n\n{wrapped(problem)}"
+        words = f"{row.prompt}\n\n" if column == PromptColumn.PROMPT else ""
+        return words + HEADS[column][1]
+
+    def _color(self, row: PromptRow, column: PromptColumn, figures: RowFigures) -> QBrush | None:
+        trust: Trust | None = None
+        if column == PromptColumn.VERDICT:
+            trust = figures.trust
+        elif column == PromptColumn.PROMPT and row.key in self._problems:
+            trust = Trust.NONE
+        return None if trust is None else QBrush(QColor(TRUST_COLORS[trust][0 if self.dark else 1]))
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
         row, column = self.rows[index.row()], PromptColumn(index.column())
@@ -239,16 +271,14 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         figures, cursor_value = self._figures.get(row.key), self._cursor_values.get(row.key)
         if column == PromptColumn.PROMPT:
             return row.prompt
-        if column == PromptColumn.SOLO:
-            return SOLO_SIGN
         if column == PromptColumn.COLOR:
             return row.colormap
         if column == PromptColumn.CURSOR and cursor_value is not None:
             return f"{100 * cursor_value:.0f} %"
         if figures is None:
             return ""
-        if column == PromptColumn.VERDICT and figures.verdict is not None:
-            return WORDS[figures.verdict][0]
+        if column == PromptColumn.VERDICT and figures.trust is not None:
+            return figures.trust.value
         if column == PromptColumn.SIMILARITY and figures.similarity is not None:
             return f"{figures.similarity:.3f}"
         return ""
@@ -263,8 +293,6 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             and figures.similarity is not None
         ):
             return figures.fraction
-        if column == PromptColumn.SOLO:
-            return 1.0 if row.key == self._soloed else None
         return None
 
 
@@ -302,16 +330,21 @@ class RowFigures:
         Cosine between the prompt and all that was encoded.
     fraction : float
         Its position between the lowest and the highest in the table, 0..1.
-    verdict : Verdict, optional
-        Whether the map can be trusted.
-    advice : str
-        The verdict in sentences, with figures.
+    trust : Trust, optional
+        How far the map can be trusted; None while that is not known.
+    facts : tuple of str
+        Why, in short wrapped lines.
     """
 
     similarity: float | None = None
     fraction: float = 0.0
-    verdict: Verdict | None = None
-    advice: str = ""
+    trust: Trust | None = None
+    facts: tuple[str, ...] = ()
+
+
+def wrapped(text: str, width: int = 60) -> str:
+    """Break a text into lines, for a tooltip."""
+    return "\n".join(textwrap.wrap(text, width))
 
 
 def lines_of(text: str) -> list[str]:

@@ -12,10 +12,11 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from napari.utils.notifications import show_error
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS, LayerStyle
 from napari_clip_heatmap._napari.state import PromptRow
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of, rows_of
 from napari_clip_heatmap._napari.views.prompt_view import PromptView
 from napari_clip_heatmap.errors import PromptError
@@ -32,6 +33,10 @@ from napari_clip_heatmap.prompting.prompt_set import (
 __all__ = ["PromptTable"]
 
 FILES = "Sets of prompts ({})".format(" ".join(f"*{suffix}" for suffix in SUFFIXES))
+
+
+RECENT_WIDTH = 360
+"""Pixels of an entry of the menu of recent prompts."""
 
 
 class PromptTable(Container[Any]):
@@ -67,6 +72,7 @@ class PromptTable(Container[Any]):
         self.view = PromptView(self.model, COLORMAPS, style, self.native)
         self.view.setToolTip(self.tooltip)
         self.templates: str | tuple[str, ...] = "plain"
+        self.recent: tuple[tuple[str, ...], ...] = ()
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -91,6 +97,20 @@ class PromptTable(Container[Any]):
     def value(self, prompts: str | Iterable[str]) -> None:
         given = lines_of(prompts) if isinstance(prompts, str) else [p.strip() for p in prompts]
         self.model.edit(rows_of(filter(None, given), self.model.rows), "set")
+
+    def set_appearance(self, points: float, *, dark: bool) -> None:
+        """Take the theme's font size, and colors that can be read on its background."""
+        font = self.native.font()
+        font.setPointSizeF(points)
+        self.native.setFont(font)
+        for part in (
+            self.view,
+            self.view.horizontalHeader(),
+            *self.native.findChildren(QToolButton),
+        ):
+            part.setFont(font)
+        self.model.dark = dark
+        self.repaint()
 
     def repaint(self) -> None:
         """Draw the rows again, whose colors may have changed."""
@@ -118,10 +138,23 @@ class PromptTable(Container[Any]):
         menu = QMenu(self.native)
         for name in shipped_sets():
             menu.addAction(name.capitalize(), partial(self._take_shipped, name))
+        recent = menu.addMenu("Recent")
+        recent.aboutToShow.connect(partial(self._list_recent, recent))
         menu.addSeparator()
         menu.addAction("Open a file\N{HORIZONTAL ELLIPSIS}", self._ask_open)
         menu.addAction("Save to a file\N{HORIZONTAL ELLIPSIS}", self._ask_save)
         return menu
+
+    def _list_recent(self, menu: QMenu) -> None:
+        """Offer the prompts of the last runs."""
+        menu.clear()
+        for prompts in self.recent:
+            text = menu.fontMetrics().elidedText(
+                ", ".join(prompts), Qt.TextElideMode.ElideRight, RECENT_WIDTH
+            )
+            menu.addAction(text, partial(setattr, self, "value", prompts))
+        if not self.recent:
+            menu.addAction("No run yet").setEnabled(False)
 
     def _take_shipped(self, name: str) -> None:
         self._take(shipped_set(name))
@@ -140,16 +173,12 @@ class PromptTable(Container[Any]):
         self.loaded.emit(chosen)
 
     def _ask_open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self.native, "Open a set of prompts", "", FILES)
-        if path:
-            self.load(path)
+        choose_file(self.native, "Open a set of prompts", self.load, filters=FILES)
 
     def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the prompts", "prompts.yaml", FILES
+        choose_file(
+            self.native, "Save the prompts", self.save, filters=FILES, save_as="prompts.yaml"
         )
-        if path:
-            self.save(path)
 
     def _buttons(self) -> QHBoxLayout:
         line = QHBoxLayout()

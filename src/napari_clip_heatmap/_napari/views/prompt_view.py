@@ -4,37 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QTableView, QWidget
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle, named_colormap
 from napari_clip_heatmap._napari.views.prompt_cells import (
     BEFORE,
+    HEADS,
     KEY,
     BarCell,
     ColorCell,
     PromptCell,
     PromptColumn,
-    SoloCell,
     strip_of,
 )
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel, lines_of
 
 __all__ = ["PromptView"]
 
-WIDTHS = {
-    PromptColumn.SHOWN: 22,
-    PromptColumn.SOLO: 18,
-    PromptColumn.COLOR: 26,
-    PromptColumn.SIMILARITY: 46,
-    PromptColumn.CURSOR: 44,
-    PromptColumn.VERDICT: 52,
+SAMPLES = {
+    PromptColumn.SHOWN: "M",
+    PromptColumn.COLOR: "MM",
+    PromptColumn.SIMILARITY: "-0.000",
+    PromptColumn.CURSOR: "100 %",
+    PromptColumn.VERDICT: "doubtful",
 }
-WORDS_WIDTH = 130
-"""Least width of the words, in pixels."""
+"""The widest text of each column, which its head must fit too."""
 
-ROW = 26
+WORDS_WIDTH = "cell nuclei, stained"
+"""What must at least be legible of a prompt."""
+
+SPARE = 12
+"""Pixels to the left and right of a cell's text."""
+
+LEAST_ROWS, MOST_ROWS = 3, 8
+"""Rows that are visible at least and at most without scrolling."""
 
 
 class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
@@ -47,7 +52,14 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         To choose from.
     style : callable
         Returns how maps become colors.
+
+    Signals
+    -------
+    chosen : key
+        The user made another row the current one.
     """
+
+    chosen = Signal(str)
 
     def __init__(
         self,
@@ -73,9 +85,29 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW)
-        self.setMinimumHeight(ROW * 6 + self.horizontalHeader().sizeHint().height())
-        self.setMinimumWidth(sum(WIDTHS.values()) + WORDS_WIDTH)
+        self._current = ""
+        model.modelReset.connect(self._on_reset)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: N802
+        super().currentChanged(current, previous)
+        if current.isValid():
+            key = self._model.rows[current.row()].key
+            if key != self._current:
+                self._current = key
+                self.chosen.emit(key)
+
+    def show_current(self, key: str) -> None:
+        """Make a row the current one; none where there is no such row."""
+        self._current = key
+        row = self._row_of(key)
+        if row is not None and self.currentIndex().row() != row:
+            self._go_to(row)
 
     def add(self) -> None:
         """Add an empty row below the current one, and edit it."""
@@ -114,6 +146,16 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
         QApplication.clipboard().setText("\n".join(self._model.rows[n].prompt for n in rows))
 
+    def toggle(self) -> None:
+        """Show or hide the map of the current row."""
+        index = self._model.index(self.currentIndex().row(), PromptColumn.SHOWN)
+        role = Qt.ItemDataRole.CheckStateRole
+        if index.isValid():
+            shown = index.data(role) == Qt.CheckState.Checked
+            self._model.setData(
+                index, Qt.CheckState.Unchecked if shown else Qt.CheckState.Checked, role
+            )
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         editing = self.state() == self.State.EditingState
         # A line edit passes Enter on to the table, which would go to the next row.
@@ -144,11 +186,13 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         """Offer colormaps for a row."""
         menu = self.color_menu(row)
         index = self._model.index(row, PromptColumn.COLOR)
-        menu.exec(self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()))
+        # Not exec: a nested event loop would let the table change beneath this call.
+        menu.popup(self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()))
 
     def color_menu(self, row: int) -> QMenu:
         """Return the menu of colormaps for a row."""
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("default", lambda: self._model.set_color(row, ""))
         for name in self._colormaps:
             icon = QIcon(QPixmap.fromImage(strip_of(named_colormap(name)).scaled(48, 12)))
@@ -172,6 +216,8 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
             return lambda: self.move(-1 if key == Qt.Key.Key_Up else 1)
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             return self.remove
+        if key == Qt.Key.Key_Space and self.currentIndex().column() != PromptColumn.COLOR:
+            return self.toggle
         plain_enter = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not control
         if plain_enter and (row < 0 or self.currentIndex().column() == PromptColumn.PROMPT):
             return self.add
@@ -191,17 +237,19 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         return keys.index(key) if key in keys else None
 
     def _go_to(self, row: int) -> None:
-        self.setCurrentIndex(self._model.index(row, PromptColumn.PROMPT))
+        # Not setCurrentIndex: with Ctrl held it would toggle the row's selection.
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(
+            self._model.index(row, PromptColumn.PROMPT), flags.ClearAndSelect | flags.Rows
+        )
 
     def _set_columns(self, style: Callable[[], LayerStyle]) -> None:
-        bar, solo = BarCell(self), SoloCell(self)
+        bar = BarCell(self)
         rows, words = self._model, PromptCell(self)
         color = ColorCell(lambda row: style().colormap(rows.rows[row].key), self)
-        solo.pressed.connect(lambda row: self._model.solo.emit(self._model.rows[row].key))
         color.pressed.connect(self.choose_color)
         words.written.connect(self._model.rewrite)
         for column, delegate in (
-            (PromptColumn.SOLO, solo),
             (PromptColumn.COLOR, color),
             (PromptColumn.PROMPT, words),
             (PromptColumn.SIMILARITY, bar),
@@ -211,6 +259,26 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         header = self.horizontalHeader()
         header.setMinimumSectionSize(16)
         header.setHighlightSections(False)
-        for column, width in WIDTHS.items():
-            self.setColumnWidth(column, width)
         header.setSectionResizeMode(PromptColumn.PROMPT, QHeaderView.ResizeMode.Stretch)
+
+    def _on_reset(self) -> None:
+        row = self._row_of(self._current)
+        if row is not None:
+            self._go_to(row)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as the rows, and give each column the width of its widest text."""
+        metrics = self.fontMetrics()
+        row = metrics.height() + 8
+        self.verticalHeader().setDefaultSectionSize(row)
+        shown = min(max(len(self._model.rows), LEAST_ROWS), MOST_ROWS)
+        head = self.horizontalHeader().sizeHint().height()
+        self.setFixedHeight(shown * row + head + 2 * self.frameWidth())
+        taken = 0
+        for column, sample in SAMPLES.items():
+            texts = (sample, *HEADS[column][0].splitlines())
+            width = max(metrics.horizontalAdvance(text) for text in texts) + SPARE
+            self.setColumnWidth(column, width)
+            taken += width
+        self.setMinimumWidth(taken + metrics.horizontalAdvance(WORDS_WIDTH) + SPARE)

@@ -1,8 +1,8 @@
-"""Controls in the sections that are folded until they are needed."""
+"""Controls in the tabs below the table."""
 
 from __future__ import annotations
 
-from magicgui.widgets import CheckBox, ComboBox, Label, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Label, PushButton, SpinBox
 
 from napari_clip_heatmap._napari.colormaps import COLORMAPS
 from napari_clip_heatmap._napari.inputs.layer_planes import axis_choices
@@ -10,12 +10,12 @@ from napari_clip_heatmap._napari.views.choices import (
     AS_SAID,
     PROMPTS_ONLY,
     RANKING_LISTS,
-    ChannelChoice,
     EditableChoice,
     Thumbnail,
     WhereChoice,
 )
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
+from napari_clip_heatmap.prompting.language import TEMPLATES
 
 __all__ = ["PRECISIONS", "PREPROCESSINGS", "RESOLUTIONS", "SECTION_CONTROLS", "VIEWS"]
 
@@ -38,6 +38,27 @@ RESOLUTIONS = ("auto", "1", "2", "4", "8")
 LAST_SLICE = 1_000_000
 
 _LOADING = (
+    ControlSpec(
+        "device",
+        ControlSection.LOADING,
+        lambda sources, **given: ComboBox(
+            value="auto", choices=lambda _: sources.devices(), **given
+        ),
+        "Where the model runs; auto takes an accelerator if there is one.",
+        has_value=True,
+        persisted=True,
+        shrinks=True,
+    ),
+    ControlSpec(
+        "templates",
+        ControlSection.LOADING,
+        lambda _, **given: EditableChoice(value="plain", choices=tuple(TEMPLATES), **given),
+        "Sentences around your words, averaged; plain uses the words alone. Or type your own, "
+        "such as: a photo of {}; a drawing of {}",
+        has_value=True,
+        persisted=True,
+        shrinks=True,
+    ),
     ControlSpec(
         "precision",
         ControlSection.LOADING,
@@ -69,15 +90,6 @@ _VIEW = (
         label="",
     ),
     ControlSpec(
-        "channels",
-        ControlSection.VIEW,
-        lambda sources, **given: ChannelChoice(sources.viewer, sources.image, **given),
-        "More channels of the same image, for the model to see together: each with its colormap, "
-        "contrast, opacity and blending, as the viewer draws them. Ctrl+click selects several.",
-        label="Also",
-        shrinks=True,
-    ),
-    ControlSpec(
         "view",
         ControlSection.VIEW,
         lambda _, **given: ComboBox(value="shown", choices=VIEWS, **given),
@@ -104,6 +116,7 @@ _VIEW = (
         "model pixel (such as 2), or a size in the layer's unit (such as 0.65 um). Larger pixels "
         "show larger things, and are faster.",
         has_value=True,
+        persisted=True,
         shrinks=True,
     ),
     ControlSpec(
@@ -121,9 +134,16 @@ _REGION = (
         "where",
         ControlSection.REGION,
         lambda sources, **given: WhereChoice(sources.viewer, **given),
-        "The part of the image to use. Outside of it, maps stay as they are, or empty.",
+        "The part of the image to use. What was computed outside of it stays, dimmed.",
         has_value=True,
         shrinks=True,
+    ),
+    ControlSpec(
+        "draw",
+        ControlSection.REGION,
+        lambda _, **given: PushButton(text="\N{WHITE RECTANGLE}", **given),
+        "Draw a rectangle on the image, and use its inside.",
+        right_of="where",
     ),
     ControlSpec(
         "slices",
@@ -133,6 +153,14 @@ _REGION = (
         "one layer per prompt, the slice you see first.",
         has_value=True,
         shrinks=True,
+    ),
+    ControlSpec(
+        "follow",
+        ControlSection.REGION,
+        lambda _, **given: CheckBox(text="follow the slider", **given),
+        "Compute the slice that you go to, as you move through the stack.",
+        label="",
+        has_value=True,
     ),
     ControlSpec(
         "along",
@@ -162,22 +190,27 @@ _REGION = (
 
 _STYLE = (
     ControlSpec(
+        "compare",
+        ControlSection.STYLE,
+        lambda _, **given: CheckBox(text="compare side by side", **given),
+        "Show each map in a cell of its own with the image beneath it; untick to go back.",
+        label="",
+        has_value=True,
+    ),
+    ControlSpec(
+        "best",
+        ControlSection.STYLE,
+        lambda _, **given: CheckBox(text="best prompt per place", **given),
+        "Show at each place which prompt fits best, in one color a prompt; the table has the "
+        "colors, the status bar the prompt under the cursor.",
+        label="",
+        has_value=True,
+    ),
+    ControlSpec(
         "colormap",
         ControlSection.STYLE,
         lambda _, **given: ComboBox(value="jet", choices=COLORMAPS, **given),
         "Colors of the maps whose row has none of its own. signed: blue below zero, red above.",
-        has_value=True,
-        persisted=True,
-        shrinks=True,
-    ),
-    ControlSpec(
-        "scale",
-        ControlSection.STYLE,
-        lambda _, **given: ComboBox(
-            value="own", choices=(("each map its own", "own"), ("one for all", "shared")), **given
-        ),
-        "Whether the colors of each map run over its own range, or over one range for all, so that "
-        "maps can be compared; then their contrast limits are linked.",
         has_value=True,
         persisted=True,
         shrinks=True,
@@ -226,4 +259,4 @@ _CLICK = (
     ),
 )
 
-SECTION_CONTROLS = (*_LOADING, *_VIEW, *_REGION, *_STYLE, *_CLICK)
+SECTION_CONTROLS = (*_VIEW, *_REGION, *_STYLE, *_CLICK, *_LOADING)

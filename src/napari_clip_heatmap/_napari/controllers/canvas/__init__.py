@@ -1,0 +1,1 @@
+"""What the dock draws on the canvas besides the maps."""

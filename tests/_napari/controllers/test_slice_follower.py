@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+
+from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
+from napari_clip_heatmap._napari.controllers.live_update import SliceFollower
+from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.state import RunStatus
+
+
+@pytest.fixture
+def stack(state, viewer_model, picture, session, immediate):
+    """A stack of three slices, of which the first has been run."""
+    stack = viewer_model.add_image(np.stack([picture] * 3), name="stack")
+    state.image = stack
+    viewer_model.dims.set_point(0, 0)
+    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    assert state.result is not None
+    return stack
+
+
+@pytest.fixture
+def follower(stack, state, viewer_model, qapp):
+    start = MagicMock()
+    follower = SliceFollower(state, viewer_model, start)
+    follower.start = start
+    yield follower
+    follower.close()
+
+
+def test_a_slice_that_is_not_computed_is_named_and_offered(follower, state, viewer_model):
+    assert state.missing_slice is None
+    viewer_model.dims.set_point(0, 2)
+    assert state.missing_slice == (2,)
+    assert "Slice 2 is not computed" in state.message
+    viewer_model.dims.set_point(0, 0)
+    assert state.missing_slice is None
+    follower.start.assert_not_called()
+
+
+def test_with_follow_ticked_it_is_computed_once_the_slider_rests(
+    follower, state, viewer_model, qtbot
+):
+    state.set_control("follow", True)
+    viewer_model.dims.set_point(0, 1)
+    viewer_model.dims.set_point(0, 2)
+    qtbot.waitUntil(lambda: follower.start.called, timeout=5000)
+    follower.start.assert_called_once()
+    state.status = RunStatus.RUNNING
+    state.status = RunStatus.IDLE  # it failed
+    qtbot.wait(400)
+    follower.start.assert_called_once()
+
+
+def test_a_single_image_has_no_slices(state, viewer_model, qapp):
+    follower = SliceFollower(state, viewer_model, MagicMock())
+    follower.update()
+    assert state.missing_slice is None
+    follower.close()
