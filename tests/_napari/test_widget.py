@@ -62,7 +62,7 @@ def test_a_layer_tells_where_it_comes_from(viewer, widget, run, picture):
     mark = viewer.layers["green"].metadata[METADATA_KEY]
     assert mark["prompt"] == "green"
     assert mark["prompts"] == PROMPTS
-    assert mark["score"] == "relative"
+    assert mark["score"] == "balanced"
     assert mark["baseline"] == []
     assert mark["model"]["weights_sha256"]
     assert mark["device"] == "cpu"
@@ -73,6 +73,7 @@ def test_a_layer_tells_where_it_comes_from(viewer, widget, run, picture):
 
 
 def test_a_second_run_updates_its_own_layers_in_place(viewer, widget, run, picture, loads):
+    widget["score"].value = "relative"
     viewer.add_image(picture, name="cells")
     run()
     red = viewer.layers["red"]

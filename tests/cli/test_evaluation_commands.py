@@ -57,4 +57,33 @@ def test_verdicts_for_programs_and_people(tmp_path: Path) -> None:
     assert told["judged"]
     result = cli(*asked)
     assert str(tmp_path) in result.stdout
-    assert "hardly depends on the text" in result.stdout
+    assert "what is not there" in result.stdout
+
+
+def test_one_special_evaluation_at_a_time(tmp_path: Path) -> None:
+    both = cli("evaluate", "--faithfulness", "--localization", "-o", tmp_path)
+    assert both.exit_code == 2
+    assert "one of them" in both.output
+    assert cli("evaluate", "--voc-names", "odd", "-o", tmp_path).exit_code == 2
+
+
+def test_localization_and_prompt_lists_write_their_reports(tmp_path: Path) -> None:
+    for name in ("localization", "prompt-lists"):
+        result = cli("evaluate", f"--{name}", "--scenes", 3, "--seed", 4, "-o", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "| " in result.stdout
+        assert (tmp_path / f"{name}.json").is_file()
+
+
+def test_calibrate_writes_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "napari_clip_heatmap.pipeline.calibration._user_folder", lambda: tmp_path / "own"
+    )
+    result = cli("calibrate", "demo", "--scenes", 24, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "own").glob("*.json"))) == 1
+    assert "Verdicts use it from now on" in result.stdout
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused = cli("calibrate", "demo", "--images", empty)
+    assert refused.exit_code != 0

@@ -43,6 +43,21 @@ def test_the_view_is_told(layer: Any, view: dict[str, Any], words: str) -> None:
     assert words in nch.methods_text(metadata)
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("robust", "(values 50 to 3939 as black to white, without single defects and no-data"),
+        ("percentile", "(values 50 to 3939 as black to white)"),
+    ],
+)
+def test_a_measured_range_is_told(layer: Any, source: str, words: str) -> None:
+    metadata = copy.deepcopy(layer[0])
+    metadata["tiling"]["ranges"] = [{"low": 50.0, "high": 3939.0, "source": source}]
+    assert words in nch.methods_text(metadata)
+    metadata["tiling"]["ranges"] = [{"low": 50.0, "high": 3939.0, "source": "limits"}]
+    assert "3939" not in nch.methods_text(metadata)
+
+
 def test_templates_and_baseline(layer: Any) -> None:
     metadata = {**layer[0], "templates": ["{}", "a photo of {}"], "score": "contrast"}
     text = nch.methods_text({**metadata, "baseline": ["glass", "dust"]})

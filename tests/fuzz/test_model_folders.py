@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from napari_clip_heatmap.clip.loading import load_model
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # what torch says of damage is no escape
+
 TOWERS = {
     "vision_cfg": ["image_size", "patch_size", "layers", "width", "head_width"],
     "text_cfg": ["context_length", "vocab_size", "width", "heads", "layers"],

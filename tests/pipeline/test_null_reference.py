@@ -7,11 +7,8 @@ import pytest
 
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
-from napari_clip_heatmap.pipeline.null_reference import (
-    correlations,
-    make_null_reference,
-    token_covariance,
-)
+from napari_clip_heatmap.pipeline.null_reference import correlations, make_null_reference
+from napari_clip_heatmap.pipeline.presence import token_covariance
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.pipeline.score_registry import SCORES, Comparison, Score, score_method
 
 RNG = np.random.default_rng(0)
+NEUTRAL = np.eye(5)[:2]
 
 
 def unit(n):
@@ -26,11 +27,24 @@ def comparison():
     text = unit(3)
     own = text.copy()
     own[2] -= unit(1)[0]
-    return Comparison(text, own, [True, True, False], unit(2))
+    return compare(text, own, [True, True, False], unit(2))
+
+
+def compare(text, own=None, compared=None, baseline=None, nonsense=None, alike=0.3):
+    """Return a comparison with prompts that are nonsense, and one neutral direction."""
+    senseless = np.zeros(len(text), bool) if nonsense is None else np.array(nonsense)
+    return Comparison(
+        text,
+        text if own is None else own,
+        [True] * len(text) if compared is None else compared,
+        np.zeros((0, 5)) if baseline is None else baseline,
+        lambda: (senseless, alike),
+        lambda: NEUTRAL,
+    )
 
 
 def test_relative_subtracts_the_mean_over_compared_prompts(comparison):
-    alone = Comparison(comparison.text, comparison.own, comparison.compared, np.zeros((0, 5)))
+    alone = compare(comparison.text, comparison.own, comparison.compared)
     got = SCORES["relative"].directions(alone)
     np.testing.assert_allclose(got[:2].sum(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(got[0] - got[1], alone.text[0] - alone.text[1], atol=1e-12)
@@ -72,8 +86,8 @@ def test_neutral_prompts_take_part_where_nothing_would_be_left():
 def test_the_names_are_the_same_everywhere():
     manifest = yaml.safe_load(files("napari_clip_heatmap").joinpath("napari.yaml").read_text())
     properties = manifest["contributions"]["configurations"]["widget"]["properties"]
-    enum = properties["score"]["enum"]
-    assert tuple(enum) == tuple(SCORES) == get_args(Score)
+    assert properties["score"]["default"] == "balanced"
+    assert tuple(SCORES) == get_args(Score)
     assert [method.name for method in SCORES.values()] == list(SCORES)
 
 
@@ -90,3 +104,47 @@ def test_an_unknown_score_is_refused_in_words(name):
     with pytest.raises(PromptError, match="accepted: 'relative'") as caught:
         score_method(name)
     assert len(str(caught.value)) < 200
+
+
+def balanced(text, **given):
+    return SCORES["balanced"].directions(compare(text, **given))
+
+
+def test_balanced_subtracts_half_the_mean_over_things():
+    text = unit(4)
+    expected = text - text.mean(axis=0) / 2
+    np.testing.assert_allclose(balanced(text, alike=1e-3), expected, atol=1e-12)
+
+
+def test_balanced_alone_subtracts_half_the_neutral_mean():
+    text = unit(1)
+    np.testing.assert_allclose(balanced(text), text - NEUTRAL.mean(axis=0) / 2, atol=1e-12)
+    twins = np.concatenate([text, text])
+    np.testing.assert_allclose(balanced(twins)[0], balanced(text)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_balanced_ignores_order_synonyms_of_a_prompt_and_nonsense(seed):
+    rng = np.random.default_rng(seed)
+    text = np.eye(5)[:4] + 0.05 * rng.standard_normal((4, 5))
+    text /= np.linalg.norm(text, axis=1, keepdims=True)
+    plain = balanced(text)
+    order = rng.permutation(4)
+    np.testing.assert_allclose(balanced(text[order]), plain[order], atol=1e-12)
+    synonym = text[0] + 0.05 * rng.standard_normal(5)
+    synonym /= np.linalg.norm(synonym)
+    more = np.concatenate([text, synonym[np.newaxis], unit(2)])
+    found = balanced(more, nonsense=[False] * 5 + [True] * 2)
+    np.testing.assert_allclose(found[0], plain[0], atol=1e-12)
+    # A synonym of a rival moves the rival's direction within its own spread, and no further.
+    np.testing.assert_allclose(found[1:4], plain[1:4], atol=0.05)
+    duplicated = np.concatenate([text, text])
+    np.testing.assert_allclose(balanced(duplicated)[:4], plain, atol=1e-12)
+
+
+def test_balanced_leaves_a_prompt_with_its_own_contrast_as_it_is():
+    text = unit(3)
+    own = text - 0.5
+    found = balanced(text, own=own, compared=[True, True, False])
+    np.testing.assert_array_equal(found[2], own[2])
+    np.testing.assert_allclose(found[:2], own[:2] - text[:2].mean(axis=0) / 2, atol=1e-12)

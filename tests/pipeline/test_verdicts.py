@@ -14,11 +14,8 @@ from napari_clip_heatmap.api import load_model
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
-from napari_clip_heatmap.pipeline.null_reference import (
-    correlations,
-    make_null_reference,
-    token_covariance,
-)
+from napari_clip_heatmap.pipeline.null_reference import correlations, make_null_reference
+from napari_clip_heatmap.pipeline.presence import token_covariance
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust, Verdict
@@ -139,6 +136,22 @@ def test_maps_that_mirror_one_another_are_named(encoding, prompts, score, mirror
     notes = assess(encoding, prompts, score).notes
     assert any("'red' and 'blue' are mirrors" in note for note in notes) == mirrored
     assert sum("mirror" in note for note in notes) == mirrored
+
+
+def test_what_makes_a_relative_list_unreliable_is_named(encoding):
+    def notes(prompts, score):
+        return [note for note in assess(encoding, prompts, score).notes if "balanced" in note]
+
+    (senseless,) = notes(["red", "blue", "wug"], "relative")
+    assert "means nothing" in senseless
+    assert "wug" in senseless
+    reference = make_null_reference(encoding)
+    wide = dataclasses.replace(reference.scale, apart=99.0)
+    scoring = build_scoring(encoding.text, ["red", "blue"], "relative")
+    found = assess_scoring(encoding, scoring, dataclasses.replace(reference, scale=wide)).notes
+    assert any("'red' and 'blue' mean the same" in note for note in found)
+    assert notes(["red", "blue", "wug"], "balanced") == []
+    assert notes(["red"], "relative") == []
 
 
 def test_resolution_is_told_in_the_users_unit(encoding):

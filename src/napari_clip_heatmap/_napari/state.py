@@ -187,12 +187,12 @@ class DockState:
         Where the user clicked last on the image.
     devices : tuple of str
         Devices known so far.
-    annotation : AnnotationState
-        What is known of objects; it emits by itself.
     recent : tuple of tuple of str
         Prompts of the last runs, the latest first.
     taken_away : tuple of LayerResult
         What "Remove all" removed, and can bring back.
+    annotation : AnnotationState
+        What is known of objects; it emits by itself.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -217,9 +217,9 @@ class DockState:
     channel_declined: frozenset[str] = frozenset()
     clicked: PlanePosition | None = None
     devices: tuple[str, ...] = ("auto", "cpu")
-    annotation: AnnotationState = field(default_factory=AnnotationState)
     recent: tuple[tuple[str, ...], ...] = ()
     taken_away: tuple[LayerResult, ...] = ()
+    annotation: AnnotationState = field(default_factory=AnnotationState)
 
     @property
     def busy(self) -> bool:

@@ -121,7 +121,7 @@ class HeatmapWidget(Container[Any]):
         show_row(self, name, shown=shown)
 
     def open_section(self, section: ControlSection) -> None:
-        """Open the tab of a section."""
+        """Show a section."""
         self.tabs.open(section.value)
 
     def _sources(self) -> ControlSources:

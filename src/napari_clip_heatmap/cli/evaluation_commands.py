@@ -1,4 +1,4 @@
-"""Commands that measure a model where the truth is known: ``evaluate`` and ``honesty``."""
+"""Commands that measure a model where the truth is known, or set its limits there."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def add_evaluation_commands(app: typer.Typer) -> None:
     """
     app.command()(evaluate)
     app.command()(honesty)
+    app.command()(calibrate)
 
 
 def evaluate(
@@ -45,6 +46,32 @@ def evaluate(
     scenes: Scenes = 200,
     seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 0,
     preprocess: Preprocess = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option("--faithfulness", help="Instead: deletion and insertion against other maps."),
+    ] = False,
+    localization: Annotated[
+        bool,
+        typer.Option("--localization", help="Instead: other maps from the same forward pass."),
+    ] = False,
+    prompt_lists: Annotated[
+        bool,
+        typer.Option("--prompt-lists", help="Instead: each score over many lists of prompts."),
+    ] = False,
+    imagenet_s: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Instead: ImageNet-Segmentation, gtsegs_ijcv.mat."),
+    ] = None,
+    voc: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Instead: VOC-21, VOCdevkit/VOC2012."),
+    ] = None,
+    voc_names: Annotated[
+        str, typer.Option(help="official or bare: which names of the VOC classes are asked.")
+    ] = "official",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many images of a public data set.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -53,16 +80,37 @@ def evaluate(
     from napari_clip_heatmap.evaluation import evaluate_model
     from napari_clip_heatmap.files.output_folder import make_folder
 
+    special = {
+        "faithfulness": faithfulness,
+        "localization": localization,
+        "prompt-lists": prompt_lists,
+        "imagenet-s": imagenet_s,
+        "voc": voc,
+    }
+    asked = [name for name, value in special.items() if value]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"--{asked[0]} and --{asked[1]}: choose one of them at a time")
+    if voc_names not in ("official", "bare"):
+        raise typer.BadParameter(f"'{voc_names}' is no choice of names: official or bare")
     printer = Printer(quiet, as_json)
     make_folder(output)
     loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with printer.progress("Evaluating") as advance:
-        report = evaluate_model(
-            loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
-        )
+        if asked:
+            from napari_clip_heatmap.evaluation.special_reports import SpecialRequest, run_special
+
+            request = SpecialRequest(
+                asked[0], data, scenes, seed, imagenet_s or voc, voc_names, limit
+            )
+            report, path = run_special(loaded, request, output, advance)
+        else:
+            report = evaluate_model(
+                loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
+            )
+            path = output / "report.json"
     printer.say(report)
     printer.say(f"Report and pictures: {output.resolve()}")
-    _tell_figures(printer, output / "report.json")
+    _tell_figures(printer, path)
 
 
 def honesty(
@@ -104,6 +152,52 @@ def honesty(
     printer.say(report)
     printer.say(f"Report and picture: {output.resolve()}")
     _tell_figures(printer, output / "honesty.json")
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(help="As --model takes it.")] = "demo",
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of your images that says what they show."
+        ),
+    ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of images without any cells or organelles."
+        ),
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=24, help="Drawn scenes.")] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 51_000_000,
+    device: Device = "auto",
+    preprocess: Preprocess = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Set the limits that tell what is in an image from what is not, for one model."""
+    from napari_clip_heatmap.api import load_model
+    from napari_clip_heatmap.evaluation.meaning.calibrate import calibrate_model
+    from napari_clip_heatmap.evaluation.meaning.listed_images import (
+        read_known_folder,
+        read_negatives,
+    )
+
+    printer = Printer(quiet, as_json)
+    own = [
+        *([] if images is None else read_known_folder(images)),
+        *([] if negatives is None else read_negatives(negatives)),
+    ]
+    loaded = load_model(model, device=device, preprocess=preprocess)
+    with printer.progress("Calibrating") as advance:
+        made = calibrate_model(loaded, images=own, n_scenes=scenes, seed=seed, progress=advance)
+    path = made.write()
+    printer.say(f"{made.model}: calibrated on {made.source}.")
+    printer.say("On images that the limits were not set on, in percent:")
+    for what, rate in made.figures.items():
+        printer.say(f"  {what}: {rate}")
+    printer.say(f"Verdicts use it from now on: {path}")
+    _tell_figures(printer, path)
 
 
 def _tell_figures(printer: Printer, path: Path) -> None:

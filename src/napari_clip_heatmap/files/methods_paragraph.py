@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
 from napari_clip_heatmap.pipeline.score_registry import score_method
@@ -72,12 +73,17 @@ def _describe_model(record: HeatmapMetadata) -> str:
         if key in versions
     ]
     within = f" ({', '.join(software)})" if software else ""
+    # Its maps are better localized than those of models that were trained on whole images only.
+    trained = (
+        " Its image tower was distilled from a dense teacher." if model["name"] == "demo" else ""
+    )
     return (
         f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "
         "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
         "image patch an additive contribution to the cosine similarity between image and text. The "
         f"model was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
         f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
+        f"{trained}"
     )
 
 
@@ -95,6 +101,7 @@ def _describe_image(record: HeatmapMetadata) -> str:
     }[view["mode"]]
     if limits:
         shown = f"with the values {limits[0]:.6g} to {limits[1]:.6g} as black to white"
+    shown += _measured(tiling.get("ranges", ()))
     inverted = " and inverted" if view["invert"] else ""
     region = "" if tiling["region"]["kind"] == "whole" else " Only a region of it was used."
     n_planes = len(record.get("slices", ()))
@@ -103,6 +110,18 @@ def _describe_image(record: HeatmapMetadata) -> str:
         f"The image ({height} x {width} pixels){several} was shown to the model {shown}{inverted}, "
         f"at {tiling['downsample']:.4g} image pixels per model pixel.{region}{planes}"
     )
+
+
+def _measured(ranges: Sequence[Mapping[str, Any]]) -> str:
+    """Say which values became black and white where the values themselves set them."""
+    found = [
+        f"{shown['low']:.6g} to {shown['high']:.6g}"
+        for shown in ranges
+        if shown["source"] in ("robust", "percentile", "min-max")
+    ]
+    robust = any(shown["source"] == "robust" for shown in ranges)
+    without = ", without single defects and no-data values" if robust else ""
+    return f" (values {_listed(found)} as black to white{without})" if found else ""
 
 
 def _describe_tiles(record: HeatmapMetadata) -> str:

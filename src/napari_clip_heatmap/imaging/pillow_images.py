@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
+    "PROFILE_SPACE",
     "array_of",
     "count_pictures",
+    "needs_profile",
     "orient",
     "orientation_of",
     "picture_colors",
@@ -25,6 +28,12 @@ __all__ = [
 ]
 
 _EXIF_ORIENTATION = 0x0112
+
+PROFILE_SPACE = slice(16, 20)
+"""Where an ICC profile says which colors it describes (ICC.1, 7.2.8)."""
+
+_SAME_COLORS = 2
+"""Of 255: profiles of sRGB by several makers differ by this much."""
 
 _LARGE_THUMBNAIL = "Large Thumbnail"
 """How a multi-picture JPEG declares smaller copies of its picture."""
@@ -160,6 +169,8 @@ def orient(pixels: NDArray[Any], orientation: object) -> NDArray[Any]:
 def picture_colors(image: Image.Image) -> NDArray[Any]:
     """Convert the current frame to gray, RGB or RGBA, as it is stored, not turned.
 
+    Colors go through the color profile of the file, if it has one, to sRGB.
+
     Raises
     ------
     ImageError
@@ -171,6 +182,53 @@ def picture_colors(image: Image.Image) -> NDArray[Any]:
     >>> picture_colors(Image.new("LA", (3, 2))).shape
     (2, 3, 4)
     """
+    colors = _stored_colors(image)
+    profile: bytes = image.info.get("icc_profile") or b""
+    if colors.ndim == 2 or colors.dtype != np.uint8 or not needs_profile(profile):
+        return colors
+    from PIL import Image, ImageCms
+
+    stored = Image.fromarray(np.ascontiguousarray(colors[..., :3]))
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    srgb = ImageCms.profileToProfile(stored, source, ImageCms.createProfile("sRGB"))
+    return np.concatenate([np.asarray(srgb), colors[..., 3:]], axis=-1)
+
+
+@lru_cache(maxsize=16)
+def needs_profile(profile: bytes | None) -> bool:
+    """Tell whether a color profile is one for RGB whose colors are not those of sRGB.
+
+    Raises
+    ------
+    ImageError
+        The profile is damaged.
+
+    Examples
+    --------
+    >>> needs_profile(None)
+    False
+    """
+    if not profile or profile[PROFILE_SPACE] != b"RGB ":
+        return False
+    from PIL import Image, ImageCms
+
+    steps = np.arange(0, 256, 51, dtype=np.uint8)
+    colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    try:
+        seen = ImageCms.profileToProfile(
+            Image.fromarray(colors),
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ImageError(
+            f"the color profile of the image cannot be used ({shown_value(error)}); convert the "
+            "image to sRGB, or remove its profile, in the program that made it"
+        ) from error
+    return bool(np.abs(np.asarray(seen).astype(int) - colors).max() > _SAME_COLORS)
+
+
+def _stored_colors(image: Image.Image) -> NDArray[Any]:
     mode = image.mode
     if mode.startswith("I;16"):
         return _gray16(image)

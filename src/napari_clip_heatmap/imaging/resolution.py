@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-__all__ = ["Resolution", "format_length", "resolution", "unit_symbol"]
+if TYPE_CHECKING:
+    from napari_clip_heatmap.imaging.lattice import Lattice
+
+__all__ = ["Resolution", "format_length", "lattice_resolution", "resolution", "unit_symbol"]
 
 # Fonts draw both signs alike; pint writes the first until 0.25 and the second from 0.26.
 _MICRO, _MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
@@ -54,6 +58,13 @@ def resolution(
         return pixels[0] * abs(pixel_size[0]), pixels[1] * abs(pixel_size[1])
 
     return Resolution(measured(patch), measured(tile), unit_symbol(unit))
+
+
+def lattice_resolution(lattice: Lattice, pixel_size: tuple[float, float], unit: str) -> Resolution:
+    """Return what a patch and a tile of a lattice measure; `pixel_size` is of an image pixel."""
+    y, x = lattice.y, lattice.x
+    working = y.image / y.working * pixel_size[0], x.image / x.working * pixel_size[1]
+    return resolution((y.patch, x.patch), (y.tile, x.tile), working, unit)
 
 
 @lru_cache(maxsize=64)

@@ -261,13 +261,13 @@ class Encoding:
             Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
             of one thing; "nuclei - background" is what is found beyond the background, whatever
             the score.
-        score : {"relative", "absolute", "contrast", "softmax"}
+        score : {"relative", "balanced", "absolute", "contrast", "softmax"}
             "absolute": the patch's contribution to the cosine similarity. "relative": minus the
             mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
-            minus the mean over built-in neutral prompts. "contrast": minus the mean over
-            `baseline`. "softmax": the softmax over prompts of the contribution times the number of
-            patches in a tile and the model's logit scale; with one prompt, against the neutral
-            prompts.
+            minus the mean over built-in neutral prompts. "balanced": minus half the mean over the
+            things that the prompts name. "contrast": minus the mean over `baseline`. "softmax":
+            the softmax over prompts of the contribution times the number of patches in a tile and
+            the model's logit scale; with one prompt, against the neutral prompts.
         baseline : iterable of str
             For "contrast", and for "softmax", where they compete but get no map.
         templates : str or iterable of str

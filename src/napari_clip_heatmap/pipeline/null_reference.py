@@ -14,9 +14,8 @@ from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE, STAND_IN
 from napari_clip_heatmap.pipeline.presence import (
     ImageTokens,
-    known_tokens,
     measure_tokens,
-    spread_windows,
+    token_covariance,
 )
 from napari_clip_heatmap.pipeline.scoring import (
     NEUTRAL_PROMPTS,
@@ -28,19 +27,18 @@ from napari_clip_heatmap.pipeline.trust import Finding, Trust
 from napari_clip_heatmap.prompting.language import PLAIN, Phrase
 
 __all__ = [
+    "NonsenseScale",
     "NullReference",
     "TextAnswer",
     "correlations",
     "judge_lists",
     "judge_texts",
     "make_null_reference",
-    "token_covariance",
 ]
 
 
 _APART = 0.9
-"""Quantile over nonsense prompts of the distance to the nearest other one. The largest distance
-would depend on a single odd prompt."""
+"""Quantile over nonsense of the distance to the nearest other; the largest may be one odd case."""
 
 _NEGATION = re.compile(r"\b(no|not|non|without)\b", re.IGNORECASE)
 _NEAR = 0.5
@@ -59,48 +57,34 @@ _SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class NullReference:
-    """Statistics of the maps of nonsense prompts on one image.
-
-    The maps themselves are never computed: the statistics follow from the covariance of tokens.
+class NonsenseScale:
+    """Distances from prompts that mean nothing: of the words alone, no image plays a part.
 
     Parameters
     ----------
     words : TextDirections
-        How texts become directions, for nonsense and for prompts.
-    embedding : float64 (d_embed,)
-        Embedding of the image.
-    covariance : float64 (d_embed, d_embed)
-        Covariance of the image's tokens.
-    tokens : ImageTokens
-        What presence in this image is judged by.
-    nonsense : float64 (nonsense, d_embed)
+    directions : float64 (nonsense, d_embed)
         Unit directions of `NONSENSE`.
-    similarities : float64 (nonsense + neutral,)
-        Cosine similarity of the image with each.
     apart : float
-        Distance of nonsense prompts from the nearest other one, at the 0.9 quantile.
-    calibration : Calibration, optional
-        The limits for this model; None if it was never calibrated.
+        Distance of nonsense prompts from the nearest other one, at the 0.9 quantile: the unit.
     """
 
     words: TextDirections
-    embedding: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    tokens: ImageTokens
-    nonsense: Directions
-    similarities: NDArray[np.float64]
+    directions: Directions
     apart: float
-    calibration: Calibration | None = None
 
-    def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the fraction of neutral and nonsense prompts less similar to the image."""
-        below = self.similarities < similarities[:, np.newaxis] - _SAME
-        rank: NDArray[np.float64] = below.mean(axis=1)
-        return rank
+    @classmethod
+    def of(cls, words: TextDirections) -> NonsenseScale:
+        """Put nonsense into the same sentences as the prompts; encoded once per model."""
+        directions = words.directions((text,) for text in NONSENSE)
+        between = distances(directions, directions)
+        np.fill_diagonal(between, np.inf)
+        apart = float(np.quantile(between.min(axis=1), _APART))
+        # A text tower with one answer for all texts has no distances to divide by.
+        return cls(words, directions, apart or np.inf)
 
     def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return the distance of prompts from nonsense, and the nearest nonsense prompt.
+        """Return the distance from nonsense, and the nearest nonsense prompt.
 
         Parameters
         ----------
@@ -110,13 +94,103 @@ class NullReference:
         Returns
         -------
         dependence : float64 (prompt,)
-            Distance of the prompt's direction from that of the nearest nonsense prompt, in units
-            of `apart`: a value up to 1 is typical of nonsense. The image plays no part.
+            In units of `apart`: a value up to 1 is typical of nonsense.
         nearest : int (prompt,)
             Its index in `NONSENSE`.
         """
-        distances = _distances(directions, self.nonsense)
-        return distances.min(axis=1) / self.apart, distances.argmin(axis=1)
+        found = distances(directions, self.directions)
+        return found.min(axis=1) / self.apart, found.argmin(axis=1)
+
+    def judge(
+        self, phrases: Sequence[Phrase], directions: Directions
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp], frozenset[int]]:
+        """Return dependence and nearest nonsense of prompts, and which have words never learned.
+
+        Words that the model never learned are replaced by `STAND_IN`: they cannot mean anything to
+        it, even if parts of them are pieces of words that it knows. Where its vocabulary is not
+        known, nothing is replaced. Synonyms that cancel say nothing.
+        """
+        dependence, nearest = self.dependence(directions)
+        dependence[~directions.any(axis=1)] = 0
+        replaced = {
+            number: changed
+            for number, names in enumerate(phrases)
+            if (changed := self._with_stand_ins(names)) != names
+        }
+        if replaced:
+            less, alike = self.dependence(self.words.directions(replaced.values()))
+            for number, value, like in zip(replaced, less, alike, strict=True):
+                if value < dependence[number]:
+                    dependence[number], nearest[number] = value, like
+        return dependence, nearest, frozenset(replaced)
+
+    def _with_stand_ins(self, names: Phrase) -> Phrase:
+        encoder = self.words.encoder
+        return tuple(
+            dict.fromkeys(
+                re.sub(
+                    r"\w+",
+                    lambda word: STAND_IN if encoder.unknown_words(word[0]) else word[0],
+                    name,
+                )
+                for name in names
+            )
+        )
+
+
+def distances(one: Directions, other: Directions) -> NDArray[np.float64]:
+    """Return the distance of each direction of one set from each of another, (one, other)."""
+    squared = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
+    result: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class NullReference:
+    """Statistics of the maps of nonsense prompts on one image.
+
+    Parameters
+    ----------
+    scale : NonsenseScale
+        Distances from nonsense.
+    embedding : float64 (d_embed,)
+        Embedding of the image.
+    covariance : float64 (d_embed, d_embed)
+        Covariance of the image's tokens.
+    tokens : ImageTokens
+        What presence in this image is judged by.
+    similarities : float64 (nonsense + neutral,)
+        Cosine similarity of the image with each.
+    calibration : Calibration, optional
+        The limits for this model; None if it was never calibrated.
+    """
+
+    scale: NonsenseScale
+    embedding: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    tokens: ImageTokens
+    similarities: NDArray[np.float64]
+    calibration: Calibration | None = None
+
+    def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the fraction of neutral and nonsense prompts less similar to the image."""
+        below = self.similarities < similarities[:, np.newaxis] - _SAME
+        rank: NDArray[np.float64] = below.mean(axis=1)
+        return rank
+
+    @property
+    def words(self) -> TextDirections:
+        """How texts become directions, for nonsense and for prompts."""
+        return self.scale.words
+
+    @property
+    def nonsense(self) -> Directions:
+        """Unit directions of `NONSENSE`, float64 (nonsense, d_embed)."""
+        return self.scale.directions
+
+    def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the distance of prompts from nonsense; see `NonsenseScale.dependence`."""
+        return self.scale.dependence(directions)
 
     def residual_variance(self, directions: Directions) -> NDArray[np.float64]:
         """Return the fraction of each map's variance that no nonsense map explains, (prompt,).
@@ -132,31 +206,23 @@ class NullReference:
 def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) -> NullReference:
     """Compare nonsense and neutral prompts with an image.
 
-    The image tower is not needed, and texts are encoded once per model.
-
     Parameters
     ----------
     encoding : Encoding
     templates : tuple of str
         Those of the prompts to judge: nonsense is put into the same sentences.
     """
-    words = TextDirections(encoding.text, templates)
-    nonsense = words.directions((text,) for text in NONSENSE)
+    scale = NonsenseScale.of(TextDirections(encoding.text, templates))
+    nonsense = scale.directions
     # Neutral prompts are whole sentences.
     neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
-    between = _distances(nonsense, nonsense)
-    np.fill_diagonal(between, np.inf)
-    apart = float(np.quantile(between.min(axis=1), _APART))
     return NullReference(
-        words=words,
+        scale=scale,
         embedding=embedding,
         covariance=token_covariance(encoding),
         tokens=measure_tokens(encoding, nonsense),
-        nonsense=nonsense,
         similarities=np.concatenate([nonsense, neutral]) @ embedding,
-        # A text tower with one answer for all texts has no distances to divide by.
-        apart=apart or np.inf,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
 
@@ -177,33 +243,6 @@ def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDAr
     variances = np.einsum("td,de,te->t", directions, covariance, directions, optimize=True)
     deviations: NDArray[np.float64] = np.sqrt(np.maximum(variances, 0))
     return deviations
-
-
-def _distances(one: Directions, other: Directions) -> NDArray[np.float64]:
-    squared = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
-    distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
-    return distances
-
-
-_WINDOWS, _SIDE = 8, 8
-"""Windows per axis and cells per window: at most 4096 cells of any lattice are read."""
-
-
-def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
-    """Return the covariance over patches of their tokens, (d_embed, d_embed).
-
-    For directions ``s`` and ``t`` the covariance of their maps is ``s @ C @ t``. A large lattice is
-    sampled in windows on a regular grid.
-
-    Zero if the region has fewer than two patches that are known and valid.
-    """
-    windows = spread_windows(encoding, _WINDOWS, _SIDE)
-    tokens = np.concatenate([known_tokens(encoding, cells) for cells in windows])
-    if len(tokens) < 2:
-        return np.zeros((tokens.shape[1], tokens.shape[1]))
-    centered = tokens - tokens.mean(axis=0, dtype=np.float64)
-    covariance: NDArray[np.float64] = centered.T @ centered / len(tokens)
-    return covariance
 
 
 @dataclass(frozen=True)
@@ -238,12 +277,7 @@ def judge_texts(
         Their unit directions; zero where synonyms cancel.
     """
     limits = TextLimits() if reference.calibration is None else reference.calibration.text
-    dependence, nearest = reference.dependence(directions)
-    dependence[~directions.any(axis=1)] = 0
-    unmet = _unmet_words_replaced(reference, phrases)
-    for number, (less, alike) in unmet.items():
-        if less < dependence[number]:
-            dependence[number], nearest[number] = less, alike
+    dependence, nearest, unmet = reference.scale.judge(phrases, directions)
     like_nonsense = [
         number
         for number, value in enumerate(dependence)
@@ -304,31 +338,6 @@ def _text_finding(
             Trust.DOUBTFUL, f"To the model it differs only a little from '{nearest}' (nonsense)."
         )
     return Finding(Trust.GOOD, "The map depends on the words.")
-
-
-def _unmet_words_replaced(
-    reference: NullReference, phrases: Iterable[Phrase]
-) -> dict[int, tuple[float, int]]:
-    """Return dependence and nearest nonsense of prompts with words the model never learned.
-
-    These words are replaced by `STAND_IN`: they cannot mean anything to the model, even if parts of
-    them are pieces of words that it knows. Prompts of known words are left out, and so are all
-    prompts if the model's vocabulary is not known.
-    """
-    encoder = reference.words.encoder
-
-    def stand_in(word: re.Match[str]) -> str:
-        return STAND_IN if encoder.unknown_words(word[0]) else word[0]
-
-    changed = {}
-    for number, names in enumerate(phrases):
-        stood_in = tuple(dict.fromkeys(re.sub(r"\w+", stand_in, name) for name in names))
-        if stood_in != names:
-            changed[number] = stood_in
-    if not changed:
-        return {}
-    dependence, nearest = reference.dependence(reference.words.directions(changed.values()))
-    return dict(zip(changed, zip(dependence.tolist(), nearest.tolist(), strict=True), strict=True))
 
 
 def _with_a_word_that_counts(

@@ -26,6 +26,7 @@ __all__ = [
     "measure_tokens",
     "spread_windows",
     "strength_of",
+    "token_covariance",
     "top_mean",
 ]
 
@@ -196,6 +197,23 @@ def known_tokens(encoding: Encoding, cells: tuple[slice, slice]) -> NDArray[np.f
         known = np.logical_and(known, valid)
     chosen: NDArray[np.float32] = values[known]
     return chosen
+
+
+def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
+    """Return the covariance over patches of their tokens, (d_embed, d_embed).
+
+    For directions ``s`` and ``t`` the covariance of their maps is ``s @ C @ t``. Of a large
+    lattice at most 4096 cells are read, in windows on a regular grid.
+
+    Zero if the region has fewer than two patches that are known and valid.
+    """
+    windows = spread_windows(encoding, 8, 8)
+    tokens = np.concatenate([known_tokens(encoding, cells) for cells in windows])
+    if len(tokens) < 2:
+        return np.zeros((tokens.shape[1], tokens.shape[1]))
+    centered = tokens - tokens.mean(axis=0, dtype=np.float64)
+    covariance: NDArray[np.float64] = centered.T @ centered / len(tokens)
+    return covariance
 
 
 def judge_presence(

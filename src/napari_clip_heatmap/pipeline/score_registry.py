@@ -8,7 +8,7 @@ Nothing heavy is imported here, because the command line reads the table before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORES", "Comparison", "Note", "NoteKind", "Score", "ScoreMethod", "score_method"]
 
-Score = Literal["relative", "absolute", "contrast", "softmax"]
+Score = Literal["relative", "balanced", "absolute", "contrast", "softmax"]
 """Names of the scores; see `SCORES` for what each one computes."""
 
 
@@ -63,12 +63,19 @@ class Comparison:
         Which prompts have no contrast of their own, and so are compared with the others.
     baseline : float64 (baseline prompt, d_embed)
         Unit directions of the baseline or of the neutral prompts; empty where there are none.
+    meanings : callable() -> (bool (prompt,), float)
+        Which prompts are nonsense to the model, and the distance below which two prompts mean the
+        same. Asked only by scores that need it: nonsense must be encoded once per model.
+    neutral : callable() -> float64 (neutral prompt, d_embed)
+        Unit directions of the neutral prompts, for scores that need them.
     """
 
     text: NDArray[np.float64]
     own: NDArray[np.float64]
     compared: list[bool]
     baseline: NDArray[np.float64]
+    meanings: Callable[[], tuple[NDArray[np.bool_], float]]
+    neutral: Callable[[], NDArray[np.float64]]
 
     def minus(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the directions of all prompts, minus one direction where they are compared."""
@@ -125,7 +132,7 @@ class ScoreMethod:
         n_prompts : int
             The first so many directions belong to prompts.
         scale : float
-            From the contribution of one patch to the logit of a tile made of such patches only.
+            The model's logit scale, times the patches of a tile.
         """
         return values
 
@@ -176,6 +183,48 @@ class Relative(ScoreMethod):
         )
 
 
+class Balanced(ScoreMethod):
+    """Each prompt minus half of what the others have in common: between relative and absolute."""
+
+    name = "balanced"
+    help = (
+        "how much a prompt fits here, half of what the other prompts share left out; nonsense and "
+        "other names of the same thing change nothing"
+    )
+    methods_sentence = (
+        "half of the mean over one direction for each thing that the prompts name was subtracted; "
+        "prompts without meaning to the model were left out of that mean, and where no other thing "
+        "was named the mean over neutral prompts took its place"
+    )
+
+    def directions(self, comparison: Comparison) -> NDArray[np.float64]:
+        """Subtract half of the mean over things: the prompt itself, and one for each other."""
+        import numpy as np
+        from scipy.sparse.csgraph import connected_components
+
+        compared = np.array(comparison.compared)
+        if not compared.any():
+            return comparison.own
+        nonsense, alike = comparison.meanings()
+        text, counted = comparison.text, compared & ~nonsense
+        squared = 2 - 2 * text[counted] @ text[counted].T  # of unit directions
+        n_things, thing = connected_components(squared < alike**2, directed=False)
+        means = np.zeros((n_things, text.shape[1]))
+        np.add.at(means, thing, text[counted])
+        means /= np.bincount(thing, minlength=n_things)[:, np.newaxis]
+        others = np.broadcast_to(means.sum(axis=0), text.shape).copy()
+        n_others = np.full(len(text), n_things)
+        others[counted] -= means[thing]
+        n_others[counted] -= 1
+        shared = (text + others) / (1 + n_others)[:, np.newaxis]
+        alone = n_others == 0
+        if alone[compared].any():
+            shared[alone] = comparison.neutral().mean(axis=0)
+        directions = comparison.own.copy()
+        directions[compared] -= shared[compared] / 2
+        return directions
+
+
 class Absolute(ScoreMethod):
     """Each prompt by itself."""
 
@@ -202,10 +251,18 @@ class Contrast(ScoreMethod):
 
 
 class Softmax(ScoreMethod):
-    """Softmax over the prompts, patch by patch, at the model's own logit scale."""
+    """Softmax over the prompts, patch by patch, at the model's own logit scale.
+
+    A patch's contribution times the number of patches of a tile is the cosine that the tile's
+    patches would sum to if each contributed what this one does. That is not what the model answers
+    on a picture tiled from the patch: there the patches see one another, and the two agree in 0.23.
+    """
 
     name = "softmax"
-    help = "probability of each prompt in a patch, by the model's own logit scale"
+    help = (
+        "which prompt a patch fits best, as fractions that sum to 1 over the prompts; no "
+        "probability that the model would give to any picture"
+    )
     methods_sentence = "the softmax over {against} was taken at the model's own logit scale"
     takes_baseline = True
     unit = "probability"
@@ -241,7 +298,7 @@ class Softmax(ScoreMethod):
 
 
 SCORES: Mapping[Score, ScoreMethod] = {
-    method.name: method for method in (Relative(), Absolute(), Contrast(), Softmax())
+    method.name: method for method in (Relative(), Balanced(), Absolute(), Contrast(), Softmax())
 }
 """Every score by its name, the default first."""
 

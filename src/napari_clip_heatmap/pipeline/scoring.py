@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import PromptError, shorten
+from napari_clip_heatmap.pipeline.calibration import TextLimits
 from napari_clip_heatmap.pipeline.score_registry import (
     Comparison,
     Score,
@@ -31,8 +32,13 @@ from napari_clip_heatmap.prompting.language import (
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
 
-__all__ = ["NEUTRAL_PROMPTS", "Directions", "Scoring", "TextDirections", "build_scoring"]
-
+__all__ = [
+    "NEUTRAL_PROMPTS",
+    "Directions",
+    "Scoring",
+    "TextDirections",
+    "build_scoring",
+]
 
 Directions = NDArray[np.float64]
 """Directions, float64 (phrase, d_embed) or (d_embed,)."""
@@ -175,7 +181,7 @@ def build_scoring(
     prompts : iterable of str
         As `prompting.language` reads them; repeated prompts count once. A prompt with a contrast of
         its own, ``nuclei - background``, is compared with that and not with the other prompts.
-    score : {"relative", "absolute", "contrast", "softmax"}
+    score : {"relative", "balanced", "absolute", "contrast", "softmax"}
         See `SCORES`.
     baseline : iterable of str
         For scores that take one.
@@ -202,7 +208,24 @@ def build_scoring(
     text = words.directions(prompt.names for prompt in parsed)
     subtracted = others.directions(against) if against else np.zeros((0, text.shape[1]))
     own = _minus_own_contrast(words, parsed, text)
-    directions = method.directions(Comparison(text, own, compared, subtracted))
+
+    def meanings() -> tuple[NDArray[np.bool_], float]:
+        # Here, because that module imports this one.
+        from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
+
+        scale = NonsenseScale.of(words)
+        found, _, _ = scale.judge([prompt.names for prompt in parsed], text)
+        return found < TextLimits().none, scale.apart
+
+    comparison = Comparison(
+        text,
+        own,
+        compared,
+        subtracted,
+        meanings,
+        lambda: TextDirections(encoder).directions(_NEUTRAL),
+    )
+    directions = method.directions(comparison)
     named = (*_names(parsed), *(() if neutral else chain.from_iterable(against)))
     return Scoring(
         prompts=tuple(prompt.text for prompt in parsed),

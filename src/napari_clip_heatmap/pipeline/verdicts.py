@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.imaging.resolution import Resolution, resolution
+from napari_clip_heatmap.errors import shorten
+from napari_clip_heatmap.imaging.resolution import Resolution, lattice_resolution
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.null_reference import (
     NullReference,
     correlations,
+    distances,
     judge_lists,
     judge_texts,
     make_null_reference,
@@ -105,10 +107,8 @@ class PromptVerdict:
 
     Examples
     --------
-    >>> for verdict in nch.assess(encoding, ["nuclei", "wug"]).checks:
-    ...     print(verdict.prompt, verdict.trust, verdict.text, verdict.presence)
-    nuclei good good good
-    wug none none none
+    >>> nch.assess(encoding, ["wug"]).checks[0].trust
+    <Trust.NONE: 'none'>
     """
 
     prompt: str
@@ -237,11 +237,15 @@ def assess_scoring(
     """
     patch_size = _true_resolution(encoding, pixel_size, unit)
     related = _related(scoring, reference)
+    checks = judge_prompts(encoding, scoring, reference)
     return Assessment(
-        checks=judge_prompts(encoding, scoring, reference),
+        checks=checks,
         alike=tuple(pair for pair in related if pair[2] > _ALIKE),
         resolution=patch_size,
-        notes=tuple(_notes(encoding, reference, related, patch_size)),
+        notes=(
+            *_notes(encoding, reference, related, patch_size),
+            *_list_notes(scoring, reference, checks),
+        ),
     )
 
 
@@ -357,23 +361,35 @@ def _notes(
         )
 
 
+def _list_notes(
+    scoring: Scoring, reference: NullReference, checks: tuple[PromptVerdict, ...]
+) -> Iterable[str]:
+    """Say what makes the relative maps of this list unreliable."""
+    if scoring.score != "relative" or len(checks) < 2:
+        return
+    if senseless := [each.prompt for each in checks if each.text is Trust.NONE]:
+        yield (
+            "What means nothing takes part in the mean that relative subtracts: "
+            f"{shorten(', '.join(senseless), 200)}. The score balanced leaves it out."
+        )
+    text = _unit(scoring.text)
+    near = np.triu(distances(text, text) < reference.scale.apart, k=1)
+    for one, other in np.argwhere(near)[:3]:
+        yield (
+            f"'{shorten(checks[one].prompt)}' and '{shorten(checks[other].prompt)}' mean the same "
+            "to the model, so relative subtracts each from the other; balanced does not."
+        )
+
+
 def _true_resolution(encoding: Encoding, pixel_size: tuple[float, float], unit: str) -> Resolution:
     """Return the size of a patch: of the coarse preview, as long as that replaces tiles."""
-    y, x = encoding.lattice.y, encoding.lattice.x
     coarser = (1.0, 1.0)
     if encoding.coarse is not None and not encoding.complete:
         rows, columns = encoding.coarse.bounds
         grid = encoding.coarse.tokens.shape
         coarser = (rows.stop - rows.start) / grid[0], (columns.stop - columns.start) / grid[1]
-    return resolution(
-        (y.patch, x.patch),
-        (y.tile, x.tile),
-        (
-            y.image / y.working * pixel_size[0] * coarser[0],
-            x.image / x.working * pixel_size[1] * coarser[1],
-        ),
-        unit,
-    )
+    scale = pixel_size[0] * coarser[0], pixel_size[1] * coarser[1]
+    return lattice_resolution(encoding.lattice, scale, unit)
 
 
 def _unit(directions: NDArray[np.float32]) -> NDArray[np.float64]:

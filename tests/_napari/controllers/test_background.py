@@ -208,7 +208,9 @@ def test_garbage_is_collected_in_the_windows_thread_only(qtbot):
 
     def work(_stopped):
         for _ in range(300):
-            [[[]] for _ in range(5000)]
+            for _ in range(100):
+                cycle = []
+                cycle.append(cycle)  # only a collection frees it
             time.sleep(0.001)
 
     ended = []

@@ -53,6 +53,8 @@ ABSURD = [
     ("embed_dim", "512"),
     ("vision_cfg", [1, 2]),
     ("vision_cfg", "ViT"),
+    ("vision_cfg", None),
+    ("text_cfg", None),
     ("vision_cfg.layers", 10**6),
     ("vision_cfg.layers", -1),
     ("vision_cfg.layers", 2.5),

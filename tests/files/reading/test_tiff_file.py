@@ -136,3 +136,35 @@ def test_channels_that_are_colors_are_not_stacked(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="channels that are colors"):
         read_image(tmp_path / "a.tif", channel=(0, 1, 2))
     assert read_image(tmp_path / "a.tif", channel=1).shape == (8, 9, 3)
+
+
+@pytest.mark.parametrize("order", ["TZCYX", "ZTCYX", "CTZYX", "ZCTYX"])
+def test_axes_of_ome_are_chosen_in_any_order(tmp_path, order):
+    lengths = {"T": 2, "Z": 3, "C": 2, "Y": 9, "X": 12}
+    data = np.arange(2 * 3 * 2 * 9 * 12).reshape([lengths[axis] for axis in order])
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(
+        path, data.astype(np.uint16), ome=True, metadata={"axes": order}, photometric="minisblack"
+    )
+    at = {"T": 1, "Z": 2, "C": 0}
+    expected = data[tuple(at.get(axis, slice(None)) for axis in order)]
+    np.testing.assert_array_equal(read_image(path, time=1, z=2, channel=0), expected)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f2", "f4", "f8"])
+def test_predictors_of_either_byte_order(tmp_path, byteorder, dtype):
+    data = (np.random.default_rng(0).random((20, 30)) * 200).astype(dtype)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, data, byteorder=byteorder, compression="zlib", predictor=True)
+    np.testing.assert_array_equal(read_image(path), data)
+
+
+@pytest.mark.parametrize("photometric", [5, 8])
+def test_colors_of_one_sample_are_no_picture(tmp_path, photometric):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((20, 30), np.uint8), photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["PhotometricInterpretation"].overwrite(photometric)
+    with pytest.raises(ImageError, match="1 sample per pixel"):
+        read_image(path)

@@ -74,7 +74,8 @@ class HeatmapRequest:
         The layers' whole arrays (the finest level of pyramids), to recognize them by.
     model, device, precision, preprocess : str
         As `load_model` takes them; an empty `preprocess` means what the model's files say.
-    score : {"relative", "absolute", "contrast", "softmax"}
+    score : str
+        A name in `SCORES`
     view : View
     downsample : float or "auto"
         Image pixels per pixel of the model's input.

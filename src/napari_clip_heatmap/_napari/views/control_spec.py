@@ -45,7 +45,7 @@ SECTION_HELP = {
     ControlSection.STYLE: "How maps are drawn, and how they are compared",
     ControlSection.CLICK: "What a click on the image finds",
     ControlSection.ANNOTATE: "Turn maps into labels, points and shapes",
-    ControlSection.CLASSIFY: "Name the objects of a Labels layer by the prompts",
+    ControlSection.CLASSIFY: "Name objects of a segmentation by words",
     ControlSection.LOADING: "How the model is loaded, and which sentences it reads",
 }
 """What each tab is for, as its tooltip."""

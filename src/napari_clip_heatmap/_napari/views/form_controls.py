@@ -113,7 +113,7 @@ FORM_CONTROLS = (
     ControlSpec(
         "score",
         ControlSection.FORM,
-        lambda _, **given: ComboBox(value="relative", choices=tuple(SCORES), **given),
+        lambda _, **given: ComboBox(value="balanced", choices=tuple(SCORES), **given),
         "\n".join(f"{name}: {each.help}." for name, each in SCORES.items()),
         has_value=True,
         persisted=True,

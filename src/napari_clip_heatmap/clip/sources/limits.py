@@ -112,9 +112,9 @@ def require_config_limits(model_cfg: Mapping[str, Any], *, origin: str) -> None:
     if "embed_dim" in model_cfg:
         _check("embed_dim", model_cfg["embed_dim"], _whole(MAX_WIDTH), origin)
     for part in ("vision_cfg", "text_cfg", "multimodal_cfg"):
-        config = model_cfg.get(part)
-        if config is None:  # open_clip says itself that it is missing, if it is needed
+        if part not in model_cfg:  # open_clip says itself that it is missing, if it is needed
             continue
+        config = model_cfg[part]
         _check(part, config, _mapping, origin)
         for key, value in config.items():
             if key in _CHECKS:

@@ -31,14 +31,14 @@ NOISE = "noise"
 """The kind of pictures that show nothing."""
 
 _SMALLEST_SIDE = 256
-_PRESENT_BELOW, _ABSENT_ABOVE = 0.01, 0.03
+_PRESENT_BELOW, _ABSENT_ABOVE = 0.01, 0.02
 """Of each kind of image, the part of what is present that may fall below the lower limit, and the
 part of what is absent that may reach the upper one: on other images it is somewhat more."""
 
 _FEWEST_NAMES = 20
 """Names on images of a kind, below which their quantiles say nothing."""
 
-_FLAT_TILES, _FLAT_TOKENS = 0.2, 0.8
+_FLAT_TILES, _FLAT_TOKENS = 0.2, 0.6
 """Parts of the smallest deviations on scenes, below which an image counts as flat."""
 
 _UNIFORM, _UNIFORM_AT_MOST = 0.05, 0.2

@@ -7,21 +7,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.imaging.pillow_images import PROFILE_SPACE, needs_profile
+
 __all__ = [
     "YCBCR_COEFFICIENTS",
     "cmyk_to_rgb",
     "full_scale",
     "inverted",
     "lab_to_rgb",
+    "rgb_to_srgb",
     "unmultiplied",
     "ycbcr_to_rgb",
 ]
 
 YCBCR_COEFFICIENTS = (0.299, 0.587, 0.114)
 """Luma of red, green and blue, as in JPEG and as TIFF assumes where nothing is said."""
-
-_PROFILE_SPACE = slice(16, 20)
-"""Where an ICC profile says which colors it describes (ICC.1, 7.2.8)."""
 
 
 def cmyk_to_rgb(samples: NDArray[Any], profile: bytes | None = None) -> NDArray[Any]:
@@ -45,7 +45,7 @@ def cmyk_to_rgb(samples: NDArray[Any], profile: bytes | None = None) -> NDArray[
     >>> cmyk_to_rgb(np.array([[[255, 0, 0, 0]]], np.uint8)).tolist()
     [[[0, 255, 255]]]
     """
-    if profile is not None and profile[_PROFILE_SPACE] == b"CMYK":
+    if profile is not None and profile[PROFILE_SPACE] == b"CMYK":
         return _through_profile(samples, profile, "cmyk")
     full = full_scale(samples.dtype)
     light = (full - samples.astype(np.float32)) / np.float32(full)
@@ -85,9 +85,40 @@ def lab_to_rgb(
     if samples.dtype == np.uint16:  # TIFF counts a* and b* in 1/256, the ICC in 1/257
         step = np.array([65535 / 65280 if offset else 1, 257 / 256, 257 / 256])
         lab = np.rint(np.minimum(lab * step, 65535)).astype(np.uint16)
-    if profile is None or profile[_PROFILE_SPACE] != b"Lab ":
+    if profile is None or profile[PROFILE_SPACE] != b"Lab ":
         profile = _plain_profile("LAB")
     return _through_profile(lab, profile, "lab")
+
+
+def rgb_to_srgb(samples: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
+    """Convert red, green and blue to sRGB by the file's color profile.
+
+    Parameters
+    ----------
+    samples : ndarray (y, x, 3)
+        Of 8 or 16 bits; other types have no agreed white, and are left as they are.
+    profile : bytes, optional
+        The file's ICC profile; one that is not for RGB, or is that of sRGB, is left out.
+
+    Returns
+    -------
+    ndarray (y, x, 3)
+        Of the same type.
+
+    Raises
+    ------
+    ImageError
+        The profile is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rgb_to_srgb(np.array([[[9, 8, 7]]], np.uint8), None).tolist()
+    [[[9, 8, 7]]]
+    """
+    if profile is None or samples.dtype not in (np.uint8, np.uint16) or not needs_profile(profile):
+        return samples
+    return _through_profile(samples, profile, "rgb")
 
 
 def ycbcr_to_rgb(

@@ -43,9 +43,10 @@ def read_image(
 
     TIFF is read under any suffix (plain, BigTIFF, OME, ImageJ, STK, LSM, slides; packed bits and
     all usual compressions), NumPy's ``.npy``, and what Pillow reads (PNG, JPEG, WebP, GIF, BMP,
-    JPEG 2000, AVIF, PSD ...). Palettes, ImageJ's lookup tables, CMYK, YCbCr and L*a*b* become RGB
-    (CMYK and L*a*b* by the file's color profile), min-is-white is inverted, and the picture is
-    turned upright. RGB and gray values are left as they are stored.
+    JPEG 2000, AVIF, PSD ...). Palettes, ImageJ's lookup tables, CMYK, YCbCr and L*a*b* become RGB,
+    min-is-white is inverted, and the picture is turned upright. Colors of 8 and 16 bits go through
+    the file's color profile, if it has one, to sRGB. Other RGB and all gray values are left as
+    they are stored.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.files.reading.color_conversion import rgb_to_srgb
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice
 from napari_clip_heatmap.imaging.pillow_images import (
     count_pictures,
@@ -83,7 +84,13 @@ def _seen(image: ImageFile.ImageFile, path: Path, choice: PictureChoice, name: s
     _refuse_undeclared(image, choice, name)
     pixels = _deep_pixels(image, path, name)
     image.load()
-    seen = picture_colors(image) if pixels is None else _with_opacity(pixels)
+    if pixels is None:
+        seen = picture_colors(image)
+    else:
+        seen = _with_opacity(pixels)
+        if seen.ndim == 3:
+            colors = rgb_to_srgb(seen[..., :3], image.info.get("icc_profile"))
+            seen = np.concatenate([colors, seen[..., 3:]], axis=-1)
     return orient(seen, orientation_of(image))
 
 

@@ -14,6 +14,7 @@ from napari_clip_heatmap.files.reading.color_conversion import (
     full_scale,
     inverted,
     lab_to_rgb,
+    rgb_to_srgb,
     unmultiplied,
     ycbcr_to_rgb,
 )
@@ -202,7 +203,8 @@ def _colors(samples: NDArray[Any], plane: TiffPlane, name: str) -> NDArray[Any]:
     page, photometric = plane.page, int(plane.page.photometric)
     profile = page.tags.valueof(_ICC_PROFILE)
     if photometric == _PALETTE:
-        return _looked_up(samples[..., 0], page.tags.valueof(_COLOR_MAP), name)
+        colors = _looked_up(samples[..., 0], page.tags.valueof(_COLOR_MAP), name)
+        return rgb_to_srgb(colors, profile)
     if photometric in (_SEPARATED, _CIELAB, _ICCLAB, _YCBCR):
         samples = _unsigned(samples, name)
     if photometric == _SEPARATED:
@@ -211,9 +213,10 @@ def _colors(samples: NDArray[Any], plane: TiffPlane, name: str) -> NDArray[Any]:
         return lab_to_rgb(samples, offset=photometric == _ICCLAB, profile=profile)
     if photometric == _YCBCR and int(page.compression) not in _DECODED_TO_RGB:
         coefficients = _rationals(page.tags.valueof(_COEFFICIENTS), 3) or YCBCR_COEFFICIENTS
-        return ycbcr_to_rgb(samples, coefficients, _rationals(page.tags.valueof(_REFERENCE), 6))
+        reference = _rationals(page.tags.valueof(_REFERENCE), 6)
+        return rgb_to_srgb(ycbcr_to_rgb(samples, coefficients, reference), profile)
     if samples.shape[2] == 3:
-        return _eight_bits(samples, page)
+        return rgb_to_srgb(_eight_bits(samples, page), profile)
     gray = samples[..., 0]
     if photometric == _MIN_IS_WHITE:
         gray = inverted(gray, _bits(page))
