@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+import zarr
 
 from napari_clip_heatmap.batch.job_report import write_reports
 
@@ -61,3 +62,33 @@ def test_a_report_holds_what_other_jobs_are_not(run: Callable[..., Any], scene: 
     worker = run(scene)
     other = run(scene, output=scene.parent / "o", score="absolute")
     assert write_reports(worker.job, other.settings)["images"] == []
+
+
+def test_rows_and_columns_of_a_plate_are_kept(run: Callable[..., Any], tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    plate = zarr.create_group(tmp_path / "p.ome.zarr")
+    wells = [
+        {"path": path, "rowIndex": 0, "columnIndex": n} for n, path in enumerate(["A/1", "A/2"])
+    ]
+    plate.attrs["ome"] = {"version": "0.5", "plate": {"wells": wells}}
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    scale = [{"type": "scale", "scale": [1.0, 1.0]}]
+    for path in ("A/1", "A/2"):
+        well = plate.create_group(path)
+        well.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": "0"}]}}
+        field = well.create_group("0")
+        datasets = [{"path": "0", "coordinateTransformations": scale}]
+        field.attrs["ome"] = {
+            "version": "0.5",
+            "multiscales": [{"axes": axes, "datasets": datasets}],
+        }
+        pixels = random.integers(0, 255, (40, 50), dtype=np.uint8)
+        field.create_array("0", shape=pixels.shape, dtype=pixels.dtype)[...] = pixels
+    worker = run(tmp_path / "p.ome.zarr", write=("maps",))
+    write_reports(worker.job, worker.settings)
+    table = rows(worker.job.folder / "summary.csv")
+    assert [(row["row"], row["column"], row["field"]) for row in table] == [
+        *[("A", "1", "0")] * 2,
+        *[("A", "2", "0")] * 2,
+    ]
+    assert (worker.job.folder / "p-A-2-0_nuclei_heatmap.tif").is_file()
