@@ -121,7 +121,9 @@ def test_objects_are_named_and_table_and_viewer_agree(viewer, dock, qtbot, messa
     dock.open_section(ControlSection.CLASSIFY)
     assert dock["classified_layer"].value is layer
     qtbot.mouseClick(dock["classify"].native, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.state.annotation.classified is not None, timeout=30_000)
+    naming = "Naming the objects of 'segmentation'"
+    qtbot.waitUntil(lambda: dock.state.message != naming, timeout=30_000)
+    assert dock.state.annotation.classified is not None, dock.state.message
     assert layer.features["prompt"][3:].tolist() == ["red", "red"]
     table = dock["class_table"].view
     viewer.dims.set_point(0, 0)
