@@ -14,6 +14,7 @@ import napari_clip_heatmap
 from napari_clip_heatmap._napari import annotate_menu
 from napari_clip_heatmap._napari.controllers.annotation.outline_preview import OUTLINE_NAME
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 
@@ -53,6 +54,28 @@ def test_the_section_draws_the_outline_and_counts_while_it_is_open(viewer, dock,
     assert "red" in dock["object_count"].value
     dock.open_section(ControlSection.VIEW)
     assert OUTLINE_NAME not in viewer.layers
+
+
+def test_each_prompts_row_has_its_count_while_the_section_is_open(viewer, dock, qtbot):
+    table, model = dock["prompts"].view, dock["prompts"].model
+    assert table.isColumnHidden(PromptColumn.COUNT)
+    least, width = table.minimumWidth(), dock.native.width()
+    open_section(dock, qtbot, ControlSection.ANNOTATE)
+    counts = dock.state.annotation.counts
+    shown = [model.index(row, PromptColumn.COUNT).data() for row in range(model.rowCount())]
+    assert shown == [str(counts[row.key]) for row in model.rows]
+    assert any(counts.values())
+    assert not table.isColumnHidden(PromptColumn.COUNT)
+    assert table.minimumWidth() == least
+    assert dock.native.width() == width
+    assert table.horizontalHeader().length() <= table.viewport().width(), "nothing is cut off"
+    dock["min_size"].value = 100_000
+    qtbot.waitUntil(lambda: not any(dock.state.annotation.counts.values()), timeout=20_000)
+    assert model.index(0, PromptColumn.COUNT).data() == "0"
+    dock.open_section(ControlSection.VIEW)
+    assert table.isColumnHidden(PromptColumn.COUNT)
+    assert not table.isColumnHidden(PromptColumn.CURSOR)
+    assert dock.state.annotation.counts == {}
 
 
 def test_keys_on_the_slider_set_a_threshold_by_hand(viewer, dock, qtbot):

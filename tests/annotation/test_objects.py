@@ -26,7 +26,7 @@ def prompt_map(prompt="nuclei", seed=0, lattice_values=None):
         lattice_values = rng.normal(0, 1, LATTICE.grid).astype(np.float32)
         lattice_values[2, 3] = np.nan
     values = to_image_pixels(lattice_values[np.newaxis], LATTICE)[0]
-    return PromptMap(prompt, values, lattice_values, LATTICE, 0.25, "clear")
+    return PromptMap(prompt, values, lattice_values, LATTICE, 0.25, "clear", "good")
 
 
 def measured(labels, values):
@@ -58,6 +58,7 @@ def test_the_table_is_what_scikit_image_measures(split):
         np.testing.assert_allclose(table[ours], expected[theirs], rtol=1e-5)
     assert set(table["prompt"]) == {"nuclei"}
     assert set(table["verdict"]) == {"clear"}
+    assert set(table["trust"]) == {"good"}
     assert set(table["similarity"]) == {np.float32(0.25)}
 
 
@@ -67,7 +68,7 @@ def test_the_columns_are_those_that_are_promised():
         *("label", "prompt", "area", "centroid_y", "centroid_x"),
         *("bbox_y0", "bbox_x0", "bbox_y1", "bbox_x1"),
         *("area_um2", "centroid_y_um", "centroid_x_um"),
-        *("mean", "max", "similarity", "verdict"),
+        *("mean", "max", "similarity", "verdict", "trust"),
     )
     np.testing.assert_allclose(objects.table["area_um2"], objects.table["area"] / 4)
 

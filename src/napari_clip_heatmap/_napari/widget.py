@@ -204,9 +204,9 @@ class HeatmapWidget(Container[Any]):
     def _on_appearance(self, *_: Any) -> None:
         """Let the table follow napari's font and theme, whose style sheet leaves it out."""
         background = get_theme(self._viewer.theme).background.as_rgb_tuple()
-        self["prompts"].set_appearance(
-            get_settings().appearance.font_size, dark=sum(background[:3]) < DARK
-        )
+        dark = sum(background[:3]) < DARK
+        self["prompts"].set_appearance(get_settings().appearance.font_size, dark=dark)
+        self["class_table"].view.set_dark(dark)
         self._fitting.start()  # once the style sheet is applied
 
     def _draw_region(self) -> None:

@@ -68,7 +68,7 @@ class Objects:
         Columns ``label``, ``prompt``, ``area`` (image pixels), ``centroid_y``, ``centroid_x``
         (whole numbers at pixel centers), ``bbox_y0 bbox_x0 bbox_y1 bbox_x1`` (half open), ``mean``
         and ``max`` of the heatmap, ``similarity`` of the whole image to the prompt, and the
-        prompt's ``verdict``; with a pixel size also ``area_um2`` and so on.
+        prompt's ``verdict`` and ``trust``; with a pixel size also ``area_um2`` and so on.
     notes : tuple of str
         Plain sentences on how the objects are to be read.
     record : mapping
@@ -99,6 +99,8 @@ class PromptMap:
     similarity : float
         Of the whole image to the prompt.
     verdict : str
+    trust : str
+        "good", "doubtful", "none" or "unknown".
     """
 
     prompt: str
@@ -107,6 +109,7 @@ class PromptMap:
     lattice: Lattice
     similarity: float
     verdict: str
+    trust: str = "unknown"
 
 
 def objects_of_map(
@@ -252,6 +255,7 @@ def _measure(
     mean, highest = _values(labels, maps, prompt_of)
     texts = np.array([each.prompt for each in maps], object)
     verdicts = np.array([each.verdict for each in maps], object)
+    trusts = np.array([each.trust for each in maps], object)
     similarity = np.array([each.similarity for each in maps], np.float32)
     return Table(
         {
@@ -264,6 +268,7 @@ def _measure(
             "max": highest,
             "similarity": similarity[prompt_of],
             "verdict": verdicts[prompt_of],
+            "trust": trusts[prompt_of],
         }
     )
 

@@ -103,5 +103,18 @@ def test_a_verdict_and_values_are_shown_in_their_columns(model):
     assert model.index(1, PromptColumn.VERDICT).data() == ""
 
 
+def test_counts_are_shown_in_their_rows_until_nothing_is_counted(model):
+    heard = []
+    model.counting.connect(heard.append)
+    key = model.rows[1].key
+    model.set_counts({key: 0})
+    model.set_counts({key: 12})
+    cells = [model.index(row, PromptColumn.COUNT) for row in range(2)]
+    assert [cell.data() for cell in cells] == ["", "12"]
+    model.set_counts({})
+    assert cells[1].data() == ""
+    assert heard == [True, False]
+
+
 def test_lines_are_stripped_and_blank_ones_left_out():
     assert lines_of(" a \n\n\tb\r\n") == ["a", "b"]

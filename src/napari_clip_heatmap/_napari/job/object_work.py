@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
+    from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
 __all__ = ["LARGEST_PLANE_PIXELS", "WINNERS", "ObjectRequest", "coarse_factor"]
 
@@ -57,8 +58,8 @@ class ObjectRequest:
     Parameters
     ----------
     result : HeatmapResult
-    verdicts : tuple of str
-        On each prompt's map; empty texts where they are not known.
+    verdicts : tuple of PromptVerdict
+        On each prompt's map; empty where they are not known.
     settings : ObjectSettings
     keys : tuple of str
         Rows whose objects are wanted; of winners all rows take part.
@@ -73,7 +74,7 @@ class ObjectRequest:
     """
 
     result: HeatmapResult
-    verdicts: tuple[str, ...]
+    verdicts: tuple[PromptVerdict, ...]
     settings: ObjectSettings
     keys: tuple[str, ...]
     planes: tuple[Index, ...]
@@ -108,7 +109,8 @@ class ObjectRequest:
             lattice_values=maps.lattice_values[number],
             lattice=coarser(maps.lattice, self.factor),
             similarity=float(self.result.similarity[number]),
-            verdict=self.verdicts[number],
+            verdict=str(self.verdicts[number].verdict) if self.verdicts else "",
+            trust=str(self.verdicts[number].trust) if self.verdicts else "unknown",
         )
 
     @property

@@ -140,6 +140,7 @@ class PromptColumn(IntEnum):
     SIMILARITY = 3
     CURSOR = 4
     VERDICT = 5
+    COUNT = 6
 
 
 HEADS: Mapping[PromptColumn, tuple[str, str]] = {
@@ -174,6 +175,10 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
     PromptColumn.VERDICT: (
         "Trust",
         "Whether the map depends on the words and the words fit the image.",
+    ),
+    PromptColumn.COUNT: (
+        "Objects",
+        "Objects in the slice in view, as the section Annotate would make them.",
     ),
 }
 

@@ -42,12 +42,15 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         The user wants a layer to be shown or hidden.
     dropped : path
         A file was dropped onto the table.
+    counting : bool
+        Counts of objects are shown from now on, or no longer.
     """
 
     prompts_changed = Signal()
     colored = Signal(str)
     show = Signal(str, bool)
     dropped = Signal(str)
+    counting = Signal(bool)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -56,6 +59,7 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         self._visible: dict[str, bool] = {}
         self._figures: dict[str, RowFigures] = {}
         self._cursor_values: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
         self._problems: dict[str, str] = {}
         self._swatches: dict[str, str] = {}
         self.dark = True
@@ -128,6 +132,13 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         """Show what is known about the maps, by the rows' keys."""
         self._figures = dict(figures)
         self._repaint(PromptColumn.COLOR, PromptColumn.SIMILARITY, PromptColumn.VERDICT)
+
+    def set_counts(self, counts: Mapping[str, int]) -> None:
+        """Show how many objects there are of each prompt, by key; empty: nothing is counted."""
+        before, self._counts = bool(self._counts), dict(counts)
+        if bool(counts) != before:
+            self.counting.emit(bool(counts))
+        self._repaint(PromptColumn.COUNT)
 
     def set_swatches(self, colors: Mapping[str, str]) -> None:
         """Show one color a row instead of its colormap, by key; none: the colormaps again."""
@@ -275,6 +286,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             return row.colormap
         if column == PromptColumn.CURSOR and cursor_value is not None:
             return f"{100 * cursor_value:.0f} %"
+        if column == PromptColumn.COUNT and row.key in self._counts:
+            return str(self._counts[row.key])
         if figures is None:
             return ""
         if column == PromptColumn.VERDICT and figures.trust is not None:

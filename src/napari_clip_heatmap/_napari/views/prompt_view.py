@@ -29,6 +29,7 @@ SAMPLES = {
     PromptColumn.SIMILARITY: "-0.000",
     PromptColumn.CURSOR: "100 %",
     PromptColumn.VERDICT: "doubtful",
+    PromptColumn.COUNT: "00000",
 }
 """The widest text of each column, which its head must fit too."""
 
@@ -87,6 +88,8 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         self.verticalHeader().hide()
         self._current = ""
         model.modelReset.connect(self._on_reset)
+        model.counting.connect(self._show_counts)
+        self._show_counts(False)
         self._fit()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
@@ -261,6 +264,11 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         header.setHighlightSections(False)
         header.setSectionResizeMode(PromptColumn.PROMPT, QHeaderView.ResizeMode.Stretch)
 
+    def _show_counts(self, counting: bool) -> None:
+        """Let counts take the place of the values under the cursor: there is no room for both."""
+        self.setColumnHidden(PromptColumn.COUNT, not counting)
+        self.setColumnHidden(PromptColumn.CURSOR, counting)
+
     def _on_reset(self) -> None:
         row = self._row_of(self._current)
         if row is not None:
@@ -275,10 +283,14 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
         shown = min(max(len(self._model.rows), LEAST_ROWS), MOST_ROWS)
         head = self.horizontalHeader().sizeHint().height()
         self.setFixedHeight(shown * row + head + 2 * self.frameWidth())
-        taken = 0
+        widths: dict[PromptColumn, int] = {}
         for column, sample in SAMPLES.items():
             texts = (sample, *HEADS[column][0].splitlines())
             width = max(metrics.horizontalAdvance(text) for text in texts) + SPARE
             self.setColumnWidth(column, width)
-            taken += width
+            widths[column] = width
+        # One of the two is hidden.
+        either = (PromptColumn.CURSOR, PromptColumn.COUNT)
+        taken = sum(width for column, width in widths.items() if column not in either)
+        taken += max(widths[column] for column in either)
         self.setMinimumWidth(taken + metrics.horizontalAdvance(WORDS_WIDTH) + SPARE)

@@ -196,6 +196,7 @@ class PlaneResult:
             lattice=self.maps.lattice,
             similarity=float(self.maps.similarity[number]),
             verdict=str(self.assessment.checks[number].verdict),
+            trust=str(self.assessment.checks[number].trust),
         )
 
 

@@ -22,6 +22,7 @@ from napari_clip_heatmap.errors import PromptError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
 __all__ = ["HeatmapObjects"]
 
@@ -40,7 +41,7 @@ class _Maps(Protocol):
     @property
     def similarity(self) -> NDArray[np.float32]: ...
     @property
-    def verdicts(self) -> tuple[str, ...]: ...
+    def checks(self) -> tuple[PromptVerdict, ...]: ...
     @property
     def encoding(self) -> Encoding: ...
 
@@ -210,7 +211,8 @@ def _prompt_map(maps: _Maps, number: int) -> PromptMap:
         lattice_values=maps.lattice_values[number],
         lattice=maps.encoding.lattice,
         similarity=float(maps.similarity[number]),
-        verdict=maps.verdicts[number],
+        verdict=str(maps.checks[number].verdict),
+        trust=str(maps.checks[number].trust),
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -11,7 +12,9 @@ from napari_clip_heatmap._napari.controllers.annotation.classify import (
     class_features,
     passing,
 )
+from napari_clip_heatmap._napari.state import FAINTNESS
 from napari_clip_heatmap.files.object_formats import object_suffixes
+from napari_clip_heatmap.pipeline.trust import Trust
 
 STRIPES = ("red", "green", "blue")
 
@@ -47,20 +50,35 @@ def test_each_object_gets_its_best_prompt_as_a_feature(classifier, ran, cells_la
     assert named["prompt"].tolist() == [*STRIPES]
     assert {*named["roi_id"]} == {"cells"}
     assert (named["margin"] > 0).all()
-    assert {"score", "verdict", "score red", "contribution blue"} <= {*features.columns}
+    assert {"score", "trust", "score red", "contribution blue"} <= {*features.columns}
     assert ran.message.startswith("3 objects named: 1 red, 1 green, 1 blue")
 
 
 def test_objects_are_colored_by_class_and_a_gate_makes_them_faint(classifier, cells_labels):
     classifier.classify()
     before = {n: tuple(cells_labels.colormap.color_dict[n]) for n in (2, 5, 9)}
-    assert len({*before.values()}) == 3
+    assert len({color[:3] for color in before.values()}) == 3
     classifier.set_gate("red", 2.0)
     after = cells_labels.colormap.color_dict
-    assert after[2][3] < before[2][3] == 1
+    assert after[2][3] < before[2][3]
     assert tuple(after[5]) == before[5]
     assert cells_labels.features["passes"][2] == False  # noqa: E712 - a missing value is neither
     assert cells_labels.features["passes"][5] == True  # noqa: E712
+
+
+def test_trust_is_shown_in_the_table_the_features_and_the_colors(
+    classifier, ran, controls, cells_labels
+):
+    classifier.classify()
+    found = ran.annotation.classified
+    trust = (Trust.GOOD, Trust.DOUBTFUL, Trust.NONE)
+    ran.annotation.classified = replace(found, scores=replace(found.scores, trust=trust))
+    features = cells_labels.features
+    assert [features["trust"][n] for n in (2, 5, 9)] == ["good", "doubtful", "none"]
+    columns = table(controls).show_objects.call_args.args[0]
+    assert columns[-1].tolist() == ["good", "doubtful", "none"]
+    opacities = [float(cells_labels.colormap.color_dict[n][3]) for n in (2, 5, 9)]
+    assert opacities == pytest.approx([1, FAINTNESS[Trust.DOUBTFUL], FAINTNESS[Trust.NONE]])
 
 
 def test_a_row_selects_its_object_and_an_object_its_row(

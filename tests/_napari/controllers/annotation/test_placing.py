@@ -5,6 +5,7 @@ import pytest
 from napari.layers import Image, Labels
 
 from napari_clip_heatmap._napari.controllers.annotation.placing import (
+    FADED,
     class_colormap,
     label_features,
     labels_placement,
@@ -44,10 +45,10 @@ def test_numbers_far_apart_have_an_index_instead():
     assert len(label_features({"label": np.zeros(0, int)}, "x")) == 1
 
 
-def test_a_class_is_a_color_and_what_does_not_pass_is_faint():
-    colormap = class_colormap([1, 2, 3], [0, 1, 0], [True, True, False])
+def test_a_class_is_a_color_and_each_object_has_its_opacity():
+    colormap = class_colormap([1, 2, 3], [0, 1, 0], [1, 0.6, FADED])
     colors = colormap.color_dict
     np.testing.assert_array_equal(colors[1][:3], colors[3][:3])
     assert not np.array_equal(colors[1], colors[2])
-    assert colors[3][3] < colors[1][3]
+    assert [round(float(colors[n][3]), 6) for n in (1, 2, 3)] == [1, 0.6, FADED]
     assert colors[None][3] == 0

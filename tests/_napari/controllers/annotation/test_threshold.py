@@ -30,6 +30,7 @@ def test_each_prompt_has_its_count_and_the_chosen_one_its_outline(threshold, ran
     assert ends.min() == pytest.approx(79.5, abs=4)
     threshold.use(False)
     assert OUTLINE_NAME not in names(viewer_model)
+    assert ran.annotation.counts == {}
 
 
 def test_the_slider_shows_what_was_learnt_and_sets_a_threshold_of_its_own(threshold, ran, controls):

@@ -7,13 +7,14 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolButton
 
 from napari_clip_heatmap._napari.views.annotation.class_table import HEADS, ClassTable
+from napari_clip_heatmap._napari.views.prompt_cells import TRUST_COLORS
 
 COLUMNS = (
     np.array([2, 5, 9]),
     np.array(["nuclei", "debris", "nuclei"], object),
     np.array([0.5, 0.25, np.nan]),
     np.array([0.1, 0.4, 0.3]),
-    np.array(["clear", "weak", "clear"], object),
+    np.array(["good", "none", "doubtful"], object),
 )
 
 
@@ -43,7 +44,7 @@ def click(table, qtbot, row, twice=False):
 
 
 def test_each_object_has_a_row_and_its_class_a_color(table):
-    assert texts(table)[0] == ["2", "nuclei", "0.50", "0.10", "clear"]
+    assert texts(table)[0] == ["2", "nuclei", "0.50", "0.10", "good"]
     assert texts(table)[2][2] == "-"
     colors = [
         table.rows.index(row, 1).data(Qt.ItemDataRole.DecorationRole).name() for row in range(3)
@@ -100,3 +101,15 @@ def test_buttons_request_what_they_say(table, qtbot):
         buttons["All features"].click()
     with qtbot.waitSignal(table.gated_requested):
         buttons["Passing to Labels"].click()
+
+
+def test_trust_has_its_colors_and_is_sorted_by_how_much_it_is(table):
+    def colors():
+        cells = [table.rows.index(row, 4) for row in range(3)]
+        return [cell.data(Qt.ItemDataRole.ForegroundRole).name() for cell in cells]
+
+    assert colors() == [TRUST_COLORS[each][0] for each in ("good", "none", "doubtful")]
+    table.set_dark(False)
+    assert colors() == [TRUST_COLORS[each][1] for each in ("good", "none", "doubtful")]
+    table.view.sortByColumn(4, Qt.SortOrder.AscendingOrder)
+    assert [row[4] for row in texts(table)] == ["none", "doubtful", "good"]

@@ -48,6 +48,7 @@ class AnnotationSection:
     ) -> None:
         controls = view.controls
         self._state, self._count = state, controls["object_count"]
+        self._prompts = controls["prompts"].model
         layers = ObjectLayers(viewer, state.annotation, ask)
         self.preview = OutlinePreview(viewer)
         self.threshold = ThresholdController(state, viewer, controls, view.show_row, self.preview)
@@ -72,7 +73,9 @@ class AnnotationSection:
             each.close()
 
     def _show_counts(self) -> None:
+        """Show the counts in the prompts' rows, and in a line."""
         result, counts = self._state.result, self._state.annotation.counts
+        self._prompts.set_counts(counts)
         prompts = (
             {}
             if result is None

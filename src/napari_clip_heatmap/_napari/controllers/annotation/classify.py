@@ -12,6 +12,7 @@ from napari.utils.notifications import show_error
 from napari_clip_heatmap._napari.annotation_state import ClassifiedLayer
 from napari_clip_heatmap._napari.controllers.annotation.drafts import labels_of_passing
 from napari_clip_heatmap._napari.controllers.annotation.placing import (
+    FADED,
     class_colormap,
     label_features,
 )
@@ -20,6 +21,7 @@ from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedEr
 from napari_clip_heatmap._napari.inputs.layer_planes import finest, leading_shape, shown_index
 from napari_clip_heatmap._napari.job.naming import NamingRequest
 from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.state import FAINTNESS
 from napari_clip_heatmap.files.object_formats import write_objects
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def class_features(scores: ObjectScores, gates: Mapping[str, float]) -> dict[str
         "prompt": np.asarray(table["prompt"]),
         "score": scores.standing[rows, best],
         "margin": scores.margin,
-        "verdict": np.asarray(table["verdict"]),
+        "trust": np.asarray(table["trust"]),
         "passes": passing(scores, gates),
     }
     for number, prompt in enumerate(scores.prompts):
@@ -231,7 +233,7 @@ class ObjectClassifier:
             return
         scores = shown.scores
         features = class_features(scores, self._state.annotation.gates)
-        columns = [features[name] for name in ("label", "prompt", "score", "margin", "verdict")]
+        columns = [features[name] for name in ("label", "prompt", "score", "margin", "trust")]
         self._table.show_objects(columns, _classes(scores))
         by_prompt = {name: scores.standing[:, n] for n, name in enumerate(scores.prompts)}
         self._gate.show_scores(by_prompt, self._state.annotation.gates)
@@ -244,7 +246,7 @@ class ObjectClassifier:
         roi = shown.layer.name if image is None else image.name
         shown.layer.features = label_features(class_features(scores, gates), roi)
         shown.layer.colormap = class_colormap(
-            scores.label.tolist(), _classes(scores).tolist(), passing(scores, gates).tolist()
+            scores.label.tolist(), _classes(scores).tolist(), _opacities(scores, gates)
         )
 
     def _go_to_slice(self, shown: ClassifiedLayer, label: int) -> None:
@@ -304,6 +306,14 @@ class ObjectClassifier:
         self._state.message = f"Not done: {reason}"
         if notify:
             show_error(reason)
+
+
+def _opacities(scores: ObjectScores, gates: Mapping[str, float]) -> list[float]:
+    """Return how strongly each object is drawn: faint below its gate, or where trust is low."""
+    return [
+        FADED if not passed else FAINTNESS.get(trust, 1.0)
+        for passed, trust in zip(passing(scores, gates), scores.trust, strict=True)
+    ]
 
 
 def _classes(scores: ObjectScores) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FADED",
     "class_colormap",
     "color_of",
     "label_features",
@@ -113,21 +114,24 @@ def color_of(number: int) -> NDArray[np.float64]:
 
 
 def class_colormap(
-    labels: Sequence[int], classes: Sequence[int], passed: Sequence[bool] | None = None
+    labels: Sequence[int], classes: Sequence[int], opacities: Sequence[float] | None = None
 ) -> DirectLabelColormap:
     """Return a colormap that gives each label the color of its class.
 
     Parameters
     ----------
     labels, classes : sequence of int
-    passed : sequence of bool, optional
-        Objects that did not pass are faint.
+    opacities : sequence of float, optional
+        Of each object, 0..1; by default 1.
     """
     known = {number: color_of(number) for number in {*map(int, classes)}}
-    faint = {number: color * [1, 1, 1, FADED] for number, color in known.items()}
-    passing = [True] * len(labels) if passed is None else passed
+    alphas = [1.0] * len(labels) if opacities is None else opacities
+    # One array for all objects that look the same: there may be thousands.
+    looks = {
+        (n, a): known[n] * [1, 1, 1, a] for n, a in zip(map(int, classes), alphas, strict=True)
+    }
     colors: dict[int | None, Any] = {
-        int(label): (known if ok else faint)[int(each)]
-        for label, each, ok in zip(labels, classes, passing, strict=True)
+        int(label): looks[int(each), alpha]
+        for label, each, alpha in zip(labels, classes, alphas, strict=True)
     }
     return DirectLabelColormap(color_dict={**colors, 0: np.zeros(4), None: np.zeros(4)})

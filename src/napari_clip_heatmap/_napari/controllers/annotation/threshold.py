@@ -72,12 +72,10 @@ def request_objects(
         Further fields of `ObjectRequest`.
     """
     image = shown.image
-    checks = () if shown.assessment is None else shown.assessment.checks
-    verdicts = tuple(str(check.verdict) for check in checks) or ("",) * len(shown.result.keys)
     size, unit = known_pixel_size(image)
     return ObjectRequest(
         result=shown.result,
-        verdicts=verdicts,
+        verdicts=() if shown.assessment is None else shown.assessment.checks,
         settings=settings,
         keys=keys,
         planes=planes,
@@ -176,6 +174,7 @@ class ThresholdController:
             self.refresh()
         else:
             self._preview.clear()
+            self._state.annotation.counts = {}
 
     def choose(self, key: str) -> None:
         """Choose the prompt that the threshold is of."""
@@ -287,10 +286,12 @@ class ThresholdController:
         return lambda stopped: _Counted(image, request, *_count(request, key, stopped))
 
     def _on_counted(self, counted: _Counted) -> None:
+        if not self._in_use:
+            return
         self._state.annotation.counts = counted.counts
         (index,) = counted.request.planes
         still = self._map() is not None and counted.image is self._state.image
-        if self._in_use and still and self._state.controls["outline"]:
+        if still and self._state.controls["outline"]:
             self._preview.draw_rings(counted.image, index, counted.rings)
 
     def _on_error(self, error: Exception) -> None:

@@ -22,13 +22,17 @@ from qtpy.QtWidgets import (
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
 from napari_clip_heatmap._napari.views.annotation.make_buttons import FRAME
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
+from napari_clip_heatmap._napari.views.prompt_cells import TRUST_COLORS
 from napari_clip_heatmap.annotation.palette import distinct_color
+from napari_clip_heatmap.pipeline.trust import Trust
 
 __all__ = ["ClassRows", "ClassTable"]
 
 ROWS = 7
 ROW = 22
 HEADS = ("Label", "Prompt", "Score", "Margin", "Trust")
+TRUST_ORDER = (Trust.NONE, Trust.UNKNOWN, Trust.DOUBTFUL, Trust.GOOD)
+"""From the least to the most, to sort by."""
 
 
 class ClassRows(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no types
@@ -39,6 +43,7 @@ class ClassRows(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no type
         self._columns: tuple[NDArray[Any], ...] = ()
         self._classes: NDArray[np.intp] = np.zeros(0, np.intp)
         self._order = np.zeros(0, np.intp)
+        self.dark = True
 
     def become(self, columns: Sequence[NDArray[Any]], classes: NDArray[np.intp]) -> None:
         """Show columns as `HEADS` names them, and the number of each object's class."""
@@ -78,13 +83,18 @@ class ClassRows(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no type
             return str(value)
         if role == Qt.ItemDataRole.DecorationRole and HEADS[index.column()] == "Prompt":
             return QColor(*distinct_color(int(self._classes[number])))
+        if role == Qt.ItemDataRole.ForegroundRole and HEADS[index.column()] == "Trust":
+            return QColor(TRUST_COLORS[Trust(value)][0 if self.dark else 1])
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         if not self._columns:
             return
         self.layoutAboutToBeChanged.emit()
-        self._order = np.argsort(self._columns[column], kind="stable")
+        values = self._columns[column]
+        if HEADS[column] == "Trust":
+            values = np.array([TRUST_ORDER.index(Trust(each)) for each in values], np.intp)
+        self._order = np.argsort(values, kind="stable")
         if order == Qt.SortOrder.DescendingOrder:
             self._order = self._order[::-1]
         self.layoutChanged.emit()
@@ -148,6 +158,11 @@ class ClassTable(OnScreen):
         """Show objects, in columns as `HEADS` names them; none hide the table."""
         self.rows.become(columns, classes)
         self.body.setVisible(bool(columns))
+
+    def set_dark(self, dark: bool) -> None:
+        """Take colors that can be read on a dark or a light background."""
+        self.rows.dark = dark
+        self.view.viewport().update()
 
     def select(self, label: int) -> None:
         """Select the row of a label, and scroll to it; that is not reported back."""
