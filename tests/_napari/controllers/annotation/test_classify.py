@@ -167,6 +167,7 @@ def bad(data):
         (bad(np.ones((50, 120), np.int32)), "shape"),
         (bad(np.full((96, 120), -3, np.int32)), "negative"),
         (lambda viewer: viewer.layers["cells"], "no Labels layer"),
+        (lambda viewer: viewer.add_image(np.ones((96, 120), np.float32)), "no Labels layer"),
     ],
 )
 def test_labels_that_cannot_be_named_are_refused_in_words(

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from napari.layers import Labels
 
+from napari_clip_heatmap._napari.annotation_state import BY_HAND
 from napari_clip_heatmap.errors import OutputError
 
 
@@ -42,6 +43,21 @@ def test_without_heatmaps_the_user_is_told_to_run(maker, ran, cells, errors, vie
     maker.export("objects.csv")
     assert errors == ["there are no heatmaps of this image yet: run first"] * 2
     assert len(made(viewer_model, Labels)) == 0
+
+
+def test_a_threshold_that_is_no_number_is_refused_and_nothing_is_lost(
+    maker, ran, errors, viewer_model
+):
+    maker.make("labels")
+    (layer,) = made(viewer_model, Labels)
+    before = layer.data.copy()
+    ran.set_control("threshold_by", BY_HAND)
+    ran.annotation.limits = {"r": float("nan")}
+    maker.make("labels")
+    assert len(errors) == 1
+    assert "nan" in errors[0]
+    assert made(viewer_model, Labels) == [layer]
+    np.testing.assert_array_equal(layer.data, before)
 
 
 def test_objects_are_written_in_the_format_of_the_name(maker, tmp_path, ran, errors):

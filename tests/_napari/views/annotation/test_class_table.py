@@ -77,7 +77,8 @@ def test_selecting_a_label_is_not_reported_back(table, qtbot):
 
 def test_twenty_thousand_objects_are_shown_at_once(table):
     many = 20_000
-    columns = [np.arange(1, many + 1), np.full(many, "a", object), *np.zeros((3, many))]
+    words, trust = (np.full(many, word, object) for word in ("a", "good"))
+    columns = [np.arange(1, many + 1), words, *np.zeros((2, many)), trust]
     table.show_objects(columns, np.zeros(many, np.intp))
     assert table.rows.rowCount() == many
     table.select(many)
