@@ -39,7 +39,7 @@ def request_of(maps, settings=BY_MAP, *, leading=(), planes=((),), keys=PROMPTS,
         similarity=np.array([0.1, 0.2], np.float32),
         tiling={"model": {"name": "colours"}},
     )
-    return ObjectRequest(result, ("clear", ""), settings, keys, planes, **options)
+    return ObjectRequest(result, (), settings, keys, planes, **options)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ HEADS: Mapping[PromptColumn, tuple[str, str]] = {
         "Whether the map depends on the words and the words fit the image.",
     ),
     PromptColumn.COUNT: (
-        "Objects",
+        "Count",
         "Objects in the slice in view, as the section Annotate would make them.",
     ),
 }

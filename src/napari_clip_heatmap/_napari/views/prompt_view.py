@@ -266,8 +266,16 @@ class PromptView(QTableView):  # type: ignore[misc] # qtpy ships no types
 
     def _show_counts(self, counting: bool) -> None:
         """Let counts take the place of the values under the cursor: there is no room for both."""
-        self.setColumnHidden(PromptColumn.COUNT, not counting)
-        self.setColumnHidden(PromptColumn.CURSOR, counting)
+        shown, hidden = PromptColumn.COUNT, PromptColumn.CURSOR
+        if not counting:
+            shown, hidden = hidden, shown
+        self.setColumnHidden(hidden, True)
+        self.setColumnHidden(shown, False)
+        self._fit()
+        # Lets the words' column have what is left, which Qt does not work out again by itself.
+        self.horizontalHeader().setSectionResizeMode(
+            PromptColumn.PROMPT, QHeaderView.ResizeMode.Stretch
+        )
 
     def _on_reset(self) -> None:
         row = self._row_of(self._current)
