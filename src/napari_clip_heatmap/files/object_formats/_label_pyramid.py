@@ -15,7 +15,7 @@ from napari_clip_heatmap.errors import OutputError
 if TYPE_CHECKING:
     from zarr import Array, Group
 
-__all__ = ["Level", "Pyramid", "new_pyramid", "pyramid_of_image", "write_level"]
+__all__ = ["LabelPyramid", "Level", "new_pyramid", "pyramid_of_image", "write_level"]
 
 _SMALLEST = 512
 """Longest side of the coarsest level where there is no image to go by."""
@@ -36,7 +36,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class LabelPyramid:
     """What labels are written as.
 
     Parameters
@@ -56,7 +56,7 @@ class Pyramid:
     transformations: list[dict[str, Any]]
 
 
-def new_pyramid(shape: tuple[int, ...], record: Mapping[str, Any]) -> Pyramid:
+def new_pyramid(shape: tuple[int, ...], record: Mapping[str, Any]) -> LabelPyramid:
     """Return a pyramid for labels (y, x) that no image is known for.
 
     Raises
@@ -79,10 +79,10 @@ def new_pyramid(shape: tuple[int, ...], record: Mapping[str, Any]) -> Pyramid:
         small = tuple(-(-length // 2) for length in levels[-1].shape)
         wide = [each * full / now for each, full, now in zip(size, shape, small, strict=True)]
         levels.append(Level(small, [{"type": "scale", "scale": wide}]))
-    return Pyramid("0.5", axes, tuple(levels), [])
+    return LabelPyramid("0.5", axes, tuple(levels), [])
 
 
-def pyramid_of_image(group: Group, shape: tuple[int, ...], path: Path) -> Pyramid:
+def pyramid_of_image(group: Group, shape: tuple[int, ...], path: Path) -> LabelPyramid:
     """Return a pyramid for labels of the image that a group holds: the same, without channels.
 
     Raises
@@ -125,7 +125,7 @@ def pyramid_of_image(group: Group, shape: tuple[int, ...], path: Path) -> Pyrami
             "without its channels; give the OME-Zarr of the image that they belong to"
         )
     common = _of_axes(image.get("coordinateTransformations", ()), kept)
-    return Pyramid(version, [image["axes"][n] for n in kept], levels, common)
+    return LabelPyramid(version, [image["axes"][n] for n in kept], levels, common)
 
 
 def _shape(group: Group, name: str, path: Path) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from napari_clip_heatmap.annotation.palette import distinct_color
 from napari_clip_heatmap.errors import OutputError
 from napari_clip_heatmap.files.object_formats._format import ObjectFormat
 from napari_clip_heatmap.files.object_formats._label_pyramid import (
-    Pyramid,
+    LabelPyramid,
     new_pyramid,
     pyramid_of_image,
     write_level,
@@ -112,7 +112,7 @@ def _has_labels_alone(group: Group) -> bool:
 def _write_all(
     group: Group,
     path: Path,
-    pyramid: Pyramid,
+    pyramid: LabelPyramid,
     objects: ObjectSet,
     source: str,
     *,
@@ -141,7 +141,7 @@ def _write_all(
 
 
 def _write_pyramid(
-    group: Group, pyramid: Pyramid, labels: Any, chosen: NDArray[Any] | None
+    group: Group, pyramid: LabelPyramid, labels: Any, chosen: NDArray[Any] | None
 ) -> None:
     is_new = group.metadata.zarr_format == 3
     for number, level in enumerate(pyramid.levels):
@@ -158,7 +158,7 @@ def _write_pyramid(
 
 
 def _attributes(
-    pyramid: Pyramid, prompt: str, rows: Table, *, beside_image: bool
+    pyramid: LabelPyramid, prompt: str, rows: Table, *, beside_image: bool
 ) -> dict[str, Any]:
     """Return the metadata of one label image, checked against the models of the specification."""
     import yaozarrs
