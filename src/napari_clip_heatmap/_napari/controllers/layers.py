@@ -322,9 +322,9 @@ def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
 def _let_convert(layer: Image) -> None:
     """Let napari convert a pyramid to labels, and save its finest level."""
     if layer.multiscale:
-        from napari_clip_heatmap._napari.controllers.canvas.converted_labels import Pyramid
+        from napari_clip_heatmap._napari.controllers.canvas.converted_labels import HeatmapLevels
 
-        layer.data.__class__ = Pyramid
+        layer.data.__class__ = HeatmapLevels
 
 
 def _renew(

@@ -8,7 +8,7 @@ from napari.layers import _layer_actions
 from napari.plugins import _initialize_plugins as initialize_plugins
 
 from napari_clip_heatmap._napari.controllers.canvas.converted_labels import (
-    Pyramid,
+    HeatmapLevels,
     objects_above_otsu,
 )
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
@@ -106,7 +106,7 @@ def test_napari_saves_heatmaps_of_every_size(
 
 
 def test_a_pyramid_that_memory_cannot_hold_is_refused():
-    levels = Pyramid([da.zeros((200_000, 100_000 // n), dtype=np.float32) for n in (1, 2)])
+    levels = HeatmapLevels([da.zeros((200_000, 100_000 // n), dtype=np.float32) for n in (1, 2)])
     with pytest.raises(OutputError, match=r"74\.5 GiB at full resolution.*encoding"):
         np.asarray(levels)
-    assert np.asarray(Pyramid([np.ones((4, 4)), np.ones((2, 2))]), dtype=int).shape == (4, 4)
+    assert np.asarray(HeatmapLevels([np.ones((4, 4)), np.ones((2, 2))]), dtype=int).shape == (4, 4)

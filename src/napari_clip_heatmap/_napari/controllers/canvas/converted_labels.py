@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Pyramid", "objects_above_otsu", "refill"]
+__all__ = ["HeatmapLevels", "objects_above_otsu", "refill"]
 
 
 LARGEST_ARRAY = 8 * 2**30
 """Bytes of a level that may be computed in one piece."""
 
 
-class Pyramid(MultiScaleData):  # type: ignore[misc] # napari ships no types
+class HeatmapLevels(MultiScaleData):  # type: ignore[misc] # napari ships no types
     """The levels of a heatmap, which can be converted and saved like an array."""
 
     def __array__(
