@@ -194,7 +194,8 @@ def test_the_methods_text_tells_what_was_done_and_cites(again, case):
 
 def test_texts_differ_where_what_was_done_differs(again):
     sample = nch.methods_text(again["of_a_sample"][0][0])
-    assert "percentile 2 to 99.8 of its values and inverted" in sample
+    assert "percentile 2 to 99.8 of its values (values " in sample
+    assert " as black to white) and inverted" in sample
     assert "Only a region" in sample
     assert "neutral" not in sample
     stack = nch.methods_text(again["of_channels_of_a_stack"][0][0])

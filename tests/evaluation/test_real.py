@@ -32,7 +32,8 @@ def test_the_report_goes_to_disk_with_pictures(tiny_model, real_data: Path, tmp_
         seed=5,
         progress=lambda done, total: steps.append((done, total)),
     )
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    # Two scenes, a nuclei image and a smear; then objects in each of the four.
+    assert steps == [(done, 8) for done in range(1, 9)]
     values = json.loads((output / "report.json").read_text())
     assert list(values["nuclei"]) == ["stained"]
     assert list(values["blood"]) == ["red blood cells"]

@@ -130,7 +130,10 @@ def test_a_prompt_that_is_its_own_baseline_says_so(encoding):
         ({"prompts": ""}, "at least one word"),
         ({"prompts": ["red", " \t"]}, "at least one word"),
         ({"prompts": ["red", None]}, "None"),
-        ({"prompts": ["red"], "score": "best"}, "'best'.*'relative', 'absolute', 'contrast'"),
+        (
+            {"prompts": ["red"], "score": "best"},
+            "'best'.*'relative', 'balanced', 'absolute', 'contrast'",
+        ),
         ({"prompts": ["red"], "score": "contrast"}, "baseline"),
         ({"prompts": ["red"], "score": "contrast", "baseline": [" "]}, "baseline prompts"),
         ({"prompts": ["red"], "baseline": ["blue"]}, "uses none"),

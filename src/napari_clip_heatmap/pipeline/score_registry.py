@@ -102,7 +102,8 @@ class ScoreMethod:
     neutral_note : str
         Why neutral prompts take part where there is one prompt only; empty where they do not.
     zero_is_even : bool
-        Whether zero means that the prompt fits as well as those that it is compared with.
+        Whether zero means that nothing is left for the prompt once the others are subtracted; the
+        viewer draws values at and below it clear.
     """
 
     name: ClassVar[Score]
@@ -196,6 +197,7 @@ class Balanced(ScoreMethod):
         "prompts without meaning to the model were left out of that mean, and where no other thing "
         "was named the mean over neutral prompts took its place"
     )
+    zero_is_even = True
 
     def directions(self, comparison: Comparison) -> NDArray[np.float64]:
         """Subtract half of the mean over things: the prompt itself, and one for each other."""
