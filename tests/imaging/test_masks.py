@@ -53,6 +53,19 @@ def test_labels_are_looked_up_wherever_they_lie():
     assert not LabeledRegion(labels).inside(CENTRES + 100, CENTRES).any()
 
 
+def test_a_label_as_long_as_a_billion_pixels_is_not_lost():
+    matrix = np.array([[1.75, -1.5, 0], [1e-9, 1e-9, 0], [0, 0, 1]])
+    region = Region(mask=LabeledRegion(np.ones((1, 1), np.int32), matrix))
+    cells = region.cells(LATTICE)
+    y, x = (
+        np.searchsorted(axis.cell_edges(), np.arange(200) + 0.5, "right") - 1
+        for axis in (LATTICE.y, LATTICE.x)
+    )
+    inside = region.inside(np.arange(200) + 0.5, np.arange(200) + 0.5)
+    assert inside.any()
+    assert cells[y[:, np.newaxis], x][inside].all()
+
+
 def test_a_thin_line_is_not_lost_between_points():
     line = np.array([[3.0, 1.0], [3.1, 1.0], [197.1, 181.0], [197.0, 181.0]])
     touched = Region(mask=Outlines([line])).cells(LATTICE)

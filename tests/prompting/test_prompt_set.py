@@ -142,3 +142,20 @@ def test_headers_in_any_case_and_other_separators_read_the_same(tmp_path, conten
         Entry(prompt="nuclei", colormap="gray"),
         Entry(prompt="actin, thin"),
     )
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\x0b", "\n", "\ufeff"])
+def test_rare_line_breaks_survive_in_yaml(tmp_path, separator):
+    text = f"a{separator}b"
+    chosen = PromptSet(
+        name=text,
+        description=f"{text}{separator}",
+        prompts=(Entry(prompt="nuclei", colormap=f" {text}{separator}"),),
+    )
+    save_set(chosen, tmp_path / "a.yaml")
+    assert load_set(tmp_path / "a.yaml") == chosen
+
+
+def test_a_colormap_is_read_without_blanks_around_it(tmp_path):
+    (tmp_path / "a.csv").write_text("prompt, colormap\nnuclei, gray\x85\n", encoding="utf-8")
+    assert load_set(tmp_path / "a.csv").prompts[0].colormap == "gray"

@@ -28,8 +28,10 @@ _CORNERS = 5000
 _BAND = 2**20
 """Labels read at once."""
 
-_INNER_CORNERS = np.array([[-0.499, -0.499], [-0.499, 0.499], [0.499, 0.499], [0.499, -0.499]])
-"""From the center of a label's pixel, and not yet in its neighbors."""
+_CORNERS_FROM_CENTER = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
+
+_INSET = 0.001
+"""Label pixels, and at most image pixels, that an outline keeps from a label pixel's neighbors."""
 
 _SAME = 1e-9
 """Image pixels between two positions that are the same."""
@@ -183,8 +185,9 @@ class LabeledRegion:
             return
         back = np.linalg.inv(self.matrix)
         sides = np.linalg.norm(back[:2, :2], axis=0)
+        inner = _CORNERS_FROM_CENTER * (0.5 - _INSET / np.maximum(sides, 1))
         for centers in self._centers():
-            corners = [_moved((centers + corner).T, back).T for corner in _INNER_CORNERS]
+            corners = [_moved((centers + corner).T, back).T for corner in inner]
             yield _moved(centers.T, back).T
             if sides.max() <= spacing:
                 yield from corners

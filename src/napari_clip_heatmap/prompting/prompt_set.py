@@ -56,6 +56,11 @@ class Entry(BaseModel):
     def _readable(cls, text: str) -> str:
         return parse_prompt(text).text
 
+    @field_validator("colormap")
+    @classmethod
+    def _without_blanks(cls, text: str) -> str:
+        return text.strip()
+
 
 class PromptSet(BaseModel):
     """Prompts that belong together, in order."""
@@ -245,12 +250,26 @@ def _from_txt(text: str) -> dict[str, Any]:
     return {"prompts": [line for line in lines if line and not line.startswith("#")]}
 
 
+class _QuotingDumper(yaml.SafeDumper):  # type: ignore[misc] # yaml ships no types
+    """Escapes characters that are not printable: a rare line break would be read as a space."""
+
+    def represent_str(self, text: str) -> Any:
+        """Quote text that holds them."""
+        style = None if text.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_QuotingDumper.add_representer(str, _QuotingDumper.represent_str)
+
+
 def _to_yaml(prompts: PromptSet) -> str:
     content = prompts.model_dump(mode="json", exclude_defaults=True)
     content["prompts"] = [
         entry["prompt"] if list(entry) == ["prompt"] else entry for entry in content["prompts"]
     ]
-    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
+    text: str = yaml.dump(
+        content, Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True, width=1000
+    )
     return text
 
 

@@ -91,6 +91,11 @@ def test_styles_reach_the_layers_and_one_scale_links_them(made, state, viewer_mo
     assert tuple(made["b"].contrast_limits) != (0, 0.002)
 
 
+def test_a_thick_slice_does_not_project_maps(made):
+    # Most planes of a stack have no map, and a projection over them would be empty.
+    assert {layer.projection_mode for layer in made.values()} == {"none"}
+
+
 def test_in_3d_a_map_is_an_attenuated_projection_that_hides_nothing(made):
     for layer in made.values():
         assert layer.rendering == "attenuated_mip"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import Colormap
 
+from napari_clip_heatmap._napari.controllers.layers import placement
 from napari_clip_heatmap._napari.inputs.layer_channels import channels_of, view_notes
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap.imaging.source import ImageSource
@@ -202,22 +203,90 @@ def test_random_layers(viewer, seed):
     check(viewer, layers)
 
 
-@pytest.mark.parametrize("ndisplay", [2, 3])
-def test_another_plane_than_the_shown_one_is_named(viewer, ndisplay):
+def test_in_3d_the_plane_is_named(viewer):
     (layer,) = add(viewer, one(BLOBS, axis_labels=("z", "y", "x")))
-    if ndisplay == 3:
-        viewer.dims.ndisplay = 3
-    else:
-        viewer.dims.order = (1, 2, 0)
+    viewer.dims.ndisplay = 3
     (note,) = view_notes([layer], viewer)
-    assert "the model sees the plane of y and x at z = 2" in note
+    assert note == "The view is in 3D; the model sees the plane of y and x at z = 2."
 
 
-def test_transposed_axes_are_named(viewer):
-    layers = add(viewer, one())
-    viewer.dims.order = (1, 0)
-    (note,) = view_notes(layers, viewer)
-    assert "in another order" in note
+@pytest.mark.parametrize(
+    ("order", "shown"),
+    [
+        ((1, 2, 0), "x and z"),
+        ((2, 0, 1), "z and y"),
+        ((1, 0, 2), "z and x"),
+        ((2, 1, 0), "y and z"),
+    ],
+)
+def test_of_rolled_axes_the_plane_is_named(viewer, order, shown):
+    (layer,) = add(viewer, one(BLOBS, axis_labels=("z", "y", "x")))
+    before = seen(viewer, [layer])
+    viewer.dims.order = order
+    (note,) = view_notes([layer], viewer)
+    assert note.startswith(
+        f"The view shows the plane of {shown}; the model sees the plane of y and x at z = 2."
+    )
+    np.testing.assert_array_equal(seen(viewer, [layer]), before)
+    down, right = ({"z": 5, "y": 32, "x": 40}[axis] for axis in shown.split(" and "))
+    assert drawn(viewer).shape[:2] == (down, right)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_transposed_axes_are_named_and_the_heatmap_lies_on_its_image(viewer, stacked):
+    data = BLOBS if stacked else GRAY
+    labels = ("z", "y", "x")[3 - data.ndim :]
+    (layer,) = add(viewer, one(data, contrast_limits=(0, 1), axis_labels=labels))
+    viewer.dims.order = (0, 2, 1) if stacked else (1, 0)
+    (note,) = view_notes([layer], viewer)
+    at = " at z = 2" if stacked else ""
+    assert note.startswith(
+        "The view is transposed: x runs down and y to the right; the model sees the plane of y "
+        f"and x{at}, not transposed."
+    )
+    picture = drawn(viewer)
+    close = {"rtol": 0, "atol": 0.01}
+    np.testing.assert_allclose(seen(viewer, [layer]).swapaxes(0, 1), picture, **close)
+    heatmap = viewer.add_image(data, contrast_limits=(0, 1), **placement(layer))
+    layer.visible = False
+    np.testing.assert_allclose(drawn(viewer), picture, **close)
+    heatmap.visible = False
+
+
+def test_a_plane_under_a_rolled_stack_is_drawn_as_it_is(viewer):
+    viewer.add_image(np.zeros((5, *SHAPE)), contrast_limits=(0, 1), visible=False)
+    (layer,) = add(viewer, one())
+    viewer.dims.order = (1, 2, 0)
+    picture = drawn(viewer)[:, :5]  # cut off where the stack, which is shown from the side, ends
+    model = seen(viewer, [layer])
+    assert np.abs(model[:, :5] - picture[:32]).mean() < 0.01
+    assert not view_notes([layer], viewer)
+
+
+@pytest.mark.parametrize(("place", "step"), [(-2, 0), (6, 4)])
+def test_sliders_outside_the_image_are_named(viewer, place, step):
+    (layer,) = add(viewer, one(BLOBS, axis_labels=("z", "y", "x"), projection_mode="mean"))
+    viewer.add_points([(-9, 0, 0), (9, 0, 0)], visible=False)
+    viewer.dims.margin_left = viewer.dims.margin_right = (3, 0, 0)
+    viewer.dims.set_point(0, place)
+    assert drawn(viewer).std() > 0.01, "the margin reaches the image"
+    (note,) = view_notes([layer], viewer)
+    assert f"at {place}; the model sees the plane of y and x at z = {step}" in note
+
+
+@pytest.mark.parametrize("mode", ["none", "mean", "max"])
+@pytest.mark.parametrize("plane", [0, 2, 4])
+def test_the_heatmap_of_a_thick_slice_is_drawn(viewer, mode, plane):
+    (layer,) = add(viewer, one(BLOBS, projection_mode=mode))
+    viewer.dims.margin_left = viewer.dims.margin_right = (2, 0, 0)
+    viewer.dims.set_point(0, plane)
+    assert drawn(viewer).std() > 0.01
+    values = np.full(BLOBS.shape, np.nan, np.float32)
+    values[shown_index(layer, viewer.dims.point)] = RAMP
+    layer.visible = False
+    look = {"contrast_limits": (0, 1), "projection_mode": "none"}
+    viewer.add_image(values, **look, **placement(layer))
+    np.testing.assert_allclose(drawn(viewer)[..., 0], RAMP, rtol=0, atol=0.01)
 
 
 def test_a_visible_layer_that_is_left_out_is_named(viewer):

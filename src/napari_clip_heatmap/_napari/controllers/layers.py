@@ -309,6 +309,8 @@ def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
         blending=BLENDING,
         rendering=RENDERING,
         multiscale=shown.multiscale,
+        # Each plane has its own map; a projection over planes that have none yet is empty.
+        projection_mode="none",
         cache=False,  # a lazy map gives other values as tiles come
         **placement(source),
     )
@@ -318,11 +320,11 @@ def _layer(source: Image, shown: _Map, look: LayerStyle, name: str) -> Image:
 
 
 def _let_convert(layer: Image) -> None:
-    """Let napari's *Convert to Labels* take a pyramid: its own wrapper of levels lacks `astype`."""
+    """Let napari convert a pyramid to labels, and save its finest level."""
     if layer.multiscale:
-        from napari_clip_heatmap._napari.controllers.canvas.converted_labels import Pyramid
+        from napari_clip_heatmap._napari.controllers.canvas.converted_labels import HeatmapLevels
 
-        layer.data.__class__ = Pyramid
+        layer.data.__class__ = HeatmapLevels
 
 
 def _renew(

@@ -15,6 +15,7 @@ from napari_clip_heatmap._napari.inputs.layer_planes import (
     leading_shape,
     pyramid_of,
     shown_index,
+    slider_steps,
 )
 from napari_clip_heatmap._napari.inputs.pixel_size import unit_factor
 from napari_clip_heatmap.errors import ImageError
@@ -259,17 +260,35 @@ def view_notes(layers: Sequence[Image], viewer: ViewerModel) -> tuple[str, ...]:
 
 def _plane_notes(image: Image, viewer: ViewerModel) -> Iterator[str]:
     """Say which plane the model sees, if the viewer shows another one."""
-    dims = viewer.dims
-    rows, columns = image.axis_labels[-2:]
-    index = shown_index(image, dims.point)
-    steps = ", ".join(
-        f"{label} = {step}" for label, step in zip(image.axis_labels, index, strict=False)
-    )
-    seen = f"the model sees the plane of {rows} and {columns}" + (f" at {steps}" if steps else "")
-    if dims.ndisplay == 3:
+    *leading, rows, columns = image.axis_labels
+    index = shown_index(image, viewer.dims.point)
+    at = ", ".join(f"{label} = {step}" for label, step in zip(leading, index, strict=True))
+    at = f" at {at}" if at else ""
+    seen = f"the model sees the plane of {rows} and {columns}{at}"
+    shown = _displayed(image, viewer)
+    if viewer.dims.ndisplay == 3:
         yield f"The view is in 3D; {seen}."
-    elif tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
-        yield f"The view shows other axes, or in another order; {seen}."
+    elif shown == (image.ndim - 1, image.ndim - 2):
+        yield (
+            f"The view is transposed: {columns} runs down and {rows} to the right; {seen}, "
+            "not transposed. The heatmap lies on the image, transposed like it."
+        )
+    elif shown != (image.ndim - 2, image.ndim - 1):
+        down, right = (image.axis_labels[axis] for axis in shown)
+        yield f"The view shows the plane of {down} and {right}; {seen}. The heatmap lies there."
+    elif (here := slider_steps(image, viewer.dims.point)) != index:
+        yield (
+            f"The sliders stand outside '{image.name}', at {', '.join(map(str, here))}; {seen}, "
+            "and the heatmap lies there: move the sliders there to see it."
+        )
+
+
+def _displayed(image: Image, viewer: ViewerModel) -> tuple[int, ...]:
+    """Return which axes of a layer the viewer shows; those that it has fewer of are the first."""
+    dims = viewer.dims
+    first = dims.ndim - image.ndim
+    own = [axis - first for axis in dims.order if axis >= first]
+    return tuple(own[-dims.ndisplay :])
 
 
 def _layer_notes(layers: Sequence[Image], viewer: ViewerModel) -> Iterator[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "pyramid_of",
     "requested_planes",
     "shown_index",
+    "slider_steps",
 ]
 
 
@@ -83,10 +84,14 @@ def shown_index(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
     point : sequence of float
         Where the viewer's sliders stand, in world units (``viewer.dims.point``).
     """
-    leading = layer.ndim - 2
-    position = layer.world_to_data(tuple(point)[-layer.ndim :])
-    steps = np.rint(np.asarray(position[:leading], dtype=float))
+    steps = slider_steps(layer, point)
     return tuple(int(i) for i in np.clip(steps, 0, np.asarray(leading_shape(layer)) - 1))
+
+
+def slider_steps(layer: Image, point: Sequence[float]) -> tuple[int, ...]:
+    """Return where the sliders stand on the layer's leading axes, which may be outside it."""
+    position = layer.world_to_data(tuple(point)[-layer.ndim :])
+    return tuple(int(i) for i in np.rint(np.asarray(position[: layer.ndim - 2], dtype=float)))
 
 
 def leading_shape(layer: Image) -> tuple[int, ...]:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import _layer_actions
+from napari.plugins import _initialize_plugins as initialize_plugins
 
-from napari_clip_heatmap._napari.controllers.canvas.converted_labels import objects_above_otsu
+from napari_clip_heatmap._napari.controllers.canvas.converted_labels import (
+    HeatmapLevels,
+    objects_above_otsu,
+)
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
-from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import finest, is_heatmap
 from napari_clip_heatmap._napari.job import heatmap_stack
+from napari_clip_heatmap.errors import OutputError
 
 
 def test_areas_above_the_threshold_are_numbered_and_nan_is_none():
@@ -27,7 +34,6 @@ def test_a_flat_map_has_no_objects():
     assert not objects_above_otsu(np.full((4, 4), np.nan, np.float32))[0].any()
 
 
-@pytest.mark.filterwarnings("ignore:projection mode:UserWarning")
 def test_naparis_convert_to_labels_gives_objects(state, viewer_model, cells, session, immediate):
     style = StyleController(state, viewer_model)
     RunController(state, viewer_model, session, style).start()
@@ -43,7 +49,6 @@ def test_naparis_convert_to_labels_gives_objects(state, viewer_model, cells, ses
     style.close()
 
 
-@pytest.mark.filterwarnings("ignore:projection mode")  # of napari, which falls back to none
 @pytest.mark.parametrize("renewed", [False, True])
 def test_naparis_convert_to_labels_takes_a_pyramid(
     state, viewer_model, cells, session, immediate, monkeypatch, renewed
@@ -65,3 +70,43 @@ def test_naparis_convert_to_labels_takes_a_pyramid(
     assert np.asarray(labels.data[0])[48, 10] == 0
     assert "Otsu" in state.message
     style.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*<tifffile.TiffWriter.write> data")  # of few planes
+@pytest.mark.parametrize("size", ["eager", "lazy", "pyramid"])
+@pytest.mark.parametrize("renewed", [False, True])
+@pytest.mark.parametrize("whole_list", [False, True])
+def test_napari_saves_heatmaps_of_every_size(
+    state, viewer_model, cells, session, immediate, monkeypatch, tmp_path, size, renewed, whole_list
+):
+    if size != "eager":
+        monkeypatch.setattr(heatmap_stack, "EAGER_BYTES", 16)
+    if size == "pyramid":
+        monkeypatch.setattr(heatmap_stack, "LARGEST_PLANE", 16)
+        monkeypatch.setattr(heatmap_stack, "SMALLEST_LEVEL", 16)
+    style = StyleController(state, viewer_model)
+    for _ in range(1 + renewed):
+        RunController(state, viewer_model, session, style).start()
+    heatmap = heatmaps_by_row(viewer_model, cells)["g"]
+    assert heatmap.multiscale == (size == "pyramid")
+    initialize_plugins()
+    path = tmp_path / "green.tif"
+    if whole_list:
+        viewer_model.layers.selection = {heatmap}
+        viewer_model.layers.save(str(path), selected=True)
+    else:
+        heatmap.save(str(path))
+    saved = tifffile.imread(path)
+    assert saved.dtype == np.float32
+    assert saved.shape == cells.data.shape[:2]
+    np.testing.assert_array_equal(saved, np.asarray(finest(heatmap)))
+    assert np.isfinite(saved).all()
+    assert saved.std() > 0
+    style.close()
+
+
+def test_a_pyramid_that_memory_cannot_hold_is_refused():
+    levels = HeatmapLevels([da.zeros((200_000, 100_000 // n), dtype=np.float32) for n in (1, 2)])
+    with pytest.raises(OutputError, match=r"74\.5 GiB at full resolution.*encoding"):
+        np.asarray(levels)
+    assert np.asarray(HeatmapLevels([np.ones((4, 4)), np.ones((2, 2))]), dtype=int).shape == (4, 4)

@@ -1,4 +1,4 @@
-"""Objects where napari's *Convert to Labels* would leave none.
+"""Objects where napari's *Convert to Labels* would leave none; pyramids that it can save.
 
 napari turns values into whole numbers, and the values of a heatmap are small: all would be 0.
 """
@@ -13,16 +13,41 @@ from skimage.filters import threshold_otsu
 from skimage.measure import label
 
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap.errors import OutputError
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Pyramid", "objects_above_otsu", "refill"]
+__all__ = ["HeatmapLevels", "objects_above_otsu", "refill"]
 
 
-class Pyramid(MultiScaleData):  # type: ignore[misc] # napari ships no types
-    """The levels of a heatmap, which can be converted like an array."""
+LARGEST_ARRAY = 8 * 2**30
+"""Bytes of a level that may be computed in one piece."""
+
+
+class HeatmapLevels(MultiScaleData):  # type: ignore[misc] # napari ships no types
+    """The levels of a heatmap, which can be converted and saved like an array."""
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        """Return the finest level, which is what a file must hold; napari's own is the coarsest.
+
+        Raises
+        ------
+        OutputError
+            It is larger than `LARGEST_ARRAY`.
+        """
+        finest = self[0]
+        if finest.nbytes > LARGEST_ARRAY:
+            raise OutputError(
+                f"the heatmap has {finest.nbytes / 2**30:.1f} GiB at full resolution; napari "
+                f"writes one that fits into memory, up to {LARGEST_ARRAY / 2**30:.0f} GiB. Save "
+                "the encoding instead (in the dock): all heatmaps can be made from it"
+            )
+        values: NDArray[np.generic] = np.asarray(finest, dtype)
+        return values.copy() if copy else values
 
     def astype(self, dtype: Any) -> list[Any]:
         """Return the levels with values of another type."""
