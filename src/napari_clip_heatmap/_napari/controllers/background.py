@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import sys
@@ -10,11 +11,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from inspect import isgenerator
 from typing import Any
+from weakref import WeakSet
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QThreadPool, QTimer
 from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap.errors import ClipHeatmapError
@@ -35,6 +37,9 @@ Work = Callable[[Callable[[], bool]], Any]
 
 EXPECTED_ERRORS = (ClipHeatmapError, OSError, RuntimeError, MemoryError)
 """What a model, a device or a disk may raise; the user is shown the message, not a traceback."""
+
+EXIT_MS = 10_000
+"""How long Python, when it ends, waits for threads that were asked to stop."""
 
 HOLD_SECONDS = 5.0
 """A job on hold goes on after this long, whatever happens in the window."""
@@ -244,6 +249,23 @@ class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
     def quit(self) -> None:
         """Ask the generator to stop."""
         self.stop.set()
+
+
+_workers: WeakSet[_Worker] = WeakSet()
+
+
+def _end_with_python(worker: _Worker) -> None:
+    """Have a worker ended before Python is: with Qt gone, a thread that emits ends the process."""
+    if not _workers:
+        atexit.unregister(_end_workers)
+        atexit.register(_end_workers)  # the last to be registered is the first to be called
+    _workers.add(worker)
+
+
+def _end_workers() -> None:
+    for worker in tuple(_workers):
+        worker.quit()
+    QThreadPool.globalInstance().waitForDone(EXIT_MS)
 
 
 def _stopped(stop: threading.Event, go: threading.Event) -> Callable[[], bool]:

@@ -101,8 +101,8 @@ class LiveUpdater:
             state.removed_rows_of(result.image),
             state.current,
         )
+        self._updater.update(result.result)  # first: figures and style may come after the map
         state.keep_result(result)
-        self._updater.update(result.result)
 
     def close(self) -> None:
         """Follow no more."""
