@@ -16,4 +16,4 @@ def test_the_demo_shows_its_heatmaps(make_napari_viewer: Callable[..., Any], qtb
     begin_demo(viewer)
     names = ["microscopy scene", *SAMPLE_PROMPTS]
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == names, timeout=60_000)
-    assert {layer.colormap.name for layer in viewer.layers[1:]} == {"jet"}
+    assert all(layer.colormap.name.startswith("jet") for layer in viewer.layers[1:])
