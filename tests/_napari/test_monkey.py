@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 
-SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "1x60").split("x"))
+SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "1x30").split("x"))
 WITHOUT = os.environ.get("CLIP_HEATMAP_MONKEY_WITHOUT", "").split(",")
 
 PROMPTS = ("red", "green", "blue", "some more", "red | green", "red - red", "blue |", "")
