@@ -7,20 +7,17 @@ Run it where a window can open, or under Xvfb:
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from viewer_waits import pause, wait_until
 
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.scenes import sample_scene
 
 SIZE = (1360, 900)
-SECONDS = 300
 PROMPTS = ["nuclei", "filaments", "vesicles", "bacteria"]
 
 
@@ -91,23 +88,6 @@ def picture(viewer: napari.Viewer, path: Path) -> None:
     pause(1.5)
     pixels = viewer.screenshot(canvas_only=False, flash=False)
     Image.fromarray(pixels).convert("RGB").quantize(256).save(path, optimize=True)
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    """Let the viewer work until something holds."""
-    end = time.monotonic() + SECONDS
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not done within {SECONDS} s")
-        pause(0.05)
-
-
-def pause(seconds: float) -> None:
-    """Let the viewer work."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":

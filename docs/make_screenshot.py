@@ -11,20 +11,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import napari
 from napari.settings import get_settings
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from viewer_waits import pause, wait_until
 
 from napari_clip_heatmap._napari.demo import begin_demo
 
 DOCS = Path(__file__).parent
-SECONDS = 300
 COLORS = 256
 
 
@@ -98,23 +95,6 @@ def take(picture: Picture) -> None:
     with Image.open(picture.path) as taken:
         taken.convert("RGB").quantize(COLORS).save(picture.path, optimize=True)
     viewer.close()
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    """Let the viewer work until something holds."""
-    end = time.monotonic() + SECONDS
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(f"no heatmaps within {SECONDS} s")
-        pause(0.05)
-
-
-def pause(seconds: float) -> None:
-    """Let the viewer work."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":

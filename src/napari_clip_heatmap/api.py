@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_clip_heatmap.clip.torch_import import torch_import_errors
+from napari_clip_heatmap.imaging.lattice import OVERLAP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,7 @@ def encode(
     view: View | None = None,
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,

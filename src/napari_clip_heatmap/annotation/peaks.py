@@ -105,7 +105,7 @@ def central_pixels(lattice: Lattice, cells: NDArray[np.intp]) -> tuple[NDArray[n
 
 
 def prominent_cells(lattice_values: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
-    """Return the peaks at which touching objects are told apart, one patch each, (peak, 2).
+    """Return the peaks at which touching objects are separated, one patch each, (peak, 2).
 
     Parameters
     ----------

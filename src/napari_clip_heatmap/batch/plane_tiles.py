@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.batch.tile_journal import JournalTile
 from napari_clip_heatmap.errors import Cancelled
-from napari_clip_heatmap.imaging.lattice import Axis, Lattice, is_blank, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Axis, Lattice, is_blank, plan, read_tile
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.validity import Hole, Validity
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
 
 __all__ = ["PlaneTiles", "open_plane"]
-
-_OVERLAP = 0.5
-"""As `encode` has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +161,7 @@ class PlaneTiles:
             region=self.region,
             view=self.view,
             downsample=self.downsample,
-            overlap=_OVERLAP,
+            overlap=OVERLAP,
             model=self.model.describe(),
             text=self.model.text,
             notices=tuple(self.model.notices),
@@ -236,7 +233,7 @@ def open_plane(
         tile=model.image_size,
         patch=model.patch_size,
         downsample=downsample,  # type: ignore[arg-type]
-        overlap=_OVERLAP,
+        overlap=OVERLAP,
     )
     region.require_pixels(lattice)
     appearance = read_now(view.appearance, channels)

@@ -171,7 +171,7 @@ def _cache() -> Iterator[Checkup]:
         )
     free = shutil.disk_usage(there).free
     advice = "" if free > _LEAST_FREE else "make room, or limit it: clip-heatmap cache --limit 1"
-    yield Checkup("disk", f"{free / 1e9:.1f} GB free beside the cache", advice)
+    yield Checkup("disk", f"{free / 1e9:.1f} GB free on the disk of the cache", advice)
 
 
 def _models_here() -> Checkup:
@@ -189,5 +189,5 @@ def _display() -> Checkup:
     if obstacle is None:
         return Checkup("display", "a window can open")
     if "qt" in obstacle.lower():
-        return Checkup("display", f"none ({obstacle})", "pip install 'napari[all]' brings a Qt")
+        return Checkup("display", f"none ({obstacle})", "pip install 'napari[all]' installs a Qt")
     return Checkup("display", f"none ({obstacle}); commands work, the viewer does not")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
 from napari_clip_heatmap.imaging.channel import as_channels
-from napari_clip_heatmap.imaging.lattice import blend_tile, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, blend_tile, plan, read_tile
 from napari_clip_heatmap.imaging.resample import to_image_pixels
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
@@ -32,7 +32,7 @@ def image_maps(
     methods: Sequence[str],
     *,
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
 ) -> dict[str, NDArray[np.float32]]:
     """Return one map for each method and direction, at the image's pixels.
 

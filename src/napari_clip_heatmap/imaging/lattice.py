@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO_TILES",
+    "OVERLAP",
     "Axis",
     "Lattice",
     "blend_tile",
@@ -211,6 +212,9 @@ def plan_lattice(
     return Lattice(y, x)
 
 
+OVERLAP = 0.5
+"""Least fraction by which neighboring tiles overlap, by default."""
+
 AUTO_TILES = 16
 """With downsample "auto", the short side of an image is at most this many tiles long."""
 
@@ -228,7 +232,7 @@ def plan(
     tile: tuple[int, int],
     patch: tuple[int, int],
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
 ) -> tuple[Lattice, float]:
     """Return the lattice of an image, and image pixels per working pixel.
 

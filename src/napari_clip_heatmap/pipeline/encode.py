@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
+from napari_clip_heatmap.imaging.lattice import OVERLAP
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -31,7 +32,7 @@ def encode(
     view: View | None = None,
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import Lattice, is_blank, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice, is_blank, plan, read_tile
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
@@ -79,7 +79,7 @@ def encode_progressively(
     view: View | None = None,
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
     batch_size: int | None = None,
     focus: tuple[float, float] | None = None,
     coarse: bool = True,

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import subprocess
+import sys
 import threading
 import time
 
@@ -225,3 +227,23 @@ def test_garbage_is_collected_in_the_windows_thread_only(qtbot):
         gc.callbacks.remove(note)
     assert threads == {threading.get_ident()}
     assert gc.isenabled() == enabled
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_python_ends_while_a_thread_is_at_work(closed):
+    """With Qt gone, a thread that emits its result would abort the process."""
+    program = f"""
+import time
+from qtpy.QtWidgets import QApplication
+from napari_clip_heatmap._napari.controllers.background import Job
+
+application = QApplication([])
+job = Job(print, print)
+job.start(lambda _stopped: time.sleep(1))
+if {closed}:
+    job.close()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -7,14 +7,19 @@ import numpy as np
 import pint
 import pytest
 
+from napari_clip_heatmap._napari.controllers import status
+from napari_clip_heatmap._napari.controllers.background import UnexpectedError
 from napari_clip_heatmap._napari.controllers.status import (
     merged_notes,
+    report_failure,
     resolution_text,
     summary,
     time_left,
 )
 from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
 from napari_clip_heatmap._napari.job.request import HeatmapResult, ResultStatus
+from napari_clip_heatmap._napari.state import DockState
+from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind
 
@@ -91,3 +96,21 @@ def test_notes_of_one_kind_are_shown_once():
         "Resolution.",
     )
     assert merged_notes(("Range.",), (verdict,)) == ("Range.", verdict)
+
+
+@pytest.mark.parametrize(
+    ("failure", "said", "shown"),
+    [
+        ("no image", "no image", ["no image"]),
+        (PromptError("no words"), "no words", ["no words"]),
+        # napari has shown it
+        (UnexpectedError("a fault"), "UnexpectedError: a fault", []),
+    ],
+)
+def test_a_failure_is_in_the_status_line_and_shown_once(monkeypatch, failure, said, shown):
+    heard = []
+    monkeypatch.setattr(status, "show_error", heard.append)
+    state = DockState()
+    report_failure(state, failure)
+    assert state.message == f"Not done: {said}"
+    assert heard == shown

@@ -1,54 +1,21 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.annotation_state import ObjectRule, ObjectSettings
-from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
 from napari_clip_heatmap._napari.job.object_stack import (
     in_one_stack,
     slice_figures,
     stack_objects,
     write_slice_figures,
 )
-from napari_clip_heatmap._napari.job.object_work import ObjectRequest
 from napari_clip_heatmap.errors import ImageError, OutputError
-from napari_clip_heatmap.pipeline.encode import encode
 
 PROMPTS = ("red", "green")
-BY_MAP = ObjectSettings(rule=ObjectRule.EVERY, by_image=False)
 
 
-@pytest.fixture
-def stripes():
-    image = np.zeros((96, 128, 3), np.uint8)
-    image[:, :64, 0] = image[:, 64:, 1] = 200
-    image[::16, ::16] = 90
-    return image
-
-
-@pytest.fixture
-def maps(model, stripes):
-    return encode(model, stripes, downsample=1).lazy_heatmaps(PROMPTS, score="absolute")
-
-
-def request_of(maps, settings=BY_MAP, *, leading=(), planes=((),), keys=PROMPTS, **options):
-    stack = HeatmapStack(PROMPTS, maps.lattice, leading)
-    for index in planes:
-        stack.paint(index, maps)
-    result = SimpleNamespace(
-        stack=stack,
-        keys=PROMPTS,
-        scoring=maps.scoring,
-        similarity=np.array([0.1, 0.2], np.float32),
-        tiling={"model": {"name": "colours"}},
-    )
-    return ObjectRequest(result, (), settings, keys, planes, **options)
-
-
-def test_where_objects_overlap_the_clearer_one_has_the_pixel(maps):
+def test_where_objects_overlap_the_clearer_one_has_the_pixel(request_of, maps):
     low = {key: float(maps.lattice_values[n].min()) for n, key in enumerate(PROMPTS)}
     everywhere = ObjectSettings(
         rule=ObjectRule.EVERY, by_image=False, threshold="by hand", limits=low
@@ -60,7 +27,7 @@ def test_where_objects_overlap_the_clearer_one_has_the_pixel(maps):
     assert prompts[stack.labels[50, 120]] == "green"
 
 
-def test_planes_are_numbered_on_and_say_where_they_are(maps, tmp_path):
+def test_planes_are_numbered_on_and_say_where_they_are(request_of, maps, tmp_path):
     request = request_of(maps, leading=(3,), planes=((0,), (2,)))
     found = request.find()
     stack = stack_objects(request, found, "red", ("t",))
@@ -81,7 +48,7 @@ def test_planes_are_numbered_on_and_say_where_they_are(maps, tmp_path):
     assert list(slice_figures(request_of(maps), request_of(maps).find(), ())) == []
 
 
-def test_coarse_labels_are_enlarged_to_image_pixels(maps):
+def test_coarse_labels_are_enlarged_to_image_pixels(request_of, maps):
     request = request_of(maps, most=2000)
     stack = stack_objects(request, request.find(), "red", ())
     assert stack.labels.shape == (24, 32)
@@ -89,7 +56,7 @@ def test_coarse_labels_are_enlarged_to_image_pixels(maps):
     assert stack.at_image_pixels((95, 126)).labels.shape == (95, 126)
 
 
-def test_labels_that_would_not_fit_into_memory_are_refused(maps, monkeypatch):
+def test_labels_that_would_not_fit_into_memory_are_refused(request_of, maps, monkeypatch):
     module = "napari_clip_heatmap._napari.job.object_stack.LARGEST_STACK_BYTES"
     monkeypatch.setattr(module, 1000)
     request = request_of(maps)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from inspect import isgenerator
 from typing import Any
-from weakref import WeakSet
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager
@@ -61,21 +60,28 @@ class _WindowCollector:
     """
 
     def __init__(self) -> None:
-        self._at_work: set[int] = set()
+        self._at_work: set[_Worker] = set()
         self._enabled = True
 
-    def begin(self, worker: object) -> None:
+    def begin(self, worker: _Worker) -> None:
         """Let no thread collect by itself."""
         if not self._at_work:
             self._enabled = gc.isenabled()
             gc.disable()
-        self._at_work.add(id(worker))
+        self._at_work.add(worker)
 
-    def end(self, worker: object) -> None:
+    def end(self, worker: _Worker | None) -> None:
         """Let all go on as before, once no thread is at work."""
-        self._at_work.discard(id(worker))
+        self._at_work -= {worker}
         if not self._at_work and self._enabled:
             gc.enable()
+
+    def stop_all(self) -> None:
+        """Stop all threads, and wait for them: one that emits a signal after Qt is gone aborts."""
+        for worker in self._at_work:
+            worker.quit()
+        if self._at_work:
+            QThreadPool.globalInstance().waitForDone(EXIT_MS)
 
     @staticmethod
     def collect() -> None:
@@ -87,6 +93,7 @@ class _WindowCollector:
 
 
 _collector = _WindowCollector()
+atexit.register(_collector.stop_all)
 
 
 class Job:
@@ -251,23 +258,6 @@ class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         self.stop.set()
 
 
-_workers: WeakSet[_Worker] = WeakSet()
-
-
-def _end_with_python(worker: _Worker) -> None:
-    """Have a worker ended before Python is: with Qt gone, a thread that emits ends the process."""
-    if not _workers:
-        atexit.unregister(_end_workers)
-        atexit.register(_end_workers)  # the last to be registered is the first to be called
-    _workers.add(worker)
-
-
-def _end_workers() -> None:
-    for worker in tuple(_workers):
-        worker.quit()
-    QThreadPool.globalInstance().waitForDone(EXIT_MS)
-
-
 def _stopped(stop: threading.Event, go: threading.Event) -> Callable[[], bool]:
     def stopped() -> bool:
         go.wait(HOLD_SECONDS)
@@ -279,7 +269,7 @@ def _stopped(stop: threading.Event, go: threading.Event) -> Callable[[], bool]:
 def _guarded(
     work: Work, stopped: Callable[[], bool]
 ) -> Generator[Any, None, tuple[Any, Exception | None]]:
-    """Run work; what it may be expected to raise is returned, beside its result."""
+    """Run work; return its result, and the error if it raised one of `EXPECTED_ERRORS`."""
     try:
         result = work(stopped)
         if isgenerator(result):

@@ -7,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
-
-from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.read_controls import read_request
+from napari_clip_heatmap._napari.controllers.status import report_failure
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
 from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.run import PromptScorer
-from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import LayerResult
 from napari_clip_heatmap.errors import ClipHeatmapError, ImageError
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -82,12 +80,12 @@ class ExportController:
         """Put a text made from a heatmap layer's metadata on the clipboard."""
         layer = self._heatmap_layer()
         if layer is None:
-            self._report("there is no heatmap layer yet: run first")
+            report_failure(self._state, "there is no heatmap layer yet: run first")
             return
         try:
             text = make(layer.metadata[METADATA_KEY])
         except ClipHeatmapError as error:
-            self._report(str(error))
+            report_failure(self._state, error)
             return
         self._copy(text)
         self._state.message = f"{what} of '{layer.name}' is on the clipboard"
@@ -96,7 +94,7 @@ class ExportController:
         """Write the encoding of the plane that was in view."""
         shown = self._state.result
         if shown is None:
-            self._report("there is no encoding of this image yet: run first")
+            report_failure(self._state, "there is no encoding of this image yet: run first")
             return
         encoding = shown.result.encodings[shown.result.planes[0]]
 
@@ -112,7 +110,7 @@ class ExportController:
         try:
             request = read_request(state, self._viewer)
         except ClipHeatmapError as error:
-            self._report(str(error))
+            report_failure(self._state, error)
             return
         image = state.image
         if image is None:
@@ -127,7 +125,7 @@ class ExportController:
         try:
             freed = self._cache.clear()
         except (ClipHeatmapError, OSError) as error:
-            self._report(error_message(error))
+            report_failure(self._state, error)
             return
         self._state.message = f"Removed {freed / MEGABYTE:.0f} MB of encodings from the disk"
 
@@ -147,12 +145,7 @@ class ExportController:
         self._state.message = f"Saved to {path}"
 
     def _on_error(self, error: Exception) -> None:
-        self._report(error_message(error), notify=not isinstance(error, UnexpectedError))
-
-    def _report(self, reason: str, *, notify: bool = True) -> None:
-        self._state.message = f"Not done: {reason}"
-        if notify:
-            show_error(reason)
+        report_failure(self._state, error)
 
 
 def _open(

@@ -57,7 +57,7 @@ RENDERING = "attenuated_mip"
 """In 3-D: the highest values, fainter the deeper they lie."""
 
 KEPT = ("name", "colormap", "opacity", "blending", "gamma", "visible")
-"""What a user may have set on a layer that has to be made anew."""
+"""What a user may have set on a layer that has to be replaced."""
 
 HAND_SET = ("colormap", "contrast_limits", "opacity", "gamma")
 """What of a heatmap layer stays as the user set it in napari's own controls."""
@@ -115,7 +115,7 @@ def show_heatmaps(
 
     A row that has its layer keeps it, or else takes the layer that its very words have, with
     whatever name, colormap, opacity and visibility the user gave it; a new one is added on top; a
-    layer whose prompt was not asked again goes. Maps laid over one another hide one another, so of
+    layer whose prompt is gone is removed. Maps on top of one another hide one another, so of
     new ones only the first is visible. In the end the layers lie as the rows do, the first on top.
 
     Parameters

@@ -5,14 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
+
+from napari_clip_heatmap._napari.controllers.background import UnexpectedError
 from napari_clip_heatmap._napari.inputs.pixel_size import size_text
+from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.pipeline.score_registry import Note
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
     from napari_clip_heatmap._napari.job.request import HeatmapResult, RunStep
+    from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["merged_notes", "resolution_text", "seconds_text", "step_text", "summary", "time_left"]
+__all__ = [
+    "merged_notes",
+    "report_failure",
+    "resolution_text",
+    "seconds_text",
+    "step_text",
+    "summary",
+    "time_left",
+]
+
+
+def report_failure(state: DockState, failure: Exception | str) -> None:
+    """Say why something was not done, in the status line and in napari's notifications.
+
+    napari has shown an `UnexpectedError` already.
+    """
+    reason = failure if isinstance(failure, str) else error_message(failure)
+    state.message = f"Not done: {reason}"
+    if not isinstance(failure, UnexpectedError):
+        show_error(reason)
 
 
 def summary(result: HeatmapResult, scale: Sequence[float], units: Sequence[Any]) -> str:

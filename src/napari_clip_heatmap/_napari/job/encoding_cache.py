@@ -81,8 +81,8 @@ def content_key(store: Any, index: tuple[int, ...]) -> tuple[object, ...]:
     """Return a key that no other content has.
 
     Of an array in memory all of the plane counts, so that one painted on in place is another. What
-    lies elsewhere is not read for this: it is told by the object that reads it, which must be kept
-    alive as long as the key, and by a small window in its middle.
+    lies elsewhere is not read for this: the object that reads it identifies it, which must be kept
+    alive as long as the key, and a small window in its middle.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ class HeatmapStack:
         return self._planes.get(index)
 
     def stripe(self, index: Index, cells: NDArray[np.bool_]) -> None:
-        """Draw some cells of a plane as stripes, so that they are told apart from the others.
+        """Draw some cells of a plane as stripes, to distinguish them from the others.
 
         Parameters
         ----------

@@ -37,6 +37,7 @@ __all__ = [
     "ChannelChoice",
     "EditableChoice",
     "ImageChoice",
+    "KeptChoice",
     "PromptList",
     "Thumbnail",
     "WhereChoice",
@@ -90,7 +91,7 @@ class EditableChoice(ComboBox):
             self.native.lineEdit().setCursorPosition(0)
 
 
-class _KeptChoice(ComboBox):
+class KeptChoice(ComboBox):
     """A choice of a layer that survives renaming; magicgui remembers the name only."""
 
     def reset_choices(self, *_: Any) -> None:
@@ -101,7 +102,7 @@ class _KeptChoice(ComboBox):
             self.value = chosen
 
 
-class ImageChoice(_KeptChoice):
+class ImageChoice(KeptChoice):
     """The viewer's image layers, without our heatmaps.
 
     Parameters
@@ -191,7 +192,7 @@ class _TickDelegate(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no 
         option.state &= ~QStyle.StateFlag.State_Selected
 
 
-class WhereChoice(_KeptChoice):
+class WhereChoice(KeptChoice):
     """The whole image, the part in view, or the inside of a shapes or labels layer."""
 
     def __init__(self, viewer: Callable[[], ViewerModel | None], **options: Any) -> None:

@@ -125,7 +125,7 @@ class _MapPool:
         )
 
     def _contributions(self, places: Tensor, weights: Tensor) -> Tensor:
-        """Return what each place brings, also as a part of the mean; at token 0 its position."""
+        """Return what each place adds, also as a part of the mean; at token 0 its position."""
         value = self.pool.v_proj
         content = self._heads(F.linear(places, value.weight))
         positions = self._heads(value(self.pool.positional_embedding.to(places))[None])

@@ -1,7 +1,7 @@
 """ImageNet-Segmentation: objects of ImageNet pictures against their background.
 
 The user's copy is the authors' ``gtsegs_ijcv.mat`` (Guillaumin et al., IJCV 2014; 4,276 pictures),
-or a folder in MMSegmentation's form: ``images/NAME.jpg|png`` beside ``annotations/NAME.png``, where
+or a folder in MMSegmentation's form: ``images/NAME.jpg|png`` and ``annotations/NAME.png``, where
 0 is background, 1 the object and 255 does not count.
 
 The protocol is that of arXiv 2310.05916, but for one thing: there the picture is cropped to its

@@ -33,7 +33,7 @@ def list_pairs(root: Path) -> list[tuple[Path, Path]]:
     )
     if not images:
         raise ImageError(
-            f"'{root}' holds no pictures in 'images'; expected 'images/NAME.jpg' beside "
+            f"'{root}' holds no pictures in 'images'; expected 'images/NAME.jpg' and "
             "'annotations/NAME.png', as MMSegmentation has them"
         )
     pairs = []

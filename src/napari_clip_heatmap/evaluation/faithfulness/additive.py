@@ -221,7 +221,7 @@ def _contributions(model: ClipModel, batch: Tensor, direction: Tensor) -> NDArra
 
 
 def _unattributed(model: ClipModel, batch: Tensor, directions: Tensor) -> float:
-    """Return the part of the variance over prompts that no patch brings.
+    """Return the part of the variance over prompts that no patch contributes.
 
     Relative scores are ``patches + rest``; the rest's part is ``cov(rest, sum) / var(sum)``.
     """

@@ -102,7 +102,7 @@ def read_stimuli(model: ClipModel, data: Path, seed: int) -> list[Stimulus]:
     if not found:
         raise ImageError(
             f"'{data}' holds no image with truth of a tile's size. Expected "
-            "'nuclei/KIND_ID.png' beside 'nuclei/KIND_ID_labels.png', or 'blood/boxes.json' with "
+            "'nuclei/KIND_ID.png' and 'nuclei/KIND_ID_labels.png', or 'blood/boxes.json' with "
             "the pictures it names."
         )
     return found

@@ -29,7 +29,7 @@ def write_objects(
     ----------
     path : str or Path
         ``.csv`` and ``.parquet`` (the table); ``.geojson`` (polygons in image pixels, as QuPath
-        takes them); ``.ome.zarr`` (``labels/PROMPT`` beside the image that lies there); ``.tif``
+        takes them); ``.ome.zarr`` (``labels/PROMPT`` next to the image that lies there); ``.tif``
         and ``.ome.tif`` (the labels).
     objects : Objects or ObjectScores
         From `Heatmaps.objects`, `Heatmaps.winner_objects` or `score_objects`.

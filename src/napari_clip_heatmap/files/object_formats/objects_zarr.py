@@ -1,4 +1,4 @@
-"""Labels beside the image they belong to, in its OME-Zarr."""
+"""Labels next to the image they belong to, in its OME-Zarr."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _ADVICE = {
     ),
     (".mp4", ".avi", ".mov", ".mkv", ".webm"): "it is a film; export its frames as TIFF or PNG",
     (".tif", ".tiff", ".btf", ".stk", ".lsm", ".qptiff", ".svs", ".ndpi", ".scn"): (
-        "it may be cut short or damaged: copy it again, or save it anew in the program that made it"
+        "it may be cut short or damaged: copy it again, or save it again where it was made"
     ),
 }
 

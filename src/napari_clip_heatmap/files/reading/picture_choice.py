@@ -73,7 +73,7 @@ class PictureChoice:
         name : str
             What errors call the file.
         axes : sequence of Axis
-            The axes of the file beside y, x and colors, in its order.
+            The axes of the file other than y, x and colors, in its order.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class PictureChoice:
         return tuple(self._plane(name, axes, channel) for channel in self.channels or (None,))
 
     def number(self, name: str, what: str, value: int | None, pictures: Sequence[str]) -> int:
-        """Return which of several pictures is meant, where they are told by one number.
+        """Return which of several pictures is meant, where one number identifies them.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import plan
+from napari_clip_heatmap.imaging.lattice import OVERLAP, plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
@@ -41,7 +41,7 @@ def encode_cached(
     view: View | None = None,
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
     resume: Encoding | None = None,
     **settings: Any,
 ) -> Iterator[Progress]:

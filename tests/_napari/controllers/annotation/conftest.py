@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
-from napari_clip_heatmap._napari.controllers import run_control
-from napari_clip_heatmap._napari.controllers.annotation import classify, object_maker
+from napari_clip_heatmap._napari.controllers import run_control, status
 from napari_clip_heatmap._napari.controllers.annotation.object_layers import ObjectLayers
 from napari_clip_heatmap._napari.controllers.annotation.object_maker import ObjectMaker
 from napari_clip_heatmap._napari.controllers.annotation.outline_preview import OutlinePreview
@@ -113,8 +112,7 @@ def object_layers(viewer_model, ran, ask):
 def errors(monkeypatch):
     """What the user was told went wrong."""
     heard = []
-    for module in (object_maker, classify):
-        monkeypatch.setattr(module, "show_error", heard.append)
+    monkeypatch.setattr(status, "show_error", heard.append)
     return heard
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.annotation_state import ClassifiedLayer
 from napari_clip_heatmap._napari.controllers.annotation.drafts import labels_of_passing
@@ -17,10 +16,10 @@ from napari_clip_heatmap._napari.controllers.annotation.placing import (
     label_features,
 )
 from napari_clip_heatmap._napari.controllers.annotation.threshold import known_pixel_size
-from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.status import report_failure
 from napari_clip_heatmap._napari.inputs.layer_planes import finest, leading_shape, shown_index
 from napari_clip_heatmap._napari.job.naming import NamingRequest
-from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import FAINTNESS
 from napari_clip_heatmap.files.object_formats import write_objects
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.objects.object_scores import ObjectScores
 
 __all__ = ["ObjectClassifier", "class_features"]
+
+NOTHING_NAMED = "no objects are named yet: choose a Labels layer, and name its objects"
 
 
 def class_features(scores: ObjectScores, gates: Mapping[str, float]) -> dict[str, Any]:
@@ -130,9 +131,10 @@ class ObjectClassifier:
         """Name the objects of the chosen layer."""
         layer = self._choice.value
         if not isinstance(layer, Labels):
-            self._report(
+            report_failure(
+                self._state,
                 "there is no Labels layer to name the objects of: open a segmentation, "
-                "or make one with To Labels"
+                "or make one with To Labels",
             )
             return
         request = self._request(layer)
@@ -173,7 +175,9 @@ class ObjectClassifier:
         """Make a Labels layer of the objects that pass."""
         shown = self._state.annotation.classified
         if shown is None or shown.layer not in self._viewer.layers:
-            self._report("no objects are named yet: choose a Labels layer, and name its objects")
+            report_failure(
+                self._state, "no objects are named yet: choose a Labels layer, and name its objects"
+            )
             return
         keep = shown.scores.label[passing(shown.scores, self._state.annotation.gates)]
         draft = labels_of_passing(shown.layer, keep)
@@ -186,7 +190,9 @@ class ObjectClassifier:
         """Write the named objects to a file."""
         shown = self._state.annotation.classified
         if shown is None:
-            self._report("no objects are named yet: choose a Labels layer, and name its objects")
+            report_failure(
+                self._state, "no objects are named yet: choose a Labels layer, and name its objects"
+            )
             return
         source = "" if self._state.image is None else self._state.image.name
 
@@ -199,7 +205,7 @@ class ObjectClassifier:
     def _request(self, layer: Labels) -> NamingRequest | None:
         shown, image = self._state.result, self._state.image
         if shown is None or image is None:
-            self._report("there is no encoding of this image yet: run first")
+            report_failure(self._state, "there is no encoding of this image yet: run first")
             return None
         size, unit = known_pixel_size(image)
         return NamingRequest(
@@ -215,7 +221,7 @@ class ObjectClassifier:
 
     def _on_named(self, found: ClassifiedLayer) -> None:
         if found.layer not in self._viewer.layers:
-            self._report("the Labels layer was removed while its objects were named")
+            report_failure(self._state, "the Labels layer was removed while its objects were named")
             return
         self._state.annotation.gates = {}
         self._state.annotation.classified = found
@@ -300,12 +306,7 @@ class ObjectClassifier:
         self._state.message = message
 
     def _on_error(self, error: Exception) -> None:
-        self._report(error_message(error), notify=not isinstance(error, UnexpectedError))
-
-    def _report(self, reason: str, *, notify: bool = True) -> None:
-        self._state.message = f"Not done: {reason}"
-        if notify:
-            show_error(reason)
+        report_failure(self._state, error)
 
 
 def _opacities(scores: ObjectScores, gates: Mapping[str, float]) -> list[float]:

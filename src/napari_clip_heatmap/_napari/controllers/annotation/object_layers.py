@@ -106,7 +106,7 @@ class ObjectLayers:
     annotation : AnnotationState
     ask : callable(str, bool) -> ReplaceAnswer
         Asks the user about a layer, by name, that was changed by hand; the flag says whether a new
-        layer can be had as well.
+        layer can be made as well.
     """
 
     def __init__(

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
-
 from napari_clip_heatmap._napari.annotation_state import ObjectRule, SliceFigures
 from napari_clip_heatmap._napari.controllers.annotation import drafts
 from napari_clip_heatmap._napari.controllers.annotation.threshold import request_objects
-from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.status import report_failure
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.object_stack import (
     ObjectStack,
@@ -20,7 +19,6 @@ from napari_clip_heatmap._napari.job.object_stack import (
     stack_objects,
     write_slice_figures,
 )
-from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.errors import ClipHeatmapError
 from napari_clip_heatmap.files.object_formats import write_objects
 
@@ -107,7 +105,7 @@ class ObjectMaker:
         try:
             write_slice_figures(path, self._state.annotation.slices)
         except ClipHeatmapError as error:
-            self._report(str(error))
+            report_failure(self._state, error)
         else:
             self._state.message = f"Count and area per slice written to {path}"
 
@@ -122,7 +120,7 @@ class ObjectMaker:
         """Return what is wanted; say why there is nothing."""
         shown, image = self._state.result, self._state.image
         if shown is None or image is None or image not in self._viewer.layers:
-            self._report("there are no heatmaps of this image yet: run first")
+            report_failure(self._state, "there are no heatmaps of this image yet: run first")
             return None
         settings = self._threshold.settings
         here = shown_index(image, self._viewer.dims.point)
@@ -164,7 +162,7 @@ class ObjectMaker:
     def _on_made(self, made: Made) -> None:
         image, what, layers, figures = made
         if image not in self._viewer.layers:
-            self._report("the image was removed while objects were made")
+            report_failure(self._state, "the image was removed while objects were made")
             return
         put = self._layers.put(image, layers, what)
         self._state.annotation.slices = figures
@@ -174,12 +172,7 @@ class ObjectMaker:
         self._state.message = message
 
     def _on_error(self, error: Exception) -> None:
-        self._report(error_message(error), notify=not isinstance(error, UnexpectedError))
-
-    def _report(self, reason: str, *, notify: bool = True) -> None:
-        self._state.message = f"Not done: {reason}"
-        if notify:
-            show_error(reason)
+        report_failure(self._state, error)
 
 
 def _for_file(stack: ObjectStack) -> ObjectStack:

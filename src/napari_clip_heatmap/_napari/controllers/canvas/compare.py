@@ -54,7 +54,7 @@ class CompareView:
             emitter.connect(self._on_changed)
 
     def update(self) -> None:
-        """Lay out the grid anew where other maps are to be compared, or none."""
+        """Lay out the grid again where other maps are to be compared, or none."""
         wanted = self._wanted()
         if wanted != self._compared:
             self._leave()

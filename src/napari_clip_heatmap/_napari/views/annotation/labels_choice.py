@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Labels
 
+from napari_clip_heatmap._napari.views.choices import KeptChoice
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -35,7 +37,7 @@ class PromptChoice(ComboBox):
         self.reset_choices()
 
 
-class LabelsChoice(ComboBox):
+class LabelsChoice(KeptChoice):
     """The viewer's Labels layers, the top one first.
 
     Parameters
@@ -51,12 +53,9 @@ class LabelsChoice(ComboBox):
         super().__init__(choices=lambda _: self._layers(), nullable=True, **options)
 
     def reset_choices(self, *_: Any) -> None:
-        """Read the layers again; the chosen one stays, whatever it is called now."""
-        chosen = self.value
+        """Read the layers again; where none is chosen, the top one is."""
         super().reset_choices()
-        if chosen is not None and chosen in self.choices:
-            self.value = chosen
-        elif self.value is None:
+        if self.value is None:
             self.value = next(iter(self._layers()), None)
 
     def _layers(self) -> list[Labels]:
