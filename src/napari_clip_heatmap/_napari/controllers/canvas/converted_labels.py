@@ -68,7 +68,7 @@ def refill(labels: Labels, heatmap: Image) -> float:
     """
     prompt = labels.metadata.pop(METADATA_KEY)["prompt"]
     if heatmap.multiscale:
-        _, limit = objects_above_otsu(np.asarray(heatmap.data[-1]))
+        limit = _otsu(np.asarray(heatmap.data[-1]))
         labels.data = [(level > limit).astype(np.int32) for level in heatmap.data]
     else:
         labels.data, limit = objects_above_otsu(np.asarray(heatmap.data))
@@ -90,8 +90,13 @@ def objects_above_otsu(values: NDArray[np.float32]) -> tuple[NDArray[np.int32], 
     -------
     int32 (..., y, x), float
     """
+    limit = _otsu(values)
+    return label(values > limit, connectivity=1).astype(np.int32), limit
+
+
+def _otsu(values: NDArray[np.float32]) -> float:
+    """Return Otsu's threshold of the known values; infinity where all are equal."""
     known = values[np.isfinite(values)]
     if not known.size or known.min() == known.max():
-        return np.zeros(values.shape, np.int32), float("inf")
-    limit = float(threshold_otsu(known))
-    return label(values > limit, connectivity=1).astype(np.int32), limit
+        return float("inf")
+    return float(threshold_otsu(known))
