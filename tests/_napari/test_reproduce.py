@@ -149,8 +149,8 @@ def test_the_script_computes_the_layer_again(again, case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_a_record_says_all_that_made_the_layer(again, case):
     for mark in again[case.__name__][0]:
-        told = {name for name, value in mark.items() if value not in (None, "", {})}
-        assert told >= {
+        reported = {name for name, value in mark.items() if value not in (None, "", {})}
+        assert reported >= {
             "prompt",
             "direction",
             "score",
@@ -209,7 +209,7 @@ def test_texts_differ_where_what_was_done_differs(again):
 def test_a_script_stops_at_another_image_or_model(again):
     mark = again["of_a_pyramid"][0][0]
     script = nch.python_script(mark)
-    for old, new, told in (
+    for old, new, reported in (
         ("STORED = [((400, 300)", "STORED = [((400, 301)", "another image"),
         (f"WEIGHTS = '{mark['weights_sha256'][:4]}", "WEIGHTS = 'beef", "another model"),
     ):
@@ -218,7 +218,7 @@ def test_a_script_stops_at_another_image_or_model(again):
         folder = again["of_a_pyramid"][2]
         with pytest.MonkeyPatch.context() as there:
             there.chdir(folder)
-            with pytest.raises(SystemExit, match=told):
+            with pytest.raises(SystemExit, match=reported):
                 exec(compile(code, "again.py", "exec"), {"__name__": "again"})
 
 
@@ -252,7 +252,7 @@ def test_scripts_hold_whatever_users_type(again):
 
 def test_the_origin_of_a_layer_without_a_file():
     layer = Image(np.zeros((4, 5, 3), np.uint8), name="x", rgb=True)
-    told = describe_origin(layer)
-    assert (told["path"], told["sample"], told["colormap"]) == (None, None, None)
-    assert told["levels"] == []
-    assert (told["shape"], told["dtype"]) == ([4, 5, 3], "uint8")
+    reported = describe_origin(layer)
+    assert (reported["path"], reported["sample"], reported["colormap"]) == (None, None, None)
+    assert reported["levels"] == []
+    assert (reported["shape"], reported["dtype"]) == ([4, 5, 3], "uint8")

@@ -67,16 +67,16 @@ def finish(widget, model, qtbot):
 
 
 @pytest.fixture
-def told(messages):
+def reported(messages):
     """Expect one notification, an error in words."""
 
-    def told(*words):
+    def reported(*words):
         assert [str(message.severity).lower() for message in messages] == ["error"]
         assert "Traceback" not in messages[0].message
         for word in words:
             assert word in messages[0].message
 
-    return told
+    return reported
 
 
 def maps_are_whole(viewer):
@@ -87,23 +87,23 @@ def maps_are_whole(viewer):
     )
 
 
-def test_the_image_is_removed(viewer, widget, half_way, finish, told, big, model):
+def test_the_image_is_removed(viewer, widget, half_way, finish, reported, big, model):
     image = viewer.add_image(big, name="cells")
     half_way()
     viewer.layers.remove(image)
     finish()
-    told("'cells' was removed")
+    reported("'cells' was removed")
     assert len(viewer.layers) == 3
     assert not viewer.layers["red"].metadata[METADATA_KEY]["complete"]
     assert model.batches <= 4
 
 
-def test_its_data_are_replaced(viewer, widget, half_way, finish, told, messages, big):
+def test_its_data_are_replaced(viewer, widget, half_way, finish, reported, messages, big):
     image = viewer.add_image(big, name="cells")
     half_way()
     image.data = big[::-1]
     finish()
-    told("'cells' was replaced")
+    reported("'cells' was replaced")
     assert len(own_heatmaps(viewer)) == 3
     messages.clear()
     widget.start()
@@ -157,7 +157,7 @@ def test_a_heatmap_is_removed(viewer, widget, half_way, finish, messages, big):
 
 
 def test_reading_fails_and_the_next_run_goes_on(
-    viewer, widget, half_way, finish, told, messages, big, model
+    viewer, widget, half_way, finish, reported, messages, big, model
 ):
     gone = threading.Event()
     wide = np.tile(big[..., 0], (1, 3))  # three of the blocks that are read at once
@@ -174,7 +174,7 @@ def test_reading_fails_and_the_next_run_goes_on(
     half_way()
     gone.set()
     finish()
-    told("could not be read", "the drive was ejected")
+    reported("could not be read", "the drive was ejected")
     assert len(own_heatmaps(viewer)) == 3
     assert not viewer.layers["red"].metadata[METADATA_KEY]["complete"]
     assert 1 < model.tiles < WIDE

@@ -57,9 +57,9 @@ def test_the_program_itself_answers_in_one_line() -> None:
 def test_a_mistake_is_also_told_to_programs(arguments: tuple[str, ...]) -> None:
     result = cli(*arguments)
     assert result.exit_code == 2
-    told = json.loads(result.stdout)
-    assert told == {"error": told["error"], "exit_code": 2}
-    assert result.stderr == f"clip-heatmap: {told['error']}\n"
+    reported = json.loads(result.stdout)
+    assert reported == {"error": reported["error"], "exit_code": 2}
+    assert result.stderr == f"clip-heatmap: {reported['error']}\n"
 
 
 def test_it_tells_its_version() -> None:

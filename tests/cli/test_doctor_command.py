@@ -33,5 +33,5 @@ def test_faults_come_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1
     for advice in ("pip install no-such-package", "take another", "napari[all]"):
         assert advice in result.stdout
-    told = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)
-    assert {"what", "found", "advice"} == set(told[0])
+    reported = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)
+    assert {"what", "found", "advice"} == set(reported[0])

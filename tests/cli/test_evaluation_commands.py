@@ -52,9 +52,9 @@ def test_figures_for_programs(model: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_verdicts_for_programs_and_people(tmp_path: Path) -> None:
     asked = ("honesty", "--scenes", "1", "--gibberish", "1", "-o", tmp_path)
-    told = json.loads(cli(*asked, "--json").stdout)
-    assert told == json.loads((tmp_path / "honesty.json").read_text(encoding="utf-8"))
-    assert told["judged"]
+    reported = json.loads(cli(*asked, "--json").stdout)
+    assert reported == json.loads((tmp_path / "honesty.json").read_text(encoding="utf-8"))
+    assert reported["judged"]
     result = cli(*asked)
     assert str(tmp_path) in result.stdout
     assert "what is not there" in result.stdout

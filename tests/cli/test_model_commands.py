@@ -15,8 +15,8 @@ def cli(*arguments: object) -> Result:
 
 
 def test_models_for_programs() -> None:
-    told = json.loads(cli("models", "demo", "--json").stdout)
-    assert "demo" in [entry["name"] for entry in told]
+    reported = json.loads(cli("models", "demo", "--json").stdout)
+    assert "demo" in [entry["name"] for entry in reported]
     here = json.loads(cli("models", "--here", "--json").stdout)
     assert all(entry["here"] for entry in here)
 
@@ -26,8 +26,8 @@ def test_a_download_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
         return Path("weights") / name
 
     monkeypatch.setattr("napari_clip_heatmap.api.download_model", download)
-    told = json.loads(cli("download", "ViT-B-16", "--json").stdout)
-    assert told == {"model": "ViT-B-16", "path": str(Path("weights/ViT-B-16"))}
+    reported = json.loads(cli("download", "ViT-B-16", "--json").stdout)
+    assert reported == {"model": "ViT-B-16", "path": str(Path("weights/ViT-B-16"))}
     assert cli("download", "ViT-B-16", "-q").output == ""
 
 

@@ -44,19 +44,19 @@ def test_run_writes_what_the_library_computes(model: str, cells: Path, tmp_path:
     }
     maps = nch.encode(nch.load_model(model), read_image(cells)).heatmaps(prompts)
     entry = record_in(out)["images"][0]
-    for told, prompt, values, similarity in zip(
+    for reported, prompt, values, similarity in zip(
         entry["results"], maps.prompts, maps.values, maps.similarity, strict=True
     ):
-        assert told["prompt"] == prompt
-        assert told["similarity"] == pytest.approx(float(similarity), abs=1e-6)
-        with tifffile.TiffFile(out / told["heatmap"]) as tiff:
+        assert reported["prompt"] == prompt
+        assert reported["similarity"] == pytest.approx(float(similarity), abs=1e-6)
+        with tifffile.TiffFile(out / reported["heatmap"]) as tiff:
             written = tiff.series[0]
             assert written.axes == "YX"
             assert written.dtype == np.float32
             np.testing.assert_allclose(written.asarray(), values, atol=1e-6)
             assert tiff.shaped_metadata[0]["prompt"] == prompt
-        assert read_image(out / told["overlay"]).shape == (40, 70, 3)
-        assert told["worth"]["trust"] in list(Trust)
+        assert read_image(out / reported["overlay"]).shape == (40, 70, 3)
+        assert reported["worth"]["trust"] in list(Trust)
 
 
 def test_what_maps_are_worth_is_told(cells: Path, tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_what_maps_are_worth_is_told(cells: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "never trained on: 'xqzv', 'blorp'" in result.stdout
     assert "'xqzv blorp': trust none." in result.stdout
-    told = {each["prompt"]: each for each in record_in(tmp_path / "o")["images"][0]["results"]}
-    assert told["xqzv blorp"]["worth"]["trust"] == "none"
+    reported = {each["prompt"]: each for each in record_in(tmp_path / "o")["images"][0]["results"]}
+    assert reported["xqzv blorp"]["worth"]["trust"] == "none"
 
 
 def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_prompts_and_templates_of_a_set(model: str, cells: Path, tmp_path: Path)
     asked = ("--prompts", chosen, "--prompt", "nuclei|dapi", "--prompt", "actin")
     result = cli("run", cells, *asked, "--score", "softmax", "--model", model, "--output", out)
     assert result.exit_code == 0, result.output
-    told = record_in(out)["images"][0]["results"]
-    assert [each["prompt"] for each in told] == ["nuclei | dapi", "red - blue", "actin"]
-    assert told[0]["recipe"] == {"texts": ["my nuclei", "my dapi"], "minus": []}
-    assert told[1]["recipe"] == {"texts": ["my red"], "minus": ["my blue"]}
-    with tifffile.TiffFile(out / told[0]["heatmap"]) as tiff:
+    reported = record_in(out)["images"][0]["results"]
+    assert [each["prompt"] for each in reported] == ["nuclei | dapi", "red - blue", "actin"]
+    assert reported[0]["recipe"] == {"texts": ["my nuclei", "my dapi"], "minus": []}
+    assert reported[1]["recipe"] == {"texts": ["my red"], "minus": ["my blue"]}
+    with tifffile.TiffFile(out / reported[0]["heatmap"]) as tiff:
         assert tiff.shaped_metadata[0]["unit"] == "probability"
     plain = ("--templates", "plain", "--templates", "no place")
     result = cli("run", cells, *asked, *plain, "--model", model, "--output", tmp_path / "b")
@@ -154,11 +154,11 @@ def test_names_never_meet(model: str, cells: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     images = record_in(out)["images"]
     assert [image["source"] for image in images] == [str(cells), str(twin)]
-    names = [told["heatmap"] for image in images for told in image["results"]]
+    names = [reported["heatmap"] for image in images for reported in image["results"]]
     assert len(set(names)) == len(names) == 2 * 6, "the repeated prompt and image count once"
     for image in images:
-        for told in image["results"]:
-            assert read_image(out / told["heatmap"]).shape == tuple(image["shape"][:2])
+        for reported in image["results"]:
+            assert read_image(out / reported["heatmap"]).shape == tuple(image["shape"][:2])
     assert {path.parent for path in out.rglob("*_heatmap.tif")} == {out}
 
 
@@ -470,7 +470,7 @@ def test_what_the_model_saw_is_told(model: str, tmp_path: Path) -> None:
     robust = (
         "  values 0 to 399 as black to white (robust range); 1 image pixel per model pixel (auto)"
     )
-    for view, told in (
+    for view, reported in (
         ((), robust),
         (("--view", "raw"), "values 0 to 65535 as black to white (all of their type)"),
         (("--view", "min-max"), "values 0 to 399 as black to white (smallest and largest)"),
@@ -480,7 +480,7 @@ def test_what_the_model_saw_is_told(model: str, tmp_path: Path) -> None:
     ):
         result = cli(*asked, *view)
         assert result.exit_code == 0, result.output
-        assert told in result.stdout
+        assert reported in result.stdout
         assert result.stdout.count("as black to white") == 1, "and once"
 
 
@@ -531,9 +531,9 @@ def test_json_tells_of_failures_too(model: str, cells: Path, tmp_path: Path) -> 
     images = (cells, tmp_path / "text.png")
     result = cli("run", *images, "-p", "a", "-m", model, "-o", tmp_path / "out", "--json", "-q")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert len(told["images"]) == len(told["failed"]) == 1
-    assert "text.png" in told["failed"][0]["reason"]
+    reported = json.loads(result.stdout)
+    assert len(reported["images"]) == len(reported["failed"]) == 1
+    assert "text.png" in reported["failed"][0]["reason"]
 
 
 def test_a_full_disk_has_a_code_of_its_own(

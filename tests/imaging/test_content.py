@@ -118,8 +118,8 @@ def test_of_a_lazy_pyramid_little_is_read(pixels):
                 x.stop - x.start, np.uint8
             )
 
-    told = content(*(Lazy(2**n) for n in range(16, 8, -1)))
-    assert len(told) == 8
+    reported = content(*(Lazy(2**n) for n in range(16, 8, -1)))
+    assert len(reported) == 8
     assert sum(reads) <= 2 * 16 * 64 * 64
 
 

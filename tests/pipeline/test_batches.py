@@ -132,8 +132,8 @@ def test_the_cpu_goes_on_where_the_device_does_not(lent, expected, released, dev
     np.testing.assert_allclose(encoding.token_map, expected, atol=1e-6)
     assert model.device == CPU
     assert encoding.model["device"] == "cpu"
-    told = " ".join(encoding.notices)
-    assert f"{device} {'ran out of memory' if error is full else 'failed ('}" in told
+    reported = " ".join(encoding.notices)
+    assert f"{device} {'ran out of memory' if error is full else 'failed ('}" in reported
 
 
 def test_no_tile_that_was_done_is_done_again(lent, released):

@@ -170,9 +170,9 @@ def test_scoring_needs_no_image_tower(encoding, model):
 
 
 def test_origin_is_told_in_json(encoding):
-    told = json.loads(json.dumps(encoding.describe()))
-    assert told["model"]["name"] == "fake"
-    assert told["image_shape"] == [50, 70]
-    assert told["grid"] == [13, 18]
-    assert told["tile"] == [32, 32]
-    assert told["overlap"] == 0.5
+    reported = json.loads(json.dumps(encoding.describe()))
+    assert reported["model"]["name"] == "fake"
+    assert reported["image_shape"] == [50, 70]
+    assert reported["grid"] == [13, 18]
+    assert reported["tile"] == [32, 32]
+    assert reported["overlap"] == 0.5

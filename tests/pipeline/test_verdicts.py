@@ -173,8 +173,8 @@ def test_a_coarse_look_tells_its_own_resolution_until_tiles_are_done(model):
     # A tile of 32 px shows all of the 128 x 96 px, in 8 x 8 patches.
     assert [stage for stage, _ in found[:2]] == ["start", "coarse"]
     assert patches[1:] == [(16.0, 12.0)] * (len(found) - 2) + [(4.0, 4.0)]
-    told = [any("Not all tiles" in note for note in honesty.notes) for _, honesty in found]
-    assert told == [True] * (len(found) - 1) + [False]
+    reported = [any("Not all tiles" in note for note in honesty.notes) for _, honesty in found]
+    assert reported == [True] * (len(found) - 1) + [False]
 
 
 def test_a_model_without_a_calibration_says_so(encoding):

@@ -69,7 +69,7 @@ def test_a_table_from_a_spreadsheet_and_a_list_with_remarks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "reported"),
     [
         ("a.yaml", "prompts: [nuclei, 3]", "prompts 2"),
         ("a.yaml", "prompts: []", "prompts"),
@@ -96,11 +96,11 @@ def test_a_table_from_a_spreadsheet_and_a_list_with_remarks(tmp_path):
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_with_its_name_and_the_place(
-    tmp_path, name, content, told
+    tmp_path, name, content, reported
 ):
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(PromptError, match=told) as caught:
+    with pytest.raises(PromptError, match=reported) as caught:
         load_set(path)
     assert name in str(caught.value)
 

@@ -16,7 +16,7 @@ from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
 from napari_clip_heatmap.files.reproduction_script import python_script
-from napari_clip_heatmap.pipeline import null_reference as yardstick
+from napari_clip_heatmap.pipeline import null_reference as reference
 from napari_clip_heatmap.scenes import sample_scene
 
 PROMPTS = ["nuclei", "filaments", "qwerty asdf zxcv"]
@@ -54,9 +54,9 @@ def test_verdicts_come_with_advice_and_figures(viewer, widget, image, qtbot):
     assert worth(widget)[2] == "none"
     assert worth(widget)[0] == "good"
     cell = widget["prompts"].model.index(2, PromptColumn.VERDICT)
-    told = cell.data(Qt.ItemDataRole.ToolTipRole)
-    assert "Match with the image" in told
-    assert max(map(len, told.splitlines())) <= 60
+    reported = cell.data(Qt.ItemDataRole.ToolTipRole)
+    assert "Match with the image" in reported
+    assert max(map(len, reported.splitlines())) <= 60
     assert "True resolution" in widget["notes"].value
 
 
@@ -72,7 +72,7 @@ def test_the_measure_of_an_image_is_taken_once(viewer, widget, image, qtbot, mon
         ),
         timeout=60_000,
     )
-    assert yardstick.make_null_reference is not None
+    assert reference.make_null_reference is not None
 
 
 def test_a_layer_as_a_script_and_as_a_paragraph(viewer, widget, image, messages):

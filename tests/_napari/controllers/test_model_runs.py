@@ -31,8 +31,8 @@ def test_says_what_it_downloads_is_cancelled_and_goes_on(
     viewer.add_image(picture)
     widget["run"].native.click()
     hub.gate.release(3)
-    told = "Downloading ViT-B-16/web: 3 of 10 MB"
-    qtbot.waitUntil(lambda: told in widget["status"].value, timeout=20_000)
+    reported = "Downloading ViT-B-16/web: 3 of 10 MB"
+    qtbot.waitUntil(lambda: reported in widget["status"].value, timeout=20_000)
     assert (widget["progress"].value, widget["progress"].max) == (3, 10)
     widget["cancel"].native.click()
     qtbot.waitUntil(lambda: widget["run"].enabled, timeout=20_000)

@@ -176,8 +176,8 @@ def test_blending_is_told_and_the_script_repeats_it(model, pixels):
     blend = Blend("minimum", 0.5, 1, (0.1, 0.1, 0.1))
     channel = Channel((pixels[..., 0],), limits=(0.0, 1.0), blend=blend)
     record, _ = described(model, (replace(channel, blend=Blend()), channel), pixels)
-    told = record["origins"][1]["blend"]
-    assert Blend(**{**told, "background": tuple(told["background"])}) == blend
+    reported = record["origins"][1]["blend"]
+    assert Blend(**{**reported, "background": tuple(reported["background"])}) == blend
     record["model"] = {**record["model"], **MODEL}
     assert "blend=Blend(**{'mode': 'minimum'" in python_script(record)
 

@@ -29,34 +29,34 @@ class Slow:
 
 def test_tells_how_much_is_here_until_all_is():
     slow = Slow()
-    told = download_with_progress("a", lambda: False, slow)
-    assert next(told) == DownloadProgress()
+    reported = download_with_progress("a", lambda: False, slow)
+    assert next(reported) == DownloadProgress()
     slow.gate.release(4)
-    half = next(each for each in told if each.here == 4)
+    half = next(each for each in reported if each.here == 4)
     assert half.total == 10
     assert half.seconds_left >= 0
     slow.gate.release(6)
-    *_, last = told
+    *_, last = reported
     assert (last.here, last.total) == (10, 10)
     assert not threads()
 
 
 def test_is_cancelled_at_the_next_piece():
     slow, stop = Slow(), threading.Event()
-    told = download_with_progress("a", stop.is_set, slow)
+    reported = download_with_progress("a", stop.is_set, slow)
     slow.gate.release(3)
-    next(each for each in told if each.here == 3)
+    next(each for each in reported if each.here == 3)
     stop.set()
     with pytest.raises(Cancelled):
-        list(told)
+        list(reported)
     assert not threads()
 
 
 def test_its_thread_ends_with_it():
-    told = download_with_progress("a", lambda: False, Slow())
-    next(told)
+    reported = download_with_progress("a", lambda: False, Slow())
+    next(reported)
     assert threads()
-    told.close()
+    reported.close()
     assert not threads()
 
 

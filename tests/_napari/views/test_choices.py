@@ -21,11 +21,11 @@ def test_any_text_is_a_value_and_stays():
 
 def test_typing_is_told():
     choice = EditableChoice(value="demo", choices=("demo",))
-    told = []
-    choice.changed.connect(told.append)
+    reported = []
+    choice.changed.connect(reported.append)
     choice.native.setEditText(" demo2 ")
     assert choice.value == "demo2"
-    assert told
+    assert reported
 
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -55,7 +55,7 @@ def test_many_lines_can_be_pasted_and_undone():
 
 def test_tells_of_changes_as_a_list():
     prompts = PromptList(value=["nuclei"])
-    told = []
-    prompts.changed.connect(told.append)
+    reported = []
+    prompts.changed.connect(reported.append)
     prompts.value = ["a", "b"]
-    assert told == [["a", "b"]]
+    assert reported == [["a", "b"]]

@@ -27,10 +27,10 @@ def table(qtbot):
 
 
 @pytest.fixture
-def told(table):
-    told = []
-    table.changed.connect(told.append)
-    return told
+def reported(table):
+    reported = []
+    table.changed.connect(reported.append)
+    return reported
 
 
 def type_into(qtbot, table, place, words, end=Qt.Key.Key_Return):
@@ -42,12 +42,12 @@ def type_into(qtbot, table, place, words, end=Qt.Key.Key_Return):
     qtbot.waitUntil(lambda: table.view.state() != table.view.State.EditingState)
 
 
-def test_its_value_is_the_words_of_its_rows(table, told):
+def test_its_value_is_the_words_of_its_rows(table, reported):
     assert table.value == WORDS
     table.value = "  one \n\n two\r\nthree\n"
     assert table.value == ["one", "two", "three"]
     table.value = ["a", " b ", ""]
-    assert table.value == told[-1] == ["a", "b"]
+    assert table.value == reported[-1] == ["a", "b"]
 
 
 @pytest.mark.parametrize("text", ["<b>bold</b>", "🔬 cells", "größer & <10 µm"])
@@ -63,10 +63,10 @@ def test_a_row_with_the_same_words_stays_the_same_row(table):
     assert len({row.key for row in rows_of(["a", "a"], table.rows)}) == 2
 
 
-def test_what_is_typed_is_told_letter_by_letter_and_undone_at_once(table, told, qtbot):
+def test_what_is_typed_is_told_letter_by_letter_and_undone_at_once(table, reported, qtbot):
     key = table.rows[1].key
     type_into(qtbot, table, 1, "myosin")
-    assert [value[1] for value in told] == ["m", "my", "myo", "myos", "myosi", "myosin"]
+    assert [value[1] for value in reported] == ["m", "my", "myo", "myos", "myosi", "myosin"]
     assert table.rows[1].key == key
     qtbot.keyClick(table.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert table.value == WORDS
@@ -131,9 +131,9 @@ def test_a_blank_row_that_is_left_for_a_button_does_not_take_its_click(table, qt
     assert clicked == [False]
 
 
-def test_escape_brings_the_words_back(table, told, qtbot):
+def test_escape_brings_the_words_back(table, reported, qtbot):
     type_into(qtbot, table, 0, "other", Qt.Key.Key_Escape)
-    assert "other" in [value[0] for value in told]
+    assert "other" in [value[0] for value in reported]
     assert table.value == WORDS
 
 

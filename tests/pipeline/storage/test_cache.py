@@ -148,9 +148,9 @@ def test_an_entry_that_is_replaced_while_it_is_read_stays(
         finally:
             path.write_bytes(content)
 
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(stored_cache, "read_arrays", removed_and_written_anew_meanwhile)
-        meanwhile.setattr(EncodingCache, "put", lambda *_: None)
+    with monkeypatch.context() as patches:
+        patches.setattr(stored_cache, "read_arrays", removed_and_written_anew_meanwhile)
+        patches.setattr(EncodingCache, "put", lambda *_: None)
         assert tiles(pixels) > 0
     assert "removed" not in caplog.text
     assert tiles(pixels) == 0
@@ -232,9 +232,9 @@ def test_two_programs_at_once_are_safe(tiny_folder, pixels, tmp_path, cache):
         for number in (1, 3)
     ]
     for program in programs:
-        _, told = program.communicate(timeout=240)
-        assert program.returncode == 0, told
-        assert "removed and computed again" not in told, "no half entry was ever seen"
+        _, reported = program.communicate(timeout=240)
+        assert program.returncode == 0, reported
+        assert "removed and computed again" not in reported, "no half entry was ever seen"
     assert len(cache) <= 3
     assert not list(cache.folder.glob(".*"))
 
