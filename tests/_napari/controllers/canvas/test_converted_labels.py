@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import _layer_actions
-from napari.plugins import _initialize_plugins as initialize_plugins
+from npe2 import PluginManager
 
 from napari_clip_heatmap._napari.controllers.canvas.converted_labels import (
     HeatmapLevels,
@@ -89,7 +89,7 @@ def test_napari_saves_heatmaps_of_every_size(
         RunController(state, viewer_model, session, style).start()
     heatmap = heatmaps_by_row(viewer_model, cells)["g"]
     assert heatmap.multiscale == (size == "pyramid")
-    initialize_plugins()
+    PluginManager.instance().discover()  # napari's own writers
     path = tmp_path / "green.tif"
     if whole_list:
         viewer_model.layers.selection = {heatmap}
