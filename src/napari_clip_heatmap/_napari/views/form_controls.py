@@ -108,7 +108,6 @@ FORM_CONTROLS = (
         "maps follow while you type.",
         label="",
         persisted=True,
-        shrinks=True,
     ),
     ControlSpec(
         "score",
