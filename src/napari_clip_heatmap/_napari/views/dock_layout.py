@@ -28,7 +28,7 @@ from napari_clip_heatmap._napari.views.control_spec import (
     ControlSpec,
 )
 from napari_clip_heatmap._napari.views.controls import CONTROLS
-from napari_clip_heatmap._napari.views.wheel_focus import require_focus_for_wheel
+from napari_clip_heatmap._napari.views.focus import FocusRing, require_focus_for_wheel
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
@@ -202,6 +202,7 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
         if spec.wraps:
             _let_wrap(natives[spec.name])
     require_focus_for_wheel(container.native)
+    FocusRing(container.native)
     tabs = SectionTabs()
     for section in ControlSection:
         if section.is_tab:

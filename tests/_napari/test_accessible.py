@@ -1,0 +1,188 @@
+"""Every control of the dock can be read, reached by keys, and says what it is for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.settings import get_settings
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+)
+
+from napari_clip_heatmap._napari.views.annotation.gate_plot import Histogram
+from napari_clip_heatmap._napari.views.focus import FocusRing
+from napari_clip_heatmap._napari.widget import HeatmapWidget
+
+AA = 4.5
+"""Least contrast of text, of the Web Content Accessibility Guidelines."""
+
+KINDS = (
+    QAbstractButton,
+    QComboBox,
+    QAbstractSpinBox,
+    QAbstractSlider,
+    QLineEdit,
+    QPlainTextEdit,
+    QAbstractItemView,
+    Histogram,
+)
+
+
+@pytest.fixture(params=["dark", "light"])
+def theme(request):
+    appearance = get_settings().appearance
+    before = appearance.theme
+    appearance.theme = request.param
+    yield request.param
+    appearance.theme = before
+
+
+@pytest.fixture
+def large_font():
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    appearance.font_size = 16
+    yield
+    appearance.font_size = before
+
+
+@pytest.fixture
+def dock(make_napari_viewer, session, picture, qtbot):
+    """The dock after a run, with objects named."""
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(picture, name="cells")
+    labels = np.zeros(picture.shape[:2], int)
+    labels[20:60, 10:30] = 1
+    labels[20:60, 60:80] = 2
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = ["red", "green", "blue"]
+    widget.start()
+    qtbot.waitUntil(lambda: not widget.state.busy and widget.state.result is not None)
+    viewer.add_labels(labels, name="segmentation")
+    widget.tabs.open("Classify")
+    widget["classify"].native.click()
+    qtbot.waitUntil(lambda: widget.state.annotation.classified is not None)
+    viewer.window._qt_window.resize(1280, 720)
+    qtbot.wait(200)
+    return widget
+
+
+def controls(widget):
+    """Yield what a user can act on in the open section and around it."""
+    for kind in KINDS:
+        for each in widget.native.findChildren(kind):
+            part_of = isinstance(each.parentWidget(), QComboBox | QAbstractSpinBox)
+            own = not isinstance(each, QScrollBar) and not part_of
+            corner = isinstance(each, QAbstractButton) and isinstance(
+                each.parentWidget(), QAbstractItemView
+            )
+            if own and not corner and each.isVisible() and each.isEnabled():
+                yield each
+
+
+def sections(widget, qtbot):
+    for button in widget.tabs.buttons:
+        button.click()
+        qtbot.wait(30)
+        yield button.text()
+
+
+def luminance(color):
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(widget):
+    """Contrast of a widget's text as it is painted: the two colors farthest apart in brightness."""
+    picture = (
+        widget.grab().toImage().convertToFormat(widget.grab().toImage().Format.Format_RGBA8888)
+    )
+    data = np.frombuffer(picture.bits().asstring(picture.sizeInBytes()), np.uint8)
+    pixels = data.reshape(picture.height(), -1, 4)[:, : picture.width(), :3] / 255
+    bright = luminance(pixels)
+    ground = np.median(bright)
+    far = max(bright.max(), ground) + 0.05, min(bright.min(), ground) + 0.05
+    return max(far[0] / (ground + 0.05), (ground + 0.05) / far[1])
+
+
+def has_text(widget):
+    if isinstance(widget, QAbstractButton | QLabel):
+        return any(letter.isalnum() for letter in widget.text())
+    return isinstance(widget, QComboBox | QAbstractSpinBox | QPlainTextEdit | QAbstractItemView)
+
+
+def test_every_text_has_enough_contrast(theme, dock, qtbot):
+    low = []
+    for section in sections(dock, qtbot):
+        labels = [each for each in dock.native.findChildren(QLabel) if each.isVisible()]
+        low += [
+            (section, type(each).__name__, each.toolTip()[:30], contrast(each))
+            for each in (*controls(dock), *labels)
+            if has_text(each) and contrast(each) < AA
+        ]
+    assert not low
+
+
+def test_every_control_says_what_it_is_for(dock, qtbot):
+    silent = set()
+    for section in sections(dock, qtbot):
+        for each in controls(dock):
+            parent, tips = each, []
+            while parent is not dock.native and not isinstance(parent, type(None)):
+                tips.append(parent.toolTip())
+                parent = parent.parentWidget()
+            if not any(tips):
+                silent.add((section, type(each).__name__, each.accessibleName()))
+    assert not silent
+
+
+def test_tab_reaches_every_control_and_the_focus_is_outlined(dock, qtbot):
+    (ring,) = dock.native.window().findChildren(FocusRing)
+    window = dock.native.window()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    for section in sections(dock, qtbot):
+        missing = set(controls(dock))
+        checked = [each for each in missing if isinstance(each, QAbstractButton)]
+        # Of buttons that exclude one another Tab reaches the chosen one, arrows the others.
+        missing -= {each for each in checked if each.autoExclusive() and not each.isChecked()}
+        dock["image"].native.setFocus(Qt.FocusReason.TabFocusReason)
+        for _ in range(80):
+            held = QApplication.focusWidget()
+            around = held
+            while around is not None and around is not dock.native:
+                missing.discard(around)
+                around = around.parentWidget()
+            if held is not None and dock.native.isAncestorOf(held):
+                assert ring.isVisible(), (section, held)
+            if not missing:
+                break
+            QTest.keyClick(held or window, Qt.Key.Key_Tab)
+        assert not missing, (section, [(type(e).__name__, e.toolTip()[:40]) for e in missing])
+
+
+def test_nothing_is_cut_off_with_a_large_font(theme, large_font, dock, qtbot):
+    qtbot.wait(300)
+    area = dock.tabs.area
+    for section in sections(dock, qtbot):
+        assert area.widget().width() <= area.viewport().width(), section
+        for each in controls(dock):
+            right = each.mapTo(dock.native, QPoint(each.width(), 0)).x()
+            assert right <= dock.native.width(), (section, each)
+            if isinstance(each, QAbstractButton) and each.text():
+                text = max(each.text().splitlines(), key=len)
+                wide = each.fontMetrics().horizontalAdvance(text)
+                assert wide <= each.width(), (section, each.text(), wide, each.width())
