@@ -106,10 +106,8 @@ def luminance(color):
 
 
 def contrast(widget):
-    """Contrast of a widget's text as it is painted: the two colors farthest apart in brightness."""
-    picture = (
-        widget.grab().toImage().convertToFormat(widget.grab().toImage().Format.Format_RGBA8888)
-    )
+    """Return the contrast of a widget's text with what most of the widget is painted."""
+    picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGBA8888)
     data = np.frombuffer(picture.bits().asstring(picture.sizeInBytes()), np.uint8)
     pixels = data.reshape(picture.height(), -1, 4)[:, : picture.width(), :3] / 255
     bright = luminance(pixels)

@@ -57,6 +57,7 @@ def low_dock(dock, request, qtbot):
     font.setPointSize(request.param)
     dock.native.setFont(font)
     dock["prompts"].set_appearance(request.param, dark=True)
+    qtbot.wait(50)
     dock.tabs.fit()
     dock.native.resize(dock.native.minimumSizeHint().width(), 640)
     qtbot.wait(50)

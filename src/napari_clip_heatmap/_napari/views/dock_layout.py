@@ -93,19 +93,16 @@ class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
         """Stay visible in an area that scrolls; Tab goes from a control to the buttons."""
         self.area = area
         self._bar.setParent(area.viewport())
-        area.viewport().installEventFilter(self)
+        for watched in (area.viewport(), area.widget()):
+            watched.installEventFilter(self)
         area.verticalScrollBar().valueChanged.connect(self._move_bar)
         for before, button in pairwise((after, *self.buttons)):
             QWidget.setTabOrder(before, button)
 
     def fit(self) -> None:
         """Make room for the font as it is now: in width for all sections, in height for texts."""
-        if self.area is not None:
-            inside, bar = self.area.widget(), self.area.verticalScrollBar()
-            bar.ensurePolished()
-            width = inside.minimumSizeHint().width() + bar.sizeHint().width()
-            self.area.setMinimumWidth(width)
-            self._move_bar()
+        self._widen()
+        self._move_bar()
         for area, lines in self.texts:
             label = area.widget().findChild(QLabel)
             label.ensurePolished()
@@ -145,23 +142,37 @@ class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
                 button.setChecked(True)
 
     def reveal(self) -> None:
-        """Scroll the open section up to the buttons, where its end is not visible."""
+        """Scroll until the open section is visible, or as much of it as there is room for."""
         if self.area is None:
             return
-        inside, port, page = self.area.widget(), self.area.viewport(), self._pages.currentWidget()
+        inside, page, bar = (
+            self.area.widget(),
+            self._pages.currentWidget(),
+            self.area.verticalScrollBar(),
+        )
         inside.layout().activate()
-        end = page.mapTo(port, QPoint(0, page.childrenRect().bottom()))
-        if end.y() > port.height():
-            self.area.verticalScrollBar().setValue(self._place.mapTo(inside, QPoint(0, 0)).y())
+        end = page.mapTo(inside, QPoint(0, page.layout().sizeHint().height())).y()
+        top = self._place.mapTo(inside, QPoint(0, 0)).y()
+        bar.setValue(max(bar.value(), min(end - self.area.viewport().height(), top)))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        if event.type() == QEvent.Type.Resize:  # what is visible
+        if event.type() == QEvent.Type.Resize:
             self._move_bar()
+        elif event.type() == QEvent.Type.LayoutRequest:  # another font, or a row that is shown
+            self._widen()
         return bool(super().eventFilter(watched, event))
 
     def moveEvent(self, event: QEvent) -> None:  # noqa: N802
         super().moveEvent(event)
         self._move_bar()
+
+    def _widen(self) -> None:
+        """Let what scrolls never be wider than what is visible of it."""
+        if self.area is not None:
+            bar = self.area.verticalScrollBar()
+            bar.ensurePolished()
+            width = self.area.widget().minimumSizeHint().width() + bar.sizeHint().width()
+            self.area.setMinimumWidth(width)
 
     def _move_bar(self) -> None:
         """Lay the buttons where their place is, or as near as is visible."""
