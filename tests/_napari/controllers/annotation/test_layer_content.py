@@ -23,7 +23,7 @@ RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
 
 def points(planes, color, names):
     data = [(plane, 3.0 + n, 4.0) for n, plane in enumerate(planes)]
-    return Points(data, features={"prompt": names}, face_color=[color] * len(data), ndim=3)
+    return Points(data, features={"prompt": names}, face_color=color, ndim=3)
 
 
 def squares(planes, color, names):
@@ -33,7 +33,7 @@ def squares(planes, color, names):
         data,
         shape_type="polygon",
         features={"prompt": names},
-        edge_color=[color] * len(data),
+        edge_color=color,
         ndim=3,
     )
 
