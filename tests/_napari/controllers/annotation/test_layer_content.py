@@ -18,7 +18,8 @@ from napari_clip_heatmap._napari.controllers.annotation.object_layers import (
     ObjectLayers,
 )
 
-RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
+RED, BLUE = "#ff0000", "#0000ff"
+OF_RED, OF_BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
 
 
 def points(planes, color, names):
@@ -49,7 +50,7 @@ def test_points_and_shapes_of_other_planes_stay(make):
         np.testing.assert_allclose(after, before)
     assert list(old.features["prompt"]) == ["a", "d", "e"]
     colors = old.face_color if make is points else old.edge_color
-    np.testing.assert_allclose(colors, [RED, RED, BLUE])
+    np.testing.assert_allclose(colors, [OF_RED, OF_RED, OF_BLUE])
 
 
 @pytest.mark.parametrize("make", [points, squares])
