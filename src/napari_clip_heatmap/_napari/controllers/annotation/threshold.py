@@ -138,7 +138,12 @@ class ThresholdController:
         self._counting = Job(self._on_counted, self._on_error, debounce_ms=COUNT_DEBOUNCE_MS)
         self._settling = Job(self._on_counted, self._on_error, debounce_ms=SETTLE_MS)
         self._index: Index | None = None
-        self._emitters = (state.events.results, state.events.image)
+        self._followed = (
+            (state.events.results, self._on_result),
+            (state.events.image, self.refresh),
+            (state.events.controls, self._on_controls),
+            (viewer.dims.events.point, self._on_point),
+        )
 
     @property
     def settings(self) -> ObjectSettings:
@@ -165,12 +170,8 @@ class ThresholdController:
         """Follow the state, show the outline, and count, while the section is on screen."""
         if in_use != self._in_use:
             self._in_use = in_use
-            for emitter in self._emitters:
-                (emitter.connect if in_use else emitter.disconnect)(self._on_result)
-            point = self._viewer.dims.events.point
-            (point.connect if in_use else point.disconnect)(self._on_point)
-            controls = self._state.events.controls
-            (controls.connect if in_use else controls.disconnect)(self._on_controls)
+            for emitter, slot in self._followed:
+                (emitter.connect if in_use else emitter.disconnect)(slot)
         if in_use:
             self._preview.allow()
             self._seen = {name: self._state.controls[name] for name in OBJECT_CONTROLS}
