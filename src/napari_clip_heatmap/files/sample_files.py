@@ -117,19 +117,24 @@ def _write_plate(path: Path) -> None:
     from yaozarrs.write.v05 import write_plate
 
     channels = sample_channels()
-    y_axis, x_axis = (v05.SpaceAxis(name=name, unit="micrometer") for name in "yx")
-    axes = [v05.ChannelAxis(name="c"), y_axis, x_axis]
-    scale = v05.ScaleTransformation(scale=[1, SAMPLE_PIXEL_SIZE, SAMPLE_PIXEL_SIZE])
-    dataset = v05.Dataset(path="0", coordinateTransformations=[scale])
-    colors = ("0000FF", "00FF00", "FF00FF")
-    window = v05.OmeroWindow(min=0, start=100, end=4000, max=65535)
+    space = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    scale = {"type": "scale", "scale": [1, SAMPLE_PIXEL_SIZE, SAMPLE_PIXEL_SIZE]}
+    window = {"min": 0, "start": 100, "end": 4000, "max": 65535}
     shown = [
-        v05.OmeroChannel(label=name, color=color, window=window, active=True)
-        for name, color in zip(CHANNEL_CLASSES, colors, strict=True)
+        {"label": name, "color": color, "window": window, "active": True}
+        for name, color in zip(CHANNEL_CLASSES, ("0000FF", "00FF00", "FF00FF"), strict=True)
     ]
-    image = v05.Image(
-        multiscales=[v05.Multiscale(axes=axes, datasets=[dataset])], omero=v05.Omero(channels=shown)
-    )
+    metadata = {
+        "version": "0.5",
+        "multiscales": [
+            {
+                "axes": [{"name": "c", "type": "channel"}, *space],
+                "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+            }
+        ],
+        "omero": {"channels": shown},
+    }
+    image = v05.Image.model_validate(metadata)
     fields = {
         (row, column, "0"): (image, [channels[:, y : y + 256, x : x + 256]])
         for row, y in (("A", 0), ("B", 256))

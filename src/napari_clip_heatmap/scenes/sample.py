@@ -98,7 +98,8 @@ def sample_slide() -> NDArray[np.uint8]:
 def _signal(seed: int, name: str) -> NDArray[np.float32]:
     """Draw one class alone, as one channel of 0 to 1."""
     scene = draw(seed, (_SIDE, _SIDE), classes=(name,), modality="fluorescence", zoom=1.2)
-    return np.asarray(scene.image.max(-1), np.float32) / 255
+    signal: NDArray[np.float32] = scene.image.max(-1) / np.float32(255)
+    return signal
 
 
 def _counts(signal: NDArray[np.float32]) -> NDArray[np.uint16]:
