@@ -30,7 +30,7 @@ def test_samples_are_color_images_and_need_no_network(name):
 
 def test_channels_lie_on_one_another():
     layers = [Image(data, **options) for data, options, _ in sample_data.fluorescence_channels()]
-    assert [layer.name for layer in layers] == ["nuclei", "mitochondria", "filaments"]
+    assert [layer.name for layer in layers] == ["DAPI", "TOM20", "phalloidin"]
     assert {layer.blending for layer in layers} == {"additive"}
     assert (
         len(

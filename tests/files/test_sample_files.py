@@ -36,11 +36,7 @@ def test_metadata_say_what_is_there(folder):
         assert file.series[0].axes == "CYX"
         pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
     assert pixels["PhysicalSizeX"] == 0.2
-    assert [channel["Name"] for channel in pixels["Channel"]] == [
-        "nuclei",
-        "mitochondria",
-        "filaments",
-    ]
+    assert [channel["Name"] for channel in pixels["Channel"]] == ["DAPI", "TOM20", "phalloidin"]
     for name, axes in (("stack.ome.tif", "ZYX"), ("timelapse.ome.tif", "TYX")):
         with tifffile.TiffFile(folder / name) as file:
             assert file.series[0].axes == axes

@@ -18,7 +18,7 @@ def drawn_scene() -> list[LayerData]:
 
 def fluorescence_channels() -> list[LayerData]:
     """Return three channels, uint16 (y, x) each, as additive layers in blue, green and magenta."""
-    from napari_clip_heatmap.scenes.sample import CHANNEL_CLASSES, sample_channels
+    from napari_clip_heatmap.scenes.sample import CHANNEL_NAMES, sample_channels
 
     colors = ("blue", "green", "magenta")
     return [
@@ -27,7 +27,7 @@ def fluorescence_channels() -> list[LayerData]:
             {**_measured(2), "name": name, "colormap": color, "blending": "additive"},
             "image",
         )
-        for channel, name, color in zip(sample_channels(), CHANNEL_CLASSES, colors, strict=True)
+        for channel, name, color in zip(sample_channels(), CHANNEL_NAMES, colors, strict=True)
     ]
 
 

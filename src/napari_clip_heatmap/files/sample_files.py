@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import OutputError
 from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes.sample import (
-    CHANNEL_CLASSES,
+    CHANNEL_NAMES,
     SAMPLE_PIXEL_SIZE,
     sample_channels,
     sample_scene,
@@ -57,7 +57,7 @@ def write_samples(folder: Path, *, overwrite: bool = False) -> list[Path]:
         raise OutputError(msg)
     folder.mkdir(parents=True, exist_ok=True)
     _write_tiff(folder / "cells.tif", sample_scene(), photometric="rgb")
-    channels = {"Name": list(CHANNEL_CLASSES), "Color": list(_COLORS)}
+    channels = {"Name": list(CHANNEL_NAMES), "Color": list(_COLORS)}
     _write_ome(folder / "channels.ome.tif", sample_channels(), "CYX", Channel=channels)
     _write_ome(folder / "stack.ome.tif", sample_stack(), "ZYX", PhysicalSizeZ=1.0)
     _write_ome(folder / "timelapse.ome.tif", sample_timelapse(), "TYX", TimeIncrement=60.0)
@@ -122,7 +122,7 @@ def _write_plate(path: Path) -> None:
     window = {"min": 0, "start": 100, "end": 4000, "max": 65535}
     shown = [
         {"label": name, "color": color, "window": window, "active": True}
-        for name, color in zip(CHANNEL_CLASSES, ("0000FF", "00FF00", "FF00FF"), strict=True)
+        for name, color in zip(CHANNEL_NAMES, ("0000FF", "00FF00", "FF00FF"), strict=True)
     ]
     metadata = {
         "version": "0.5",

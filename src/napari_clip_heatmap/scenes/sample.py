@@ -10,6 +10,7 @@ from napari_clip_heatmap.scenes.scene import draw
 
 __all__ = [
     "CHANNEL_CLASSES",
+    "CHANNEL_NAMES",
     "SAMPLE_CLASSES",
     "SAMPLE_PIXEL_SIZE",
     "SAMPLE_PROMPTS",
@@ -33,6 +34,9 @@ SMEAR_PROMPTS = ("red blood cells", "white blood cells", "platelets")
 
 CHANNEL_CLASSES = ("nuclei", "mitochondria", "filaments")
 """What each channel of the channel image shows."""
+
+CHANNEL_NAMES = ("DAPI", "TOM20", "phalloidin")
+"""The stains that would show it."""
 
 SAMPLE_PIXEL_SIZE = 0.2
 """Micrometers a pixel of all samples; a drawn nucleus is then about as large as a real one."""
