@@ -106,7 +106,7 @@ def frame(viewer: napari.Viewer) -> Image.Image:
 
 def to_plane_of_nuclei(viewer: napari.Viewer, dock: HeatmapWidget) -> None:
     """Move the slider to the plane in which nuclei are in focus."""
-    viewer.dims.set_point(0, 2)
+    viewer.dims.set_point(0, 1)
     dock.open_section(ControlSection.REGION)
 
 

@@ -44,7 +44,7 @@ SAMPLE_PIXEL_SIZE = 0.2
 _SEED, _SIDE = 16, 512
 _CHANNEL_SEEDS = (25, 24, 25)
 _SMEAR_SEEDS = (22, 26, 27)
-_DEPTHS = (2.0, 6.0)
+_DEPTHS = (1.0, 5.0)
 _DARK, _BRIGHT = 100, 4000
 """Counts of a 12-bit camera without light, and at the brightest place."""
 
@@ -63,10 +63,10 @@ def sample_channels() -> NDArray[np.uint16]:
 
 
 def sample_stack() -> NDArray[np.uint16]:
-    """Return a z-stack, uint16 (9, 512, 512): nuclei in focus in plane 2, filaments in plane 6."""
-    layers = [_signal(25, "nuclei"), _signal(25, "filaments")]
+    """Return a z-stack, uint16 (7, 384, 384): nuclei in focus in plane 1, filaments in plane 5."""
+    layers = [_signal(25, name)[:384, :384] for name in ("nuclei", "filaments")]
     planes = []
-    for z in range(9):
+    for z in range(7):
         blurred = (
             cv2.GaussianBlur(layer, (0, 0), 0.5 + 2.5 * abs(z - depth))
             for layer, depth in zip(layers, _DEPTHS, strict=True)
@@ -88,13 +88,13 @@ def sample_smears() -> list[NDArray[np.uint8]]:
 
 
 def sample_slide() -> NDArray[np.uint8]:
-    """Return a small slide, uint8 (2048, 3072, 3): stained tissue in the middle of empty glass."""
-    slide = np.full((2048, 3072, 3), 242, np.uint8)
-    scene = draw(30, (1024, 1024), classes=("nuclei",), modality="brightfield", zoom=0.8).image
-    y, x = np.ogrid[-1:1:1024j, -1:1:1024j]
+    """Return a small slide, uint8 (1024, 1536, 3): stained tissue in the middle of empty glass."""
+    slide = np.full((1024, 1536, 3), 242, np.uint8)
+    scene = draw(30, (512, 512), classes=("nuclei",), modality="brightfield", zoom=0.8).image
+    y, x = np.ogrid[-1:1:512j, -1:1:512j]
     inside = x**2 + y**2 < 0.9
-    for left in (400, 1600):
-        part = slide[512:1536, left : left + 1024]
+    for left in (200, 800):
+        part = slide[256:768, left : left + 512]
         part[inside] = scene[inside]
     return slide
 
