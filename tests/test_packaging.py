@@ -87,7 +87,7 @@ def imported(*folders: str) -> dict[str, str]:
             for module in modules:
                 found[module.partition(".")[0]] = str(path.relative_to(ROOT))
     own = {path.stem for folder in folders for path in (ROOT / folder).glob("*.py")}
-    own |= {"napari_clip_heatmap", "tests", "training"}
+    own |= {"docs", "napari_clip_heatmap", "tests", "training"}
     return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | own}
 
 
