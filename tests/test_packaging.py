@@ -216,6 +216,7 @@ def test_what_tests_import_or_run_is_declared() -> None:
     )
     run = {name for name in extra if name in programs} | {"build", "pip"}  # by this file
     run |= {"napari-ome-zarr", "pyarrow"}  # read what was written, through napari and pandas
+    run |= {"matplotlib"}  # by an example of the documentation
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
     assert extra - run - names(build["requires"]) - set().union(*brought.values()) == set()
 
