@@ -171,8 +171,9 @@ class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
         if self.area is not None:
             bar = self.area.verticalScrollBar()
             bar.ensurePolished()
-            width = self.area.widget().minimumSizeHint().width() + bar.sizeHint().width()
-            self.area.setMinimumWidth(width)
+            frame = 2 * self.area.frameWidth()  # napari's style sheet may draw one
+            content = self.area.widget().minimumSizeHint().width()
+            self.area.setMinimumWidth(content + bar.sizeHint().width() + frame)
 
     def _move_bar(self) -> None:
         """Lay the buttons where their place is, or as near as is visible."""
