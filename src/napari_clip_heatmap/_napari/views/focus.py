@@ -47,6 +47,7 @@ class FocusRing(QFocusFrame):  # type: ignore[misc] # qtpy ships no types
         self._inside = inside
         self._style = _OverControl()
         self.setStyle(self._style)
+        self.hide()
         QApplication.instance().focusChanged.connect(self._follow)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
