@@ -40,24 +40,6 @@ KINDS = (
 )
 
 
-@pytest.fixture(params=["dark", "light"])
-def theme(request):
-    appearance = get_settings().appearance
-    before = appearance.theme
-    appearance.theme = request.param
-    yield request.param
-    appearance.theme = before
-
-
-@pytest.fixture
-def large_font():
-    appearance = get_settings().appearance
-    before = appearance.font_size
-    appearance.font_size = 16
-    yield
-    appearance.font_size = before
-
-
 @pytest.fixture
 def dock(make_napari_viewer, session, picture, qtbot):
     """The dock after a run, with objects named."""
@@ -70,7 +52,9 @@ def dock(make_napari_viewer, session, picture, qtbot):
     viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
     widget["prompts"].value = ["red", "green", "blue"]
     widget.start()
-    qtbot.waitUntil(lambda: not widget.state.busy and widget.state.result is not None)
+    qtbot.waitUntil(
+        lambda: not widget.state.busy and widget.state.result is not None, timeout=20_000
+    )
     viewer.add_labels(labels, name="segmentation")
     widget.tabs.open("Classify")
     widget["classify"].native.click()
@@ -78,6 +62,21 @@ def dock(make_napari_viewer, session, picture, qtbot):
     viewer.window._qt_window.resize(1280, 720)
     qtbot.wait(200)
     return widget
+
+
+@pytest.fixture(params=["dark", "light"])
+def theme(request, dock, qtbot):
+    """The theme of the viewer, whose settings are its fixture's own."""
+    get_settings().appearance.theme = request.param
+    qtbot.wait(100)
+    return request.param
+
+
+@pytest.fixture
+def large_font(dock, qtbot):
+    get_settings().appearance.font_size = 16
+    qtbot.wait(300)
+    assert dock["run"].native.fontInfo().pointSizeF() > 14
 
 
 def controls(widget):
@@ -140,8 +139,10 @@ def can_be_read(widget):
     return whole and any(each.isalnum() for each in text)
 
 
-def test_every_text_has_enough_contrast(theme, dock, qtbot):
+def test_every_text_has_enough_contrast(dock, theme, qtbot):
     low = []
+    background = luminance(pixels_of(dock.native)[2, 2])
+    assert (background > 0.4) == (theme == "light")
     for section in sections(dock, qtbot):
         labels = [each for each in dock.native.findChildren(QLabel) if each.isVisible()]
         painted = pixels_of(dock.native)
@@ -180,6 +181,7 @@ def test_tab_reaches_every_control_and_the_focus_is_outlined(dock, qtbot):
         missing -= {each for each in checked if each.autoExclusive() and not each.isChecked()}
         dock["image"].native.setFocus(Qt.FocusReason.TabFocusReason)
         for _ in range(80):
+            QApplication.processEvents()
             held = QApplication.focusWidget()
             around = held
             while around is not None and around is not dock.native:
@@ -193,8 +195,7 @@ def test_tab_reaches_every_control_and_the_focus_is_outlined(dock, qtbot):
         assert not missing, (section, [(type(e).__name__, e.toolTip()[:40]) for e in missing])
 
 
-def test_nothing_is_cut_off_with_a_large_font(theme, large_font, dock, qtbot):
-    qtbot.wait(300)
+def test_nothing_is_cut_off_with_a_large_font(dock, large_font, qtbot):
     area = dock.tabs.area
     for section in sections(dock, qtbot):
         assert area.widget().width() <= area.viewport().width(), section

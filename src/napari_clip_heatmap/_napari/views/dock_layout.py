@@ -209,6 +209,8 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
     for native in natives.values():
         column.removeWidget(native)
     for spec in CONTROLS:
+        if not natives[spec.name].toolTip():
+            natives[spec.name].setToolTip(spec.tooltip)  # for its parts that have none
         if spec.shrinks:
             _let_shrink(natives[spec.name])
         if spec.wraps:
