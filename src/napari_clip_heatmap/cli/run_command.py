@@ -188,7 +188,9 @@ def run_and_report(
     Raises
     ------
     typer.Exit
-        Some images failed, or the user stopped.
+        Some images failed.
+    Cancelled
+        The user stopped.
 
     Examples
     --------
@@ -216,11 +218,10 @@ def run_and_report(
             is_stopped = True
     _finish(job, plan, printer, failed, n_done)
     if is_stopped:
-        printer.complain(
-            f"clip-heatmap: {n_done} of {len(job.images)} images are done, and finished tiles are "
+        raise Cancelled(
+            f"stopped; {n_done} of {len(job.images)} images are done, and finished tiles are "
             "kept. Repeat the command to go on"
         )
-        raise typer.Exit(ExitCode.INTERRUPTED)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
