@@ -22,6 +22,7 @@ from npe2 import PluginManifest
 ROOT = Path(__file__).parents[1]
 NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
+SAMPLES = ["drawn_scene", "fluorescence_channels", "z_stack", "blood_smear", "stained_tissue"]
 OPTIONAL = {name: name for name in ("h5py", "pyarrow", "tokenizers")}
 OPTIONAL |= {"openslide": "openslide-python", "bioio": "bioio", "bioio_base": "bioio-base"}
 OPTIONAL |= {"pylibCZIrw": "pylibczirw"}
@@ -125,7 +126,7 @@ def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path
     found = discover(tmp_path)
     assert Path(str(found["package"])).is_relative_to(tmp_path)
     assert found["widgets"] == ["CLIP Heatmap", "Encoded images (CLIP)"]
-    assert found["samples"] == ["drawn_scene", "stained_tissue"]
+    assert found["samples"] == SAMPLES
     for name in ("py.typed", "prompting/sets/organelles.yaml"):
         assert (tmp_path / "napari_clip_heatmap" / name).is_file(), name
     assert built[kind].stat().st_size <= 15 * MEGABYTE
