@@ -159,7 +159,7 @@ def kill(slide: Path, folder: Path, height: int, downsample: float, kills: int) 
     subprocess.run(command(slide, whole, folder / "log.json", height, downsample), check=True)
     seconds = time.monotonic() - started
     expected = digest(whole)
-    same, again = 0, []
+    same = 0
     for number in range(kills):
         out = folder / f"killed-{number:02}"
         words = command(slide, out, folder / "log.json", height, downsample)
@@ -167,11 +167,9 @@ def kill(slide: Path, folder: Path, height: int, downsample: float, kills: int) 
         time.sleep(chance.uniform(0, seconds))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        tiles = [each.stat().st_size for each in out.rglob("*.tiles")]
-        before = sum(tiles)
+        before = sum(each.stat().st_size for each in out.rglob("*.tiles"))
         subprocess.run(words, check=True)
         same += digest(out) == expected
-        again.append(before)
         print(
             f"kill {number}: {before / 1e6:.1f} MB of tiles were kept, same: {same} of {number + 1}"
         )

@@ -99,8 +99,8 @@ def load_model(
     SettingsError
         `image_size` is not a whole number of patches, or `preprocess` is invalid.
     DeviceError
-        The device or precision does not exist here, or the model cannot run on the CPU either; or
-        the scheduler does not answer, or is not trusted.
+        The device or precision does not exist here, the model cannot run on the CPU either, or the
+        scheduler does not answer or is not trusted.
 
     Examples
     --------
@@ -110,13 +110,9 @@ def load_model(
     (16, 16)
     """
     if "://" in str(device):  # also of a `Scheduler`
-        from napari_clip_heatmap.pipeline.remote.remote_model import load_remote_model
+        from napari_clip_heatmap.pipeline.remote.remote_model import load_remote_model as remote
 
-        options = {"precision": precision, "image_size": image_size, "preprocess": preprocess}
-        remote: Any = load_remote_model(
-            model, device, tokenizer=tokenizer, outlier_factor=outlier_factor, **options
-        )
-        return remote  # type: ignore[no-any-return] # what encoding needs of a ClipModel
+        return remote(model, device, tokenizer, precision, image_size, outlier_factor, preprocess)
     with torch_import_errors():
         from napari_clip_heatmap.clip.loading import load_model as load
 

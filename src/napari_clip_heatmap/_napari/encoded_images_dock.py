@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import napari
 
-from napari_clip_heatmap._napari.controllers.collection.encoded_images import (
+from napari_clip_heatmap._napari.controllers.collection.encoded_browser import (
     EncodedImagesController,
 )
 from napari_clip_heatmap._napari.views.collection.encoded_images_view import EncodedImagesView

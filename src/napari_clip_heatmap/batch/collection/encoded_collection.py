@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.scoring import Scoring
 
-__all__ = ["CollectionItem", "EncodedCollection", "channels_of", "read_collection"]
+__all__ = ["CollectionItem", "EncodedCollection", "pixels_of_item", "read_collection"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ def read_collection(folder: Path) -> Iterator[EncodedCollection]:
         raise ImageError(problems[0])
 
 
-def channels_of(item: CollectionItem) -> Sequence[Channel]:
+def pixels_of_item(item: CollectionItem) -> Sequence[Channel]:
     """Return the pixels of the image that an encoding was made of.
 
     Raises
@@ -167,7 +167,7 @@ def channels_of(item: CollectionItem) -> Sequence[Channel]:
 
     Examples
     --------
-    >>> channels_of(collection.items[0])[0].shape  # doctest: +SKIP
+    >>> pixels_of_item(collection.items[0])[0].shape  # doctest: +SKIP
     (512, 512)
     """
     from napari_clip_heatmap.batch.gather_job import settings_of_job

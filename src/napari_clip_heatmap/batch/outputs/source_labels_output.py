@@ -11,8 +11,8 @@ from napari_clip_heatmap.batch.job_folder import STATE
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
 from napari_clip_heatmap.batch.outputs.stacked_objects import (
     StackedObjects,
+    objects_of_planes,
     require_room,
-    stack_objects,
 )
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.files.object_formats.objects_zarr import add_labels, label_names
@@ -58,7 +58,7 @@ class SourceLabelsOutput(ImageOutput):
         for prompt, planes in self._planes.items():
             objects: Any = planes[0]
             if target.opened.axes or leading:
-                stacked = stack_objects(target.opened, planes, target.opened.axes)
+                stacked = objects_of_planes(target.opened, planes, target.opened.axes)
                 shape = (*leading, *target.opened.shape)
                 objects = StackedObjects(
                     stacked.labels.reshape(shape), stacked.table, stacked.record

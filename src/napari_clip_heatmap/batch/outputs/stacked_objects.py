@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.objects import Objects
     from napari_clip_heatmap.batch.inputs.batch_image import BatchImage
 
-__all__ = ["StackedObjects", "require_room", "stack_objects"]
+__all__ = ["StackedObjects", "objects_of_planes", "require_room"]
 
 _ROOM = 2**28
 """Labels of one prompt in all planes that are kept until the last plane is done."""
@@ -60,7 +60,7 @@ def require_room(opened: BatchImage) -> None:
         )
 
 
-def stack_objects(
+def objects_of_planes(
     opened: BatchImage, planes: Sequence[Objects], order: Sequence[str]
 ) -> StackedObjects:
     """Return the objects of all planes of an image.
@@ -75,7 +75,7 @@ def stack_objects(
 
     Examples
     --------
-    >>> stack_objects(opened, planes, ["time", "z"]).labels.shape  # doctest: +SKIP
+    >>> objects_of_planes(opened, planes, ["time", "z"]).labels.shape  # doctest: +SKIP
     (5, 3, 90, 130)
     """
     labels = np.zeros((*opened.lengths, *opened.shape), np.int32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
-from napari_clip_heatmap.batch.outputs.stacked_objects import require_room, stack_objects
+from napari_clip_heatmap.batch.outputs.stacked_objects import objects_of_planes, require_room
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.object_formats.objects_zarr import add_labels, label_names
 from napari_clip_heatmap.imaging.resolution import unit_symbol
@@ -75,7 +75,7 @@ class StoreOutput(ImageOutput):
             objects: Any = planes[0]
             if self.target.opened.axes:
                 order = [axis for axis in self._axes() if axis != "c"]
-                objects = stack_objects(self.target.opened, planes, order)
+                objects = objects_of_planes(self.target.opened, planes, order)
             source = self.target.image.entry.label
             add_labels(draft, objects, name=names[prompt], prompt=prompt, source=source)
         super().commit()

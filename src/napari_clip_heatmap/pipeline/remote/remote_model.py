@@ -45,8 +45,14 @@ class RemoteDevice(NamedTuple):
 
 
 def load_remote_model(
-    name: object, device: str | Scheduler, *, tokenizer: object = None, **options: Any
-) -> RemoteModel:
+    name: object,
+    device: str | Scheduler,
+    tokenizer: object = None,
+    precision: str = "auto",
+    image_size: object = None,
+    outlier_factor: float | None = None,
+    preprocess: object = None,
+) -> Any:
     """Load a model on the workers of a scheduler.
 
     Parameters
@@ -56,8 +62,13 @@ def load_remote_model(
     device : str or Scheduler
     tokenizer : None
         Only a model's own can be used.
-    **options
-        As `load_model` takes them: precision, image_size, outlier_factor, preprocess.
+    precision, image_size, outlier_factor, preprocess
+        As `load_model` takes them.
+
+    Returns
+    -------
+    RemoteModel
+        Stands for the `ClipModel` that encoding takes.
 
     Raises
     ------
@@ -86,6 +97,12 @@ def load_remote_model(
             "certificates, an ssh tunnel to 127.0.0.1, or say that you trust it: "
             f"Scheduler(..., trusted=True), or its address in Dask's configuration, {TRUSTED_KEY}"
         )
+    options = {
+        "precision": precision,
+        "image_size": image_size,
+        "outlier_factor": outlier_factor,
+        "preprocess": preprocess,
+    }
     given = {key: _plain(value) for key, value in options.items() if value is not None}
     # Results are arrays and plain values; other forms would be unpickled.
     client = connect(scheduler, deserializers=[*_NO_PICKLE], set_as_default=False)

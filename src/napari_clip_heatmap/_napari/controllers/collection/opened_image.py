@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.collection.encoded_collection import channels_of
+from napari_clip_heatmap.batch.collection.encoded_collection import pixels_of_item
 from napari_clip_heatmap.errors import ImageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["OpenedImage", "read_image"]
+__all__ = ["OpenedImage", "read_item"]
 
 _LARGEST_MAP = 4096
 """Longest side of a map in pixels: one that is finer would only be interpolated."""
@@ -47,7 +47,7 @@ class OpenedImage:
     message: str
 
 
-def read_image(collection: EncodedCollection, item: CollectionItem, words: str) -> OpenedImage:
+def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -> OpenedImage:
     """Read an image and the map of words over it; without words the image alone.
 
     Raises
@@ -61,7 +61,7 @@ def read_image(collection: EncodedCollection, item: CollectionItem, words: str) 
     layers: list[dict[str, Any]] = []
     message = f"{item.name} is open"
     try:
-        layers += _of_pixels(channels_of(item), item.name)
+        layers += _of_pixels(pixels_of_item(item), item.name)
     except ImageError as error:
         if not words:
             raise

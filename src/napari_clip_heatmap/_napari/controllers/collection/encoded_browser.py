@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_clip_heatmap._napari.controllers.background import Job
-from napari_clip_heatmap._napari.controllers.collection.opened_image import OpenedImage, read_image
+from napari_clip_heatmap._napari.controllers.collection.opened_image import OpenedImage, read_item
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap.batch.collection.encoded_collection import (
     CollectionItem,
@@ -67,7 +67,7 @@ class EncodedImagesController:
         item, words = self.collection.items[number], self._words
         self._view.status.setText(f"Opening {item.name}")
         collection = self.collection
-        self._opening.submit(lambda: lambda _stopped: read_image(collection, item, words))
+        self._opening.submit(lambda: lambda _stopped: read_item(collection, item, words))
 
     def close(self) -> None:
         """Stop all work."""
