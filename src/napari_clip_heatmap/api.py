@@ -197,7 +197,7 @@ def encode(
 
     return encode_image(
         model,
-        _without_torch(image),
+        image,
         view=view,
         region=region,
         downsample=downsample,
@@ -207,14 +207,6 @@ def encode(
         cancelled=cancelled,
         cache=cache,
     )
-
-
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
 
 
 def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
