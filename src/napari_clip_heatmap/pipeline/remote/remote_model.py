@@ -23,6 +23,9 @@ __all__ = ["RemoteModel", "load_remote_model"]
 _WAITING = 2
 """Batches per thread of the workers that are under way at a time."""
 
+_WARN_FROM = "distributed.admin.large-graph-warning-threshold"
+"""Of Dask's configuration: bytes of a task from which it warns."""
+
 _NO_PICKLE = ("dask", "msgpack")
 """In which forms results are accepted: as arrays and plain values."""
 
@@ -217,7 +220,11 @@ class RemoteModel:
         self._close()
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
-        return self._client.submit(function, *arguments, pure=False)
+        import dask
+
+        # A batch of tiles is used once, so there is nothing to load beforehand.
+        with dask.config.set({_WARN_FROM: "1 GiB"}):
+            return self._client.submit(function, *arguments, pure=False)
 
     def _result(self, future: Future) -> Any:
         from concurrent.futures import CancelledError
