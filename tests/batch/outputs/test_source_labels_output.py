@@ -67,6 +67,7 @@ def test_labels_lie_in_the_store_of_the_image(
         np.testing.assert_array_equal(labels[index] > 0, maps.objects("nuclei").labels > 0)
 
 
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
 def test_a_finished_image_is_not_done_again_for_its_labels(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -15,7 +15,11 @@ from napari_clip_heatmap.batch.outputs.stacked_objects import (
     require_room,
 )
 from napari_clip_heatmap.errors import ImageError, SettingsError
-from napari_clip_heatmap.files.object_formats.objects_zarr import add_labels, label_names
+from napari_clip_heatmap.files.object_formats.objects_zarr import (
+    add_labels,
+    label_names,
+    renew_consolidated,
+)
 from napari_clip_heatmap.files.reading.picture_choice import short_name
 
 if TYPE_CHECKING:
@@ -69,22 +73,12 @@ class SourceLabelsOutput(ImageOutput):
 
     def _renew_listing(self, store: Path, group: Path) -> None:
         """Renew the metadata that a plate keeps of all its groups in one place, if it does."""
-        import zarr
         from filelock import FileLock
 
-        if store == group:
-            return
-        root = zarr.open_group(store, mode="r+", use_consolidated=False)
-        version = root.metadata.zarr_format
-        if root.metadata.consolidated_metadata is not None or (store / ".zmetadata").exists():
+        if store != group:
             # Several workers may write into fields of one plate.
-            with FileLock(target_lock(self.target.folder)):
-                zarr.consolidate_metadata(store, zarr_format=version)
-
-
-def target_lock(folder: Path) -> Path:
-    """Return the lock of a job under which the metadata of a whole store are written."""
-    return folder / STATE / "locks" / ".stores.lock"
+            with FileLock(self.target.folder / STATE / "locks" / ".stores.lock"):
+                renew_consolidated(store)
 
 
 def _group(target: OutputTarget) -> Path:

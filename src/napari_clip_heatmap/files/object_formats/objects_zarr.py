@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.object_table import Table
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["FORMAT", "add_labels", "label_names"]
+__all__ = ["FORMAT", "add_labels", "label_names", "renew_consolidated"]
 
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "-"))
 """What file systems do not take in names."""
@@ -113,6 +114,26 @@ def label_names(prompts: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def renew_consolidated(path: Path) -> None:
+    """Renew the copies of metadata that a group keeps of all that is in it, where it keeps any.
+
+    Examples
+    --------
+    >>> renew_consolidated(Path("plate.ome.zarr"))  # doctest: +SKIP
+    """
+    import zarr
+
+    with warnings.catch_warnings():
+        # Of copies in Zarr 3, which the specification does not have yet; these were there before.
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
+        if (path / ".zmetadata").exists():
+            zarr.consolidate_metadata(path, zarr_format=2)
+        elif (path / "zarr.json").exists():
+            about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+            if about.get("consolidated_metadata"):
+                zarr.consolidate_metadata(path, zarr_format=3)
+
+
 @contextmanager
 def _zarr_errors(path: Path) -> Iterator[None]:
     """Say in an `OutputError` what Zarr and the disk say."""
@@ -155,8 +176,6 @@ def _add(
     *,
     overwrite: bool,
 ) -> None:
-    import zarr
-
     shape = tuple(objects.labels.shape)
     alone = _has_labels_alone(group)
     pyramid = new_pyramid(shape, objects.record) if alone else pyramid_of_image(group, shape, path)
@@ -167,8 +186,7 @@ def _add(
             "them, or name the prompts otherwise"
         )
     _write_all(group, path, pyramid, objects, source, names, beside_image=not alone)
-    if group.metadata.consolidated_metadata is not None or (path / ".zmetadata").exists():
-        zarr.consolidate_metadata(path, zarr_format=group.metadata.zarr_format)
+    renew_consolidated(path)
 
 
 def _has_labels_alone(group: Group) -> bool:
