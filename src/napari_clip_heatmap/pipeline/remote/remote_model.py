@@ -249,7 +249,7 @@ _loading = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _loaded(request: ModelRequest) -> Any:
-    from napari_clip_heatmap.api import load_model
+    from napari_clip_heatmap.clip.loading import load_model
 
     options: dict[str, Any] = dict(request.options)
     return load_model(request.name, device="auto", **options)
