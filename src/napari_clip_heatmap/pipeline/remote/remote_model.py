@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from napari_clip_heatmap.pipeline.remote.scheduler import TRUSTED_KEY, Scheduler
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+    from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["RemoteModel", "load_remote_model"]
 
@@ -55,7 +57,7 @@ def load_remote_model(
     image_size: object = None,
     outlier_factor: float | None = None,
     preprocess: object = None,
-) -> Any:
+) -> ClipModel:
     """Load a model on the workers of a scheduler.
 
     Parameters
@@ -110,7 +112,8 @@ def load_remote_model(
     # Results are arrays and plain values; other forms would be unpickled.
     client = connect(scheduler, deserializers=[*_NO_PICKLE], set_as_default=False)
     try:
-        return RemoteModel(client, scheduler, ModelRequest(name, tuple(sorted(given.items()))))
+        request = ModelRequest(name, tuple(sorted(given.items())))
+        return cast("ClipModel", RemoteModel(client, scheduler, request))
     except BaseException:
         client.close()
         raise
@@ -158,7 +161,7 @@ class RemoteModel:
     @property
     def batches_ahead(self) -> int:
         """How many batches may be under way while the next tiles are read."""
-        return _WAITING * max(1, sum(self._client.nthreads().values()))
+        return _WAITING * max(1, int(sum(self._client.nthreads().values())))
 
     def describe(self) -> dict[str, object]:
         """Return the provenance of results: that of the workers' model, and where it runs."""

@@ -102,8 +102,9 @@ def _array(level: Any) -> Any:
     every = (slice(None),) * len(shape)
     if shape[0] * shape[1] <= _LAZY:
         return np.asarray(level[every])
-    import dask.array as da
+    import dask.array
 
+    da: Any = dask.array  # parts of it have no types
     chunks = (_CHUNK, _CHUNK, *shape[2:])
     return da.map_blocks(
         _block,
