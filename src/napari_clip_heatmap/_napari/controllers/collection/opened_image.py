@@ -106,24 +106,22 @@ def _array(level: Any) -> Any:
 
     da: Any = dask.array  # parts of it have no types
     chunks = (_CHUNK, _CHUNK, *shape[2:])
-    return da.map_blocks(
-        _block,
-        chunks=da.core.normalize_chunks(chunks, shape),
-        dtype=np.dtype(level.dtype),
-        level=_Level(level),
-    )
+    # Without a name that is a hash of the pixels: all of them would be read for it.
+    empty = np.empty((0,) * len(shape), level.dtype)
+    return da.from_array(_Level(level), chunks, name=False, fancy=False, meta=empty)
 
 
-@dataclass(frozen=True, eq=False)
 class _Level:
-    """Hides an array from Dask, which would read all of it."""
+    """A level with what Dask wants to know of an array."""
 
-    array: Any
+    def __init__(self, level: Any) -> None:
+        self._level = level
+        self.shape = tuple(int(length) for length in level.shape)
+        self.dtype: np.dtype[Any] = np.dtype(level.dtype)
+        self.ndim = len(self.shape)
 
-
-def _block(level: _Level, block_info: Any = None) -> NDArray[Any]:
-    place = block_info[None]["array-location"]
-    return np.asarray(level.array[tuple(slice(*each) for each in place)])
+    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
+        return np.asarray(self._level[key])
 
 
 def _of_map(encoding: Encoding, collection: EncodedCollection, words: str) -> dict[str, Any]:
