@@ -59,8 +59,8 @@ def test_typing_ranks_the_images_as_the_search_does(dock: Any, encoded: Path, qt
     ]
     assert dock.shown() == expected
     for row in range(dock.pictures.count()):
-        picture = dock.pictures.item(row).icon().pixmap(128, 128).toImage()
-        assert picture.pixelColor(64, 64).alpha() == 255  # a thumbnail
+        picture = dock.pictures.item(row).icon().pixmap(96, 96).toImage()
+        assert picture.pixelColor(48, 48).alpha() == 255  # a thumbnail
     dock.words.setText("")
     qtbot.waitUntil(lambda: dock.shown()[0] == "noise", timeout=60_000)
 

@@ -29,7 +29,7 @@ def test_images_move_with_their_pictures_and_numbers(view: EncodedImagesView) ->
         view.pictures.itemClicked.emit(view.pictures.item(row))
     assert opened == [2, 0, 1]
     colors = [
-        view.pictures.item(row).icon().pixmap(128, 128).toImage().pixelColor(64, 30).red()
+        view.pictures.item(row).icon().pixmap(96, 96).toImage().pixelColor(48, 24).red()
         for row in range(3)
     ]
     assert colors[1] > 250 > max(colors[0], colors[2])

@@ -22,10 +22,10 @@ from qtpy.QtWidgets import (
 
 __all__ = ["EncodedImagesView"]
 
-ICON = 128
+ICON = 96
 """Pixels of the longer side of a picture."""
 
-CELL = QSize(ICON + 16, ICON + 44)
+CELL = QSize(ICON + 12, ICON + 44)
 """Room for a picture and two lines of text."""
 
 _NUMBER = Qt.ItemDataRole.UserRole
