@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
@@ -133,6 +134,8 @@ class RemoteModel:
     ----------
     notices : tuple of str
         What the workers' device could not do as requested.
+    batches_ahead : int
+        Batches that may be under way while the next tiles are read.
     """
 
     def __init__(self, client: Client, scheduler: Scheduler, request: ModelRequest) -> None:
@@ -145,6 +148,7 @@ class RemoteModel:
         self._described: Mapping[str, Any] = about["described"]
         self.notices: tuple[str, ...] = tuple(about["notices"])
         self.batch_size = int(about["batch_size"])
+        self.batches_ahead = _WAITING * max(1, int(sum(client.nthreads().values())))
         self.name, self.max_batch = request.name, None
         self.weights_sha256 = str(self._described["weights_sha256"])
         self.image_size = _pair(self._described["image_size"])
@@ -157,11 +161,6 @@ class RemoteModel:
 
     def __repr__(self) -> str:
         return f"RemoteModel({self.name!r}, device={self.device.address!r})"
-
-    @property
-    def batches_ahead(self) -> int:
-        """How many batches may be under way while the next tiles are read."""
-        return _WAITING * max(1, int(sum(self._client.nthreads().values())))
 
     def describe(self) -> dict[str, object]:
         """Return the provenance of results: that of the workers' model, and where it runs."""
@@ -226,20 +225,26 @@ class RemoteModel:
         import dask
 
         # A batch of tiles is used once, so there is nothing to load beforehand.
-        with dask.config.set({_WARN_FROM: "1 GiB"}):
+        with self._connection(), dask.config.set({_WARN_FROM: "1 GiB"}):
             return self._client.submit(function, *arguments, pure=False)
 
     def _result(self, future: Future) -> Any:
+        with self._connection():
+            return future.result()
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """Say in a `DeviceError` that the scheduler or its workers are lost."""
         from concurrent.futures import CancelledError
 
         from distributed import KilledWorker
         from distributed.comm import CommClosedError
 
         try:
-            return future.result()
+            yield
         except ClipHeatmapError:
             raise
-        except (CancelledError, CommClosedError, KilledWorker, OSError, TypeError) as error:
+        except (CancelledError, CommClosedError, KilledWorker, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DeviceError(
                 f"the scheduler '{shorten(self.device.address)}' or its workers were lost "
