@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ClipHeatmapError, DeviceError, SettingsError, shorten
-from napari_clip_heatmap.pipeline.batches import TileOutput, start_forward, suitable_size
+from napari_clip_heatmap.pipeline.batches import BatchedForward, TileOutput, suitable_size
 from napari_clip_heatmap.pipeline.remote.scheduler import TRUSTED_KEY, Scheduler, connect
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class RemoteModel:
 
     @contextmanager
     def _connection(self) -> Iterator[None]:
-        """Say in a `DeviceError` that the scheduler or its workers are lost."""
+        """Say in a `DeviceError` that the scheduler is lost, or its workers fail."""
         from concurrent.futures import CancelledError
 
         from distributed import KilledWorker
@@ -247,8 +247,9 @@ class RemoteModel:
         except (CancelledError, CommClosedError, KilledWorker, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DeviceError(
-                f"the scheduler '{shorten(self.device.address)}' or its workers were lost "
-                f"({shorten(reason)}); what is done is kept. Start them, and run again to go on"
+                f"the scheduler '{shorten(self.device.address)}' or its workers cannot go on "
+                f"({shorten(reason, 200)}); what is done is kept. See whether they are running, and "
+                "run again to go on"
             ) from error
 
 
@@ -281,8 +282,10 @@ def _facts(request: ModelRequest) -> dict[str, Any]:
 
 
 def _forward(request: ModelRequest, tiles: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Send tiles through the model of a worker."""
-    outputs = start_forward(_model(request), [*tiles])()
+    """Send tiles through the model of a worker, whatever happens to its device."""
+    batches = BatchedForward(_model(request), len(tiles))
+    finished = batches.submit([((number, 0), tile) for number, tile in enumerate(tiles)], last=True)
+    outputs = [output for batch in finished for _, output in batch]
     return {
         "tokens": np.stack([each.tokens for each in outputs]),
         "embeddings": np.stack([each.embedding for each in outputs]),
