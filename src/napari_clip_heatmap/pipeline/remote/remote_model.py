@@ -248,8 +248,8 @@ class RemoteModel:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DeviceError(
                 f"the scheduler '{shorten(self.device.address)}' or its workers cannot go on "
-                f"({shorten(reason, 200)}); what is done is kept. See whether they are running, and "
-                "run again to go on"
+                f"({shorten(reason, 200)}); what is done is kept. See whether they are running, "
+                "and run again to go on"
             ) from error
 
 
