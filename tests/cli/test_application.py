@@ -129,12 +129,9 @@ def test_a_stopped_job_says_so_in_one_line(
     asked = ["run", str(cells), "-p", "a", "-o", str(tmp_path / "out"), "--json"]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == ExitCode.INTERRUPTED
-    assert result.stderr.splitlines() == [
-        (
-            "clip-heatmap: stopped; 0 of 1 images are done, and finished tiles are kept. Repeat the "
-            "command to go on"
-        )
-    ]
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("clip-heatmap: stopped; 0 of 1 images are done, and finished tiles are")
+    assert line.endswith("Repeat the command to go on")
 
 
 @pytest.mark.parametrize(
