@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = [
@@ -42,7 +43,7 @@ def load_model(
     model: str | nn.Module,
     *,
     tokenizer: Any = None,
-    device: str = "auto",
+    device: str | Scheduler = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
     outlier_factor: float | None = None,
@@ -60,10 +61,11 @@ def load_model(
         copied if it has to be moved or cast.
     tokenizer : callable, optional
         Maps texts to token ids; by default the model's own.
-    device : str
+    device : str or Scheduler
         "auto", "cpu", "cuda", "cuda:1", "mps". "auto" keeps a ready model where it is. A device
         whose results differ from the CPU's, or without enough memory, is not used: the CPU is used
-        instead, and ``model.notices`` says why.
+        instead, and ``model.notices`` says why. The address of a Dask scheduler, such as
+        "tcp://host:8786", lets its workers encode tiles; `Scheduler` has certificates and trust.
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         Of the image tower. "auto" keeps the precision of the bundled model, of small models and of
         ready ones. Other models run in half precision if the device is fast in it (GPUs; CPUs with
@@ -97,7 +99,8 @@ def load_model(
     SettingsError
         `image_size` is not a whole number of patches, or `preprocess` is invalid.
     DeviceError
-        The device or precision does not exist here, or the model cannot run on the CPU either.
+        The device or precision does not exist here, the model cannot run on the CPU either, or the
+        scheduler does not answer or is not trusted.
 
     Examples
     --------
@@ -106,13 +109,17 @@ def load_model(
     >>> nch.load_model("demo", image_size=128).grid
     (16, 16)
     """
+    if "://" in str(device):  # also of a `Scheduler`
+        from napari_clip_heatmap.pipeline.remote.remote_model import load_remote_model as remote
+
+        return remote(model, device, tokenizer, precision, image_size, outlier_factor, preprocess)
     with torch_import_errors():
         from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
         model,
         tokenizer=tokenizer,
-        device=device,
+        device=str(device),
         precision=precision,
         image_size=image_size,
         outlier_factor=outlier_factor,
@@ -190,7 +197,7 @@ def encode(
 
     return encode_image(
         model,
-        _without_torch(image),
+        image,
         view=view,
         region=region,
         downsample=downsample,
@@ -200,14 +207,6 @@ def encode(
         cancelled=cancelled,
         cache=cache,
     )
-
-
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
 
 
 def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
