@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
 from napari_clip_heatmap.imaging.channel import as_channels
-from napari_clip_heatmap.imaging.lattice import OVERLAP, blend_tile, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality, blend_tile, plan
 from napari_clip_heatmap.imaging.resample import to_image_pixels
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, read_tile
 from napari_clip_heatmap.imaging.view import View
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def image_maps(
     *,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
 ) -> dict[str, NDArray[np.float32]]:
     """Return one map for each method and direction, at the image's pixels.
 
@@ -45,7 +46,7 @@ def image_maps(
         Whatever a score makes of text directions.
     methods : sequence of str
         Names out of `TOKEN_METHODS`.
-    downsample, overlap
+    downsample, overlap, quality
         As `encode` takes them.
 
     Returns
@@ -66,6 +67,7 @@ def image_maps(
         patch=model.patch_size,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
     )
     source = ImageSource(channels, View().appearance(channels), lattice.working_shape)
     totals = {name: np.zeros((*lattice.grid, len(directions)), np.float32) for name in methods}

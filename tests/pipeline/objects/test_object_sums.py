@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_clip_heatmap.imaging.lattice import read_tile
 from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.source import read_tile
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.objects.object_sums import merge_planes, sum_plane
 from napari_clip_heatmap.pipeline.scoring import build_scoring
