@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
+from napari_clip_heatmap.evaluation.faithfulness.token_methods import IMAGE_METHODS
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality, blend_tile, plan
 from napari_clip_heatmap.imaging.resample import to_image_pixels
@@ -45,7 +45,7 @@ def image_maps(
     directions : float (prompt, d_embed)
         Whatever a score makes of text directions.
     methods : sequence of str
-        Names out of `TOKEN_METHODS`.
+        Names out of `IMAGE_METHODS`.
     downsample, overlap, quality
         As `encode` takes them.
 
@@ -75,7 +75,7 @@ def image_maps(
     for places in _batches(lattice.tiles):
         batch = model.preprocess(np.stack([read_tile(source, lattice, each) for each in places]))
         for name, total in totals.items():
-            tokens = TOKEN_METHODS[name][1](model, batch)
+            tokens = IMAGE_METHODS[name][1](model, batch)
             values = (tokens.float() @ texts.to(tokens.device).mT).cpu().numpy()
             for place, of_tile in zip(places, values, strict=True):
                 blend_tile(total, lattice, place, of_tile)
@@ -92,12 +92,12 @@ def check_token_methods(methods: Sequence[str]) -> None:
     ------
     SettingsError
     """
-    unknown = [name for name in methods if name not in TOKEN_METHODS]
+    unknown = [name for name in methods if name not in IMAGE_METHODS]
     if unknown or not methods:
         asked = ", ".join(map(repr, unknown)) or "none"
         raise SettingsError(
             f"whole images are mapped by methods with one vector a patch; asked for: {asked}; "
-            f"accepted: {', '.join(TOKEN_METHODS)}"
+            f"accepted: {', '.join(IMAGE_METHODS)}"
         )
 
 

@@ -132,11 +132,12 @@ def _describe_tiles(record: HeatmapMetadata) -> str:
     if rows * columns == 1:
         return f"It fits one tile of {tile} model pixels; its {grid} patches are {patch} each."
     parts = PARTS[tiling.get("quality", "standard")]
+    places = "values" if parts > 1 else "patches"
     finer = f" shifted by 1/{parts} of a patch and" if parts > 1 else ""
     return (
         f"It was cut into {rows} x {columns} tiles of {tile} model pixels that overlap by at least "
         f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were{finer} blended on "
-        f"one lattice of {grid} {'values' if parts > 1 else 'patches'}, and interpolated bilinearly."
+        f"one lattice of {grid} {places}, and interpolated bilinearly."
     )
 
 
