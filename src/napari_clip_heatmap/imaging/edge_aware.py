@@ -45,7 +45,9 @@ def draw_along_edges(
         max(1, round(_REACH * axis.patch * axis.image / axis.working))
         for axis in (lattice.y, lattice.x)
     )
-    guide = np.nan_to_num(pixels.mean(axis=-1), nan=float(np.nanmean(pixels)))
+    guide = pixels.mean(axis=-1)
+    seen = np.isfinite(guide)
+    guide[~seen] = guide[seen].mean() if seen.any() else 0
     drawn = np.empty((len(lattice_values), *lattice.image_shape), np.float32)
     for number, values in enumerate(lattice_values):
         plain = to_image_pixels(values[np.newaxis], lattice)[0]
