@@ -37,7 +37,8 @@ def check_pixels(image: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"the image has the shape {pixels.shape} and the type {pixels.dtype}, and its maps "
             f"{shape}; accepted: the image that was encoded, (y, x) or (y, x, 3 or 4), of numbers"
         )
-    channels = pixels.reshape(*shape, -1)[..., :3].astype(np.float64)
+    with np.errstate(over="ignore"):  # what double cannot hold becomes infinite
+        channels = pixels.reshape(*shape, -1)[..., :3].astype(np.float64)
     known = np.isfinite(channels)
     unit = np.full(channels.shape, np.nan, np.float32)
     for number in range(channels.shape[-1]):

@@ -20,7 +20,7 @@ from napari_clip_heatmap.imaging.channel import (
     working_type,
 )
 
-__all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "summarize"]
+__all__ = ["WHOLE", "Statistics", "count_lines", "percentiles", "robust_range", "summarize"]
 
 WHOLE = 8192 * 8192
 """A level of at most this many pixels is read whole, so its range is exact."""
@@ -48,6 +48,10 @@ _DISTINCT = 16
 """Fewer different values are classes, and none of them is taken for missing data."""
 
 _BOX = np.ones((3, 3), np.uint8)
+
+_LEAST_SIDE, _CROSSINGS, _FEW_LINES = 32, 128, 0.02
+"""Of smaller images no lines are counted; so many crossings of a line are looked at; more than this
+part of all rows or columns are no defects."""
 
 _FILTERED_AS_STORED = (np.uint8, np.uint16, np.int16)
 """Types that OpenCV filters quickly."""
@@ -160,6 +164,29 @@ def _sample(channel: Channel, count: int) -> NDArray[Any]:
         if values.size:
             return values
     raise _no_valid_pixel(level)
+
+
+def count_lines(channel: Channel, low: float, high: float) -> int:
+    """Return how many rows and columns of an image in memory are lines of a defective detector.
+
+    One pixel wide, and along most of their length apart from both their neighbors by half of the
+    range `low` to `high`, to the same side. Where such lines are many, they are what is shown.
+    """
+    level = channel.levels[-1]
+    if not isinstance(level, np.ndarray) or min(level.shape[:2]) < _LEAST_SIDE:
+        return 0
+    half, found = (high / 2 - low / 2), 0
+    for lines in (level, level.swapaxes(0, 1)):
+        some = lines[:: -(-len(lines) // _CROSSINGS)]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no line
+            halved = some.astype(np.float64).reshape(*some.shape[:2], -1)[..., :3] / 2
+            values = halved.mean(axis=-1)
+            before, after = np.diff(values[:, :-1]), -np.diff(values[:, 1:])
+            apart = np.minimum(np.abs(before), np.abs(after))
+            apart[~(np.sign(before) * np.sign(after) > 0)] = 0
+        count = int((np.median(apart, axis=0) > half / 2).sum())
+        found += count if count <= max(1, _FEW_LINES * values.shape[1]) else 0
+    return found
 
 
 def _take(level: Any, y: slice, x: slice, every: int) -> NDArray[Any]:
