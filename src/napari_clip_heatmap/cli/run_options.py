@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from napari_clip_heatmap.cli.completion import complete_sets, complete_templates, complete_views
-from napari_clip_heatmap.imaging.lattice import Quality
 from napari_clip_heatmap.pipeline.score_registry import SCORES, Score
 
 __all__ = [
@@ -160,7 +159,7 @@ Mpp = Annotated[
     ),
 ]
 QualityName = Annotated[
-    Quality,
+    Literal["standard", "fine", "finest"],  # `Quality`, whose module would import NumPy
     typer.Option(
         "--quality",
         help="standard: a value per patch; fine: 2 x 2, from tiles shifted by half a patch, in 4 "

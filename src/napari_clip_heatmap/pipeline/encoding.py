@@ -218,8 +218,7 @@ class Encoding:
         float32 (prompt, y, x)
             NaN outside the region, and where nothing is known.
         """
-        whole = slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1])
-        y, x = cells or whole
+        y, x = cells or (slice(0, length) for length in self.lattice.grid)
         values = known_values(self.accumulator, self.coarse, directions, (y, x))
         if not self.region.is_whole:
             values[:, ~self.touched[y, x]] = np.nan
@@ -232,8 +231,7 @@ class Encoding:
 
         Parameters
         ----------
-        scoring : Scoring
-        cells : (slice, slice), optional
+        scoring, cells
 
         Returns
         -------
