@@ -18,8 +18,8 @@ from napari_clip_heatmap.pipeline.null_reference import correlations, make_null_
 from napari_clip_heatmap.pipeline.presence import token_covariance
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.pipeline.trust import Trust, Verdict
-from napari_clip_heatmap.pipeline.verdicts import assess, assess_scoring, least_trust
+from napari_clip_heatmap.pipeline.trust import Trust, Verdict, least_trust
+from napari_clip_heatmap.pipeline.verdicts import assess, assess_scoring
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat", "wug", "xylem"]
 MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

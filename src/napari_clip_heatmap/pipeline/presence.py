@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.null_reference import NullReference
 
 __all__ = [
+    "LONGEST",
     "ImageTokens",
     "judge_presence",
     "known_tokens",
@@ -27,12 +28,13 @@ __all__ = [
     "spread_windows",
     "strength_of",
     "token_covariance",
+    "tokens_at",
     "top_mean",
 ]
 
 _SEVERAL = re.compile(r"\band\b|\bor\b|[,&+]", re.IGNORECASE)
 
-_LONGEST = 12
+LONGEST = 12
 """Words up to which a name is taken apart; a longer text is a sentence, not a name."""
 
 TOP = 0.01
@@ -199,6 +201,13 @@ def known_tokens(encoding: Encoding, cells: tuple[slice, slice]) -> NDArray[np.f
     return chosen
 
 
+def tokens_at(encoding: Encoding, at: tuple[float, float]) -> NDArray[np.float32]:
+    """Return the token of the patch under a point, as `ImageTokens` scales it; none if unknown."""
+    tokens = known_tokens(encoding, encoding.lattice.cell_at(*at))
+    n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
+    return tokens * np.float32(n_patches)
+
+
 def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
     """Return the covariance over patches of their tokens, (d_embed, d_embed).
 
@@ -323,7 +332,7 @@ def _lowest_part_strengths(
 
 def _parts(name: str) -> list[list[str]]:
     """Return the things that a name lists, each with the ends of it that may name it alone."""
-    if len(name.split()) > _LONGEST:
+    if len(name.split()) > LONGEST:
         return [[name]]
     parts = [part.split() for part in _SEVERAL.split(name) if part.strip()]
     return [[" ".join(words[first:]) for first in range(len(words))] for words in parts] or [[name]]
