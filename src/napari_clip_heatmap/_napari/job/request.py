@@ -152,7 +152,7 @@ class HeatmapResult:
     keys : tuple of str
         As in the request; of prompts that mean the same, the first one's.
     similarity : float32 (prompt,)
-        Cosine between what was encoded and each prompt; NaN while unknown.
+        Mean over tiles of the cosine with each prompt; NaN while unknown.
     unowned : float32 (prompt,)
         The part of it that no patch contributes; NaN where that is unknown.
     tiling : mapping
