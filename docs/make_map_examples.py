@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.scenes import draw
 
-SIDE, GAP, HEAD = 200, 14, 66
+SIDE, GAP, HEAD = 216, 14, 78
 SCENE, NOISE = "nuclei and filaments", "noise"
 OUTPUT = Path(__file__).with_name("how-to-read-a-map.png")
 
@@ -78,23 +78,25 @@ def main() -> None:
         for column, shown in enumerate((right, misleading), start=1):
             maps = encodings[shown.picture].heatmaps(shown.prompts, shown.score)
             at = (left + column * (SIDE + GAP), top)
-            paste(sheet, at, Image.fromarray(maps.jet()[0]), shown.title, told(maps.checks[0]))
+            sign = ("Right: ", "Misleading: ")[column - 1]
+            title = sign + shown.title
+            paste(sheet, at, Image.fromarray(maps.jet()[0]), title, told(maps.checks[0]))
     sheet.save(OUTPUT)
 
 
 def told(check: nch.PromptVerdict) -> str:
-    """Return the trust, and which of its answers made it so low."""
-    answers = (f"text {check.text}", f"presence {check.presence}")
+    """Return the trust, and the answers that it follows from."""
     agreement = "" if check.agreement is None else f", agreement {check.agreement:.2f}"
-    return f"trust {check.trust}: {', '.join(answers)}{agreement}"
+    answers = f"text {check.text}, presence {check.presence}{agreement}"
+    return f"trust {check.trust}\n{answers}"
 
 
 def paste(sheet: Image.Image, at: tuple[int, int], image: Image.Image, *texts: str) -> None:
-    """Put a picture with its title and a line below it onto the sheet."""
+    """Put a picture with its title and what is told of it onto the sheet."""
     pen, (left, top) = ImageDraw.Draw(sheet), at
-    pen.text((left, top + 6), texts[0], fill="black", font=ImageFont.load_default(size=13))
-    pen.text((left, top + 44), texts[1], fill="gray", font=ImageFont.load_default(size=9.5))
-    sheet.paste(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR), (left, top + HEAD - 6))
+    pen.text((left, top + 8), texts[0], fill="black", font=ImageFont.load_default(size=13))
+    pen.text((left, top + 44), texts[1], fill="dimgray", font=ImageFont.load_default(size=9))
+    sheet.paste(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR), (left, top + HEAD - 4))
 
 
 if __name__ == "__main__":

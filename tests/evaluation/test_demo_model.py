@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC
+from napari_clip_heatmap.imaging.opencv import cv2
 from napari_clip_heatmap.scenes import CLASSES, draw
 from napari_clip_heatmap.scenes.vocabulary import NAMES
 
@@ -89,3 +90,22 @@ def test_company_changes_no_absolute_map_and_repetition_no_relative_one(
     for score in ("relative", "softmax"):
         again = data.draw(st.permutations([*asked, *asked, f" {wanted} "]))
         same_answer(scene, asked, [*again], score)
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_tiny_images_are_enlarged(demo: ClipModel, side: int) -> None:
+    """A few patches show a model next to nothing: with "auto" it is shown more of them."""
+    found: dict[object, list[float]] = {"auto": [], 1: []}
+    for seed in range(5_200_000, 5_200_014):
+        scene = draw(seed, (96, 96), classes=["nuclei"], zoom=1)
+        image = cv2.resize(scene.image, (side, side), interpolation=cv2.INTER_AREA)
+        mask = scene.masks["nuclei"].astype(np.float32)
+        inside = cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) > 0.5
+        if 0.1 < inside.mean() < 0.9:
+            for downsample, aurocs in found.items():
+                encoding = nch.encode(demo, image, downsample=downsample)
+                values = encoding.heatmaps(["nuclei", "background"], "absolute").values[0]
+                aurocs.append(auroc(values[inside], values[~inside]))
+    assert len(found["auto"]) >= 8
+    assert np.mean(found["auto"]) > 0.85
+    assert np.mean(found["auto"]) > np.mean(found[1]) + 0.15

@@ -17,8 +17,9 @@ from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
-from napari_clip_heatmap.pipeline.trust import Trust, of_no_patch
+from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptVerdict
 
 if TYPE_CHECKING:

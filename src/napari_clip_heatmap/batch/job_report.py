@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap.batch.job_settings_file import write_settings_file
 from napari_clip_heatmap.batch.whole_output import disk_errors, write_json, writing
-from napari_clip_heatmap.pipeline.trust import of_no_patch
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.job_folder import JobFolder

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
-from napari_clip_heatmap.pipeline.trust import of_no_patch
 
 __all__ = ["REFERENCES", "methods_text"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.trust import Finding, Trust
+from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.language import Phrase
 
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST",
     "ImageTokens",
+    "earlier_word",
     "judge_presence",
     "known_tokens",
+    "least_trust",
     "level_of",
     "measure_tokens",
+    "of_no_patch",
     "spread_windows",
     "strength_of",
     "token_covariance",
@@ -336,3 +339,35 @@ def _parts(name: str) -> list[list[str]]:
         return [[name]]
     parts = [part.split() for part in _SEVERAL.split(name) if part.strip()]
     return [[" ".join(words[first:]) for first in range(len(words))] for words in parts] or [[name]]
+
+
+def least_trust(answers: Iterable[Trust]) -> Trust:
+    """Return the lowest of several answers; where one is unknown, the result is doubtful at most.
+
+    Examples
+    --------
+    >>> least_trust([Trust.GOOD, Trust.UNKNOWN])
+    <Trust.DOUBTFUL: 'doubtful'>
+    """
+    found = set(answers)
+    if Trust.NONE in found:
+        return Trust.NONE
+    return Trust.DOUBTFUL if found & {Trust.DOUBTFUL, Trust.UNKNOWN} else Trust.GOOD
+
+
+def earlier_word(trust: Trust, text: Trust) -> Verdict:
+    """Return the word of earlier versions that is nearest to a trust and what the text gives."""
+    if text is Trust.NONE:
+        return Verdict.HARDLY
+    return Verdict.CLEAR if trust is Trust.GOOD else Verdict.WEAK
+
+
+def of_no_patch(part: float | None) -> str:
+    """Return how much of a figure belongs to no patch, to follow that figure; empty if unknown.
+
+    Examples
+    --------
+    >>> of_no_patch(0.125)
+    ' (of it 0.125 belongs to no patch)'
+    """
+    return "" if part is None else f" (of it {part:.3f} belongs to no patch)"

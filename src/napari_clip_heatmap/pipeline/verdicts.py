@@ -20,17 +20,16 @@ from napari_clip_heatmap.pipeline.null_reference import (
     judge_texts,
     make_null_reference,
 )
-from napari_clip_heatmap.pipeline.presence import judge_presence, tokens_at
-from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
-from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring, unit_directions
-from napari_clip_heatmap.pipeline.trust import (
-    Finding,
-    Trust,
-    Verdict,
+from napari_clip_heatmap.pipeline.presence import (
     earlier_word,
+    judge_presence,
     least_trust,
     of_no_patch,
+    tokens_at,
 )
+from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring, unit_directions
+from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 __all__ = [
