@@ -50,7 +50,7 @@ def scene(demo: ClipModel) -> nch.Encoding:
     return nch.encode(demo, image)
 
 
-SOME = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def same_answer(encoding: nch.Encoding, one: list[str], other: list[str], score: str) -> None:
