@@ -109,3 +109,16 @@ def test_tiny_images_are_enlarged(demo: ClipModel, side: int) -> None:
     assert len(found["auto"]) >= 8
     assert np.mean(found["auto"]) > 0.85
     assert np.mean(found["auto"]) > np.mean(found[1]) + 0.15
+
+
+@pytest.mark.parametrize("score", ["absolute", "balanced"])
+def test_flat_ground_is_clear(demo: ClipModel, score: nch.Score) -> None:
+    """What repeats from tile to tile on flat ground lies below zero, where the viewer is clear."""
+    scene = draw(5_000_003, (256, 256), classes=["nuclei"], modality="fluorescence")
+    image = np.full((480, 480, 3), 2, np.uint8)
+    image[:256, :256] = scene.image
+    prompts = ["nuclei", "filaments", "mitochondria", "background"]
+    maps = nch.encode(demo, image, downsample=1).heatmaps(prompts, score).lattice_values
+    flat = maps[:, 42:54, 42:54]  # two periods of tiles, away from the scene and from the border
+    assert flat[:3].max() <= 0
+    assert np.ptp(flat[0]) < 0.05 * np.ptp(maps[0])
