@@ -1,0 +1,48 @@
+"""Shapes of image and text towers that were tried, by name; the first is the bundled one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["CONFIGURATIONS", "configuration"]
+
+_TEXT = {"context_length": 32, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 2}
+
+
+def _model(
+    *, side: int = 96, patch: int = 8, width: int = 192, layers: int = 5, heads: int = 8
+) -> dict[str, Any]:
+    vision = {
+        "image_size": side,
+        "patch_size": patch,
+        "width": width,
+        "head_width": width // heads,
+        "layers": layers,
+    }
+    return {"embed_dim": 128, "vision_cfg": vision, "text_cfg": dict(_TEXT)}
+
+
+CONFIGURATIONS: Mapping[str, dict[str, Any]] = {
+    "base": _model(),
+    "large-input": _model(side=128, width=256, layers=3),
+    "shallow-wide": _model(width=256, layers=3),
+    "wide": _model(width=256),
+    "fine-patch": _model(side=72, patch=6),
+    "coarse-patch": _model(side=192, patch=16, width=384),
+}
+"""Name -> what open_clip reads as ``model_cfg``."""
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """Return a shape by name.
+
+    Raises
+    ------
+    ValueError
+        There is none of that name.
+    """
+    if name not in CONFIGURATIONS:
+        msg = f"There is no configuration {name!r}; there are {', '.join(CONFIGURATIONS)}."
+        raise ValueError(msg)
+    return CONFIGURATIONS[name]

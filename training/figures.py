@@ -1,0 +1,90 @@
+"""The target figures of a model, measured while it is trained, as one line of a log.
+
+On fewer pictures than `clip-heatmap evaluate` takes, always the same ones: enough to see which way
+a run goes. Real pictures whose group was trained on are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import napari_clip_heatmap as nch
+from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
+from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
+    Fold,
+    Micrograph,
+)
+from napari_clip_heatmap.evaluation.micrographs.micrograph_scores import (
+    choose_micrographs,
+    evaluate_micrographs,
+)
+from napari_clip_heatmap.evaluation.real import evaluate_blood, evaluate_nuclei
+
+__all__ = ["FigureRequest", "log_figures", "measure_figures"]
+
+_SEED = 6_000_000
+"""Of the drawn scenes; `docs/demo-model.md` is measured on others."""
+
+
+@dataclass(frozen=True)
+class FigureRequest:
+    """What to measure on.
+
+    Attributes
+    ----------
+    data : Path or None
+        Folder with ``nuclei/`` and ``blood/``, as `evaluate_model` takes it.
+    micrographs : tuple of Micrograph
+        Empty for none.
+    fold : Fold or None
+        The part of them that is not trained on; without one, no micrograph is measured.
+    n_scenes : int
+    most : int
+        Micrographs of each class and modality.
+    """
+
+    data: Path | None = None
+    micrographs: tuple[Micrograph, ...] = ()
+    fold: Fold | None = None
+    n_scenes: int = 40
+    most: int = 6
+
+
+def measure_figures(folder: Path, request: FigureRequest) -> dict[str, float]:
+    """Return the figures of the model in ``folder``, by name."""
+    model = nch.load_model(f"local-dir:{folder}", device="cpu")
+    drawn = evaluate_drawn(model, n_scenes=request.n_scenes, seed=_SEED, progress=_nothing)
+    found = {
+        "drawn median": drawn.against_others.median_of_means(),
+        "drawn worst": drawn.against_others.worst_mean(),
+        "drawn all pixels": drawn.against_all.median_of_means(),
+    }
+    if request.data is not None:
+        nuclei = evaluate_nuclei(model, request.data / "nuclei", _nothing)
+        blood = evaluate_blood(model, request.data / "blood", _nothing)
+        found |= {f"nuclei {kind}": nuclei.median(kind) for kind in nuclei.values}
+        found |= {name: blood.mean(name) for name in blood.values}
+    if request.fold is not None and request.micrographs:
+        chosen = choose_micrographs(request.micrographs, fold=request.fold, most=request.most)
+        result = evaluate_micrographs(model, chosen, _nothing)
+        found |= {"named right": result.mean_named(), "maps": result.mean_maps()}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def log_figures(
+    path: Path, folder: Path, request: FigureRequest, facts: Mapping[str, object]
+) -> dict[str, float]:
+    """Measure, append a line of JSON with the facts to ``path``, and return the figures."""
+    figures = measure_figures(folder, request)
+    line = {"time": time.strftime("%Y-%m-%d %H:%M:%S"), **facts, **figures}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    return figures
+
+
+def _nothing() -> None:
+    """Report no progress."""
