@@ -21,6 +21,7 @@ from napari_clip_heatmap.scenes.vocabulary import COLORS
 from training.captions import TRUE, Content, caption_set, with_implied
 from training.export import TextIds
 from training.lexicon import LEXICON, MODALITY_SHOWS
+from training.network import encode_texts
 from training.objective import contrastive
 
 __all__ = ["teach_language"]
@@ -36,7 +37,7 @@ def teach_language(
     ids: TextIds,
     seed: int,
     *,
-    n_steps: int = 700,
+    n_steps: int = 1000,
     anchor: Callable[[list[str]], Tensor] | None = None,
 ) -> float:
     """Train the text tower of ``clip`` in place; return the last loss.
@@ -63,17 +64,20 @@ def teach_language(
         captions, states = caption_set(rng, contents, extra=60)
         features = torch.stack([_features(content) for content in contents])
         views = F.normalize(oracle(features), dim=-1)
-        texts = F.normalize(clip.encode_text(ids([c.text for c in captions])), dim=-1)
+        texts = F.normalize(encode_texts(clip, ids([c.text for c in captions])), dim=-1)
         loss = contrastive(_SCALE * views @ texts.T, torch.from_numpy(states))
         if anchor is not None:
-            loss = (
-                loss
-                + _ANCHOR * (texts - anchor([c.text for c in captions])).square().nansum(1).mean()
-            )
+            loss = loss + _ANCHOR * _distance(texts, anchor([c.text for c in captions]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return loss.item()
+
+
+def _distance(texts: Tensor, anchors: Tensor) -> Tensor:
+    """Return the mean squared distance to the anchors there are; unknown ones are NaN."""
+    known = ~anchors.isnan().any(1)
+    return (texts[known] - anchors[known]).square().sum() / len(texts)
 
 
 def _imagine(rng: np.random.Generator) -> Content:

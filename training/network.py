@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange
+from open_clip.model import CLIP
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["embed"]
+__all__ = ["embed", "encode_texts"]
 
 
 def embed(
@@ -50,6 +51,23 @@ def embed(
     weights = torch.cat([b.attn.out_proj.weight.T @ readout for b in tower.transformer.resblocks])
     attended = (torch.cat(shares, -1) @ weights.to(dtype)).float()
     return embedding / length, attended / (deviation * length)[:, None]
+
+
+def encode_texts(clip: CLIP, tokens: Tensor) -> Tensor:
+    """Return what `CLIP.encode_text` returns, without the padding after the longest text.
+
+    Parameters
+    ----------
+    clip : CLIP
+        Pools at the end-of-text token, which has the largest number.
+    tokens : Tensor (text, context)
+    """
+    last = tokens.argmax(1)
+    length = int(last.max()) + 1
+    stream = clip.token_embedding(tokens[:, :length]) + clip.positional_embedding[:length]
+    stream = clip.transformer(stream, attn_mask=clip.attn_mask[:length, :length])
+    pooled = clip.ln_final(stream)[torch.arange(len(tokens)), last]
+    return pooled @ clip.text_projection
 
 
 def _tokens(tower: VisionTransformer, images: Tensor, dtype: torch.dtype) -> Tensor:

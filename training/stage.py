@@ -40,6 +40,7 @@ class Settings:
     workers: int
     device: str
     port: int
+    language_steps: int = 1000
     configuration: str = "base"
     student_rate: float = 2e-3
     real: Path | None = None
@@ -47,6 +48,8 @@ class Settings:
     start: Path | None = None
     data: Path | None = None
     figures_every: int = 2000
+    figures_scenes: int = 40
+    figures_most: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from training.export import TextIds, save_folder
 from training.figures import FigureRequest, log_figures
 from training.initial import initialise
 from training.language import teach_language
-from training.network import embed
+from training.network import embed, encode_texts
 from training.objective import (
     Heads,
     agreement,
@@ -94,8 +94,9 @@ def run_process(rank: int, settings: Settings) -> None:
 
 def _pictures(settings: Settings) -> tuple[Mixture, FigureRequest]:
     """Return what is learnt from, and what the log of figures is measured on."""
+    scenes, most = settings.figures_scenes, settings.figures_most
     if settings.real is None:
-        return Mixture(), FigureRequest(settings.data)
+        return Mixture(), FigureRequest(settings.data, n_scenes=scenes)
     micrographs = read_micrographs(settings.real)
     fold = Fold.parse(settings.fold) if settings.fold else None
     taken = micrographs if fold is None else fold.split(micrographs)[0]
@@ -103,7 +104,7 @@ def _pictures(settings: Settings) -> tuple[Mixture, FigureRequest]:
         RealPictures(taken, settings.output / "pictures")
     dist.barrier()
     mixture = Mixture(RealPictures(taken, settings.output / "pictures"))
-    return mixture, FigureRequest(settings.data, micrographs, fold)
+    return mixture, FigureRequest(settings.data, micrographs, fold, scenes, most)
 
 
 def _teach_language(run: _Run) -> None:
@@ -111,7 +112,8 @@ def _teach_language(run: _Run) -> None:
     saved = run.settings.output / "language.pt"
     if dist.get_rank() == 0 and not saved.exists():
         anchor = None if run.settings.start is None else text_anchor(run.settings.start)
-        loss = teach_language(run.clip, run.ids, run.settings.seed, anchor=anchor)
+        steps = run.settings.language_steps
+        loss = teach_language(run.clip, run.ids, run.settings.seed, n_steps=steps, anchor=anchor)
         _LOG.info("language: loss %.4f", loss)
         torch.save(run.clip.state_dict(), saved)
     dist.barrier()
@@ -134,7 +136,7 @@ def _texts(run: _Run, batch: Batch) -> Tensor:
     """Return the captions' unit directions; the text tower stays as it was taught."""
     tokens = run.ids([caption.text for caption in batch.captions])
     with torch.no_grad():
-        return F.normalize(run.clip.encode_text(tokens.to(run.settings.device)), dim=-1)
+        return F.normalize(encode_texts(run.clip, tokens.to(run.settings.device)), dim=-1)
 
 
 def _states(batch: Batch, device: str) -> tuple[Tensor, Tensor]:
@@ -212,12 +214,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="folder of images with truth, for the log of figures")
     add("--start", type=Path, help="folder of a model to go on from")
     add("--configuration", choices=list(CONFIGURATIONS), default="base")
+    add("--language-steps", type=int, default=1000)
     add("--teacher-steps", type=int, default=9000)
     add("--teacher-pixels", type=int, default=50_000, help="per process and step")
     add("--student-steps", type=int, default=16_000)
     add("--student-views", type=int, default=16, help="per process and step")
     add("--student-rate", type=float, default=2e-3, help="peak learning rate")
     add("--figures-every", type=int, default=2000, help="steps of the student")
+    add("--figures-scenes", type=int, default=40, help="drawn scenes in the log of figures")
+    add("--figures-most", type=int, default=4, help="real pictures of each class in it")
     add("--processes", type=int, default=os.cpu_count() or 1)
     add("--workers", type=int, default=1, help="that draw scenes, per process; 0 for none")
     add("--device", default="cpu", help="cpu, or cuda with --processes 1")

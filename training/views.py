@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from napari_clip_heatmap.scenes import CLASSES, Scene, draw
+from napari_clip_heatmap.scenes.specimens import draw_specimen
 from training.captions import TRUE, UNCLEAR, Caption, Content, caption_set, with_implied
 from training.real_pictures import RealPictures
 
@@ -18,9 +19,13 @@ __all__ = ["Batch", "Batches", "Mixture"]
 
 _CLEAR_AREA = dict(zip(CLASSES, (100, 45, 50, 45, 20, 60, 110, 110, 30), strict=True))
 """Pixels that a class must cover to be there beyond doubt; less of it, but some, is unclear."""
+_USUAL_CLEAR_AREA = 80
 
-_UNLABELED = ("cells", "cytoplasm", "tissue", "debris")
-"""What a drawn scene may seem to show; nobody says so, and nobody says the contrary."""
+_UNLABELED: Mapping[str, tuple[str, ...]] = {
+    "EM": ("cells", "cytoplasm", "tissue", "neurons", "neurites", "axons"),
+}
+_USUALLY_UNLABELED = ("cells", "cytoplasm", "tissue", "debris")
+"""What a drawn picture may seem to show; nobody says so, and nobody says the contrary."""
 
 _MAY_SEEM: Mapping[str, tuple[str, ...]] = {
     "filaments": ("collagen", "neurites"),
@@ -28,6 +33,13 @@ _MAY_SEEM: Mapping[str, tuple[str, ...]] = {
     "membranes": ("cell walls", "plant cells", "grain boundaries"),
     "bacteria": ("particles",),
     "nuclei": ("chromosomes", "embryo"),
+    "mitochondria": ("endoplasmic reticulum",),
+    "dividing cells": ("chromosomes",),
+    "cells": ("nuclei", "membranes", "glial cells"),
+    "droplets": ("bubbles", "particles", "pores"),
+    "bubbles": ("droplets", "particles", "pores"),
+    "beads": ("particles", "spots", "droplets"),
+    "yeast": ("particles", "plankton"),
 }
 """Drawn class -> classes that look like it."""
 
@@ -49,10 +61,13 @@ class Mixture:
     real : RealPictures or None
     real_part : float
         Part of the views that are of real pictures.
+    specimen_part : float
+        Part of the drawn pictures that are specimens; the others are scenes.
     """
 
     real: RealPictures | None = None
     real_part: float = 0.35
+    specimen_part: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ class Batches(IterableDataset[Batch]):
         views, bags = self._real_views(rng, side, wanted)
         n_drawn = wanted - len(views)
         while len(pool) < 4 * n_drawn:
-            pool.extend(_views(rng, side))
+            pool.extend(_views(rng, side, self._mixture.specimen_part))
         order = rng.permutation(len(pool))
         views += [pool[index] for index in order[:n_drawn]]
         pool[:] = [pool[index] for index in order[n_drawn:]]
@@ -141,30 +156,40 @@ class Batches(IterableDataset[Batch]):
         return views, bags
 
 
-def _views(rng: np.random.Generator, side: int) -> Iterator[_View]:
-    """Draw one scene and cut views out of it, turned and mirrored."""
-    scene_side = max(_SMALLEST_SCENE, 2 * side)
-    scene = draw(int(rng.integers(2**62)), (scene_side, scene_side))
-    for _ in range((scene_side // side) ** 2):
-        top, left = rng.integers(0, scene_side - side + 1, 2)
+def _views(rng: np.random.Generator, side: int, specimen_part: float) -> Iterator[_View]:
+    """Draw one picture and cut views out of it, turned and mirrored."""
+    whole = max(_SMALLEST_SCENE, 2 * side)
+    seed = int(rng.integers(2**62))
+    is_specimen = rng.random() < specimen_part
+    drawn = (draw_specimen if is_specimen else draw)(seed, (whole, whole))
+    colors = drawn.colors if isinstance(drawn, Scene) else {}
+    is_stained = isinstance(drawn, Scene) and drawn.modality == "brightfield"
+    modality = "stained" if is_stained else drawn.modality
+    for _ in range((whole // side) ** 2):
+        top, left = rng.integers(0, whole - side + 1, 2)
         window = (slice(top, top + side), slice(left, left + side))
-        picture = np.rot90(scene.image[window], rng.integers(4))
-        yield picture[:, :: rng.choice((-1, 1))], _content(scene, window)
+        picture = np.rot90(drawn.image[window], rng.integers(4))
+        masks = {name: mask[window] for name, mask in drawn.masks.items()}
+        content = _content(masks, modality, colors)
+        yield picture[:, :: rng.choice((-1, 1))], content
 
 
-def _content(scene: Scene, window: tuple[slice, slice]) -> Content:
+def _content(
+    masks: Mapping[str, NDArray[np.bool_]], modality: str, words: Mapping[str, str]
+) -> Content:
+    """Return what a view shows, from where things were drawn; only captions are made of it."""
     present, coverage = {}, {}
-    for name, mask in scene.masks.items():
-        area = int(np.count_nonzero(mask[window]))
+    for name, mask in masks.items():
+        area = int(np.count_nonzero(mask))
         if area:
-            present[name] = TRUE if area >= _CLEAR_AREA[name] else UNCLEAR
-            coverage[name] = area / mask[window].size
+            is_clear = area >= _CLEAR_AREA.get(name, _USUAL_CLEAR_AREA)
+            present[name] = TRUE if is_clear else UNCLEAR
+            coverage[name] = area / mask.size
     unclear = [other for name in present for other in _MAY_SEEM.get(name, ())]
     # A white cell has a nucleus: whether "nuclei" is true of it is a matter of taste.
     if "white blood cells" in present:
         unclear.append("nuclei")
-    if present or scene.modality == "brightfield":
-        unclear += _UNLABELED
-    colors = {name: word for name, word in scene.colors.items() if name in present}
-    modality = "stained" if scene.modality == "brightfield" else scene.modality
+    if present or modality == "stained":
+        unclear += _UNLABELED.get(modality, _USUALLY_UNLABELED)
+    colors = {name: word for name, word in words.items() if name in present}
     return Content(with_implied(present, unclear), coverage, colors, modality)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,10 +66,12 @@ class MicrographResult:
             yield f"| {name} | {self.maps.mean(name):.3f} | {len(found)} |"
         yield f"\nMean over classes {self.mean_maps():.3f} (target {MAPS_TARGET})."
 
-    def write(self, path: Path) -> None:
-        """Write every figure as JSON."""
-        values = {"named": dict(self.named.values), "maps": dict(self.maps.values)}
-        path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    def figures(self) -> dict[str, dict[str, list[float]]]:
+        """Return every figure as JSON-able values."""
+        return {
+            "named": {name: list(found) for name, found in self.named.values.items()},
+            "maps": {name: list(found) for name, found in self.maps.values.items()},
+        }
 
 
 def choose_micrographs(
