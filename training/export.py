@@ -16,7 +16,7 @@ from training.captions import phrases, vocabulary
 from training.configurations import configuration
 from training.typos import typos
 
-__all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "save_folder"]
+__all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "full_state", "save_folder"]
 
 MODEL_CONFIG = configuration("base")
 PREPROCESS_CONFIG: dict[str, Any] = {
@@ -68,6 +68,17 @@ class TextIds:
         return full
 
 
+def full_state(
+    clip: CLIP, scale: Tensor, ids: TextIds, config: dict[str, Any]
+) -> dict[str, Tensor]:
+    """Return the weights that open_clip loads: with the full token table and the logit scale."""
+    state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
+    table = state["token_embedding.weight"]
+    state["token_embedding.weight"] = ids.expand(table, config["text_cfg"]["vocab_size"])
+    state["logit_scale"] = scale.detach().cpu()
+    return state
+
+
 def save_folder(
     folder: Path, clip: CLIP, scale: Tensor, ids: TextIds, config: dict[str, Any]
 ) -> None:
@@ -85,10 +96,7 @@ def save_folder(
         Out of `CONFIGURATIONS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
-    table = state["token_embedding.weight"]
-    state["token_embedding.weight"] = ids.expand(table, config["text_cfg"]["vocab_size"])
-    state["logit_scale"] = scale.detach().cpu()
+    state = full_state(clip, scale, ids, config)
     half = {name: value.half().contiguous() for name, value in state.items()}
     save_file(half, folder / "open_clip_model.safetensors")
     settings = {"model_cfg": config, "preprocess_cfg": PREPROCESS_CONFIG}

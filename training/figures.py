@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
@@ -23,6 +24,9 @@ from napari_clip_heatmap.evaluation.micrographs.micrograph_scores import (
     evaluate_micrographs,
 )
 from napari_clip_heatmap.evaluation.real import evaluate_blood, evaluate_nuclei
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
 
 __all__ = ["FigureRequest", "log_figures", "measure_figures"]
 
@@ -54,9 +58,8 @@ class FigureRequest:
     most: int = 6
 
 
-def measure_figures(folder: Path, request: FigureRequest) -> dict[str, float]:
-    """Return the figures of the model in ``folder``, by name."""
-    model = nch.load_model(f"local-dir:{folder}", device="cpu")
+def measure_figures(model: ClipModel, request: FigureRequest) -> dict[str, float]:
+    """Return the figures of a model, by name."""
     drawn = evaluate_drawn(model, n_scenes=request.n_scenes, seed=_SEED, progress=_nothing)
     found = {
         "drawn median": drawn.against_others.median_of_means(),
@@ -78,8 +81,9 @@ def measure_figures(folder: Path, request: FigureRequest) -> dict[str, float]:
 def log_figures(
     path: Path, folder: Path, request: FigureRequest, facts: Mapping[str, object]
 ) -> dict[str, float]:
-    """Measure, append a line of JSON with the facts to ``path``, and return the figures."""
-    figures = measure_figures(folder, request)
+    """Measure the model in ``folder``, append a line of JSON to ``path``, return the figures."""
+    model = nch.load_model(f"local-dir:{folder}", device="cpu")
+    figures = measure_figures(model, request)
     line = {"time": time.strftime("%Y-%m-%d %H:%M:%S"), **facts, **figures}
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -72,7 +72,15 @@ def encode_texts(clip: CLIP, tokens: Tensor) -> Tensor:
 
 def _tokens(tower: VisionTransformer, images: Tensor, dtype: torch.dtype) -> Tensor:
     height, width = tower.patch_size
-    patches = rearrange(images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width)
+    if tower.conv1.kernel_size == (height, width):
+        patches = rearrange(
+            images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width
+        )
+    else:
+        unfolded = F.unfold(
+            images, tower.conv1.kernel_size, padding=tower.conv1.padding, stride=tower.conv1.stride
+        )
+        patches = unfolded.mT
     embedded = patches.to(dtype) @ tower.conv1.weight.flatten(1).T.to(dtype)
     cls = tower.class_embedding.to(dtype).expand(len(images), 1, -1)
     return torch.cat([cls, embedded], 1) + tower.positional_embedding.to(dtype)
