@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
@@ -24,12 +26,15 @@ from napari_clip_heatmap.evaluation.micrographs.micrograph_scores import (
     evaluate_micrographs,
 )
 from napari_clip_heatmap.evaluation.real import evaluate_blood, evaluate_nuclei
+from training.lexicon import LEXICON, read_lexicon
+from training.typos import misspell, typos
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["FigureRequest", "log_figures", "measure_figures"]
+__all__ = ["FigureRequest", "log_figures", "measure_figures", "measure_words"]
 
+_UNSEEN = Path(__file__).with_name("unseen_synonyms.txt")
 _SEED = 6_000_000
 """Of the drawn scenes; `docs/demo-model.md` is measured on others."""
 
@@ -61,7 +66,8 @@ class FigureRequest:
 def measure_figures(model: ClipModel, request: FigureRequest) -> dict[str, float]:
     """Return the figures of a model, by name."""
     drawn = evaluate_drawn(model, n_scenes=request.n_scenes, seed=_SEED, progress=_nothing)
-    found = {
+    found = measure_words(model)
+    found |= {
         "drawn median": drawn.against_others.median_of_means(),
         "drawn worst": drawn.against_others.worst_mean(),
         "drawn all pixels": drawn.against_all.median_of_means(),
@@ -76,6 +82,31 @@ def measure_figures(model: ClipModel, request: FigureRequest) -> dict[str, float
         result = evaluate_micrographs(model, chosen, _nothing)
         found |= {"named right": result.mean_named(), "maps": result.mean_maps()}
     return {name: round(value, 4) for name, value in found.items()}
+
+
+def measure_words(model: ClipModel) -> dict[str, float]:
+    """Return how often a name is nearest to its class, of names never met and of mistyped ones."""
+    classes = list(LEXICON)
+    unseen = [
+        (name, canonical)
+        for canonical, names in read_lexicon(_UNSEEN).items()
+        for name in names[1:]
+    ]
+    rng = np.random.default_rng(0)
+    slips = [
+        (misspell(rng, name, frozenset()), canonical)
+        for canonical, names in LEXICON.items()
+        for name in names[:2]
+        if any(typos(word) for word in name.split())
+    ]
+    directions = model.encode_text(classes)
+    found = {}
+    for what, pairs in (("unseen synonyms", unseen), ("slips", slips)):
+        names, owners = zip(*pairs, strict=True)
+        nearest = (model.encode_text(names) @ directions.T).argmax(1).tolist()
+        right = [classes[row] == owner for row, owner in zip(nearest, owners, strict=True)]
+        found[what] = float(np.mean(right))
+    return found
 
 
 def log_figures(

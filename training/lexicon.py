@@ -19,10 +19,11 @@ __all__ = [
     "MODALITIES",
     "MODALITY_SHOWS",
     "MODALITY_STATES",
+    "read_lexicon",
 ]
 
 
-def _read(path: Path) -> dict[str, tuple[str, ...]]:
+def read_lexicon(path: Path) -> dict[str, tuple[str, ...]]:
     """Return the names of each class, its canonical name first."""
     names = {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -32,7 +33,7 @@ def _read(path: Path) -> dict[str, tuple[str, ...]]:
     return names
 
 
-_LISTED = _read(Path(__file__).with_name("lexicon.txt"))
+_LISTED = read_lexicon(Path(__file__).with_name("lexicon.txt"))
 _NARROWER = frozenset(
     each for name, names in _LISTED.items() if name not in CLASSES for each in names
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from training.lexicon import (
     ALSO_TRUE,
     CLASS_OF,
@@ -10,8 +12,10 @@ from training.lexicon import (
     MODALITIES,
     MODALITY_SHOWS,
     MODALITY_STATES,
+    read_lexicon,
 )
 
+import training
 from napari_clip_heatmap.evaluation.micrographs.related_classes import may_show
 from napari_clip_heatmap.scenes.vocabulary import CLASSES, NAMES
 
@@ -43,3 +47,11 @@ def test_every_class_is_made_up_somewhere() -> None:
     shown = {name for names in MODALITY_SHOWS.values() for name in names}
     implied = {each for names in ALSO_TRUE.values() for each in names}
     assert set(LEXICON) - shown - implied == set()
+
+
+def test_unseen_synonyms_are_unseen() -> None:
+    listed = read_lexicon(Path(training.__file__).with_name("unseen_synonyms.txt"))
+    assert set(listed) <= set(LEXICON)
+    unseen = [name for names in listed.values() for name in names[1:]]
+    assert len(unseen) == len(set(unseen)) > 90
+    assert not set(unseen) & set(CLASS_OF)

@@ -1,4 +1,4 @@
-"""Shapes are compared on equal terms, and the one that open_clip cannot name can be measured too."""
+"""Shapes are compared on equal terms, with one that open_clip's configuration cannot name."""
 
 from __future__ import annotations
 
