@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
+from napari_clip_heatmap.evaluation.auroc import auroc
+from napari_clip_heatmap.evaluation.drawn import SIDE, evaluate_drawn
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
     Fold,
     Micrograph,
@@ -26,17 +29,23 @@ from napari_clip_heatmap.evaluation.micrographs.micrograph_scores import (
     evaluate_micrographs,
 )
 from napari_clip_heatmap.evaluation.real import evaluate_blood, evaluate_nuclei
+from napari_clip_heatmap.evaluation.scores import Scores
+from napari_clip_heatmap.scenes import CLASSES, draw
 from training.lexicon import LEXICON, read_lexicon
+from training.objective import preprocess
+from training.teacher import STRIDE, Teacher
 from training.typos import misspell, typos
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["FigureRequest", "log_figures", "measure_figures", "measure_words"]
+__all__ = ["FigureRequest", "log_figures", "measure_figures", "measure_teacher", "measure_words"]
 
 _UNSEEN = Path(__file__).with_name("unseen_synonyms.txt")
 _SEED = 6_000_000
 """Of the drawn scenes; `docs/demo-model.md` is measured on others."""
+_FEWEST = 50
+"""Pixels below which an AUROC says nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,38 @@ def measure_figures(model: ClipModel, request: FigureRequest) -> dict[str, float
         result = evaluate_micrographs(model, chosen, _nothing)
         found |= {"named right": result.mean_named(), "maps": result.mean_maps()}
     return {name: round(value, 4) for name, value in found.items()}
+
+
+@torch.no_grad()
+def measure_teacher(teacher: Teacher, texts: Tensor, n_scenes: int) -> dict[str, float]:
+    """Return what `evaluate_drawn` measures of a model, of the teacher's evidence.
+
+    Parameters
+    ----------
+    teacher : Teacher
+    texts : Tensor (class, d_embed)
+        Unit directions of `CLASSES`.
+    n_scenes : int
+    """
+    others: dict[str, list[float]] = {}
+    everything: dict[str, list[float]] = {}
+    for number in range(n_scenes):
+        scene = draw(_SEED + number, (SIDE, SIDE))
+        pixels = preprocess(scene.image[None], texts.device)
+        evidence = teacher(pixels, texts)[0].cpu().numpy()
+        maps = (evidence - evidence.mean(0)).repeat(STRIDE, 1).repeat(STRIDE, 2)
+        for name, own in scene.masks.items():
+            values = maps[CLASSES.index(name)]
+            rest = np.logical_or.reduce(list(scene.masks.values())) & ~own
+            for found, outside in ((others, rest), (everything, ~own)):
+                if min(own.sum(), outside.sum()) >= _FEWEST:
+                    found.setdefault(name, []).append(auroc(values[own], values[outside]))
+    against_others, against_all = Scores.collect(others), Scores.collect(everything)
+    return {
+        "drawn median": round(against_others.median_of_means(), 4),
+        "drawn worst": round(against_others.worst_mean(), 4),
+        "drawn all pixels": round(against_all.median_of_means(), 4),
+    }
 
 
 def measure_words(model: ClipModel) -> dict[str, float]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from einops import reduce
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.captions import FALSE, TRUE, UNCLEAR
 from training.export import PREPROCESS_CONFIG
-from training.views import Batch
 
 __all__ = [
     "Heads",
@@ -38,9 +39,9 @@ class Heads(nn.Module):
         self.patch = nn.Parameter(torch.tensor([math.log(10.0), -2.5]))
 
 
-def preprocess(batch: Batch, device: torch.device | None = None) -> Tensor:
-    """Return the views as the image tower takes them, ``(view, 3, y, x)``."""
-    pixels = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float().div(255)
+def preprocess(images: NDArray[np.uint8], device: torch.device | str | None = None) -> Tensor:
+    """Return views, ``(view, y, x, 3)``, as the image tower takes them, ``(view, 3, y, x)``."""
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(255)
     return (pixels - _MEAN) / _STD
 
 

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import Fold, read_micrographs
+from napari_clip_heatmap.scenes import CLASSES
 from training.configurations import CONFIGURATIONS, configuration
 from training.export import TextIds, save_folder
-from training.figures import FigureRequest, log_figures
+from training.figures import FigureRequest, log_figures, measure_teacher
 from training.initial import initialise
 from training.language import teach_language
 from training.network import embed, encode_texts
@@ -126,7 +127,7 @@ def _start_student(run: _Run) -> None:
     if run.settings.start is None:
         side = run.config["vision_cfg"]["image_size"]
         examples = next(iter(Batches((run.settings.seed,), 128 * side**2, {side: 1.0})))
-        initialise(tower, preprocess(examples))
+        initialise(tower, preprocess(examples.images))
     else:
         adopt_image_tower(tower, run.settings.start)
     run.clip.visual = tower.to(run.settings.device).requires_grad_(True)
@@ -147,9 +148,20 @@ def _teaching(teacher: Teacher, run: _Run) -> Stage:
     settings = run.settings
 
     def losses(batch: Batch) -> dict[str, Tensor]:
-        pixels = preprocess(batch, settings.device)
+        pixels = preprocess(batch.images, settings.device)
         evidence = strongest(teacher(pixels, _texts(run, batch)))
         return {"yes-or-no": yes_or_no(*of_bags(evidence, *_states(batch, settings.device)))}
+
+    def watch(step: int) -> None:
+        if step % settings.figures_every and step != settings.teacher_steps:
+            return
+        with torch.no_grad():
+            tokens = run.ids(list(CLASSES)).to(settings.device)
+            texts = F.normalize(encode_texts(run.clip, tokens), dim=-1)
+        teacher.eval()
+        figures = measure_teacher(teacher, texts, settings.figures_scenes)
+        teacher.train()
+        _LOG.info("figures of the teacher at %d: %s", step, figures)
 
     return Stage(
         name="teacher",
@@ -161,6 +173,7 @@ def _teaching(teacher: Teacher, run: _Run) -> Stage:
         n_pixels=settings.teacher_pixels,
         sides=_SMALL_VIEWS,
         mixture=run.mixture,
+        watch=watch,
     )
 
 
@@ -169,7 +182,7 @@ def _learning(heads: Heads, teacher: Teacher, run: _Run) -> Stage:
     side = run.config["vision_cfg"]["image_size"]
 
     def losses(batch: Batch) -> dict[str, Tensor]:
-        pixels, texts = preprocess(batch, settings.device), _texts(run, batch)
+        pixels, texts = preprocess(batch.images, settings.device), _texts(run, batch)
         with torch.no_grad():
             taught = teacher(pixels, texts)
         embedding, token_map = embed(tower, pixels, torch.bfloat16)

@@ -74,7 +74,7 @@ class _Trial:
         self.teacher.eval().requires_grad_(False)
         tower = self.clip.visual
         examples = next(iter(Batches((seed,), 128 * self.side**2, {self.side: 1.0})))
-        initialise(tower, preprocess(examples))
+        initialise(tower, preprocess(examples.images))
         if name == OVERLAPPING_STEM:
             widen_stem(tower)
         tower.requires_grad_(True)
@@ -82,7 +82,7 @@ class _Trial:
 
     def losses(self, batch: Batch) -> Tensor:
         """Return what the student's stage makes small."""
-        pixels = preprocess(batch)
+        pixels = preprocess(batch.images)
         with torch.no_grad():
             tokens = self.ids([caption.text for caption in batch.captions])
             texts = nn.functional.normalize(encode_texts(self.clip, tokens), dim=-1)
