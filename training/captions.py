@@ -42,6 +42,30 @@ __all__ = [
 FALSE, TRUE, UNCLEAR = 0, 1, -1
 
 _CONJUNCTIONS = ("{} and {}", "{}, {}", "{} with {}")
+_MODIFIERS = (
+    "{} structures",
+    "{} network",
+    "{} clusters",
+    "{} bundles",
+    "{} regions",
+    "{} signal",
+    "{} channel",
+    "{} marker",
+    "clusters of {}",
+    "bundles of {}",
+    "several {}",
+    "many {}",
+    "a single {}",
+    "small {}",
+    "large {}",
+    "bright {}",
+    "dark {}",
+    "living {}",
+    "isolated {}",
+    "labelled with {}",
+)
+"""What may stand around a name without changing what it names."""
+_MODIFIED = 0.2
 _SPARSE_BELOW, _DENSE_ABOVE = 0.08, 0.25
 _MISTYPED = 0.06
 """Part of the names that are mistyped."""
@@ -165,6 +189,8 @@ def _phrase(rng: np.random.Generator, name: str, *, canonical: float = 0.3) -> s
 
 
 def _worded(rng: np.random.Generator, phrase: str) -> str:
+    if rng.random() < _MODIFIED:
+        phrase = str(rng.choice(_MODIFIERS)).format(phrase)
     return str(rng.choice(TEMPLATES)).format(phrase)
 
 
@@ -218,7 +244,7 @@ def caption_set(
 
 def phrases() -> tuple[str, ...]:
     """Return every phrase from which captions are put together, without blanks to fill."""
-    found = [*EMPTY_NAMES, *TEMPLATES, *_CONJUNCTIONS, *COLORS, *DENSITIES]
+    found = [*EMPTY_NAMES, *TEMPLATES, *_CONJUNCTIONS, *_MODIFIERS, *COLORS, *DENSITIES]
     for names in (*LEXICON.values(), *MODALITIES.values()):
         found += names
     return tuple(dict.fromkeys(phrase.replace("{}", " ") for phrase in found))

@@ -53,5 +53,5 @@ def test_unseen_synonyms_are_unseen() -> None:
     listed = read_lexicon(Path(training.__file__).with_name("unseen_synonyms.txt"))
     assert set(listed) <= set(LEXICON)
     unseen = [name for names in listed.values() for name in names[1:]]
-    assert len(unseen) == len(set(unseen)) > 90
+    assert len(unseen) == len(set(unseen)) > 80
     assert not set(unseen) & set(CLASS_OF)
