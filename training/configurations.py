@@ -27,8 +27,11 @@ def _model(
     return {"embed_dim": 128, "vision_cfg": vision, "text_cfg": dict(_TEXT)}
 
 
+# A head of 24 dimensions has places for 12 rows of patches at right angles: the larger view, of 16
+# rows, is best started from a model that was trained before.
 CONFIGURATIONS: Mapping[str, dict[str, Any]] = {
     "base": _model(),
+    "larger-view": _model(side=128),
     "large-input": _model(side=128, width=256, layers=3),
     "shallow-wide": _model(width=256, layers=3),
     "wide": _model(width=256),

@@ -44,6 +44,7 @@ from training.initial import initialise
 from training.network import embed, encode_texts
 from training.objective import Heads, agreement, contrastive, of_views, preprocess, strongest
 from training.stage import learning_rate
+from training.start import adopt_image_tower
 from training.teacher import Teacher
 from training.views import Batch, Batches
 
@@ -51,14 +52,15 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 _LOG = logging.getLogger("training")
-_PIXELS, _RATE, _MATCH = 16 * 96**2, 2e-3, 0.03
+_PIXELS, _MATCH = 16 * 96**2, 0.03
+_RATE, _RATE_FROM_START = 2e-3, 5e-4
 _SEED = 6_000_000
 
 
 class _Trial:
-    """One shape, trained from its initial weights by the text tower and the teacher of a run."""
+    """One shape, trained by the text tower and the teacher of a run."""
 
-    def __init__(self, name: str, run: Path, seed: int) -> None:
+    def __init__(self, name: str, run: Path, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.name, self.config = name, configuration(name)
         self.ids = TextIds(self.config["text_cfg"]["context_length"])
@@ -73,8 +75,11 @@ class _Trial:
         self.clip.requires_grad_(False)
         self.teacher.eval().requires_grad_(False)
         tower = self.clip.visual
-        examples = next(iter(Batches((seed,), 128 * self.side**2, {self.side: 1.0})))
-        initialise(tower, preprocess(examples.images))
+        if start is None:
+            examples = next(iter(Batches((seed,), 128 * self.side**2, {self.side: 1.0})))
+            initialise(tower, preprocess(examples.images))
+        else:
+            adopt_image_tower(tower, start)
         if name == OVERLAPPING_STEM:
             widen_stem(tower)
         tower.requires_grad_(True)
@@ -95,7 +100,7 @@ class _Trial:
         match = contrastive(logits, of_views(states, bags, strongest(taught)))
         return _MATCH * match + agreement(evidence, taught, states)
 
-    def train(self, seconds: float, seed: int) -> int:
+    def train(self, seconds: float, seed: int, rate: float) -> int:
         """Train for so many seconds of computing, and return the number of views."""
         tower = self.clip.visual
         matrices = [p for p in tower.transformer.parameters() if p.ndim == 2]
@@ -112,7 +117,7 @@ class _Trial:
             began = time.process_time()
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(round(1e4 * spent / seconds), 10_000, _RATE)
+                    group["lr"] = learning_rate(round(1e4 * spent / seconds), 10_000, rate)
                 optimizer.zero_grad()
             self.losses(batch).backward()
             nn.utils.clip_grad_norm_([*matrices, *others], 1.0)
@@ -136,10 +141,17 @@ class _Trial:
         return len(zlib.compress(save({k: v.half() for k, v in state.items()}), 6)) / 1e6
 
 
-def run_trial(name: str, run: Path, minutes: float, request: FigureRequest, seed: int) -> dict:
-    """Train one shape and return its row of the table."""
-    trial = _Trial(name, run, seed)
-    n_views = trial.train(60 * minutes, seed)
+def run_trial(
+    name: str,
+    run: Path,
+    minutes: float,
+    request: FigureRequest,
+    seed: int,
+    start: Path | None = None,
+) -> dict[str, Any]:
+    """Train one shape, from the image tower in ``start`` if given, and return its row."""
+    trial = _Trial(name, run, seed, start)
+    n_views = trial.train(60 * minutes, seed, _RATE if start is None else _RATE_FROM_START)
     model = trial.model()
     picture = draw(_SEED, (512, 512)).image
     began = time.process_time()
@@ -203,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--run", type=Path, help="output of training.train with a text tower and a teacher")
+    add("--start", type=Path, help="folder of a model to go on from, of a shape that fits")
     add("--output", type=Path, default=Path("runs/trials"))
     add("--minutes", type=float, default=10.0, help="of computing, for each shape")
     add("--names", default=",".join(CONFIGURATIONS), help="shapes, with commas")
@@ -231,7 +244,9 @@ def main() -> None:
     request = FigureRequest(arguments.data, n_scenes=arguments.scenes)
     for name in arguments.names.split(","):
         if name not in done:
-            row = run_trial(name, arguments.run, arguments.minutes, request, arguments.seed)
+            row = run_trial(
+                name, arguments.run, arguments.minutes, request, arguments.seed, arguments.start
+            )
             _LOG.info("%s", row)
             rows.append(row)
             with log.open("a", encoding="utf-8") as file:

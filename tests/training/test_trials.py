@@ -15,6 +15,8 @@ from training.trials import compare_scales, run_trial, table
 
 import napari_clip_heatmap as nch
 
+DEMO = Path(nch.__file__).parent / "demo"
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
@@ -26,11 +28,11 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["base", "overlapping-stem"])
-def test_a_trial_gives_a_row(run: Path, name: str) -> None:
-    row = run_trial(name, run, 1e-3, FigureRequest(n_scenes=1), seed=0)
+@pytest.mark.parametrize(("name", "start"), [("larger-view", None), ("overlapping-stem", DEMO)])
+def test_a_trial_gives_a_row(run: Path, name: str, start: Path | None) -> None:
+    row = run_trial(name, run, 1e-3, FigureRequest(n_scenes=1), seed=0, start=start)
     assert row["name"] == name
-    assert row["views"] == 16
+    assert row["views"] == 16 * 96**2 // configuration(name)["vision_cfg"]["image_size"] ** 2
     assert 1 < row["MB"] < 20
     assert 0 <= row["drawn all pixels"] <= 1
     assert name in table([row])
@@ -53,7 +55,7 @@ def test_every_shape_can_be_started_and_is_named() -> None:
         vision = configuration(name)["vision_cfg"]
         rows = vision["image_size"] // vision["patch_size"]
         assert vision["width"] // vision["head_width"] == 8
-        assert vision["head_width"] >= 2 * rows
+        assert vision["head_width"] >= 2 * rows or name == "larger-view"
     with pytest.raises(ValueError, match="base"):
         configuration("huge")
 
