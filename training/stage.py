@@ -27,7 +27,7 @@ class Settings:
 
     ``real`` is a folder of micrographs and ``fold`` the part of them to leave out; ``start`` a
     folder with a model to go on from; ``data`` a folder of images with truth for the log of
-    figures, which is written every ``figures_every`` steps of the student.
+    figures, which is written every ``figures_every`` steps.
     """
 
     output: Path
@@ -43,6 +43,8 @@ class Settings:
     language_steps: int = 1000
     configuration: str = "base"
     student_rate: float = 2e-3
+    tuning_steps: int = 0
+    tuning_rate: float = 5e-4
     real: Path | None = None
     fold: str = ""
     start: Path | None = None
@@ -88,7 +90,9 @@ class Stage:
 
 
 def run_stage(stage: Stage, settings: Settings, rank: int) -> None:
-    """Train a stage to its end, from its checkpoint if it has one."""
+    """Train a stage to its end, from its checkpoint if it has one; a stage may have no steps."""
+    if not stage.n_steps:
+        return
     optimizers = _optimizers(stage)
     checkpoint = settings.output / f"{stage.name}.pt"
     step = _restore(checkpoint, stage, optimizers, settings.device) if checkpoint.exists() else 0

@@ -1,11 +1,11 @@
 """Train the bundled model: ``python -m training.train --real FOLDER --seed N``.
 
-In three stages, from pictures and their captions alone, drawn and real; no mask enters. The text
+In four stages, from pictures and their captions alone, drawn and real; no mask enters. The text
 tower learns which captions go together; a convolutional teacher learns from captions of small
 pictures; the image tower learns from captions of whole views, and from the teacher which patches
-carry them. The run is split over processes of one thread each, which on a CPU is half as fast again
-as one process of many threads. A run that was interrupted goes on from its last checkpoint when the
-same command is given again.
+carry them; then it goes on without the teacher. The run is split over processes of one thread each,
+which on a CPU is half as fast again as one process of many threads. A run that was interrupted goes
+on from its last checkpoint when the same command is given again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,15 @@ from training.real_pictures import RealPictures
 from training.stage import Settings, Stage, run_stage
 from training.start import adopt_image_tower, text_anchor
 from training.teacher import Teacher
+from training.tuning import tuning_losses
 from training.views import Batch, Batches, Mixture
 
 _LOG = logging.getLogger("training")
 _SMALL_VIEWS = {24: 0.1, 32: 0.25, 48: 0.2, 64: 0.2, 96: 0.25}
 """Side of the teacher's views -> share of its batches."""
+_TEACH_MATCH = 0.2
+"""Weight of the captions' competition in the teacher's loss: most are false of most views, and
+judged one by one, the first thing to learn would be to deny everything."""
 _MATCH, _AGREE = 0.03, 1.0
 """Weights of the student's losses: of whole views with captions, of patches with the teacher."""
 
@@ -88,6 +93,7 @@ def run_process(rank: int, settings: Settings) -> None:
     heads = Heads().to(settings.device)
     _start_student(run)
     run_stage(_learning(heads, teacher.eval().requires_grad_(False), run), settings, rank)
+    run_stage(_tuning(heads, run), settings, rank)
     if rank == 0:
         save_folder(settings.output / "model", run.clip, heads.image, ids, config)
     dist.destroy_process_group()
@@ -135,9 +141,13 @@ def _start_student(run: _Run) -> None:
 
 def _texts(run: _Run, batch: Batch) -> Tensor:
     """Return the captions' unit directions; the text tower stays as it was taught."""
-    tokens = run.ids([caption.text for caption in batch.captions])
+    return _directions(run, [caption.text for caption in batch.captions])
+
+
+def _directions(run: _Run, texts: list[str]) -> Tensor:
+    tokens = run.ids(texts).to(run.settings.device)
     with torch.no_grad():
-        return F.normalize(encode_texts(run.clip, tokens.to(run.settings.device)), dim=-1)
+        return F.normalize(encode_texts(run.clip, tokens), dim=-1)
 
 
 def _states(batch: Batch, device: str) -> tuple[Tensor, Tensor]:
@@ -150,15 +160,14 @@ def _teaching(teacher: Teacher, run: _Run) -> Stage:
     def losses(batch: Batch) -> dict[str, Tensor]:
         pixels = preprocess(batch.images, settings.device)
         evidence = strongest(teacher(pixels, _texts(run, batch)))
-        return {"yes-or-no": yes_or_no(*of_bags(evidence, *_states(batch, settings.device)))}
+        of_bag = of_bags(evidence, *_states(batch, settings.device))
+        return {"yes-or-no": yes_or_no(*of_bag), "match": _TEACH_MATCH * contrastive(*of_bag)}
 
     def watch(step: int) -> None:
         if step % settings.figures_every and step != settings.teacher_steps:
             return
-        with torch.no_grad():
-            tokens = run.ids(list(CLASSES)).to(settings.device)
-            texts = F.normalize(encode_texts(run.clip, tokens), dim=-1)
         teacher.eval()
+        texts = _directions(run, list(CLASSES))
         figures = measure_teacher(teacher, texts, settings.figures_scenes)
         teacher.train()
         _LOG.info("figures of the teacher at %d: %s", step, figures)
@@ -179,7 +188,6 @@ def _teaching(teacher: Teacher, run: _Run) -> Stage:
 
 def _learning(heads: Heads, teacher: Teacher, run: _Run) -> Stage:
     settings, tower = run.settings, run.clip.visual
-    side = run.config["vision_cfg"]["image_size"]
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         pixels, texts = preprocess(batch.images, settings.device), _texts(run, batch)
@@ -195,21 +203,42 @@ def _learning(heads: Heads, teacher: Teacher, run: _Run) -> Stage:
             "agree": _AGREE * agreement(evidence, taught, states),
         }
 
+    return _image_stage("student", losses, heads, run, settings.student_steps)
+
+
+def _tuning(heads: Heads, run: _Run) -> Stage:
+    drawn = _directions(run, list(CLASSES))
+    losses = tuning_losses(run.clip.visual, heads, lambda batch: _texts(run, batch), drawn)
+    return _image_stage("tuning", losses, heads, run, run.settings.tuning_steps)
+
+
+def _image_stage(
+    name: str,
+    losses: Callable[[Batch], dict[str, Tensor]],
+    heads: Heads,
+    run: _Run,
+    n_steps: int,
+) -> Stage:
+    """Return a stage in which the image tower learns from whole views."""
+    settings, tower = run.settings, run.clip.visual
+    side = run.config["vision_cfg"]["image_size"]
+
     def watch(step: int) -> None:
-        if step % settings.figures_every and step != settings.student_steps:
+        if step % settings.figures_every and step != n_steps:
             return
         folder = settings.output / "latest"
         save_folder(folder, run.clip, heads.image, run.ids, run.config)
-        log = settings.output / "figures.jsonl"
-        _LOG.info("figures at %d: %s", step, log_figures(log, folder, run.figures, {"step": step}))
+        facts = {"stage": name, "step": step}
+        figures = log_figures(settings.output / "figures.jsonl", folder, run.figures, facts)
+        _LOG.info("figures of the %s at %d: %s", name, step, figures)
 
     return Stage(
-        name="student",
+        name=name,
         learner=nn.ModuleDict({"tower": tower, "heads": heads}),
         matrices=[p for p in tower.transformer.parameters() if p.ndim == 2],
         losses=losses,
-        n_steps=settings.student_steps,
-        rate=settings.student_rate,
+        n_steps=n_steps,
+        rate=settings.student_rate if name == "student" else settings.tuning_rate,
         n_pixels=settings.student_views * side**2,
         sides={side: 1.0},
         mixture=run.mixture,
@@ -233,7 +262,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--student-steps", type=int, default=16_000)
     add("--student-views", type=int, default=16, help="per process and step")
     add("--student-rate", type=float, default=2e-3, help="peak learning rate")
-    add("--figures-every", type=int, default=2000, help="steps of the student")
+    add("--tuning-steps", type=int, default=2000)
+    add("--tuning-rate", type=float, default=5e-4, help="peak learning rate of the last stage")
+    add("--figures-every", type=int, default=2000, help="steps")
     add("--figures-scenes", type=int, default=40, help="drawn scenes in the log of figures")
     add("--figures-most", type=int, default=4, help="real pictures of each class in it")
     add("--processes", type=int, default=os.cpu_count() or 1)

@@ -28,6 +28,7 @@ def test_a_tiny_run_ends_in_a_model_and_is_not_done_twice(
         device="cpu",
         port=29587,
         language_steps=3,
+        tuning_steps=1,
         real=micrographs,
         fold="0/3",
         figures_every=1,
@@ -39,7 +40,7 @@ def test_a_tiny_run_ends_in_a_model_and_is_not_done_twice(
     assert model.encode_text(["nuclei", "yeast"]).shape == (2, 128)
     assert "saccharomyces" in (tmp_path / "model" / "vocabulary.txt").read_text().split()
     lines = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [2]
+    assert [(line["stage"], line["step"]) for line in lines] == [("student", 2), ("tuning", 1)]
     assert 0 <= lines[0]["drawn all pixels"] <= 1
     assert 0 <= lines[0]["named right"] <= 1
     first = torch.load(tmp_path / "student.pt", weights_only=True)
