@@ -1,8 +1,8 @@
 """The last stage: the image tower goes on without the teacher, from captions of bags of views.
 
 What the teacher could not find, the image tower may: it sees whole views. A caption is true of a
-bag if its evidence is strong in one patch of one view. So that places are not forgotten, the maps of
-the drawn classes on drawn views stay near to what they were when the stage began.
+bag if its evidence is strong in one patch of one view. So that places are not forgotten, the maps
+of the drawn classes on drawn views stay near to what they were when the stage began.
 """
 
 from __future__ import annotations
