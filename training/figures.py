@@ -21,7 +21,7 @@ import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.drawn import SIDE, evaluate_drawn
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
-    Fold,
+    GroupFold,
     Micrograph,
 )
 from napari_clip_heatmap.evaluation.micrographs.micrograph_scores import (
@@ -58,7 +58,7 @@ class FigureRequest:
         Folder with ``nuclei/`` and ``blood/``, as `evaluate_model` takes it.
     micrographs : tuple of Micrograph
         Empty for none.
-    fold : Fold or None
+    fold : GroupFold or None
         The part of them that is not trained on; without one, no micrograph is measured.
     n_scenes : int
     most : int
@@ -67,7 +67,7 @@ class FigureRequest:
 
     data: Path | None = None
     micrographs: tuple[Micrograph, ...] = ()
-    fold: Fold | None = None
+    fold: GroupFold | None = None
     n_scenes: int = 40
     most: int = 6
 

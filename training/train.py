@@ -24,7 +24,7 @@ from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_clip_heatmap.evaluation.micrographs.micrograph_index import Fold, read_micrographs
+from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold, read_micrographs
 from napari_clip_heatmap.scenes import CLASSES
 from training.configurations import CONFIGURATIONS, configuration
 from training.export import TextIds, save_folder
@@ -105,7 +105,7 @@ def _pictures(settings: Settings) -> tuple[Mixture, FigureRequest]:
     if settings.real is None:
         return Mixture(), FigureRequest(settings.data, n_scenes=scenes)
     micrographs = read_micrographs(settings.real)
-    fold = Fold.parse(settings.fold) if settings.fold else None
+    fold = GroupFold.parse(settings.fold) if settings.fold else None
     taken = micrographs if fold is None else fold.split(micrographs)[0]
     if dist.get_rank() == 0:  # one process decodes the pictures, the others find them decoded
         RealPictures(taken, settings.output / "pictures")

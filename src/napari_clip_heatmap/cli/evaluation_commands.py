@@ -81,7 +81,7 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
-    from napari_clip_heatmap.evaluation.micrographs.micrograph_index import Fold
+    from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold
     from napari_clip_heatmap.files.output_folder import make_folder
 
     special = {
@@ -114,7 +114,7 @@ def evaluate(
                 output=output,
                 n_scenes=scenes,
                 seed=seed,
-                fold=Fold.parse(fold) if fold else None,
+                fold=GroupFold.parse(fold) if fold else None,
                 progress=advance,
             )
             path = output / "report.json"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
 from napari_clip_heatmap.evaluation.example_maps import write_examples
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
-    Fold,
+    GroupFold,
     is_micrograph_folder,
     read_micrographs,
 )
@@ -40,7 +40,7 @@ def evaluate_model(
     output: Path,
     n_scenes: int,
     seed: int,
-    fold: Fold | None = None,
+    fold: GroupFold | None = None,
     progress: Callable[[int, int], None],
 ) -> Report:
     """Measure heatmaps on drawn scenes and, where ``data`` is given, on real images.
@@ -58,7 +58,7 @@ def evaluate_model(
         Number of drawn scenes.
     seed : int
         Seed of the first scene; the others follow it.
-    fold : Fold, optional
+    fold : GroupFold, optional
         Measure only this part of the micrographs, which the model was not trained on.
     progress : callable
         Called with (images done, images in all).

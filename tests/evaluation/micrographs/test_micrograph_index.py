@@ -9,7 +9,7 @@ import pytest
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
-    Fold,
+    GroupFold,
     Micrograph,
     is_micrograph_folder,
     read_micrographs,
@@ -48,7 +48,7 @@ def test_folds_divide_the_pictures_by_their_groups(count, tmp_path):
         Micrograph(tmp_path, f"source {rng.integers(5)}", f"group {rng.integers(6)}", "EM", (), ())
         for _ in range(120)
     ]
-    parts = [Fold(number, count).split(listed) for number in range(count)]
+    parts = [GroupFold(number, count).split(listed) for number in range(count)]
     assert sum(len(inside) for _, inside in parts) == len(listed)
     for outside, inside in parts:
         assert len(outside) + len(inside) == len(listed)
@@ -62,10 +62,10 @@ def test_folds_divide_the_pictures_by_their_groups(count, tmp_path):
 
 
 def test_folds_are_read_and_refused():
-    assert Fold.parse("2/5") == Fold(2, 5)
+    assert GroupFold.parse("2/5") == GroupFold(2, 5)
     for text in ("", "1", "a/3", "3/3", "0/1", "-1/3"):
         with pytest.raises(SettingsError, match="fold"):
-            Fold.parse(text)
+            GroupFold.parse(text)
 
 
 def test_what_is_wrong_with_an_index_is_named(folder):

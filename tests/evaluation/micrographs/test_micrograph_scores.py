@@ -9,7 +9,7 @@ import pytest
 
 from napari_clip_heatmap.evaluation.micrographs import micrograph_scores
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
-    Fold,
+    GroupFold,
     Micrograph,
     read_micrographs,
 )
@@ -74,9 +74,9 @@ def test_maps_are_scored_where_there_is_truth(answers, folder):
 def test_only_what_other_folds_show_is_asked(tmp_path):
     micrographs = listed(tmp_path, ("axon",), ("axon",), ("pore",), ("axon", "crack"))
     fold = next(
-        Fold(number, 4)
+        GroupFold(number, 4)
         for number in range(4)
-        if Fold(number, 4).split(micrographs)[1][0].classes == ("axon", "crack")
+        if GroupFold(number, 4).split(micrographs)[1][0].classes == ("axon", "crack")
     )
     chosen = choose_micrographs(micrographs, fold=fold)
     assert [each.classes for each, _ in chosen] == [("axon", "crack")]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_clip_heatmap.scenes.specimens.electron_micrograph import draw_light
+from napari_clip_heatmap.scenes.specimens.electron_micrograph import draw_electron_micrograph
 
 
 def drawings():
-    return [draw_light(np.random.default_rng(seed), (200, 200)) for seed in range(20)]
+    return [draw_electron_micrograph(np.random.default_rng(seed), (200, 200)) for seed in range(20)]
 
 
 def test_they_are_gray_and_within_range():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.files.reading.image_file import read_image
 
-__all__ = ["Fold", "Micrograph", "is_micrograph_folder", "read_micrographs", "truth_masks"]
+__all__ = ["GroupFold", "Micrograph", "is_micrograph_folder", "read_micrographs", "truth_masks"]
 
 _INDEX = "index.json"
 _REQUIRED = ("file", "source", "group", "modality", "classes", "caption")
@@ -64,7 +64,7 @@ class Micrograph:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class GroupFold:
     """One of several parts of the micrographs; no specimen is in two of them.
 
     Parameters
@@ -79,8 +79,8 @@ class Fold:
 
     Examples
     --------
-    >>> Fold.parse("1/4")
-    Fold(number=1, count=4)
+    >>> GroupFold.parse("1/4")
+    GroupFold(number=1, count=4)
     """
 
     number: int
@@ -95,7 +95,7 @@ class Fold:
             )
 
     @classmethod
-    def parse(cls, text: str) -> Fold:
+    def parse(cls, text: str) -> GroupFold:
         """Return the fold that a text such as "0/4" names."""
         number, _, count = text.partition("/")
         if not (number.isdecimal() and count.isdecimal()):

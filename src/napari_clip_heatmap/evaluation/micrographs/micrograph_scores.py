@@ -11,7 +11,7 @@ import numpy as np
 from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
-    Fold,
+    GroupFold,
     Micrograph,
     truth_masks,
 )
@@ -75,14 +75,14 @@ class MicrographResult:
 
 
 def choose_micrographs(
-    micrographs: Sequence[Micrograph], *, fold: Fold | None = None, most: int | None = None
+    micrographs: Sequence[Micrograph], *, fold: GroupFold | None = None, most: int | None = None
 ) -> list[tuple[Micrograph, frozenset[str]]]:
     """Return the pictures to measure, each with the classes that can be asked of it.
 
     Parameters
     ----------
     micrographs : sequence of Micrograph
-    fold : Fold, optional
+    fold : GroupFold, optional
         Measure only its pictures, and ask only for classes that other folds show in the same
         modality, because a model that is trained on those cannot know any other.
     most : int, optional

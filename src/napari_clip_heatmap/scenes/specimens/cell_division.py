@@ -16,10 +16,10 @@ from napari_clip_heatmap.scenes.canvas import (
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_cell_division"]
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_cell_division(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw nuclei about 28 pixels wide; those that divide are brighter and sharper."""
     zoom = float(np.exp(rng.uniform(-0.5, 0.8)))
     resting, dividing, extent = blank(size), blank(size), blank(size)

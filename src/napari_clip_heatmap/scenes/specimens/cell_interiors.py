@@ -18,12 +18,12 @@ from napari_clip_heatmap.scenes.canvas import (
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_cell_interiors"]
 
 _COLORS = ((1, 0.1, 0.1), (0.1, 1, 0.15), (1, 0.1, 1), (1, 1, 0.2), (1, 0.5, 0.1), (1, 1, 1))
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_cell_interiors(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw cells 60 to 150 pixels wide; mitochondria are tubes, or short and round."""
     zoom = float(np.exp(rng.uniform(-0.35, 0.5)))
     cells, nuclei, mitochondria = blank(size), blank(size), blank(size)

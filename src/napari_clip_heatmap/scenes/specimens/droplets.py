@@ -10,10 +10,10 @@ from napari_clip_heatmap.scenes.canvas import blank, blob_outline, fill_shape, s
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_droplets"]
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_droplets(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw spheres of one kind: droplets vary in size, bubbles have thick rims, beads are alike."""
     zoom = float(np.exp(rng.uniform(-0.4, 0.6)))
     kind = str(rng.choice(["droplets", "bubbles", "beads"], p=[0.5, 0.25, 0.25]))

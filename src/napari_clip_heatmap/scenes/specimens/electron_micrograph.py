@@ -11,10 +11,10 @@ from napari_clip_heatmap.scenes.canvas import stroke as draw_stroke
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_electron_micrograph"]
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_electron_micrograph(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw gray profiles of 20 to 90 pixels; dark is dense, as in a transmission micrograph."""
     zoom = float(np.exp(rng.uniform(-0.5, 0.6)))
     membranes, gray = _profiles(rng, size, zoom)

@@ -17,12 +17,12 @@ from napari_clip_heatmap.scenes.canvas import (
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_gram_stain"]
 
 _PURPLE, _PINK = (0.30, 0.16, 0.50), (0.82, 0.32, 0.45)
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_gram_stain(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw bacteria 4 to 10 pixels thick, at times over pale host cells with a nucleus."""
     zoom = float(np.exp(rng.uniform(-0.3, 0.6)))
     ground = np.asarray(rng.uniform(0.82, 0.97, 3), np.float32)

@@ -9,10 +9,10 @@ from napari_clip_heatmap.scenes.canvas import blank, blob_outline, fill_shape, s
 from napari_clip_heatmap.scenes.layout import scatter
 from napari_clip_heatmap.scenes.specimens.specimen import Drawing
 
-__all__ = ["draw_light"]
+__all__ = ["draw_phase_contrast"]
 
 
-def draw_light(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
+def draw_phase_contrast(rng: np.random.Generator, size: tuple[int, int]) -> Drawing:
     """Draw adherent cells, round yeast with buds, or rods: dark or bright, each with its halo."""
     zoom = float(np.exp(rng.uniform(-0.4, 0.5)))
     kind = str(rng.choice(["cells", "yeast", "bacteria"], p=[0.55, 0.25, 0.2]))

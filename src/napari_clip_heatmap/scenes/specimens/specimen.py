@@ -62,7 +62,7 @@ SPECIMENS: Mapping[str, str] = {
     "gram stain": "gram_stain",
     "droplets": "droplets",
 }
-"""Kind of specimen -> the module that draws it, with a function ``draw_light``."""
+"""Kind of specimen -> the module that draws it, with a function ``draw_MODULE``."""
 
 
 def draw_specimen(
@@ -97,8 +97,10 @@ def draw_specimen(
         raise SceneError(f"specimen {kind!r} is unknown; accepted: {', '.join(SPECIMENS)}")
     rng = np.random.default_rng(seed)
     chosen = kind or str(rng.choice(list(SPECIMENS)))
-    module = importlib.import_module(f"{__package__}.{SPECIMENS[chosen]}")
-    draw_light: Callable[[np.random.Generator, tuple[int, int]], Drawing] = module.draw_light
-    light, masks, modality = draw_light(rng, size)
+    name = SPECIMENS[chosen]
+    module = importlib.import_module(f"{__package__}.{name}")
+    drawer: Callable[[np.random.Generator, tuple[int, int]], Drawing]
+    drawer = getattr(module, f"draw_{name}")
+    light, masks, modality = drawer(rng, size)
     shown = {name: mask for name, mask in masks.items() if mask.any()}
     return Specimen(disturb(rng, light), shown, modality, chosen)
