@@ -46,7 +46,7 @@ _MAY_SEEM: Mapping[str, tuple[str, ...]] = {
 _SMALLEST_SCENE = 176
 """Pixels along a scene's side: larger ones cost less time a pixel, smaller ones vary more."""
 
-_BAG_SIDES = 384
+_BAG_SIDES = 192
 """Sides of the views of one real picture, put end to end: small views show too little alone."""
 
 _View = tuple[NDArray[np.uint8], Content]

@@ -40,8 +40,8 @@ def test_views_of_one_real_picture_share_a_bag_and_its_captions(pictures: RealPi
     batch = next(iter(Batches((0,), 32 * 48**2, {48: 1.0}, mixture)))
     numbers, counts = np.unique(batch.bags, return_counts=True)
     assert len(batch.images) == 32
-    assert sorted(set(counts.tolist())) == [1, 384 // 48]
-    assert (counts > 1).sum() == 2
+    assert sorted(set(counts.tolist())) == [1, 192 // 48]
+    assert (counts > 1).sum() == 4
     for number in numbers:
         states = batch.states[batch.bags == number]
         assert (states == states[0]).all()
