@@ -66,7 +66,7 @@ def encode_texts(clip: CLIP, tokens: Tensor) -> Tensor:
     length = int(last.max()) + 1
     stream = clip.token_embedding(tokens[:, :length]) + clip.positional_embedding[:length]
     stream = clip.transformer(stream, attn_mask=clip.attn_mask[:length, :length])
-    pooled = clip.ln_final(stream)[torch.arange(len(tokens)), last]
+    pooled = clip.ln_final(stream)[torch.arange(len(tokens), device=last.device), last]
     return pooled @ clip.text_projection
 
 

@@ -99,9 +99,14 @@ def run_stage(stage: Stage, settings: Settings, rank: int) -> None:
     for value in stage.learner.state_dict().values():
         dist.broadcast(value, 0)
     stage.learner.train()
-    batches = _batches(stage, settings, rank, step)
     report = _Report(stage.name)
+    batches: Iterator[Batch] = iter(())
+    first = step
     while step < stage.n_steps:
+        # A new stream after every checkpoint: a run that goes on from one takes the same pictures
+        # as a run that was never interrupted.
+        if step == first or step % _SAVE_EVERY == 0:
+            batches = _batches(stage, settings, rank, step)
         _set_rate(optimizers, learning_rate(step, stage.n_steps, stage.rate))
         batch = next(batches)
         losses = stage.losses(batch)

@@ -267,9 +267,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--figures-every", type=int, default=2000, help="steps")
     add("--figures-scenes", type=int, default=40, help="drawn scenes in the log of figures")
     add("--figures-most", type=int, default=4, help="real pictures of each class in it")
-    add("--processes", type=int, default=os.cpu_count() or 1)
+    on_gpu = torch.cuda.is_available()
+    add("--processes", type=int, default=1 if on_gpu else os.cpu_count() or 1)
     add("--workers", type=int, default=1, help="that draw scenes, per process; 0 for none")
-    add("--device", default="cpu", help="cpu, or cuda with --processes 1")
+    add("--device", default="cuda" if on_gpu else "cpu", help="cpu, or cuda with --processes 1")
     add("--port", type=int, default=29511, help="for the processes to meet at")
     return parser
 
