@@ -79,11 +79,3 @@ def _check(model: object, progress: object, cache: object) -> None:
         function("progress", progress)
     if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
         raise SettingsError(f"cache is {shown_value(cache)}; accepted: an EncodingCache, or None")
-
-
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
