@@ -9,8 +9,8 @@ from napari.layers import Labels, Points, Shapes
 
 from napari_clip_heatmap._napari.annotation_state import AnnotationState, ReplaceAnswer
 from napari_clip_heatmap._napari.controllers.annotation.layer_content import (
+    annotation_content,
     fill,
-    layer_content_of,
     with_other_planes,
 )
 from napari_clip_heatmap._napari.controllers.annotation.object_layers import (
@@ -44,7 +44,7 @@ def test_points_and_shapes_of_other_planes_stay(make):
     old = make([0, 1, 1, 2], RED, ["a", "b", "c", "d"])
     new = make([1], BLUE, ["e"])
     kept = [np.array(old.data[n]) for n in (0, 3)]
-    fill(old, with_other_planes(layer_content_of(new), old, ((1,),)))
+    fill(old, with_other_planes(annotation_content(new), old, ((1,),)))
     assert len(old.data) == 3
     for before, after in zip([*kept, new.data[0]], old.data, strict=True):
         np.testing.assert_allclose(after, before)
@@ -57,7 +57,7 @@ def test_points_and_shapes_of_other_planes_stay(make):
 def test_a_plane_without_objects_loses_only_its_own(make):
     old = make([0, 1], RED, ["a", "b"])
     none = make([], BLUE, [])
-    fill(old, with_other_planes(layer_content_of(none), old, ((1,),)))
+    fill(old, with_other_planes(annotation_content(none), old, ((1,),)))
     assert list(old.features["prompt"]) == ["a"]
     assert len(old.data) == 1
 
@@ -66,7 +66,7 @@ def test_a_plane_without_objects_loses_only_its_own(make):
 def test_of_an_image_without_slices_all_is_replaced(make):
     old = make([0, 1], RED, ["a", "b"])
     new = make([2], BLUE, ["c"])
-    fill(old, with_other_planes(layer_content_of(new), old, ((),)))
+    fill(old, with_other_planes(annotation_content(new), old, ((),)))
     assert list(old.features["prompt"]) == ["c"]
 
 
@@ -78,7 +78,7 @@ def test_labels_of_other_planes_stay_and_new_ones_are_numbered_on():
     fresh[1, 0] = 1
     features = pd.DataFrame({"label": [0, 1], "roi_id": "cells", "prompt": [None, "c"]})
     new = Labels(fresh, features=features)
-    fill(old, with_other_planes(layer_content_of(new), old, ((1,),)))
+    fill(old, with_other_planes(annotation_content(new), old, ((1,),)))
     np.testing.assert_array_equal(old.data[0], data[0])
     assert {*np.unique(old.data[1])} == {0, 2}
     named = old.features.set_index("label")["prompt"]
@@ -88,10 +88,10 @@ def test_labels_of_other_planes_stay_and_new_ones_are_numbered_on():
 @pytest.mark.parametrize("make", [points, squares])
 def test_what_was_put_back_is_as_before(make):
     layer = make([0, 1], RED, ["a", "b"])
-    before = layer_content_of(layer)
-    fill(layer, layer_content_of(make([0], BLUE, ["c"])))
+    before = annotation_content(layer)
+    fill(layer, annotation_content(make([0], BLUE, ["c"])))
     fill(layer, before)
-    after = layer_content_of(layer)
+    after = annotation_content(layer)
     assert list(after["features"]["prompt"]) == ["a", "b"]
     for name in ("face_color", "edge_color", "border_color"):
         if name in before:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-__all__ = ["LayerContent", "color_classes", "fill", "layer_content_of", "with_other_planes"]
+__all__ = ["LayerContent", "annotation_content", "color_classes", "fill", "with_other_planes"]
 
 LayerContent = dict[str, Any]
 """Data, features and colors of a layer, by the names of its attributes."""
@@ -30,7 +30,7 @@ POINT_STYLE, SHAPE_STYLE = ("face_color", "border_color", "size"), ("face_color"
 """What each point or shape has of its own."""
 
 
-def layer_content_of(layer: Layer) -> LayerContent:
+def annotation_content(layer: Layer) -> LayerContent:
     """Return what an update changes."""
     content = {"data": layer.data, "features": layer.features.copy()}
     if isinstance(layer, Labels):
@@ -76,7 +76,7 @@ def with_other_planes(new: LayerContent, old: Layer, planes: Planes) -> LayerCon
     if isinstance(old, Labels):
         same = old.data.shape == np.shape(new["data"])
         return _labels_of_all(new, old, planes) if same else new
-    before = layer_content_of(old)
+    before = annotation_content(old)
     corners = old.data if isinstance(old, Shapes) else [point[None] for point in old.data]
     kept = [n for n, each in enumerate(corners) if _plane_of(each, planes) not in {*planes}]
     return _joined(before, new, kept) if kept else new

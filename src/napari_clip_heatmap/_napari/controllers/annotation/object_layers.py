@@ -12,9 +12,9 @@ from napari.layers import Labels, Points, Shapes
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
 from napari_clip_heatmap._napari.controllers.annotation.layer_content import (
+    annotation_content,
     color_classes,
     fill,
-    layer_content_of,
     with_other_planes,
 )
 
@@ -200,9 +200,9 @@ class ObjectLayers:
         return _Step(layer, None)
 
     def _update(self, image: Image, layer: Layer, draft: LayerDraft) -> _Step:
-        before = layer_content_of(layer)
+        before = annotation_content(layer)
         new = draft.layer()
-        fill(layer, _with_others(draft, layer_content_of(new), layer))
+        fill(layer, _with_others(draft, annotation_content(new), layer))
         for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
             setattr(layer, name, getattr(new, name))
         _mark(layer, image, draft)

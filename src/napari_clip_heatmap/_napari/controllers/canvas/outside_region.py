@@ -191,7 +191,9 @@ def map_outside(shown: LayerResult, key: str) -> Any:
         return pyramid if is_large else lazy_array(window, lattice, leading)
     pixels = np.full(shape, np.nan, np.float32)
     for index in planes:
-        pixels[index] = window(index, *(slice(0, length) for length in lattice.image_shape), 1)
+        pixels[index] = window(
+            index, slice(0, lattice.image_shape[0]), slice(0, lattice.image_shape[1]), 1
+        )
     return pixels
 
 
