@@ -38,8 +38,8 @@ _CLEAR_UNTIL = 0.4
 """The same of a map that is clear at zero: what is well above zero keeps its color."""
 
 _GROUND = 0.05
-"""Fraction of the range up to which such a map is wholly clear: a flat ground is never exactly zero,
-and the tiles that it was seen in would show."""
+"""Fraction of the range up to which such a map is wholly clear: a flat ground is never exactly
+zero, and the tiles that it was seen in would show."""
 
 _LEAST_RANGE = 1e-6
 """Of contrast limits, which napari needs apart; rounding errors stay clear below it."""
