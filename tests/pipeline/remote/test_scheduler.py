@@ -15,10 +15,7 @@ from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler, Tls, connec
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-OPENSSL = (
-    "openssl",
-    *["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=dask"],
-)
+OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=dask".split()  # noqa: SIM905
 """Makes a certificate that signs itself."""
 
 

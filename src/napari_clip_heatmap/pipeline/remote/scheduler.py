@@ -40,7 +40,7 @@ class Tls:
 
     Examples
     --------
-    >>> Tls("ca.pem", "me.pem", "me.key").ca
+    >>> nch.Tls("ca.pem", "me.pem", "me.key").ca
     'ca.pem'
     """
 
@@ -65,9 +65,9 @@ class Scheduler:
 
     Examples
     --------
-    >>> Scheduler("tcp://127.0.0.1:8786").is_trusted
+    >>> nch.Scheduler("tcp://127.0.0.1:8786").is_trusted
     True
-    >>> Scheduler("tcp://gpu.example.org:8786").is_trusted
+    >>> nch.Scheduler("tcp://gpu.example.org:8786").is_trusted
     False
     """
 
