@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.lattice import OVERLAP
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -33,6 +33,7 @@ def encode(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -49,6 +50,7 @@ def encode(
         region=region,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
         batch_size=batch_size,
         coarse=False,
         cancelled=cancelled,

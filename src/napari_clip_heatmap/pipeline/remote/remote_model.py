@@ -58,6 +58,7 @@ def load_remote_model(
     image_size: object = None,
     outlier_factor: float | None = None,
     preprocess: object = None,
+    mlp_by_token: bool = False,
 ) -> ClipModel:
     """Load a model on the workers of a scheduler.
 
@@ -68,7 +69,7 @@ def load_remote_model(
     device : str or Scheduler
     tokenizer : None
         Only a model's own can be used.
-    precision, image_size, outlier_factor, preprocess
+    precision, image_size, outlier_factor, preprocess, mlp_by_token
         As `load_model` takes them.
 
     Returns
@@ -108,6 +109,7 @@ def load_remote_model(
         "image_size": image_size,
         "outlier_factor": outlier_factor,
         "preprocess": preprocess,
+        "mlp_by_token": mlp_by_token or None,
     }
     given = {key: _plain(value) for key, value in options.items() if value is not None}
     # Results are arrays and plain values; other forms would be unpickled.
