@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_KINDS", "KINDS", "RunSettings"]
 
-KINDS = ("maps", "overlays", "labels", "points", "shapes", "geojson", "table", "encodings")
+KINDS = (
+    "maps",
+    "overlays",
+    "labels",
+    "source-labels",
+    "points",
+    "shapes",
+    "geojson",
+    "table",
+    "encodings",
+)
 """Kinds of output, in the order in which the help lists them."""
 
 DEFAULT_KINDS = ("maps", "overlays")
 
-_OBJECT_KINDS = frozenset(("labels", "points", "shapes", "geojson", "table"))
+_OBJECT_KINDS = frozenset(("labels", "source-labels", "points", "shapes", "geojson", "table"))
 
 _NOT_RESULTS = ("inputs", "output", "recursive", "device", "write")
 """Settings that change where results are made and kept, and not what they are."""

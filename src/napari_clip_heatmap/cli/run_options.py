@@ -21,6 +21,7 @@ __all__ = [
     "ImageSize",
     "Inputs",
     "Inside",
+    "IntoSource",
     "Layers",
     "Mpp",
     "Objects",
@@ -187,6 +188,14 @@ Inside = Annotated[
     typer.Option(
         metavar="tissue|labels:FILE",
         help="Look only where tissue is, or where a file has labels; the rest costs nothing.",
+    ),
+]
+IntoSource = Annotated[
+    bool,
+    typer.Option(
+        "--into-source",
+        help="Write labels into the images' own OME-Zarr stores, next to the images; never over "
+        "labels that are not this job's, unless --overwrite is given.",
     ),
 ]
 Write = Annotated[

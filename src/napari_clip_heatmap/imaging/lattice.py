@@ -137,7 +137,7 @@ class Axis:
         The outermost cells reach to the border of the image.
         """
         working = np.arange(self.n_cells + 1) * self.cell + self.first_edge
-        edges = np.clip(working * (self.image / self.working), 0, self.image)
+        edges: NDArray[np.float64] = np.clip(working * (self.image / self.working), 0, self.image)
         if self.parts > 1:
             edges[[0, -1]] = 0, self.image
         return edges
@@ -204,7 +204,8 @@ class Lattice:
             np.array([not axis.is_shifted(tile) for tile in range(len(axis.starts))])
             for axis in (self.y, self.x)
         )
-        return y[:, np.newaxis] & x
+        unshifted: NDArray[np.bool_] = y[:, np.newaxis] & x
+        return unshifted
 
     @property
     def tiles(self) -> tuple[tuple[int, int], ...]:

@@ -198,7 +198,8 @@ def _take(level: Any, y: slice, x: slice, every: int) -> NDArray[Any]:
     few = stored.reshape(-1)[::every]
     with np.errstate(over="ignore"):  # what double cannot hold becomes infinite, so invalid
         numbers = few.astype(working_type(few.dtype))
-    return numbers[np.isfinite(numbers)]
+    finite: NDArray[Any] = numbers[np.isfinite(numbers)]
+    return finite
 
 
 def _without_no_data(values: NDArray[Any]) -> NDArray[Any]:
@@ -248,7 +249,7 @@ def _filtered(level: Any, y: slice, x: slice, low: float, high: float) -> NDArra
 
     stored = stored_colors(level, y, x) if np.dtype(level.dtype) in _FILTERED_AS_STORED else None
     if stored is not None:
-        filtered = cv2.medianBlur(np.ascontiguousarray(stored), 3)
+        filtered: NDArray[Any] = cv2.medianBlur(np.ascontiguousarray(stored), 3)
         if low <= filtered.min() and filtered.max() <= high:
             return filtered
         inside: NDArray[Any] = filtered[(filtered >= low) & (filtered <= high)]

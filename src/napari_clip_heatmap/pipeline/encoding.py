@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding"]
 
-_LEAST_VALID = 0.5
-"""Fraction of a tile that must be valid, so that its embedding counts."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Encoding:
@@ -135,9 +132,17 @@ class Encoding:
         """
         known = self.tile_embeddings
         if not len(known):
-            nothing = np.zeros(self.token_map.shape[-1], np.float32)
-            return nothing if self.coarse is None else self.coarse.embedding
+            return (
+                np.zeros_like(self.token_map[0, 0])
+                if self.coarse is None
+                else self.coarse.embedding
+            )
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+    @property
+    def unowned(self) -> NDArray[np.float32]:
+        """The part of `embedding` that no patch contributes, float32 (d_embed,); NaN if unknown."""
+        return self.accumulator.mean_unowned(self.counted_tiles)
 
     @property
     def tile_embeddings(self) -> NDArray[np.float32]:
@@ -159,11 +164,7 @@ class Encoding:
         done = np.zeros_like(self.accumulator.tile_mask)
         done[rows, columns] = self.accumulator.tile_mask[rows, columns]
         done &= among
-        seen = self.validity.tile_fractions(self.lattice)
-        if seen is None:
-            return done
-        mostly_valid = done & (seen >= _LEAST_VALID)
-        return mostly_valid if mostly_valid.any() else done
+        return self.validity.counted(self.lattice, done)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -310,10 +311,6 @@ class Encoding:
         prompts, score, baseline, templates
             As `heatmaps` takes them.
 
-        Returns
-        -------
-        LazyHeatmaps
-
         Raises
         ------
         PromptError
@@ -331,6 +328,7 @@ class Encoding:
             scoring=scoring,
             lattice_values=self.scored_cells(scoring),
             similarity=scoring.text @ self.embedding,
+            unowned=scoring.text @ self.unowned,
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,

@@ -170,7 +170,7 @@ def encode_progressively(
         yield from run.refine(_in_order(run.remaining(), lattice, focus), batch_size)
         _require_valid(encoding)
     finally:
-        if model.device.type != "cpu":
+        if model.device.type not in ("cpu", "remote"):
             _release_memory()
 
 

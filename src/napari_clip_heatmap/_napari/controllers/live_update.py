@@ -42,8 +42,8 @@ __all__ = [
     "text_overlay_of",
 ]
 
-DEBOUNCE_MS = 30
-"""After a keystroke, before its heatmaps are made: shorter than the time to the next one."""
+DEBOUNCE_MS = 10
+"""After a keystroke, before its heatmaps are made: the letters of a paste come within it."""
 
 VERDICT_DEBOUNCE_MS = 150
 """A verdict may come after the heatmap, and must not delay it."""

@@ -44,10 +44,11 @@ _LOADING = (
     ControlSpec(
         "device",
         ControlSection.LOADING,
-        lambda sources, **given: ComboBox(
+        lambda sources, **given: EditableChoice(
             value="auto", choices=lambda _: sources.devices(), **given
         ),
-        "Where the model runs; auto takes an accelerator if there is one.",
+        "Where the model runs; auto takes an accelerator if there is one. Or type the address of a "
+        "Dask scheduler, such as tcp://127.0.0.1:8786: its workers encode, the rest stays here.",
         has_value=True,
         persisted=True,
         shrinks=True,

@@ -135,7 +135,8 @@ def rotated(model: ClipModel, batch: Tensor) -> Tensor:
         left, stretch, right = torch.linalg.svd(free.mT @ fixed)
         scale = stretch.sum(dim=-1) / free.square().sum(dim=(1, 2)).clamp_min(1e-30)
         turned = free @ (left @ right) * scale[:, None, None] + centers[1]
-        return turned.reshape(shape).float()
+        aligned: torch.Tensor = turned.reshape(shape).float()
+        return aligned
 
 
 @dataclass(frozen=True)
