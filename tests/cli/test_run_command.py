@@ -554,3 +554,19 @@ def test_the_help_says_what_is_read() -> None:
     text = cli("run", "-h").stdout
     for word in ("TIFF", "OME", "ImageJ", "PNG", "JPEG 2000", "NPY", "--page", "--series"):
         assert word in text
+
+
+def test_a_finer_run_is_what_the_library_computes(model: str, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = options("nuclei", "debris")
+    result = cli("run", cells, *words, "--model", model, "--quality", "fine", "--output", out)
+    assert result.exit_code == 0, result.output
+    maps = nch.encode(nch.load_model(model), read_image(cells), quality="fine").heatmaps(
+        ["nuclei", "debris"]
+    )
+    written = tifffile.imread(out / "cells_nuclei_heatmap.tif")
+    np.testing.assert_allclose(written, maps.values[0], atol=1e-6)
+    assert record_in(out)["images"][0]["encoding"]["quality"] == "fine"
+    assert "quality: fine" in (out / "run.yaml").read_text(encoding="utf-8")
+    refused = cli("run", cells, *words, "--model", model, "--quality", "best", "-o", out)
+    assert refused.exit_code == 2

@@ -45,6 +45,13 @@ def evaluate(
     ] = Path("clip-heatmap-evaluation"),
     scenes: Scenes = 200,
     seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Sets of scenes, each from a seed of its own: figures carry an interval.",
+        ),
+    ] = 5,
     fold: Annotated[
         str, typer.Option(help="K/N: only this part of the micrographs, as held back in training.")
     ] = "",
@@ -114,6 +121,7 @@ def evaluate(
                 output=output,
                 n_scenes=scenes,
                 seed=seed,
+                n_seeds=seeds,
                 fold=GroupFold.parse(fold) if fold else None,
                 progress=advance,
             )

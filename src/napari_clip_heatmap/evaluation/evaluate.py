@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
+from napari_clip_heatmap.evaluation.drawn import divide_scenes, evaluate_drawn
 from napari_clip_heatmap.evaluation.example_maps import write_examples
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import (
     GroupFold,
@@ -40,6 +40,7 @@ def evaluate_model(
     output: Path,
     n_scenes: int,
     seed: int,
+    n_seeds: int = 1,
     fold: GroupFold | None = None,
     progress: Callable[[int, int], None],
 ) -> Report:
@@ -58,6 +59,8 @@ def evaluate_model(
         Number of drawn scenes.
     seed : int
         Seed of the first scene; the others follow it.
+    n_seeds : int
+        Sets that the scenes are divided into: figures carry an interval over them.
     fold : GroupFold, optional
         Measure only this part of the micrographs, which the model was not trained on.
     progress : callable
@@ -84,7 +87,10 @@ def evaluate_model(
         progress(done, total)
 
     output.mkdir(parents=True, exist_ok=True)
-    drawn = evaluate_drawn(model, n_scenes=n_scenes, seed=seed, progress=advance)
+    drawn = tuple(
+        evaluate_drawn(model, n_scenes=size, seed=first, progress=advance)
+        for first, size in divide_scenes(n_scenes, n_seeds, seed)
+    )
     nuclei = None if data is None else evaluate_nuclei(model, data / "nuclei", advance)
     blood = None if data is None else evaluate_blood(model, data / "blood", advance)
     objects = evaluate_objects(
