@@ -3,53 +3,34 @@
 python benchmarks/large_slide.py run     the whole slide once: memory over time, tiles outside
 python benchmarks/large_slide.py kill    SIGKILL at random moments and resumed, --kills times
 
-`--height` and `--width` make a smaller slide. The slide is a pyramid in tiles without contents
-outside of tissue, so its file is small; it is kept in --folder, and so is what was done, so that
-a benchmark that is stopped goes on.
+`--height` and `--width` make a smaller slide. It is a pyramid whose tiles off the tissue are all
+alike, so that its file is small. Runs are processes that are forked where the libraries are
+imported already; everything else is the command as it is in the shell.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
+import shutil
 import signal
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
 TILE = 512
 GLASS = 240
-PROMPTS = ("-p", "nuclei", "-p", "background")
-COMMAND = """
-import json, resource, sys, threading, time
-from pathlib import Path
-from napari_clip_heatmap.batch.inputs import tiff_images
-log = Path(sys.argv.pop(1))
-read, log_at = [], []
-real = tiff_images._Level.__getitem__
-def counted(self, key):
-    if self.shape[0] == FULL:
-        read.append([int(edge) for part in key[:2] for edge in (part.start or 0, part.stop or 0)])
-    return real(self, key)
-FULL = int(sys.argv.pop(1))
-tiff_images._Level.__getitem__ = counted
-def watch():
-    while True:
-        with open("/proc/self/statm") as statm:
-            log_at.append([time.monotonic(), int(statm.read().split()[1]) * 4096])
-        log.write_text(json.dumps({"memory": log_at, "read": read}))
-        time.sleep(2)
-threading.Thread(target=watch, daemon=True).start()
-from napari_clip_heatmap.cli import main
-main()
-"""
+NEAR = 16
+"""Levels that are this much coarser are read to find the tissue, as a whole."""
 
 
 def tissue(height: int, width: int) -> tuple[slice, slice]:
@@ -63,8 +44,8 @@ def level_tiles(height: int, width: int, factor: int) -> Iterator[np.ndarray]:
     """Yield the tiles of a level, row by row: drawn texture on tissue, and glass."""
     from napari_clip_heatmap.scenes.scene import draw
 
-    texture = draw(7, size=(1024, 1024)).image[..., :3]
-    texture = np.minimum(texture, 200).astype(np.uint8)
+    texture = draw(7, size=(1024, 1024)).image
+    texture = np.minimum(np.stack([texture] * 3, -1) if texture.ndim == 2 else texture, 200)
     rows, columns = tissue(height, width)
     glass = np.full((TILE, TILE, 3), GLASS, np.uint8)
     for top in range(0, height // factor, TILE):
@@ -104,32 +85,100 @@ def make_slide(path: Path, height: int, width: int) -> None:
     draft.rename(path)
 
 
-def command(slide: Path, out: Path, log: Path, height: int, downsample: float) -> list[str]:
-    """Return the command that makes maps of the tissue on the slide."""
-    options = ["--inside", "tissue", "--format", "ome-zarr", "--no-cache", "--quiet"]
-    options += ["--downsample", str(downsample), "--write", "maps", "-o", str(out)]
-    start = [sys.executable, "-c", COMMAND, str(log), str(height)]
-    return [*start, "run", str(slide), *PROMPTS, *options]
+def started(work: Callable[[], None]) -> int:
+    """Run work in a process of its own; return its number."""
+    number = os.fork()
+    if number:
+        return number
+    code = 70
+    try:
+        work()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        os._exit(code)
 
 
-def run(slide: Path, folder: Path, height: int, width: int, downsample: float) -> None:
+def finished(number: int) -> int:
+    """Wait for a process; return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+
+
+class Job:
+    """The command over a slide, and what its processes write down."""
+
+    def __init__(self, slide: Path, height: int, width: int, downsample: float) -> None:
+        self.slide, self.height, self.width = slide, height, width
+        self.downsample = downsample
+        self.log = slide.with_suffix(".json")
+        self.forwarded = slide.with_suffix(".forwarded")
+
+    def command(self, out: Path) -> None:
+        """Make maps of the tissue on the slide, as the shell does."""
+        from napari_clip_heatmap.cli import main
+        from napari_clip_heatmap.pipeline import batches
+
+        forward = batches.start_forward
+
+        def counted(model: Any, tiles: Any) -> Any:
+            with self.forwarded.open("a") as stream:
+                stream.write(f"{len(tiles)}\n")
+            return forward(model, tiles)
+
+        batches.start_forward = counted
+        words = ["-p", "nuclei", "-p", "background", "--inside", "tissue", "--format", "ome-zarr"]
+        words += ["--no-cache", "--quiet", "--downsample", str(self.downsample), "--write", "maps"]
+        sys.argv = ["clip-heatmap", "run", str(self.slide), *words, "-o", str(out)]
+        main()
+
+    def n_forwarded(self) -> int:
+        """Return how many tiles went through the model since this was last asked."""
+        lines = self.forwarded.read_text().split() if self.forwarded.exists() else []
+        self.forwarded.unlink(missing_ok=True)
+        return sum(map(int, lines))
+
+    def watched(self, out: Path) -> None:
+        """Run the command, and write down its memory over time and what it reads."""
+        from napari_clip_heatmap.batch.inputs import tiff_images
+
+        level: Any = tiff_images._Level
+        read: list[list[float]] = []
+        memory: list[int] = []
+        real = level.__getitem__
+
+        def noted(array: Any, key: Any) -> Any:
+            factor = self.height / array.shape[0]
+            if factor < NEAR:
+                edges = (part.indices(n)[:2] for part, n in zip(key, array.shape, strict=False))
+                read.append([edge * factor for pair in list(edges)[:2] for edge in pair])
+            return real(array, key)
+
+        def watch() -> None:
+            while True:
+                with Path("/proc/self/statm").open() as statm:
+                    memory.append(int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+                self.log.write_text(json.dumps({"memory": memory, "read": list(read)}))
+                time.sleep(1)
+
+        level.__getitem__ = noted
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            self.command(out)
+        finally:
+            time.sleep(2)
+
+
+def run(job: Job, folder: Path) -> None:
     """Do the slide once, and print memory over time and what was read of it."""
-    import json
-
-    log = folder / "run.json"
-    started = time.monotonic()
-    code = subprocess.run(
-        command(slide, folder / "run", log, height, downsample), check=False
-    ).returncode
-    said = json.loads(log.read_text())
-    memory = np.array([each[1] for each in said["memory"]]) / 1e6
-    parts = np.array_split(memory, 5)
-    print(
-        f"exit code {code}, {time.monotonic() - started:.0f} s; memory in MB (highest of each fifth"
-    )
-    print(f"of the time): {', '.join(f'{each.max():.0f}' for each in parts if len(each))}")
-    rows, columns = tissue(height, width)
-    margin = 2 * 96 * downsample  # a tile that touches the tissue reaches beyond it
+    begun = time.monotonic()
+    code = finished(started(lambda: job.watched(folder / "run")))
+    said = json.loads(job.log.read_text())
+    highest = [max(part) / 1e6 for part in np.array_split(said["memory"], 5) if len(part)]
+    print(f"exit code {code}, {time.monotonic() - begun:.0f} s, {job.n_forwarded()} tiles")
+    print("highest memory in each fifth of the time:", [f"{each:.0f} MB" for each in highest])
+    rows, columns = tissue(job.height, job.width)
+    margin = 2 * 96 * job.downsample  # a tile that touches the tissue reaches beyond it
     outside = sum(
         bottom <= rows.start - margin
         or top >= rows.stop + margin
@@ -137,43 +186,42 @@ def run(slide: Path, folder: Path, height: int, width: int, downsample: float) -
         or left >= columns.stop + margin
         for top, bottom, left, right in said["read"]
     )
-    print(f"{len(said['read'])} reads of the full resolution, {outside} of them off the tissue")
+    print(f"{len(said['read'])} reads of tiles, {outside} of them off the tissue")
 
 
 def digest(out: Path) -> str:
-    """Return a hash of all results."""
+    """Return a hash of all maps and of their metadata, but for the path of the job."""
     found = hashlib.sha256()
-    for path in sorted(out.rglob("*")):
-        inner = path.relative_to(out)
-        if path.is_file() and inner.parts[0].endswith(".ome.zarr"):
-            content = path.read_bytes().replace(str(out).encode(), b"OUT")
-            found.update(str(inner).encode() + content)
+    for path in sorted(out.glob("*.ome.zarr/**/*")):
+        if path.is_file():
+            content = path.read_bytes().replace(out.name.encode(), b"OUT")
+            found.update(str(path.relative_to(out)).encode() + content)
     return found.hexdigest()
 
 
-def kill(slide: Path, folder: Path, height: int, downsample: float, kills: int) -> None:
+def kill(job: Job, folder: Path, kills: int) -> None:
     """Kill runs at random moments, let each go on to its end, and compare results."""
     chance = random.Random(0)
-    whole = folder / "whole"
-    started = time.monotonic()
-    subprocess.run(command(slide, whole, folder / "log.json", height, downsample), check=True)
-    seconds = time.monotonic() - started
-    expected = digest(whole)
-    same = 0
+    begun = time.monotonic()
+    if code := finished(started(lambda: job.command(folder / "whole"))):
+        raise RuntimeError(f"the run ended with exit code {code}")
+    seconds, total = time.monotonic() - begun, job.n_forwarded()
+    expected = digest(folder / "whole")
+    same, most = 0, 0
     for number in range(kills):
         out = folder / f"killed-{number:02}"
-        words = command(slide, out, folder / "log.json", height, downsample)
-        process = subprocess.Popen(words)
+        process = started(lambda out=out: job.command(out))  # type: ignore[misc]
         time.sleep(chance.uniform(0, seconds))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        before = sum(each.stat().st_size for each in out.rglob("*.tiles"))
-        subprocess.run(words, check=True)
-        same += digest(out) == expected
-        print(
-            f"kill {number}: {before / 1e6:.1f} MB of tiles were kept, same: {same} of {number + 1}"
-        )
-    print(f"{same} of {kills} resumed runs gave the output of the run that was not killed")
+        os.kill(process, signal.SIGKILL)
+        finished(process)
+        before = job.n_forwarded()
+        code = finished(started(lambda out=out: job.command(out)))  # type: ignore[misc]
+        after = job.n_forwarded()
+        same += digest(out) == expected and code == 0
+        most = max(most, before + after - total)
+        print(f"kill {number}: {before} of {total} tiles before, {after} after; same: {same}")
+        shutil.rmtree(out)
+    print(f"{same} of {kills} resumed runs gave the same output; at most {most} tiles done twice")
 
 
 def main() -> None:
@@ -183,18 +231,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("large-slide"))
     parser.add_argument("--height", type=int, default=40_000)
     parser.add_argument("--width", type=int, default=50_000)
-    parser.add_argument("--downsample", type=float, default=4.0)
+    parser.add_argument("--downsample", type=float, default=8.0)
     parser.add_argument("--kills", type=int, default=20)
     given = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import napari_clip_heatmap as nch
+
+    model = nch.load_model("demo", device="cpu")  # imports all that the command needs
     given.folder.mkdir(parents=True, exist_ok=True)
-    slide = given.folder / f"slide-{given.height}x{given.width}.tif"
+    slide = given.folder.absolute() / f"slide-{given.height}x{given.width}.tif"
     make_slide(slide, given.height, given.width)
-    print(f"the slide has {slide.stat().st_size / 1e6:.0f} MB")
+    print(f"{slide.name} has {slide.stat().st_size / 1e6:.0f} MB; model {model.name}")
+    job = Job(slide, given.height, given.width, given.downsample)
+    job.n_forwarded()
     if given.what == "run":
-        run(slide, given.folder, given.height, given.width, given.downsample)
+        run(job, given.folder.absolute())
     else:
-        kill(slide, given.folder, given.height, given.downsample, given.kills)
+        kill(job, given.folder.absolute(), given.kills)
 
 
 if __name__ == "__main__":

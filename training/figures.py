@@ -90,7 +90,7 @@ def measure_figures(model: ClipModel, request: FigureRequest) -> dict[str, float
         chosen = choose_micrographs(request.micrographs, fold=request.fold, most=request.most)
         result = evaluate_micrographs(model, chosen, _nothing)
         found |= {"named right": result.mean_named(), "maps": result.mean_maps()}
-    return {name: round(value, 4) for name, value in found.items()}
+    return {name: round(value, 4) for name, value in found.items() if not np.isnan(value)}
 
 
 @torch.no_grad()

@@ -73,11 +73,6 @@ class _Run:
 
 def run_process(rank: int, settings: Settings) -> None:
     """Run one of the processes; the first one reports and saves."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.StreamHandler(), logging.FileHandler(settings.output / "training.log")],
-    )
     torch.set_num_threads(1)
     address = f"tcp://127.0.0.1:{settings.port}"
     dist.init_process_group("gloo", address, rank=rank, world_size=settings.processes)
@@ -275,11 +270,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _start_process(rank: int, settings: Settings) -> None:
+    """Set up the log of a new process, and run it."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        handlers=[logging.StreamHandler(), logging.FileHandler(settings.output / "training.log")],
+    )
+    run_process(rank, settings)
+
+
 def main() -> None:
     """Read the command line and train."""
     settings = Settings(**vars(_parser().parse_args()))
     settings.output.mkdir(parents=True, exist_ok=True)
-    torch.multiprocessing.spawn(run_process, (settings,), settings.processes)
+    torch.multiprocessing.spawn(_start_process, (settings,), settings.processes)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     image = record["images"][0]
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
-    assert image["encoding"]["ranges"] == [{"low": 10.0, "high": 200.0, "source": "limits"}]
+    assert image["encoding"]["ranges"] == [
+        {"low": 10.0, "high": 200.0, "source": "limits", "lines": 0}
+    ]
     assert image["encoding"]["downsample"] == 2.0
     assert image["encoding"]["notices"] == []
     assert record["model"]["precision"] == "bfloat16"

@@ -15,7 +15,7 @@ from napari_clip_heatmap.evaluation.micrographs.micrograph_index import read_mic
 
 @pytest.fixture
 def micrographs(tmp_path: Path) -> Path:
-    """A folder of pictures with an index: bright neurons, dark axons, three specimens each."""
+    """A folder of pictures with an index: bright neurons, dark cracks, three specimens each."""
     folder = tmp_path / "micrographs"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -29,9 +29,9 @@ def micrographs(tmp_path: Path) -> Path:
                 "file": f"{number}.png",
                 "source": "bright" if is_bright else "dark",
                 "group": str(number),
-                "modality": "brightfield" if is_bright else "SEM",
-                "classes": ["neuron"] if is_bright else ["axon", "myelin"],
-                "caption": ["pyramidal neuron", "living cell"] if is_bright else ["nerve tissue"],
+                "modality": "brightfield",
+                "classes": ["neuron"] if is_bright else ["crack", "pore"],
+                "caption": ["pyramidal neuron", "living cell"] if is_bright else ["fissures"],
             }
         )
     (folder / "index.json").write_text(json.dumps(entries))

@@ -23,7 +23,7 @@ def test_the_image_tower_is_the_models() -> None:
     model = nch.load_model(f"local-dir:{DEMO}", device="cpu", precision="fp32")
     with torch.no_grad():
         found = F.normalize(clip.encode_image(image), dim=-1)
-    expected = nch.decompose(model, image).representation
+    expected = F.normalize(nch.decompose(model, image).representation, dim=-1)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 

@@ -13,9 +13,8 @@ from training import train
 
 
 def test_a_tiny_run_ends_in_a_model_and_is_not_done_twice(
-    micrographs: Path, tmp_path: Path, monkeypatch
+    micrographs: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(train.logging, "basicConfig", lambda **options: None)
     settings = Settings(
         tmp_path,
         seed=0,

@@ -126,6 +126,7 @@ class HeatmapWidget(Container[Any]):
     def open_section(self, section: ControlSection) -> None:
         """Show a section."""
         self.tabs.open(section.value)
+        self.tabs.reveal()
 
     def _sources(self) -> ControlSources:
         state = self.state

@@ -49,18 +49,18 @@ _DISTINCT = 16
 
 _BOX = np.ones((3, 3), np.uint8)
 
-_LEAST_SIDE, _CROSSINGS, _FEW_LINES = 32, 128, 0.02
+_LEAST_SIDE, _CROSSINGS, _FEW_LINES = 32, 32, 0.02
 """Of smaller images no lines are counted; so many crossings of a line are looked at; more than this
 part of all rows or columns are no defects."""
 
 _FILTERED_AS_STORED = (np.uint8, np.uint16, np.int16)
 """Types that OpenCV filters quickly."""
 
+_SCALED_BY_OPENCV = (np.float32, np.float64, np.int32)
+"""Types that OpenCV brings to 16 bits quickly."""
+
 _STEPS = 65535
 """Values of other types are filtered in so many steps, which moves a range by 1e-5 of itself."""
-
-_STRIP, _FILTERED = 64, 2**24
-"""Rows of a strip, and pixels of other types that are filtered: of more, evenly spread strips."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,6 @@ def robust_range(channel: Channel) -> tuple[float, float]:
     a 3 x 3 median filter removes them. So that thin structures survive it, the range always covers
     all values but the 0.5 % (or one and a half columns) at either end. *No data*: an extreme value
     that is exactly the same wherever it occurs, far from all other values, such as -9999.
-
-    Of 8- and 16-bit integers every pixel is filtered, of other types at most `_FILTERED`.
 
     Raises
     ------
@@ -235,7 +233,7 @@ def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, f
     """Return the range after a 3 x 3 median filter, apart from what is not in `low` to `high`."""
     level = channel.levels[-1]
     smallest, largest = math.inf, -math.inf
-    for y, x in _filtered_rectangles(level):
+    for y, x in _rectangles(level):
         filtered = _filtered(level, y, x, low, high)
         if filtered.size:
             smallest = min(smallest, float(filtered.min()))
@@ -247,26 +245,56 @@ def _filtered(level: Any, y: slice, x: slice, low: float, high: float) -> NDArra
     """Return the filtered values of a rectangle that are in a range."""
     from napari_clip_heatmap.imaging.opencv import cv2
 
-    stored = stored_colors(level, y, x) if np.dtype(level.dtype) in _FILTERED_AS_STORED else None
+    dtype, stored = np.dtype(level.dtype), None
+    if dtype in _FILTERED_AS_STORED:
+        stored = stored_colors(level, y, x)
     if stored is not None:
-        filtered: NDArray[Any] = cv2.medianBlur(np.ascontiguousarray(stored), 3)
-        if low <= filtered.min() and filtered.max() <= high:
-            return filtered
-        inside: NDArray[Any] = filtered[(filtered >= low) & (filtered <= high)]
-        return inside
-    values = load(level, y, x)
-    steps = (stretched(values.colors, low, high) * np.float32(_STEPS) + np.float32(0.5)).astype(
-        np.uint16
-    )
-    counted = ((values.colors >= low) & (values.colors <= high)).all(axis=-1)
-    if values.valid is not None:
-        counted &= values.valid
-    unit = cv2.medianBlur(steps, 3).reshape(steps.shape) / _STEPS
-    if not counted.all():
-        unit = unit[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
+        return _between(cv2.medianBlur(np.ascontiguousarray(stored), 3), low, high)
+    if dtype in _SCALED_BY_OPENCV and _is_ordinary(low, high):
+        stored = stored_colors(level, y, x)
+    if stored is not None and np.isfinite(stored).all():
+        # What is beyond the range becomes the first or the last step.
+        scale = (_STEPS - 2) / (high - low)
+        plain = np.ascontiguousarray(stored)
+        steps = cv2.addWeighted(plain, scale, plain, 0, 1 - low * scale, dtype=cv2.CV_16U)
+        unit = (_between(cv2.medianBlur(steps, 3), 1, _STEPS - 1) - 1.0) / (_STEPS - 2)
+    else:
+        unit = _filtered_in_parts(load(level, y, x), low, high)
     # Not low + unit * (high - low), whose difference may be no double.
     scaled: NDArray[Any] = low * (1 - unit) + high * unit
     return scaled
+
+
+def _filtered_in_parts(values: Values, low: float, high: float) -> NDArray[Any]:
+    """Return filtered values of any kind as parts of a range, away from what is not in it."""
+    from napari_clip_heatmap.imaging.opencv import cv2
+
+    unit = stretched(values.colors, low, high)
+    steps = (unit * np.float32(_STEPS) + np.float32(0.5)).astype(np.uint16)
+    counted = ((values.colors >= low) & (values.colors <= high)).all(axis=-1)
+    if values.valid is not None:
+        counted &= values.valid
+    filtered: NDArray[Any] = cv2.medianBlur(steps, 3).reshape(steps.shape)
+    if not counted.all():
+        filtered = filtered[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
+    return _ends(filtered) / _STEPS
+
+
+def _between(filtered: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    """Return the smallest and the largest of those values that are in a range."""
+    if not (low <= filtered.min() and filtered.max() <= high):
+        filtered = filtered[(filtered >= low) & (filtered <= high)]
+    return _ends(filtered)
+
+
+def _ends(values: NDArray[Any]) -> NDArray[Any]:
+    return np.array([values.min(), values.max()] if values.size else [], np.float64)
+
+
+def _is_ordinary(low: float, high: float) -> bool:
+    """Return whether single precision has enough digits for steps of a range."""
+    largest = max(abs(low), abs(high))
+    return largest < 1e30 and high - low > max(largest * 1e-4, 1e-30)
 
 
 def _no_valid_pixel(level: Any) -> ImageError:
@@ -298,17 +326,6 @@ def _rectangles(level: Any) -> Iterator[tuple[slice, slice]]:
     for y in _spread(height):
         for x in _spread(width):
             yield y, x
-
-
-def _filtered_rectangles(level: Any) -> Iterator[tuple[slice, slice]]:
-    height, width = level.shape[:2]
-    native = np.dtype(level.dtype) in _FILTERED_AS_STORED
-    if native or not _FILTERED < height * width <= WHOLE:
-        yield from _rectangles(level)
-        return
-    strips = max(1, _FILTERED // (_STRIP * width))
-    for top in np.unique(np.linspace(0, height - _STRIP, strips).astype(int)):
-        yield slice(int(top), int(top) + _STRIP), slice(0, width)
 
 
 def _spread(length: int) -> list[slice]:

@@ -106,7 +106,7 @@ def test_a_finer_lattice_has_the_same_patches_in_an_object(model):
     np.testing.assert_allclose(
         other.heat / other.patches[:, None], one.heat / one.patches[:, None], atol=0.02
     )
-    np.testing.assert_allclose(other.contribution, one.contribution, atol=0.03)
+    np.testing.assert_allclose(other.contribution, one.contribution, rtol=0.1)
 
 
 def test_null_words_are_summed_like_prompts(model):

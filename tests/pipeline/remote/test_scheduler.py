@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
+from pathlib import Path
 
 import dask
 import pytest
@@ -10,6 +13,10 @@ from napari_clip_heatmap.pipeline.remote import scheduler as module
 from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler, Tls, connect, is_scheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=dask".split()  # noqa: SIM905
+"""Makes a certificate that signs itself."""
 
 
 @pytest.mark.parametrize(
@@ -82,3 +89,70 @@ def test_certificates_reach_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     assert security.tls_ca_file == "ca.pem"
     assert (security.tls_client_cert, security.tls_client_key) == ("me.pem", "me.key")
     assert given["set_as_default"] is False
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_only_who_has_a_certificate_connects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    for name in ("ours", "other"):
+        made = ["-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem")]
+        subprocess.run(
+            [
+                *(
+                    [
+                        "openssl",
+                        "req",
+                        "-x509",
+                        "-newkey",
+                        "rsa:2048",
+                        "-nodes",
+                        "-days",
+                        "2",
+                        "-subj",
+                        "/CN=dask",
+                    ]
+                ),
+                *made,
+            ],
+            check=True,
+            capture_output=True,
+        )
+    ours, other = (
+        Tls(str(tmp_path / f"{name}.pem"), str(tmp_path / f"{name}.pem"), f"{tmp_path / name}.key")
+        for name in ("ours", "other")
+    )
+    security = Security(
+        tls_ca_file=ours.ca,
+        tls_scheduler_cert=ours.cert,
+        tls_scheduler_key=ours.key,
+        tls_worker_cert=ours.cert,
+        tls_worker_key=ours.key,
+        tls_client_cert=ours.cert,
+        tls_client_key=ours.key,
+        require_encryption=True,
+    )
+    monkeypatch.setattr(module, "_TIMEOUT", 5)
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        security=security,
+        protocol="tls://",
+        dashboard_address=None,
+        silence_logs=50,
+    ) as cluster:
+        address = cluster.scheduler_address
+        assert address.startswith("tls://")
+        with connect(Scheduler(address, ours), set_as_default=False) as client:
+            assert client.submit(sum, [1, 2]).result() == 3
+        with pytest.raises(DeviceError):
+            connect(Scheduler(address, other))
+        with pytest.raises(DeviceError):
+            connect(Scheduler(address.replace("tls://", "tcp://")))

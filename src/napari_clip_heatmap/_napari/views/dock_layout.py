@@ -116,6 +116,7 @@ class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
         button.setCheckable(True)
         button.setAutoExclusive(True)
         button.setChecked(number == 0)
+        button.setFocusPolicy(_focus_of(chosen=number == 0))
         button.setToolTip(SECTION_HELP[section])
         button.toggled.connect(lambda checked: self._on_toggled(number, checked))
         button.clicked.connect(self.reveal)
@@ -189,9 +190,15 @@ class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
         self._bar.raise_()
 
     def _on_toggled(self, number: int, checked: bool) -> None:
+        self.buttons[number].setFocusPolicy(_focus_of(chosen=checked))
         if checked:
             self._pages.setCurrentIndex(number)
             self.currentChanged.emit(number)
+
+
+def _focus_of(*, chosen: bool) -> Qt.FocusPolicy:
+    """Let Tab go to the open section's button, and arrow keys from there to the others."""
+    return Qt.FocusPolicy.StrongFocus if chosen else Qt.FocusPolicy.ClickFocus
 
 
 def lay_out(container: Container[Widget]) -> SectionTabs:
@@ -216,7 +223,6 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
         if spec.wraps:
             _let_wrap(natives[spec.name])
     require_focus_for_wheel(container.native)
-    FocusRing(container.native)
     tabs = SectionTabs()
     for section in ControlSection:
         if section.is_tab:
@@ -237,6 +243,7 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
         texts.setAlignment(Qt.AlignmentFlag.AlignTop)
         tabs.texts.append((low := _scrolling(texts, 0), lines))
         column.addWidget(low)
+    FocusRing(container.native)
     tabs.fit()
     return tabs
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import (
     QAbstractSlider,
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFocusFrame,
     QProxyStyle,
+    QScrollArea,
     QScrollBar,
     QStyle,
     QWidget,
@@ -48,7 +50,20 @@ class FocusRing(QFocusFrame):  # type: ignore[misc] # qtpy ships no types
         self._style = _OverControl()
         self.setStyle(self._style)
         self.hide()
+        self._held: QWidget | None = None
+        self._soon = QTimer(self)  # once a control that was out of sight has been scrolled to
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.place)
         QApplication.instance().focusChanged.connect(self._follow)
+        for area in inside.findChildren(QScrollArea):
+            area.verticalScrollBar().valueChanged.connect(lambda _value: self._soon.start())
+
+    def place(self) -> None:
+        """Lie where the control is now, if that is in sight."""
+        self.setWidget(None)
+        held = self._held
+        if held is not None and isalive(held) and self._inside.isAncestorOf(held):
+            self.setWidget(held)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
@@ -59,7 +74,8 @@ class FocusRing(QFocusFrame):  # type: ignore[misc] # qtpy ships no types
         held = now
         while held is not None and isinstance(held.parentWidget(), QComboBox | QAbstractSpinBox):
             held = held.parentWidget()  # the line edit is a part of it
-        self.setWidget(held if held is not None and self._inside.isAncestorOf(held) else None)
+        self._held = held
+        self._soon.start()
 
 
 class _OverControl(QProxyStyle):  # type: ignore[misc]
