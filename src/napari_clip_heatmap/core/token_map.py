@@ -115,8 +115,7 @@ def fold(
     """
     head = linearize_head(tower.head, convention)
     if directions is not None:
-        texts = directions.to(head.weight).mT  # [d_embed, prompt]
-        head = LinearizedHead(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
+        head = head.along(directions)
     n_folded = budget // (head.weight.numel() * head.weight.element_size())
     layers = tuple(
         block.out_weight.to(head.weight).mT @ head.weight if number < n_folded else None

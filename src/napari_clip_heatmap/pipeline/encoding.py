@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding"]
 
-_LEAST_VALID = 0.5
-"""Fraction of a tile that must be valid, so that its embedding counts."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Encoding:
@@ -147,11 +144,7 @@ class Encoding:
         rows, columns = np.transpose(self.tiles)
         done = np.zeros_like(self.accumulator.tile_mask)
         done[rows, columns] = self.accumulator.tile_mask[rows, columns]
-        seen = self.validity.tile_fractions(self.lattice)
-        if seen is None:
-            return done
-        mostly_valid = done & (seen >= _LEAST_VALID)
-        return mostly_valid if mostly_valid.any() else done
+        return self.validity.counted(self.lattice, done)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
