@@ -23,6 +23,9 @@ from .imaging.masks import Outlines
 from .imaging.region import Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
+from .pipeline.explanation.explain import explain
+from .pipeline.explanation.explanation import Explanation
+from .pipeline.explanation.head_maps import HeadHeatmaps, HeadMaps, head_maps
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
@@ -41,6 +44,9 @@ __all__ = [
     "Decomposition",
     "Encoding",
     "EncodingCache",
+    "Explanation",
+    "HeadHeatmaps",
+    "HeadMaps",
     "Heatmaps",
     "LazyHeatmaps",
     "ObjectScores",
@@ -59,6 +65,8 @@ __all__ = [
     "decompose",
     "download_model",
     "encode",
+    "explain",
+    "head_maps",
     "list_models",
     "load_model",
     "methods_text",

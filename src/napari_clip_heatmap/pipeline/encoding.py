@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from napari_clip_heatmap.pipeline.heatmaps import HEADS_ARE_SUMMED, Heatmaps, LazyHeatmaps
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
@@ -245,6 +246,8 @@ class Encoding:
         *,
         baseline: Iterable[str] = (),
         templates: str | Iterable[str] = "plain",
+        layers: object = None,
+        heads: object = None,
     ) -> Heatmaps:
         """Return one heatmap per prompt: a product with the token map, at image pixels.
 
@@ -267,6 +270,8 @@ class Encoding:
             Sentences that names are put into, averaged in embedding space: the name of a set
             ("plain", "photo", "fluorescence", "brightfield", "histology", "electron microscopy")
             or sentences of your own, such as "a photo of {}".
+        layers, heads : None
+            An encoding holds the sum over all of them; `head_maps` has the maps of single ones.
 
         Returns
         -------
@@ -284,6 +289,8 @@ class Encoding:
         >>> maps.similarity.shape, maps.values.shape
         ((3,), (3, 96, 96))
         """
+        if layers is not None or heads is not None:
+            raise SettingsError(HEADS_ARE_SUMMED)
         scoring = build_scoring(self.text, prompts, score, baseline, templates)
         return self.lazy_maps(scoring).eager(self)
 

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
-__all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
+__all__ = ["HEADS_ARE_SUMMED", "Heatmaps", "LazyHeatmaps", "Maps"]
+
+HEADS_ARE_SUMMED = (
+    "an encoding holds the sum over layers and heads, so it has no maps of single ones; with the "
+    "model and the image, head_maps(model, image, prompts).only(layers=['L4']) or "
+    ".only(heads=['L4H2']) has them"
+)
+"""What to do where layers or heads of an encoding are asked for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

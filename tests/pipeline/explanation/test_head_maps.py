@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.errors import Cancelled, DecompositionError, ImageError, PromptError
+from napari_clip_heatmap.errors import (
+    Cancelled,
+    DecompositionError,
+    ImageError,
+    PromptError,
+    SettingsError,
+)
 from napari_clip_heatmap.pipeline.explanation import head_maps
 from napari_clip_heatmap.pipeline.explanation.explain import explain
-from napari_clip_heatmap.pipeline.explanation.head_maps import HeadMaps, map_heads
-from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage
-from napari_clip_heatmap.pipeline.scoring import build_scoring
+from napari_clip_heatmap.pipeline.explanation.head_maps import HeadMaps
 
 PROMPTS = ["nuclei", "filaments", "an empty field"]
 IMAGE = np.random.default_rng(3).integers(0, 256, (75, 60, 3), dtype=np.uint8)
@@ -21,9 +25,7 @@ IMAGE = np.random.default_rng(3).integers(0, 256, (75, 60, 3), dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def every(tiny_model: Any) -> HeadMaps:
-    return map_heads(
-        TiledImage(tiny_model, IMAGE), build_scoring(tiny_model.text, PROMPTS, "relative")
-    )
+    return nch.head_maps(tiny_model, IMAGE, PROMPTS)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +73,7 @@ def test_the_similarity_without_heads_is_that_of_the_explanation(
 
 def test_outside_the_region_there_is_nothing(tiny_model: Any) -> None:
     region = nch.Region(box=(10, 10, 30, 40))
-    scoring = build_scoring(tiny_model.text, PROMPTS, "absolute")
-    found = map_heads(TiledImage(tiny_model, IMAGE, region=region), scoring)
+    found = nch.head_maps(tiny_model, IMAGE, PROMPTS, score="absolute", region=region)
     expected = nch.encode(tiny_model, IMAGE, region=region).heatmaps(PROMPTS, "absolute")
     for values in (
         found.only(layers=[0, 1, 2]).values,
@@ -88,12 +89,12 @@ def test_what_cannot_be_made_is_said(
 ) -> None:
     with pytest.raises(DecompositionError, match="no head 9"):
         every.only(heads=["L0H9"])
-    tiled = TiledImage(tiny_model, IMAGE)
     with pytest.raises(PromptError, match="softmax"):
-        map_heads(tiled, build_scoring(tiny_model.text, PROMPTS, "softmax"))
-    absolute = build_scoring(tiny_model.text, PROMPTS, "absolute")
+        nch.head_maps(tiny_model, IMAGE, PROMPTS, score="softmax")
     with pytest.raises(Cancelled):
-        map_heads(tiled, absolute, cancelled=lambda: True)
+        nch.head_maps(tiny_model, IMAGE, PROMPTS, cancelled=lambda: True)
     monkeypatch.setattr(head_maps, "MEMORY", 1000)
     with pytest.raises(ImageError, match="larger downsample"):
-        map_heads(tiled, absolute)
+        nch.head_maps(tiny_model, IMAGE, PROMPTS)
+    with pytest.raises(SettingsError, match=r"head_maps\(model, image, prompts\)"):
+        nch.encode(tiny_model, IMAGE).heatmaps(PROMPTS, layers=["L2"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.score_registry import Score
 
-__all__ = ["explain", "explain_place", "explain_whole", "require_sum", "stop_if"]
+__all__ = [
+    "Step",
+    "explain",
+    "explain_place",
+    "explain_whole",
+    "finish",
+    "require_model",
+    "require_sum",
+]
 
-Progress = Callable[[int, int], None]
-Stopped = Callable[[], bool]
+Step = tuple[int, int]
+"""Tiles that are done, and all of them."""
+
+Result = TypeVar("Result")
 
 
 def explain(
@@ -41,32 +51,98 @@ def explain(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
-    progress: Progress | None = None,
-    cancelled: Stopped | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Explanation:
-    """Do what `napari_clip_heatmap.explain` says."""
-    if not hasattr(model, "head_vectors"):
-        raise SettingsError(
-            f"model is {shown_value(model)}; accepted: what load_model returns, such as "
-            "load_model('demo')"
-        )
+    """Return the contribution of every layer and head to the maps' value at one place.
+
+    The contributions, plus what belongs to no head, sum to the value that ``encode(model,
+    image).heatmaps(prompts)`` has there, where tiles overlap too: each tile's contributions count
+    as much as the tile does in the map (arXiv 2310.05916). Only the tiles over the place go through
+    the model, and each only once: the last ones are kept.
+
+    Parameters
+    ----------
+    model : ClipModel
+    image : array, Channel or sequence of Channel
+        As `encode` takes it.
+    prompts : iterable of str
+    at : (int, int), bool array (y, x) or None
+        A pixel as (row, column); a mask, over whose pixels the maps' mean is explained; or None:
+        the similarity of the whole image, which is the mean over its tiles.
+    score, baseline, templates
+        As `Encoding.heatmaps` takes them; not "softmax", whose probabilities are no sums.
+    view, region, downsample, overlap
+        As `encode` takes them.
+    progress : callable(done_tiles, total_tiles), optional
+    cancelled : callable() -> bool, optional
+        Called before each tile; true stops the work.
+
+    Returns
+    -------
+    Explanation
+        ``contributions`` float32 (prompt, layer, head), ``rest`` and ``value`` float32 (prompt,).
+        Models that pool the tokens of their last layer (SigLIP, CoCa, ResNet) have that one layer;
+        those that take a mean over places (ConvNeXt, Swin, FastViT) have one head as well.
+
+    Raises
+    ------
+    PromptError
+        The prompts cannot be read, or the score is no sum of contributions.
+    SettingsError
+        `at` names no place of the image, or a setting is invalid.
+    ImageError
+        The image cannot be used, or the maps have no value at the place.
+    Cancelled
+        `cancelled` returned true.
+
+    Examples
+    --------
+    >>> why = nch.explain(model, image, ["nuclei", "filaments"], at=(40, 52))
+    >>> why.contributions.shape
+    (2, 4, 8)
+    >>> maps = nch.encode(model, image).heatmaps(["nuclei", "filaments"])
+    >>> bool(abs(why.value - maps.values[:, 40, 52]).max() < 1e-5)
+    True
+    """
+    require_model(model)
     scoring = build_scoring(model.text, prompts, score, baseline, templates)
     settings = {"view": view, "region": region, "downsample": downsample, "overlap": overlap}
     tiled = TiledImage(model, image, **settings)  # type: ignore[arg-type] # each of its own type
-    if at is None:
-        return explain_whole(tiled, scoring, progress=progress, cancelled=cancelled)
-    return explain_place(tiled, scoring, at, progress=progress, cancelled=cancelled)
+    steps = explain_whole(tiled, scoring) if at is None else explain_place(tiled, scoring, at)
+    return finish(steps, progress, cancelled)
+
+
+def finish(
+    steps: Generator[Step, None, Result],
+    progress: Callable[[int, int], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> Result:
+    """Run all steps and return the result; report each step that is new, and ask whether to stop.
+
+    Raises
+    ------
+    Cancelled
+        `cancelled` returned true.
+    """
+    last: Step | None = None
+    while True:
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled before all tiles were done; those that were are kept")
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if progress is not None and step != last:
+            progress(*step)
+        last = step
 
 
 def explain_place(
-    tiled: TiledImage,
-    scoring: Scoring,
-    at: Any,
-    *,
-    progress: Progress | None = None,
-    cancelled: Stopped | None = None,
-) -> Explanation:
-    """Explain the maps' value at a pixel, or their mean over a mask.
+    tiled: TiledImage, scoring: Scoring, at: Any
+) -> Generator[Step, None, Explanation]:
+    """Explain the maps' value at a pixel, or their mean over a mask, tile by tile.
 
     Parameters
     ----------
@@ -74,8 +150,11 @@ def explain_place(
     scoring : Scoring
         From `build_scoring`.
     at : (int, int) or bool array (y, x)
-    progress, cancelled : callable, optional
-        As `encode` takes them.
+
+    Yields
+    ------
+    (int, int)
+        Tiles that are done, and all of them.
 
     Raises
     ------
@@ -83,24 +162,21 @@ def explain_place(
         The score is no sum of contributions.
     SettingsError, ImageError
         The place is not on the image, or the maps have no value there.
-    Cancelled
     """
     require_sum(scoring)
     place = read_place(at, tiled.lattice.image_shape)
     tiles = tiled.tiles_over(*place.cells(tiled.lattice))
     for tile in tiles:  # what is invalid is known only once it was read
-        stop_if(cancelled)
         tiled.read(tile)
+        yield 0, len(tiles)
     touched = tiled.region.cells(tiled.lattice)
     cells = place.weights(tiled.lattice, touched, tiled.validity.read, tiled.region.inside)
     weighted = [(tile, _in_tile(tiled, tile, cells)) for tile in tiles]
     weighted = [(tile, weights) for tile, weights in weighted if weights.any()]
     total: NDArray[np.float64] | float = 0.0
-    for number, (tile, weights) in enumerate(weighted):
-        _report(progress, number, len(weighted))
-        stop_if(cancelled)
+    for number, (tile, weights) in enumerate(weighted, 1):
         total = total + _contributions(tiled, tile, scoring.directions, weights)
-    _report(progress, len(weighted), len(weighted))
+        yield number, len(weighted)
     return Explanation(
         prompts=scoring.prompts,
         score=scoring.score,
@@ -110,41 +186,35 @@ def explain_place(
     )
 
 
-def explain_whole(
-    tiled: TiledImage,
-    scoring: Scoring,
-    *,
-    progress: Progress | None = None,
-    cancelled: Stopped | None = None,
-) -> Explanation:
-    """Explain the similarity of the whole image, or of its region: the mean over its tiles.
+def explain_whole(tiled: TiledImage, scoring: Scoring) -> Generator[Step, None, Explanation]:
+    """Explain the similarity of the image, or of its region: the mean over tiles, tile by tile.
 
     Parameters
     ----------
-    tiled, scoring, progress, cancelled
+    tiled, scoring
         As `explain_place` takes them.
 
-    Raises
+    Yields
     ------
-    Cancelled
+    (int, int)
+        Tiles that are done, and all of them.
     """
     import torch
 
-    for tile in tiled.tiles:
-        stop_if(cancelled)
+    tiles = tiled.tiles
+    for tile in tiles:  # which tiles count is known only once they were read
         tiled.read(tile)
+        yield 0, len(tiles)
     counted = tiled.counted()
     text = torch.from_numpy(scoring.text)
     heads_sum: Any = 0.0
     direct_sum: Any = 0.0
-    for number, tile in enumerate(counted):
-        _report(progress, number, len(counted))
-        stop_if(cancelled)
+    for number, tile in enumerate(counted, 1):
         heads = tile_heads(tiled.model, tiled.read(tile))
         ones = torch.ones(1, heads.n_tokens)
         heads_sum = heads_sum + heads.contributions(ones, text)[0].double().cpu().numpy()
         direct_sum = direct_sum + heads.direct_contributions(text)[0].double().cpu().numpy()
-    _report(progress, len(counted), len(counted))
+        yield number, len(counted)
     direct = (direct_sum / len(counted)).astype(np.float32)  # [prompt, layer + 1]
     names = ["input", *(f"L{layer} MLP" for layer in range(direct.shape[1] - 1))]
     return Explanation(
@@ -156,6 +226,15 @@ def explain_whole(
         tiles=len(counted),
         n_pixels=tiled.lattice.image_shape[0] * tiled.lattice.image_shape[1],
     )
+
+
+def require_model(model: object) -> None:
+    """Raise `SettingsError` unless it is a model that was loaded."""
+    if not hasattr(model, "head_vectors"):
+        raise SettingsError(
+            f"model is {shown_value(model)}; accepted: what load_model returns, such as "
+            "load_model('demo')"
+        )
 
 
 def require_sum(scoring: Scoring) -> None:
@@ -171,17 +250,6 @@ def require_sum(scoring: Scoring) -> None:
             f"the score '{scoring.score}' is a {scoring.unit}, which is no sum of contributions of "
             "layers and heads; choose 'relative', 'balanced', 'absolute' or 'contrast'"
         )
-
-
-def stop_if(cancelled: Stopped | None) -> None:
-    """Raise `Cancelled` if the caller asks for it."""
-    if cancelled is not None and cancelled():
-        raise Cancelled("cancelled before the explanation was complete; tiles that were done stay")
-
-
-def _report(progress: Progress | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)
 
 
 def _in_tile(tiled: TiledImage, tile: TileIndex, cells: CellWeights) -> NDArray[np.float64]:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.pipeline.explanation.explain import require_sum, stop_if
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice
+from napari_clip_heatmap.pipeline.explanation.explain import (
+    Step,
+    finish,
+    require_model,
+    require_sum,
+)
 from napari_clip_heatmap.pipeline.explanation.explanation import HeadName, head_label, label_mask
 from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage, TileIndex, tile_heads
 from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.head_vectors import HeadVectors
-    from napari_clip_heatmap.imaging.lattice import Lattice
+    from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.imaging.validity import Validity
-    from napari_clip_heatmap.pipeline.scoring import Scoring
+    from napari_clip_heatmap.imaging.view import View
+    from napari_clip_heatmap.pipeline.score_registry import Score
 
-__all__ = ["HeadHeatmaps", "HeadMaps", "map_heads"]
+__all__ = ["HeadHeatmaps", "HeadMaps", "head_maps", "map_heads"]
 
 MEMORY = 4 * 2**30
 """Bytes of head maps that are made at most."""
@@ -174,22 +183,78 @@ class HeadMaps:
         )
 
 
-def map_heads(
-    tiled: TiledImage,
-    scoring: Scoring,
+def head_maps(
+    model: ClipModel,
+    image: ArrayLike | Channel | Sequence[Channel],
+    prompts: Iterable[str],
     *,
+    score: Score = "relative",
+    baseline: Iterable[str] = (),
+    templates: str | Iterable[str] = "plain",
+    view: View | None = None,
+    region: Region | None = None,
+    downsample: float | Literal["auto"] = "auto",
+    overlap: float = OVERLAP,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> HeadMaps:
-    """Send all tiles through the model and keep the map of every head.
+    """Return the map of every head of every layer; sums and differences of them cost nothing more.
+
+    Each tile goes through the model once. Summed over layers and heads the maps are those of
+    ``encode(model, image).heatmaps(prompts)``.
+
+    Parameters
+    ----------
+    model, image, prompts, score, baseline, templates, view, region, downsample, overlap
+        As `explain` takes them.
+    progress : callable(done_tiles, total_tiles), optional
+    cancelled : callable() -> bool, optional
+        Called before each tile; true stops the work.
+
+    Returns
+    -------
+    HeadMaps
+        ``only(layers=["L3"])`` and ``only(heads=["L3H1", "L2H0"])`` are the maps of those heads,
+        ``without(heads=["L3H1"])`` the maps of all others.
+
+    Raises
+    ------
+    PromptError
+        The prompts cannot be read, or the score is no sum of contributions.
+    ImageError
+        The image cannot be used, or the maps take too much memory.
+    SettingsError
+        A setting is outside the accepted range.
+    Cancelled
+        `cancelled` returned true.
+
+    Examples
+    --------
+    >>> every = nch.head_maps(model, image, ["nuclei", "filaments"])
+    >>> every.only(layers=["L3"]).values.shape
+    (2, 96, 96)
+    """
+    require_model(model)
+    scoring = build_scoring(model.text, prompts, score, baseline, templates)
+    tiled = TiledImage(
+        model, image, view=view, region=region, downsample=downsample, overlap=overlap
+    )
+    return finish(map_heads(tiled, scoring), progress, cancelled)
+
+
+def map_heads(tiled: TiledImage, scoring: Scoring) -> Generator[Step, None, HeadMaps]:
+    """Send all tiles through the model and keep the map of every head, tile by tile.
 
     Parameters
     ----------
     tiled : TiledImage
     scoring : Scoring
         From `build_scoring`.
-    progress, cancelled : callable, optional
-        As `encode` takes them.
+
+    Yields
+    ------
+    (int, int)
+        Tiles that are done, and all of them.
 
     Raises
     ------
@@ -197,18 +262,14 @@ def map_heads(
         The score is no sum of contributions.
     ImageError
         The maps of all heads take too much memory.
-    Cancelled
     """
     require_sum(scoring)
     sums = _HeadSums(tiled, scoring)
     tiles = tiled.tiles
-    for number, tile in enumerate(tiles):
-        if progress is not None:
-            progress(number, len(tiles))
-        stop_if(cancelled)
+    yield 0, len(tiles)
+    for number, tile in enumerate(tiles, 1):
         sums.add(tile, tile_heads(tiled.model, tiled.read(tile)))
-    if progress is not None:
-        progress(len(tiles), len(tiles))
+        yield number, len(tiles)
     return sums.finished()
 
 
