@@ -26,6 +26,8 @@ from .pipeline.encoding import Encoding
 from .pipeline.explanation.explain import explain
 from .pipeline.explanation.explanation import Explanation
 from .pipeline.explanation.head_maps import HeadHeatmaps, HeadMaps, head_maps
+from .pipeline.explanation.head_words import HeadWords, describe_heads
+from .pipeline.explanation.word_list import WordList, words_of
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.score_registry import Score
@@ -47,6 +49,7 @@ __all__ = [
     "Explanation",
     "HeadHeatmaps",
     "HeadMaps",
+    "HeadWords",
     "Heatmaps",
     "LazyHeatmaps",
     "ObjectScores",
@@ -60,9 +63,11 @@ __all__ = [
     "Trust",
     "Verdict",
     "View",
+    "WordList",
     "__version__",
     "assess",
     "decompose",
+    "describe_heads",
     "download_model",
     "encode",
     "explain",
@@ -75,5 +80,6 @@ __all__ = [
     "read_image",
     "score_objects",
     "token_map",
+    "words_of",
     "write_objects",
 ]
