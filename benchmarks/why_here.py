@@ -2,9 +2,9 @@
 
     python benchmarks/why_here.py [--models demo ViT-B-16 ViT-L-14] [--rounds 7]
 
-Weights are random but for the bundled model. The image is one tile; in the middle of a larger one a
-place lies in four tiles, and costs four times as much the first time. Targets: 0.3 s for the bundled
-model, 2 s for ViT-L-14.
+Weights are random but for the bundled model. The image is one tile; in the middle of a larger one
+a place lies in four tiles, and costs four times as much the first time. Targets: 0.3 s for the
+bundled model, 2 s for ViT-L-14.
 """
 
 from __future__ import annotations

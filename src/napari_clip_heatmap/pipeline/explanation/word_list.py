@@ -20,7 +20,7 @@ from napari_clip_heatmap.validation import integer
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
 
-__all__ = ["WordList", "sparse_words", "words_of"]
+__all__ = ["WordList", "descend", "list_words", "sparse_words", "words_of"]
 
 _STEPS = 400
 """Passes over all words, at most."""
@@ -83,7 +83,17 @@ def words_of(
     if not listed:
         raise SettingsError("no words were given to choose from; give at least one")
     count = integer("count", count, 1, 10_000)
-    directions = encoding.text.encode(listed).double().numpy()
+    return list_words(encoding, listed, encoding.text.encode(listed).double().numpy(), at, count)
+
+
+def list_words(
+    encoding: Encoding,
+    words: Sequence[str],
+    directions: NDArray[np.floating[Any]],
+    at: Any,
+    count: int,
+) -> WordList:
+    """Do what `words_of` says with words whose unit directions (word, d_embed) are known."""
     vector = encoding.embedding.astype(np.float64) if at is None else _at(encoding, at)
     length = float(np.linalg.norm(vector))
     if length == 0:
@@ -93,7 +103,7 @@ def words_of(
     total = weights @ directions
     size = float(np.linalg.norm(total))
     return WordList(
-        words=tuple(listed[number] for number in order),
+        words=tuple(words[number] for number in order),
         weights=tuple(float(weights[number]) for number in order),
         cosine=float(total @ vector / (size * length)) if size else 0.0,
     )
