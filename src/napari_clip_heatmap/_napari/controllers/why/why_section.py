@@ -62,6 +62,7 @@ class WhySection:
         self._state, self._viewer, self._view, self._session = state, viewer, view, session
         self._work: ExplanationSession | None = None
         self._answer: tuple[LayerResult, PlaceAnswer] | None = None
+        self._asked_map: tuple[LayerResult, HeadMapRequest] | None = None
         self._place = CLICKED
         self._layer = HeadLayer(viewer, lambda: state.style_of(state.image))
         self._explain = Job(
@@ -158,6 +159,8 @@ class WhySection:
         if shown is not None:
             self._answer = (shown, answer)
             self._show()
+            if self._view.grid.selected and self._asked_map and self._asked_map[0] is not shown:
+                self._maps.submit(self._prepare_map)
 
     def _on_error(self, error: Exception) -> None:
         self._answer = None
@@ -235,6 +238,8 @@ class WhySection:
         self._view.show_outcome(f"Maps of all heads: {step.text.lower()}", busy=True)
 
     def _on_picture(self, picture: HeadPicture) -> None:
+        if self._asked_map is None:
+            return
         shown, asked = self._asked_map
         if shown.image not in self._viewer.layers or not self._view.grid.selected:
             self._view.show_outcome("")
@@ -268,7 +273,7 @@ class WhySection:
 
     def _on_controls(self) -> None:
         place = self._state.controls.get("why_place", CLICKED)
-        if place is not self._place:
+        if place != self._place:
             self._place = place
             self.update()
 
