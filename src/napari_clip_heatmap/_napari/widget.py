@@ -20,6 +20,7 @@ from napari_clip_heatmap._napari.controllers.binding import ControlBinding
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
+from napari_clip_heatmap._napari.controllers.help.first_steps import FirstPrompts
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.live_update import (
     LiveUpdater,
@@ -40,6 +41,7 @@ from napari_clip_heatmap._napari.views.control_spec import ControlSection, Contr
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
+from napari_clip_heatmap._napari.views.help.help_menu import HelpMenu
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
@@ -145,6 +147,7 @@ class HeatmapWidget(Container[Any]):
             state, viewer, self["preview"], self["resolution_info"]
         )
         self.export_menu = ExportMenu(self["more"].native)
+        self.help_menu = HelpMenu(self["help"].native, {part.name: part.native for part in self})
         self.export = ExportController(
             state,
             viewer,
@@ -173,6 +176,7 @@ class HeatmapWidget(Container[Any]):
             DeviceLister(state),
             VerdictText(state, viewer),
             SliceFollower(state, viewer, self.start),
+            FirstPrompts(state, partial(setattr, self["prompts"], "value")),
         )
 
     def _connect(self) -> None:
