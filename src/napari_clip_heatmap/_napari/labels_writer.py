@@ -53,8 +53,8 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     if np.ndim(data) != 2 or isinstance(data, list | tuple):
         name = meta.get("name", "the layer")
         raise OutputError(
-            f"GeoJSON holds outlines in one plane, and '{name}' is a stack or a pyramid; save it as "
-            ".tif, or use Export in the section Annotate"
+            f"GeoJSON holds outlines in one plane, and '{name}' is a stack or a pyramid; save it "
+            "as .tif, or use Export in the section Annotate"
         )
     labels = np.asarray(data)
     table = _table(np.unique(labels[labels > 0]), meta)
