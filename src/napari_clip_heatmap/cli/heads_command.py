@@ -67,11 +67,11 @@ def heads(
     along which they vary most, with the fraction of the variance that they explain together.
     """
     printer = Printer(quiet, as_json)
-    listed = _lines(words)
-    entries = _entries(images)
     from napari_clip_heatmap.api import load_model
-    from napari_clip_heatmap.pipeline.explanation.head_words import describe_heads
+    from napari_clip_heatmap.pipeline.explanation.head_words import describe_heads, read_words
 
+    listed = read_words(words)
+    entries = _entries(images)
     loaded = load_model(model, device=device, precision=precision, preprocess=preprocess)
     with printer.progress("Images") as advance:
         found = describe_heads(
@@ -92,17 +92,6 @@ def heads(
     )
     printer.say(f"Written to {path}")
     printer.data({"path": str(path), "tiles": found.n_tiles, "heads": found.rows()})
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the words of a file."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{path} is no text in UTF-8 ({error.reason}); save it as UTF-8, one word a line"
-        ) from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _entries(inputs: list[str]) -> list[ImageEntry]:

@@ -15,16 +15,23 @@ from napari_clip_heatmap.imaging.masks import LabeledRegion
 from napari_clip_heatmap.pipeline.explanation.explain import explain_place, explain_whole
 from napari_clip_heatmap.pipeline.explanation.explanation import head_label
 from napari_clip_heatmap.pipeline.explanation.head_maps import HeadMaps, map_heads
-from napari_clip_heatmap.pipeline.explanation.head_words import head_words_of
+from napari_clip_heatmap.pipeline.explanation.head_words import (
+    describe_steps,
+    head_words_of,
+    read_words,
+)
 from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.explanation.explanation import Explanation
     from napari_clip_heatmap.pipeline.explanation.head_maps import HeadHeatmaps
+    from napari_clip_heatmap.pipeline.explanation.head_words import HeadWords
     from napari_clip_heatmap.pipeline.scoring import Scoring
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "HeadPicture",
     "PlaceAnswer",
     "PlaceRequest",
+    "WordsRequest",
     "explained_scoring",
     "label_at",
     "map_name",
@@ -130,6 +138,24 @@ class HeadPicture:
     similarity: float
 
 
+@dataclass(frozen=True, eq=False)
+class WordsRequest:
+    """What heads are to be described by.
+
+    Parameters
+    ----------
+    request : HeatmapRequest
+        Names the model.
+    images : tuple of tuple of Channel
+    path : Path
+        Of a text file, one word a line.
+    """
+
+    request: HeatmapRequest
+    images: tuple[tuple[Channel, ...], ...]
+    path: Path
+
+
 class ExplanationSession:
     """Explains one value after another; the last plane's tiles and head maps are kept.
 
@@ -174,6 +200,16 @@ class ExplanationSession:
             maps.window()[0],
             float(every.similarity[0]),
         )
+
+    def describe(
+        self, asked: WordsRequest, stopped: Stopped
+    ) -> Generator[RunStep, None, HeadWords]:
+        """Find words for each head over the open images, and keep them for the model."""
+        words = read_words(asked.path)
+        steps = describe_steps(self._model_of(asked.request), asked.images, words)
+        found: HeadWords = yield from _reported(steps, stopped)
+        found.save()
+        return found
 
     def _maps_of(
         self, asked: HeadMapRequest, stopped: Stopped

@@ -26,7 +26,14 @@ from napari_clip_heatmap.validation import integer
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["HeadWords", "describe_heads", "head_words_of", "span_words"]
+__all__ = [
+    "HeadWords",
+    "describe_heads",
+    "describe_steps",
+    "head_words_of",
+    "read_words",
+    "span_words",
+]
 
 RANK = 80
 """Directions that a head's contributions are described in, at most, as in the authors' code."""
@@ -184,42 +191,85 @@ def describe_heads(
         There are too few words or tiles.
     Cancelled
     """
+    steps = describe_steps(model, images, words, count=count, tiles_per_image=tiles_per_image)
+    return finish(steps, progress, cancelled)
+
+
+def describe_steps(
+    model: ClipModel,
+    images: Iterable[Any],
+    words: Sequence[str],
+    *,
+    count: int = 5,
+    tiles_per_image: int = 16,
+) -> Generator[Step, None, HeadWords]:
+    """Do what `describe_heads` says, tile by tile; yields tiles done and all of the image."""
     require_model(model)
-    listed = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
-    if len(listed) < 2:
-        raise SettingsError(
-            f"{len(listed)} words were given; at least 2 are needed to choose from, and hundreds "
-            "are usual"
-        )
+    listed = _checked_words(words)
     count = integer("count", count, 1, len(listed))
     integer("tiles_per_image", tiles_per_image, 1, 2**31)
     samples, n_images = [], 0
     for image in images:
         n_images += 1
-        samples += finish(_sampled(model, image, tiles_per_image), progress, cancelled)
+        samples += yield from _sampled(model, image, tiles_per_image)
     if len(samples) < LEAST_TILES:
         raise SettingsError(
             f"{n_images} images have {len(samples)} tiles; at least {LEAST_TILES} are needed to "
             "say along which words a head varies: give more or larger images"
         )
-    directions = model.encode_text(listed).double().numpy()
-    stacked = np.stack(samples)  # [tile, layer, head, d_embed]
-    found = [
-        [
-            _named(stacked[:, layer, head], directions, listed, count)
-            for head in range(model.n_heads)
-        ]
-        for layer in range(model.n_layers)
-    ]
+    found = _of_every_head(np.stack(samples), model.encode_text(listed).double().numpy(), count)
     return HeadWords(
-        words=tuple(tuple(words for words, _ in heads) for heads in found),
-        explained=tuple(tuple(explained for _, explained in heads) for heads in found),
+        words=tuple(
+            tuple(tuple(listed[number] for number in chosen) for chosen, _ in heads)
+            for heads in found
+        ),
+        explained=tuple(tuple(tuple(explained) for _, explained in heads) for heads in found),
         weights_sha256=model.weights_sha256,
         model=model.name,
         n_images=n_images,
         n_tiles=len(samples),
         n_words=len(listed),
     )
+
+
+def _checked_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Return each word once; raise `SettingsError` if there is nothing to choose from."""
+    listed = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+    if len(listed) < 2:
+        raise SettingsError(
+            f"{len(listed)} words were given; at least 2 are needed to choose from, and hundreds "
+            "are usual"
+        )
+    return listed
+
+
+def _of_every_head(
+    samples: NDArray[np.float32], directions: Vectors, count: int
+) -> list[list[tuple[list[int], list[float]]]]:
+    """Return the words of each head by layer, from samples (tile, layer, head, d_embed)."""
+    _, n_layers, n_heads, _ = samples.shape
+    return [
+        [span_words(samples[:, layer, head], directions, count) for head in range(n_heads)]
+        for layer in range(n_layers)
+    ]
+
+
+def read_words(path: Path) -> list[str]:
+    """Return the words of a text file, one a line; empty lines are left out.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, or no text in UTF-8.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read as a list of words ({error}); give a text file in UTF-8 with "
+            "one word a line"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def span_words(
@@ -265,13 +315,6 @@ def _within_span(samples: Vectors, directions: Vectors) -> Vectors:
     _, sizes, basis = np.linalg.svd(samples, full_matrices=False)
     basis = basis[:RANK][sizes[:RANK] > sizes[0] * 1e-10]
     return (directions @ basis.T) @ basis
-
-
-def _named(
-    contributions: Vectors, directions: Vectors, words: Sequence[str], count: int
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    chosen, explained = span_words(contributions, directions, count)
-    return tuple(words[number] for number in chosen), tuple(explained)
 
 
 def _sampled(

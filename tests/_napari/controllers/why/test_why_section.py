@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
@@ -180,6 +181,22 @@ def test_words_of_heads_are_in_the_grid(dock, qtbot, tiny_model):
     explained(dock, qtbot, "At y = 30")
     qtbot.mouseMove(dock.grid, dock.grid.center_of((1, 2)).toPoint())
     assert dock.view.hover.text().endswith("word 12")
+
+
+def test_heads_are_described_over_the_open_images(dock, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(f"thing {number}" for number in range(30)), encoding="utf-8")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    open_section(dock, qtbot)
+    click_image(dock, qtbot, 30, 41)
+    explained(dock, qtbot, "At y = 30")
+    qtbot.mouseClick(dock.view.words, BUTTON)
+    qtbot.waitUntil(lambda: dock.grid.figures.words != {}, timeout=20_000)
+    assert dock.grid.figures.words[(2, 1)].startswith("thing ")
+    assert len(dock.grid.figures.words[(2, 1)].split(", ")) == 3
+    path.write_text("", encoding="utf-8")
+    qtbot.mouseClick(dock.view.words, BUTTON)
+    qtbot.waitUntil(lambda: "0 words were given" in dock.view.outcome.text(), timeout=20_000)
 
 
 def test_out_of_sight_nothing_is_computed(dock, qtbot):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
 from napari_clip_heatmap._napari.controllers.why.head_layer import HeadLayer
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
+from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import region_inside
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.views.why.head_grid import GridFigures
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.session import Session
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap._napari.views.why.why_view import WhyView
+    from napari_clip_heatmap.pipeline.explanation.head_words import HeadWords
 
 __all__ = ["WhySection"]
 
@@ -74,9 +77,12 @@ class WhySection:
             on_step=self._on_map_step,
             debounce_ms=DEBOUNCE_MS,
         )
+        self._words = Job(self._on_described, self._on_map_error, on_step=self._on_map_step)
         view.seen.connect(self._on_seen)
         view.changed.connect(self._on_selection)
-        view.cancel_requested.connect(self._maps.cancel)
+        for job in (self._maps, self._words):
+            view.cancel_requested.connect(job.cancel)
+        view.words_chosen.connect(self._on_words)
         self._connections: tuple[tuple[str, Callable[[], None]], ...] = (
             ("clicked", self.update),
             ("results", self._on_results),
@@ -96,8 +102,8 @@ class WhySection:
     def close(self) -> None:
         """Let go of the viewer and the model."""
         self._on_seen(False)
-        self._explain.close()
-        self._maps.close()
+        for job in (self._explain, self._maps, self._words):
+            job.close()
 
     def _on_seen(self, seen: bool) -> None:
         """Listen while the section is on screen."""
@@ -234,8 +240,35 @@ class WhySection:
         self._asked_map = (shown, asked)
         return partial(self._session_of_work().head_map, asked)
 
+    def _on_words(self, path: str) -> None:
+        """Describe the heads over the open images, by the words of a file."""
+        self._words.submit(lambda: self._prepare_words(Path(path)))
+
+    def _prepare_words(self, path: Path) -> Work | None:
+        from napari_clip_heatmap._napari.job.explanation_work import WordsRequest
+
+        shown, viewer = self._state.result, self._viewer
+        if shown is None or self._state.busy:
+            return None
+        images = [
+            layer for layer in viewer.layers if isinstance(layer, Image) and not is_heatmap(layer)
+        ]
+        pixels = tuple(
+            tuple(channels_of((image,), shown_index(image, viewer.dims.point), viewer))
+            for image in images
+        )
+        asked = WordsRequest(shown.request, pixels, path)
+        return partial(self._session_of_work().describe, asked)
+
     def _on_map_step(self, step: RunStep) -> None:
-        self._view.show_outcome(f"Maps of all heads: {step.text.lower()}", busy=True)
+        self._view.show_outcome(f"All heads: {step.text.lower()}", busy=True)
+
+    def _on_described(self, found: HeadWords) -> None:
+        self._view.show_outcome(
+            f"Words for each head, from {found.n_tiles} tiles of {found.n_images} images, are kept "
+            "for this model; hover over a head to read them"
+        )
+        self.update()  # the grid reads them
 
     def _on_picture(self, picture: HeadPicture) -> None:
         if self._asked_map is None:
@@ -253,7 +286,7 @@ class WhySection:
         if isinstance(error, Cancelled):
             self._view.show_outcome("Cancelled")
             return
-        self._view.show_outcome(f"No map: {error_message(error)}")
+        self._view.show_outcome(f"Not done: {error_message(error)}")
         if not isinstance(error, UnexpectedError):  # napari shows that one
             show_error(error_message(error))
 
@@ -286,8 +319,8 @@ class WhySection:
 
     def _stop(self) -> None:
         """Stop what is at work, and let go of the model."""
-        self._explain.cancel()
-        self._maps.cancel()
+        for job in (self._explain, self._maps, self._words):
+            job.cancel()
         if self._work is not None:
             self._work.forget()
 

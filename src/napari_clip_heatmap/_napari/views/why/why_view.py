@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -29,9 +30,12 @@ class WhyView(OnScreen):
     changed
         The user selected other heads, or what is to be done with them.
     cancel_requested
+    words_chosen : str
+        Path of a list of words to describe the heads by.
     """
 
     changed = Signal()
+    words_chosen = Signal(str)
     cancel_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -47,11 +51,18 @@ class WhyView(OnScreen):
             "alone: a layer with the sum of these heads' maps. leave out: the map of all others; "
             "only what the heads add themselves is left out, not what later layers make of it."
         )
+        self.words = QPushButton("Words of heads\N{HORIZONTAL ELLIPSIS}")
+        self.words.setToolTip(
+            "Find out what each head looks for: the words of a list along which it varies most "
+            "over the open images. Choose a text file with one word a line; hundreds are good."
+        )
+        self.words.clicked.connect(self._choose_words)
         self.cancel = QPushButton("Cancel")
         self.cancel.setVisible(False)
         self.outcome = _text()
         line = QHBoxLayout()
         line.addWidget(self.mode, stretch=1)
+        line.addWidget(self.words)
         line.addWidget(self.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -74,12 +85,19 @@ class WhyView(OnScreen):
         self.value.setText(text)
         self.grid.show_figures(figures)
         self.mode.setVisible(figures is not None)
+        self.words.setVisible(figures is not None)
         self.hover.setVisible(figures is not None)
 
     def show_outcome(self, text: str, *, busy: bool = False) -> None:
         """Show what was done with the selected heads, or how far it is."""
         self.outcome.setText(text)
         self.cancel.setVisible(busy)
+        self.words.setVisible(not busy and self.grid.figures is not None)
+
+    def _choose_words(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Words", "", "Text (*.txt);;All files (*)")
+        if path:
+            self.words_chosen.emit(path)
 
     def _on_mode(self, _text: str) -> None:
         self.grid.show_left_out(self.leaves_out)
