@@ -101,7 +101,6 @@ class HeadVectors:
         """
         head = self._head.along(directions)
         total = weights.sum(dim=1)[:, None, None].to(head.weight)
-        part = 1 / (self.tower.n_terms * self.n_tokens * self.tower.n_heads)
         sums = einsum(
             weights.to(self.vectors),
             self.vectors,
@@ -116,7 +115,7 @@ class HeadVectors:
             )
             even = (bias @ head.weight) / self.n_tokens  # [batch or 1, head, prompt]
             terms = projected + total * even
-            layers.append(head.apply_norm(terms, self.statistics, total * part))
+            layers.append(head.apply_norm(terms, self.statistics, total * self._fraction))
         return rearrange(torch.stack(layers), "layer batch head out -> batch out layer head")
 
     def direct_contributions(self, directions: Tensor) -> Tensor:
@@ -124,21 +123,6 @@ class HeadVectors:
         head = self._head.along(directions)
         projected = head.project(self.direct, self.statistics, 1 / self.tower.n_terms)
         return rearrange(projected, "batch term out -> batch out term")
-
-    def tokens(self, chosen: Tensor) -> Tensor:
-        """Return the token map of some heads alone, [batch, grid_y, grid_x, d_embed].
-
-        Parameters
-        ----------
-        chosen : Tensor of bool [layer, head]
-        """
-        by_token = self._tokens(chosen, self._head)[:, -self.tower.grid[0] * self.tower.grid[1] :]
-        grid = rearrange(by_token, "batch (y x) out -> batch y x out", y=self.tower.grid[0])
-        return grid if self.outliers is None else inpaint_outliers(grid, self.outliers)
-
-    def total(self, chosen: Tensor) -> Tensor:
-        """Return the sum of some heads over all tokens, class token included, [batch, d_embed]."""
-        return self._tokens(chosen, self._head).sum(dim=1)
 
     def maps(self, directions: Tensor) -> Tensor:
         """Return the map of each layer and head, [batch, prompt, layer, head, grid_y, grid_x].
@@ -149,7 +133,6 @@ class HeadVectors:
         """
         head = self._head.along(directions)
         rows, columns = self.tower.grid
-        part = 1 / (self.tower.n_terms * self.n_tokens * self.tower.n_heads)
         layers = []
         for number, bias in enumerate(self.biases):
             patches = self.vectors[number][:, -rows * columns :].to(head.weight)
@@ -159,7 +142,7 @@ class HeadVectors:
                 "batch token head d, head d out -> batch token head out",
             )
             even = (bias @ head.weight)[:, None] / self.n_tokens
-            layers.append(head.apply_norm(projected + even, self.statistics, part))
+            layers.append(head.apply_norm(projected + even, self.statistics, self._fraction))
         stacked = rearrange(
             torch.stack(layers),
             "layer batch (y x) head out -> batch y x (out layer head)",
@@ -175,6 +158,11 @@ class HeadVectors:
         )
 
     @property
+    def _fraction(self) -> float:
+        """The part of the last norm's mean and shift that each token gets from each head."""
+        return 1 / (self.tower.n_terms * self.n_tokens * self.tower.n_heads)
+
+    @property
     def _head(self) -> LinearizedHead:
         return linearize_head(self.tower.head, _REFERENCE)
 
@@ -183,26 +171,6 @@ class HeadVectors:
         out_weight = self.tower.blocks[number].out_weight.to(head.weight)
         folded = out_weight.mT @ head.weight  # [head * d_head, out]
         return rearrange(folded, "(head d) out -> head d out", head=self.tower.n_heads)
-
-    def _tokens(self, chosen: Tensor, head: LinearizedHead) -> Tensor:
-        """Return the sum of some heads for each token, [batch, token, d_embed]."""
-        n_batch = len(self.direct)
-        tokens = head.weight.new_zeros(n_batch, self.n_tokens, head.weight.shape[1])
-        bias = head.weight.new_zeros(1, self.tower.d_model)
-        for number, heads in enumerate(chosen):
-            if not heads.any():
-                continue
-            index = heads.nonzero()[:, 0]
-            near = self.vectors[number][:, :, index.to(self.vectors.device)].to(head.weight)
-            out_weight = self.tower.blocks[number].out_weight.to(head.weight).mT
-            by_head = rearrange(out_weight, "(head d) d_model -> head d d_model", head=len(heads))
-            folded = by_head[index.to(by_head.device)].flatten(0, 1) @ head.weight
-            tokens = tokens + near.flatten(2) @ folded
-            bias = bias + self.biases[number][:, index.to(bias.device)].sum(dim=1)
-        tokens = tokens + (bias @ head.weight)[:, None] / self.n_tokens
-        n_chosen = int(chosen.sum())
-        part = n_chosen / (self.tower.n_terms * self.n_tokens * self.tower.n_heads)
-        return head.apply_norm(tokens, self.statistics, part)
 
 
 def run_heads(tower: Tower, batch: Tensor, *, outlier_factor: float | None = None) -> HeadVectors:
