@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -15,7 +16,12 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.explanation.explanation import Explanation
 from napari_clip_heatmap.pipeline.explanation.place import CellWeights, read_place
-from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage, TileIndex, tile_heads
+from napari_clip_heatmap.pipeline.explanation.tile_heads import (
+    TiledImage,
+    TileIndex,
+    computed,
+    tile_heads,
+)
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 
 if TYPE_CHECKING:
@@ -212,8 +218,8 @@ def explain_whole(tiled: TiledImage, scoring: Scoring) -> Generator[Step, None, 
     for number, tile in enumerate(counted, 1):
         heads = tile_heads(tiled.model, tiled.read(tile))
         ones = torch.ones(1, heads.n_tokens)
-        heads_sum = heads_sum + heads.contributions(ones, text)[0].double().cpu().numpy()
-        direct_sum = direct_sum + heads.direct_contributions(text)[0].double().cpu().numpy()
+        heads_sum = heads_sum + computed(partial(heads.contributions, ones, text))[0]
+        direct_sum = direct_sum + computed(partial(heads.direct_contributions, text))[0]
         yield number, len(counted)
     direct = (direct_sum / len(counted)).astype(np.float32)  # [prompt, layer + 1]
     names = ["input", *(f"L{layer} MLP" for layer in range(direct.shape[1] - 1))]
@@ -285,6 +291,6 @@ def _contributions(
 
     heads = tile_heads(tiled.model, tiled.read(tile))
     by_token = heads.patch_weights(torch.from_numpy(weights)[None].float())
-    found = heads.contributions(by_token, torch.from_numpy(directions))[0]
-    contributions: NDArray[np.float64] = found.double().cpu().numpy()
-    return contributions
+    directions_of_prompts = torch.from_numpy(directions)
+    contributions = computed(partial(heads.contributions, by_token, directions_of_prompts))
+    return contributions[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +19,12 @@ from napari_clip_heatmap.pipeline.explanation.explain import (
     require_sum,
 )
 from napari_clip_heatmap.pipeline.explanation.explanation import HeadName, head_label, label_mask
-from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage, TileIndex, tile_heads
+from napari_clip_heatmap.pipeline.explanation.tile_heads import (
+    TiledImage,
+    TileIndex,
+    computed,
+    tile_heads,
+)
 from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 
@@ -303,11 +308,12 @@ class _HeadSums:
         lattice = self._tiled.lattice
         (y, in_y), (x, in_x) = lattice.y.cells(tile[0]), lattice.x.cells(tile[1])
         weights = lattice.y.weights[tile[0], y, np.newaxis] * lattice.x.weights[tile[1], x]
-        maps = heads.maps(self._directions)[0].float().cpu().numpy()
+        maps = computed(partial(heads.maps, self._directions))[0].astype(np.float32)
         self._values[..., y, x] += weights * maps[..., in_y, in_x]
-        every = heads.contributions(torch.ones(1, heads.n_tokens), self._text)[0]
-        direct = heads.direct_contributions(self._text)[0].sum(dim=1)
-        self._whole[tile] = every.double().cpu().numpy(), direct.double().cpu().numpy()
+        ones = torch.ones(1, heads.n_tokens)
+        every = computed(partial(heads.contributions, ones, self._text))[0]
+        direct = computed(partial(heads.direct_contributions, self._text))[0].sum(axis=1)
+        self._whole[tile] = every, direct
 
     def finished(self) -> HeadMaps:
         """Return the maps once all tiles were added."""

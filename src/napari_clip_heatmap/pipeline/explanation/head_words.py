@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import OutputError, SettingsError
 from napari_clip_heatmap.pipeline.explanation.explain import Step, finish, require_model
 from napari_clip_heatmap.pipeline.explanation.explanation import head_label
-from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage, tile_heads
+from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage, computed, tile_heads
 from napari_clip_heatmap.user_folders import data_root
 from napari_clip_heatmap.validation import integer
 
@@ -330,8 +331,9 @@ def _sampled(
     found = []
     for done, number in enumerate(picked, 1):
         heads = tile_heads(model, tiled.read(tiles[number]))
-        added = heads.contributions(torch.ones(1, heads.n_tokens), every_direction)[0]
-        found.append(np.moveaxis(added.float().cpu().numpy(), 0, -1))
+        ones = torch.ones(1, heads.n_tokens)
+        added = computed(partial(heads.contributions, ones, every_direction))[0]
+        found.append(np.moveaxis(added, 0, -1).astype(np.float32))
         yield done, len(picked)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -23,11 +23,13 @@ from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.core.head_vectors import HeadVectors
     from napari_clip_heatmap.core.tower import Tower
 
-__all__ = ["TiledImage", "tile_heads"]
+__all__ = ["TileIndex", "TiledImage", "computed", "tile_heads"]
 
 LIMIT = 256 * 2**20
 """Bytes of tiles that are kept for each model: ten of ViT-L-14, hundreds of the bundled model."""
@@ -130,6 +132,15 @@ def tile_heads(model: ClipModel, seen: NDArray[np.float32]) -> HeadVectors:
         if recent.tower is model.tower:
             recent.keep(key, heads)
     return heads
+
+
+def computed(sums: Callable[[], Tensor]) -> NDArray[np.float64]:
+    """Return what is computed from heads as an array; no gradients are kept, wherever it ran."""
+    import torch
+
+    with torch.no_grad():
+        array: NDArray[np.float64] = sums().double().cpu().numpy()
+    return array
 
 
 def _forward(model: ClipModel, seen: NDArray[np.float32]) -> HeadVectors:
