@@ -292,5 +292,7 @@ def _contributions(
     heads = tile_heads(tiled.model, tiled.read(tile))
     by_token = heads.patch_weights(torch.from_numpy(weights)[None].float())
     directions_of_prompts = torch.from_numpy(directions)
-    contributions = computed(partial(heads.contributions, by_token, directions_of_prompts))
-    return contributions[0]
+    contributions: NDArray[np.float64] = computed(
+        partial(heads.contributions, by_token, directions_of_prompts)
+    )[0]
+    return contributions
