@@ -82,10 +82,11 @@ def heads(
             tiles_per_image=tiles,
         )
     path = found.save(output)
-    for row in found.rows():
-        best = row["words"], row["explained"]
-        told = ", ".join(f"{word} ({part:.0%})" for word, part in zip(*best, strict=True))  # type: ignore[call-overload]
-        printer.say(f"{row['head']:>7}  {told or 'varies along none of the words'}")
+    for layer, named in enumerate(found.words):
+        for head, best in enumerate(named):
+            parts = zip(best, found.explained[layer][head], strict=True)
+            told = ", ".join(f"{word} ({part:.0%})" for word, part in parts)
+            printer.say(f"L{layer}H{head}  {told or 'varies along none of the words'}")
     printer.say(
         f"{found.n_words} words, {found.n_tiles} tiles of {found.n_images} images; in parentheses "
         "the variance explained so far"
