@@ -46,6 +46,7 @@ def load_model(
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
     outlier_factor: float | None = None,
+    mlp_by_token: bool = False,
     preprocess: str | Sequence[Sequence[float]] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and check on a probe image that its decomposition is exact.
@@ -77,6 +78,9 @@ def load_model(
         Leave register-like tokens out of the maps: those with a norm before the last layer of more
         than this many times the median of their image (3 is usual). The mean of their neighbors
         replaces them; `decompose` still returns them. Off by default.
+    mlp_by_token : bool
+        Only for towers that pool by a mean over tokens: maps also show each patch's own MLPs and
+        input. Off by default: maps show attention, as in the paper; the rest no patch owns.
     preprocess : str or (mean, std), optional
         Normalization of pixels, instead of the one in the model's files: "openai", "imagenet",
         "half", "none", "r,g,b/r,g,b", or mean and standard deviation of red, green and blue.
@@ -93,7 +97,8 @@ def load_model(
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
-        The contributions to the probe's embedding do not sum to it, or `outlier_factor` is invalid.
+        The contributions to the probe's embedding do not sum to it, or `outlier_factor` is invalid,
+        or the tower does not fit `mlp_by_token`.
     SettingsError
         `image_size` is not a whole number of patches, or `preprocess` is invalid.
     DeviceError
@@ -116,6 +121,7 @@ def load_model(
         precision=precision,
         image_size=image_size,
         outlier_factor=outlier_factor,
+        mlp_by_token=mlp_by_token,
         preprocess=preprocess,
     )
 
@@ -190,7 +196,7 @@ def encode(
 
     return encode_image(
         model,
-        _without_torch(image),
+        image,
         view=view,
         region=region,
         downsample=downsample,
@@ -200,14 +206,6 @@ def encode(
         cancelled=cancelled,
         cache=cache,
     )
-
-
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
 
 
 def list_models(search: str = "") -> tuple[CatalogEntry, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.lattice import read_tile
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline.scoring import build_scoring
+from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator
 
 PROMPTS = ["nuclei", "rods", "dots"]
 
@@ -46,6 +50,7 @@ def test_without_overlap_patches_and_rest_sum_to_the_similarity(
     total = maps.lattice_values.sum(axis=(1, 2)) / (rows * columns)
     expected = maps.similarity - directions @ rest.mean(axis=0)
     np.testing.assert_allclose(total, expected, atol=1e-5)
+    np.testing.assert_allclose(encoding.unowned, rest.mean(axis=0), atol=1e-5)
 
 
 @settings(max_examples=5)
@@ -61,12 +66,42 @@ def test_with_overlap_a_cell_is_the_weighted_mean_of_its_tiles(
     for (row, column), of_tile in zip(lattice.tiles, terms, strict=True):
         for y, x in np.ndindex(tiny_model.grid):
             at = lattice.y.starts[row] + y, lattice.x.starts[column] + x
-            share = np.sin(np.pi * (y + 0.5) / 4) ** 2 * np.sin(np.pi * (x + 0.5) / 4) ** 2
+            part = np.sin(np.pi * (y + 0.5) / 4) ** 2 * np.sin(np.pi * (x + 0.5) / 4) ** 2
             if 0 <= at[0] < lattice.grid[0] and 0 <= at[1] < lattice.grid[1]:
-                total[at] += share * of_tile[y, x]
-                weight[at] += share
+                total[at] += part * of_tile[y, x]
+                weight[at] += part
     # The weights are a product over axes, so they are brought to 1 on each axis or on both alike.
     np.testing.assert_allclose(encoding.token_map, total / weight[..., None], atol=1e-5)
+
+
+@pytest.mark.parametrize("score", ["relative", "balanced", "absolute", "softmax"])
+def test_the_part_that_no_patch_owns_is_beside_each_score(tiny_model, score) -> None:
+    image = picture(6, (70, 50))
+    encoding = nch.encode(tiny_model, image, overlap=0.5, downsample=1)
+    terms, rest = decomposed(tiny_model, image, encoding)
+    np.testing.assert_allclose(encoding.unowned, rest.mean(axis=0), atol=1e-5)
+    text = tiny_model.encode_text(PROMPTS).double().numpy()
+    shown = build_scoring(tiny_model.text, PROMPTS, score).directions[: len(PROMPTS)]
+    patches = terms.sum(axis=(1, 2)).mean(axis=0)
+    for number, check in enumerate(nch.assess(encoding, PROMPTS, score).checks):
+        assert check.unowned == pytest.approx(text[number] @ rest.mean(axis=0), abs=1e-5)
+        assert check.similarity - check.unowned == pytest.approx(text[number] @ patches, abs=1e-5)
+        owned = check.image_score - check.score_unowned
+        assert owned == pytest.approx(shown[number] @ patches, abs=1e-5)
+        assert f"{check.unowned:.3f} belongs to no patch" in check.figures
+
+
+def test_an_encoding_of_earlier_versions_does_not_know_that_part(tiny_model) -> None:
+    encoding = nch.encode(tiny_model, picture(7, (40, 40)), downsample=1)
+    done = encoding.accumulator
+    everything = tuple(slice(0, cells) for cells in encoding.lattice.grid)
+    earlier = TokenAccumulator.restored(
+        encoding.lattice, everything, done.token_map, done.embeddings, done.tile_mask
+    )
+    (check,) = nch.assess(dataclasses.replace(encoding, accumulator=earlier), ["nuclei"]).checks
+    assert check.unowned is None
+    assert check.score_unowned is None
+    assert "no patch" not in check.figures
 
 
 def test_with_overlap_the_lattice_does_not_sum_to_the_similarity(tiny_model) -> None:

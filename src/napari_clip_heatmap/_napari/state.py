@@ -17,6 +17,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
 from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptVerdict
@@ -56,7 +57,10 @@ FAINTNESS = {Trust.DOUBTFUL: 0.6, Trust.NONE: 0.3}
 
 def facts_of(check: PromptVerdict) -> tuple[str, ...]:
     """Return why a map can be trusted or not, in at most three short facts."""
-    match = f"Match with the image: {check.similarity:.3f}, above {check.rank:.0%} of nonsense."
+    match = (
+        f"Match with the image: {check.similarity:.3f}{of_no_patch(check.unowned)}, "
+        f"above {check.rank:.0%} of nonsense."
+    )
     return (*check.reasons, match)[:MOST_FACTS]
 
 

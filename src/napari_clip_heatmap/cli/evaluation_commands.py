@@ -45,6 +45,13 @@ def evaluate(
     ] = Path("clip-heatmap-evaluation"),
     scenes: Scenes = 200,
     seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Sets of scenes, each from a seed of its own: figures carry an interval.",
+        ),
+    ] = 5,
     preprocess: Preprocess = None,
     faithfulness: Annotated[
         bool,
@@ -105,7 +112,13 @@ def evaluate(
             report, path = run_special(loaded, request, output, advance)
         else:
             report = evaluate_model(
-                loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
+                loaded,
+                data=data,
+                output=output,
+                n_scenes=scenes,
+                seed=seed,
+                n_seeds=seeds,
+                progress=advance,
             )
             path = output / "report.json"
     printer.say(report)

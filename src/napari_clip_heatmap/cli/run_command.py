@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -267,7 +268,18 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     for note in entry["notes"]:
         if note not in entry["image_notes"]:  # the line above says it
             printer.say(f"  {note}")
+    printer.say(f"  {_similarities(entry['results'][:n_maps])}")
     for each in entry["results"][:n_maps]:
         worth = each["worth"]
         if worth["trust"] != "good":
             printer.say(f"  '{each['prompt']}': trust {worth['trust']}. {worth['advice']}")
+
+
+def _similarities(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return how similar the image is to each prompt, and how much of that no patch owns."""
+    parts = []
+    for each in results:
+        unowned = each["worth"].get("unowned")
+        of_it = "" if unowned is None else f" ({unowned:.3f})"
+        parts.append(f"'{each['prompt']}' {each['similarity']:.3f}{of_it}")
+    return f"Similarity (of it belongs to no patch): {', '.join(parts)}"

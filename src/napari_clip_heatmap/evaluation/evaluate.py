@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.evaluation.drawn import evaluate_drawn
+from napari_clip_heatmap.evaluation.drawn import divide_scenes, evaluate_drawn
 from napari_clip_heatmap.evaluation.example_maps import write_examples
 from napari_clip_heatmap.evaluation.objects.object_report import (
     count_object_steps,
@@ -31,6 +31,7 @@ def evaluate_model(
     output: Path,
     n_scenes: int,
     seed: int,
+    n_seeds: int = 1,
     progress: Callable[[int, int], None],
 ) -> Report:
     """Measure heatmaps on drawn scenes and, where ``data`` is given, on real images.
@@ -47,6 +48,8 @@ def evaluate_model(
         Number of drawn scenes.
     seed : int
         Seed of the first scene; the others follow it.
+    n_seeds : int
+        Sets that the scenes are divided into: figures carry an interval over them.
     progress : callable
         Called with (images done, images in all).
 
@@ -66,7 +69,10 @@ def evaluate_model(
         progress(done, total)
 
     output.mkdir(parents=True, exist_ok=True)
-    drawn = evaluate_drawn(model, n_scenes=n_scenes, seed=seed, progress=advance)
+    drawn = tuple(
+        evaluate_drawn(model, n_scenes=size, seed=first, progress=advance)
+        for first, size in divide_scenes(n_scenes, n_seeds, seed)
+    )
     nuclei = None if data is None else evaluate_nuclei(model, data / "nuclei", advance)
     blood = None if data is None else evaluate_blood(model, data / "blood", advance)
     objects = evaluate_objects(

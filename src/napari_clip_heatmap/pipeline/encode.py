@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
@@ -44,7 +44,7 @@ def encode(
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
     for record in steps(
         model,
-        image,
+        _without_torch(image),
         view=view,
         region=region,
         downsample=downsample,
@@ -69,3 +69,11 @@ def _check(model: object, progress: object, cache: object) -> None:
         function("progress", progress)
     if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
         raise SettingsError(f"cache is {shown_value(cache)}; accepted: an EncodingCache, or None")
+
+
+def _without_torch(image: Any) -> Any:
+    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
+    if not str(getattr(image, "dtype", "")).startswith("torch."):
+        return image
+    image = image.detach().cpu()
+    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()

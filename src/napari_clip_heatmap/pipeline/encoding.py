@@ -132,6 +132,11 @@ class Encoding:
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
     @property
+    def unowned(self) -> NDArray[np.float32]:
+        """The part of `embedding` that no patch contributes, float32 (d_embed,); NaN if unknown."""
+        return self.accumulator.mean_unowned(self.counted_tiles)
+
+    @property
     def tile_embeddings(self) -> NDArray[np.float32]:
         """Unit embedding of each tile that counts for `embedding`, float32 (tile, d_embed)."""
         return self.accumulator.embeddings[self.counted_tiles]
@@ -309,10 +314,6 @@ class Encoding:
         prompts, score, baseline, templates
             As `heatmaps` takes them.
 
-        Returns
-        -------
-        LazyHeatmaps
-
         Raises
         ------
         PromptError
@@ -330,6 +331,7 @@ class Encoding:
             scoring=scoring,
             lattice_values=self.scored_cells(scoring),
             similarity=scoring.text @ self.embedding,
+            unowned=scoring.text @ self.unowned,
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,

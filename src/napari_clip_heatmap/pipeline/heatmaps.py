@@ -47,6 +47,9 @@ class Maps:
         One value per patch, not interpolated; NaN where nothing is known.
     similarity : float32 (prompt,)
         Cosine similarity of each prompt with the image: the mean over tiles, whatever the score.
+    unowned : float32 (prompt,)
+        The part of `similarity` that no patch contributes (class token, MLPs, input); NaN where it
+        is not known, as in encodings of earlier versions.
     image_notes : tuple of str
         Plain sentences on what the model saw of the image.
     flat : bool
@@ -56,6 +59,7 @@ class Maps:
     scoring: Scoring
     lattice_values: NDArray[np.float32]
     similarity: NDArray[np.float32]
+    unowned: NDArray[np.float32]
     image_notes: tuple[str, ...] = ()
     flat: bool = False
 
@@ -109,12 +113,12 @@ class Maps:
 class Heatmaps(HeatmapObjects, Maps):
     """One heatmap per prompt at image pixels, as `Encoding.heatmaps` returns them.
 
-    Next to `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
-    ``baseline``, ``unit``, ``notes`` and ``recipes``.
+    Next to `values` there are ``prompts``, ``similarity``, ``unowned``, ``lattice_values``,
+    ``score``, ``baseline``, ``unit``, ``notes`` and ``recipes``.
 
     Parameters
     ----------
-    scoring, lattice_values, similarity, image_notes, flat
+    scoring, lattice_values, similarity, unowned, image_notes, flat
         As `Maps` takes them.
     encoding : Encoding
         What they were made of.
@@ -184,7 +188,7 @@ class LazyHeatmaps(Maps):
 
     Parameters
     ----------
-    scoring, lattice_values, similarity, image_notes, flat
+    scoring, lattice_values, similarity, unowned, image_notes, flat
         As `Maps` takes them.
     lattice : Lattice
     region : Region
@@ -271,6 +275,7 @@ class LazyHeatmaps(Maps):
             scoring=self.scoring,
             lattice_values=self.lattice_values,
             similarity=self.similarity,
+            unowned=self.unowned,
             image_notes=self.image_notes,
             flat=self.flat,
             values=self.window(),

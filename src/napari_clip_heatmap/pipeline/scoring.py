@@ -38,6 +38,7 @@ __all__ = [
     "Scoring",
     "TextDirections",
     "build_scoring",
+    "unit_directions",
 ]
 
 Directions = NDArray[np.float64]
@@ -243,6 +244,14 @@ def build_scoring(
         recipes=tuple(_recipe(words, prompt) for prompt in parsed),
         logit_scale=encoder.logit_scale,
     )
+
+
+def unit_directions(directions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return directions of length 1, float64; zero where they were."""
+    wide = directions.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    return unit
 
 
 _NEUTRAL: tuple[Phrase, ...] = tuple((prompt,) for prompt in NEUTRAL_PROMPTS)

@@ -59,6 +59,7 @@ class TokenAccumulator:
                 f"{size:.0f} GB; choose a larger downsample"
             ) from error
         self._embeddings = np.zeros((rows, columns, d_embed), np.float32)
+        self._patch_sums = np.zeros((rows, columns, d_embed), np.float32)
         self._done = np.zeros((rows, columns), bool)
         self.contrast = SeenContrast(lattice)
 
@@ -70,6 +71,7 @@ class TokenAccumulator:
         tokens: NDArray[np.float32],
         embeddings: NDArray[np.float32],
         done: NDArray[np.bool_],
+        patch_sums: NDArray[np.float32] | None = None,
     ) -> TokenAccumulator:
         """Return an accumulator as it was saved, to be read or continued.
 
@@ -82,11 +84,14 @@ class TokenAccumulator:
             The token map in it.
         embeddings : float32 (row, column, d_embed)
         done : bool (row, column)
+        patch_sums : float32 (row, column, d_embed), optional
+            Unknown in encodings of earlier versions.
         """
         accumulator = cls(lattice, embeddings.shape[-1])
         accumulator._token_map[cells] = tokens
         accumulator._embeddings[...] = embeddings
         accumulator._done[...] = done
+        accumulator._patch_sums[...] = np.nan if patch_sums is None else patch_sums
         return accumulator
 
     @property
@@ -116,6 +121,27 @@ class TokenAccumulator:
         """Unit embedding of each tile that was added, else 0; float32 (row, column, d_embed)."""
         return read_only(self._embeddings)
 
+    @property
+    def patch_sums(self) -> NDArray[np.float32]:
+        """Sum of all tokens of each tile, float32 (row, column, d_embed); NaN where unknown."""
+        return read_only(self._patch_sums)
+
+    def mean_unowned(self, tiles: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the part of the mean embedding that no patch contributes, float32 (d_embed,).
+
+        Class token, MLPs and input; NaN where it is not known, or no tile was chosen.
+
+        Parameters
+        ----------
+        tiles : bool (row, column)
+            Tiles that were added.
+        """
+        if not tiles.any():
+            return np.full(self._embeddings.shape[-1], np.nan, np.float32)
+        rest = self._embeddings[tiles] - self._patch_sums[tiles]
+        unowned: NDArray[np.float32] = rest.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return unowned
+
     def add_tile(
         self, tile: tuple[int, int], tokens: NDArray[np.float32], embedding: NDArray[np.float32]
     ) -> None:
@@ -130,6 +156,7 @@ class TokenAccumulator:
         """
         blend_tile(self._token_map, self.lattice, tile, tokens)
         self._embeddings[tile] = embedding
+        self._patch_sums[tile] = tokens.sum(axis=(0, 1), dtype=np.float64)
         self._done[tile] = True
 
     def weights(self, y: slice, x: slice) -> NDArray[np.float32]:

@@ -152,7 +152,9 @@ class HeatmapResult:
     keys : tuple of str
         As in the request; of prompts that mean the same, the first one's.
     similarity : float32 (prompt,)
-        Cosine between what was encoded and each prompt; NaN while unknown.
+        Mean over tiles of the cosine with each prompt; NaN while unknown.
+    unowned : float32 (prompt,)
+        The part of it that no patch contributes; NaN where that is unknown.
     tiling : mapping
         As `Encoding.describe` returns it.
     encodings : mapping of tuple of int to Encoding
@@ -175,6 +177,7 @@ class HeatmapResult:
     scoring: Scoring
     keys: tuple[str, ...]
     similarity: NDArray[np.float32]
+    unowned: NDArray[np.float32]
     tiling: Mapping[str, object]
     encodings: Mapping[Index, Encoding]
     tiles: int
