@@ -255,6 +255,7 @@ class ClipModel:
                 self._placed.tower,
                 self._require_batch(batch),
                 outlier_factor=self.outlier_factor,
+                mlp_by_token=self.mlp_by_token,
             )
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

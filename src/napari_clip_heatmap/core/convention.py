@@ -89,7 +89,9 @@ class LinearizedHead:
         texts = directions.to(self.weight).mT
         return LinearizedHead(self.weight @ texts, self.per_mean @ texts, self.offset @ texts)
 
-    def project(self, terms: Tensor, statistics: HeadStatistics, fraction: float) -> Tensor:
+    def project(
+        self, terms: Tensor, statistics: HeadStatistics, fraction: float | Tensor
+    ) -> Tensor:
         """Return the contribution of terms of the residual stream to the unit embedding.
 
         Parameters

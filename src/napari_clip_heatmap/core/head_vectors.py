@@ -20,7 +20,13 @@ from napari_clip_heatmap.core.convention import (
     linearize_head,
     token_contributions,
 )
-from napari_clip_heatmap.core.token_map import find_outliers, inpaint_outliers, require_factor
+from napari_clip_heatmap.core.token_map import (
+    find_outliers,
+    inpaint_outliers,
+    input_by_token,
+    require_factor,
+    resolved_mlp,
+)
 from napari_clip_heatmap.core.tower import HeadStatistics, Tower, block_outputs
 
 __all__ = ["HeadVectors", "run_heads"]
@@ -46,6 +52,8 @@ class HeadVectors:
         With its pooling weights fixed for this batch.
     outliers : Tensor of bool [batch, grid_y, grid_x], optional
         Register-like patches, which the token map replaces by the mean of their neighbors.
+    direct_by_token : Tensor [layer + 1, batch, token, d_model], optional
+        What each token's input and MLPs bring to `direct`; None where they belong to no token.
     """
 
     vectors: Tensor
@@ -54,6 +62,7 @@ class HeadVectors:
     statistics: HeadStatistics
     tower: Tower
     outliers: Tensor | None = None
+    direct_by_token: Tensor | None = None
 
     @property
     def n_tokens(self) -> int:
@@ -62,8 +71,9 @@ class HeadVectors:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the vectors, which is nearly all of it."""
-        return self.vectors.numel() * self.vectors.element_size()
+        """Memory of what is kept for each token, which is nearly all of it."""
+        large = (self.vectors, self.direct_by_token)
+        return sum(each.numel() * each.element_size() for each in large if each is not None)
 
     @property
     def is_finite(self) -> bool:
@@ -74,7 +84,12 @@ class HeadVectors:
 
     def moved(self, device: torch.device | str) -> HeadVectors:
         """Return the vectors in another memory; weights are used where they are."""
-        return replace(self, vectors=self.vectors.to(device))
+        direct = self.direct_by_token
+        return replace(
+            self,
+            vectors=self.vectors.to(device),
+            direct_by_token=None if direct is None else direct.to(device),
+        )
 
     def patch_weights(self, weights: Tensor) -> Tensor:
         """Return the weight of every token in a sum over cells of the token map, [batch, token].
@@ -123,6 +138,57 @@ class HeadVectors:
         head = self._head.along(directions)
         projected = head.project(self.direct, self.statistics, 1 / self.tower.n_terms)
         return rearrange(projected, "batch term out -> batch out term")
+
+    def direct_of_tokens(self, weights: Tensor, directions: Tensor) -> Tensor | None:
+        """Return what the input and the MLPs of some tokens bring, [batch, prompt, layer + 1].
+
+        Parameters
+        ----------
+        weights : Tensor [batch, token]
+            From `patch_weights`.
+        directions : Tensor [prompt, d_embed]
+
+        Returns
+        -------
+        Tensor, optional
+            None where they belong to no token.
+        """
+        if self.direct_by_token is None:
+            return None
+        head = self._head.along(directions)
+        sums = einsum(
+            weights.to(self.direct_by_token),
+            self.direct_by_token,
+            "batch token, term batch token d -> batch term d",
+        ).to(head.weight)
+        total = weights.sum(dim=1)[:, None, None].to(head.weight)
+        fraction = total / (self.tower.n_terms * self.n_tokens)
+        projected = head.project(sums, self.statistics, fraction)
+        return rearrange(projected, "batch term out -> batch out term")
+
+    def direct_map(self, directions: Tensor) -> Tensor | None:
+        """Return the map of input and MLPs, [batch, prompt, grid_y, grid_x].
+
+        Parameters
+        ----------
+        directions : Tensor [prompt, d_embed]
+
+        Returns
+        -------
+        Tensor, optional
+            None where they belong to no token.
+        """
+        if self.direct_by_token is None:
+            return None
+        head = self._head.along(directions)
+        rows, columns = self.tower.grid
+        terms = self.direct_by_token.sum(dim=0)[:, -rows * columns :].to(head.weight)
+        fraction = len(self.direct_by_token) / (self.tower.n_terms * self.n_tokens)
+        projected = head.project(terms, self.statistics, fraction)
+        grid = rearrange(projected, "batch (y x) out -> batch y x out", y=rows)
+        if self.outliers is not None:
+            grid = inpaint_outliers(grid, self.outliers)
+        return rearrange(grid, "batch y x out -> batch out y x")
 
     def maps(self, directions: Tensor) -> Tensor:
         """Return the map of each layer and head, [batch, prompt, layer, head, grid_y, grid_x].
@@ -173,7 +239,13 @@ class HeadVectors:
         return rearrange(folded, "(head d) out -> head d out", head=self.tower.n_heads)
 
 
-def run_heads(tower: Tower, batch: Tensor, *, outlier_factor: float | None = None) -> HeadVectors:
+def run_heads(
+    tower: Tower,
+    batch: Tensor,
+    *,
+    outlier_factor: float | None = None,
+    mlp_by_token: bool = False,
+) -> HeadVectors:
     """Run the tower once and keep what every head took from every token.
 
     Parameters
@@ -181,17 +253,20 @@ def run_heads(tower: Tower, batch: Tensor, *, outlier_factor: float | None = Non
     tower : Tower
     batch : Tensor [batch, rgb, y, x]
         Preprocessed images.
-    outlier_factor : float, optional
-        As `token_map` takes it.
+    outlier_factor, mlp_by_token
+        As `token_map` takes them.
     """
     require_factor(outlier_factor)
     residual = tower.embed(batch)
     tower = tower.settled(residual)
     vectors, biases, direct = [], [], [tower.begin(residual)]
+    by_token = [input_by_token(tower, residual)] if mlp_by_token else []
     for block, output in zip(tower.blocks, block_outputs(tower, residual), strict=True):
         vectors.append(token_contributions(block, output, _REFERENCE))
         biases.append(bias_contribution_by_head(block, output, _REFERENCE, tower.n_heads))
         direct.append(output.mlp_out)
+        if mlp_by_token:
+            by_token.append(resolved_mlp(tower, output))
         resid_pre, residual = residual, output.resid_post
     outliers = None
     if outlier_factor is not None:
@@ -204,6 +279,7 @@ def run_heads(tower: Tower, batch: Tensor, *, outlier_factor: float | None = Non
         statistics=tower.head.read(tower.head.pool(residual)),
         tower=tower,
         outliers=outliers,
+        direct_by_token=torch.stack(by_token) if mlp_by_token else None,
     )
 
 

@@ -179,14 +179,19 @@ def explain_place(
     cells = place.weights(tiled.lattice, touched, tiled.validity.read, tiled.region.inside)
     weighted = [(tile, _in_tile(tiled, tile, cells)) for tile in tiles]
     weighted = [(tile, weights) for tile, weights in weighted if weights.any()]
-    total: NDArray[np.float64] | float = 0.0
+    heads_sum: Any = 0.0
+    direct_sum: Any = None
     for number, (tile, weights) in enumerate(weighted, 1):
-        total = total + _contributions(tiled, tile, scoring.directions, weights)
+        heads, direct = _contributions(tiled, tile, scoring.directions, weights)
+        heads_sum = heads_sum + heads
+        if direct is not None:
+            direct_sum = direct if direct_sum is None else direct_sum + direct
         yield number, len(weighted)
     return Explanation(
         prompts=scoring.prompts,
         score=scoring.score,
-        contributions=np.asarray(total, np.float32),
+        contributions=np.asarray(heads_sum, np.float32),
+        parts={} if direct_sum is None else _named(direct_sum),
         tiles=len(weighted),
         n_pixels=cells.n_pixels,
     )
@@ -221,13 +226,11 @@ def explain_whole(tiled: TiledImage, scoring: Scoring) -> Generator[Step, None, 
         heads_sum = heads_sum + computed(partial(heads.contributions, ones, text))[0]
         direct_sum = direct_sum + computed(partial(heads.direct_contributions, text))[0]
         yield number, len(counted)
-    direct = (direct_sum / len(counted)).astype(np.float32)  # [prompt, layer + 1]
-    names = ["input", *(f"L{layer} MLP" for layer in range(direct.shape[1] - 1))]
     return Explanation(
         prompts=scoring.prompts,
         score=scoring.score,
         contributions=(heads_sum / len(counted)).astype(np.float32),
-        parts=dict(zip(names, direct.T, strict=True)),
+        parts=_named(direct_sum / len(counted)),
         whole=True,
         tiles=len(counted),
         n_pixels=tiled.lattice.image_shape[0] * tiled.lattice.image_shape[1],
@@ -285,14 +288,26 @@ def _contributions(
     tile: TileIndex,
     directions: NDArray[np.float32],
     weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return one tile's contributions to a weighted sum of its patches, (prompt, layer, head)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return what a weighted sum of a tile's patches is made of.
+
+    Returns
+    -------
+    float64 (prompt, layer, head), float64 (prompt, layer + 1)
+        Of heads, and of input and MLPs where these belong to tokens.
+    """
     import torch
 
     heads = tile_heads(tiled.model, tiled.read(tile))
     by_token = heads.patch_weights(torch.from_numpy(weights)[None].float())
-    directions_of_prompts = torch.from_numpy(directions)
-    contributions: NDArray[np.float64] = computed(
-        partial(heads.contributions, by_token, directions_of_prompts)
-    )[0]
-    return contributions
+    text = torch.from_numpy(directions)
+    of_heads = computed(partial(heads.contributions, by_token, text))[0]
+    if heads.direct_by_token is None:
+        return of_heads, None
+    return of_heads, computed(partial(heads.direct_of_tokens, by_token, text))[0]
+
+
+def _named(direct: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """Return input and MLPs by their names, from (prompt, layer + 1)."""
+    names = ["input", *(f"L{layer} MLP" for layer in range(direct.shape[1] - 1))]
+    return dict(zip(names, direct.T.astype(np.float32), strict=True))

@@ -35,7 +35,8 @@ class Explanation:
         Of each head of each layer to the value, cosine.
     parts : mapping of str to float32 (prompt,)
         What belongs to no head, by name: for a whole image the input and the MLP of each layer. A
-        map is made of attention alone, so at a place nothing is left.
+        map is made of attention alone, so at a place nothing is left, unless the model was loaded
+        with ``mlp_by_token``.
     whole : bool
         Whether the value is the whole image's similarity.
     tiles : int

@@ -49,7 +49,7 @@ class HeadHeatmaps(LazyHeatmaps):
 
     Parameters
     ----------
-    scoring, lattice_values, similarity, image_notes, flat, lattice, region, validity
+    scoring, lattice_values, similarity, unowned, image_notes, flat, lattice, region, validity
         As `LazyHeatmaps` has them. The similarity of some heads alone is what they contribute to
         the image's; without some heads, the image's minus that: their direct effect, no more.
     heads : tuple of str
@@ -89,6 +89,8 @@ class HeadMaps:
     lattice : Lattice
     region : Region
     validity : Validity
+    direct_values : float32 (prompt, grid_y, grid_x), optional
+        The part of the maps that belongs to no head, of a model loaded with ``mlp_by_token``.
 
     Examples
     --------
@@ -106,6 +108,7 @@ class HeadMaps:
     lattice: Lattice
     region: Region
     validity: Validity
+    direct_values: NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         n_prompts, n_layers, n_heads, rows, columns = self.lattice_values.shape
@@ -172,6 +175,8 @@ class HeadMaps:
         left_out: bool,
     ) -> HeadHeatmaps:
         values = np.zeros((len(self.prompts), *self.lattice.grid), np.float32)
+        if left_out and self.direct_values is not None:
+            values += self.direct_values
         for layer, head in zip(*np.nonzero(summed), strict=True):
             values += self.lattice_values[:, layer, head]
         if not summed.any():
@@ -180,6 +185,7 @@ class HeadMaps:
             scoring=self.scoring,
             lattice_values=values,
             similarity=similarity.astype(np.float32),
+            unowned=np.full(len(self.prompts), np.nan, np.float32),
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,
@@ -299,6 +305,7 @@ class _HeadSums:
         self._values = np.zeros(shape, np.float32)
         self._text = torch.from_numpy(scoring.text)
         self._directions = torch.from_numpy(scoring.directions)
+        self._direct: NDArray[np.float32] | None = None
         self._whole: dict[TileIndex, tuple[Any, Any]] = {}
 
     def add(self, tile: TileIndex, heads: HeadVectors) -> None:
@@ -310,6 +317,11 @@ class _HeadSums:
         weights = lattice.y.weights[tile[0], y, np.newaxis] * lattice.x.weights[tile[1], x]
         maps = computed(partial(heads.maps, self._directions))[0].astype(np.float32)
         self._values[..., y, x] += weights * maps[..., in_y, in_x]
+        if heads.direct_by_token is not None:
+            if self._direct is None:
+                self._direct = np.zeros((len(self._values), *lattice.grid), np.float32)
+            direct_map = computed(partial(heads.direct_map, self._directions))[0]
+            self._direct[:, y, x] += weights * direct_map[:, in_y, in_x].astype(np.float32)
         ones = torch.ones(1, heads.n_tokens)
         every = computed(partial(heads.contributions, ones, self._text))[0]
         direct = computed(partial(heads.direct_contributions, self._text))[0].sum(axis=1)
@@ -330,4 +342,5 @@ class _HeadSums:
             lattice=tiled.lattice,
             region=tiled.region,
             validity=tiled.validity,
+            direct_values=self._direct,
         )

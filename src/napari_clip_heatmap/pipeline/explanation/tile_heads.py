@@ -134,12 +134,15 @@ def tile_heads(model: ClipModel, seen: NDArray[np.float32]) -> HeadVectors:
     return heads
 
 
-def computed(sums: Callable[[], Tensor]) -> NDArray[np.float64]:
+def computed(sums: Callable[[], Tensor | None]) -> NDArray[np.float64]:
     """Return what is computed from heads as an array; no gradients are kept, wherever it ran."""
     import torch
 
     with torch.no_grad():
-        array: NDArray[np.float64] = sums().double().cpu().numpy()
+        found = sums()
+    if found is None:
+        raise RuntimeError("the MLPs of this model belong to no token")
+    array: NDArray[np.float64] = found.double().cpu().numpy()
     return array
 
 

@@ -330,12 +330,13 @@ def _value_text(answer: PlaceAnswer, number: int) -> str:
     why = answer.explanation
     prompt, value = shorten(why.prompts[number], 40), float(why.value[number])
     heads = float(why.contributions[number].sum())
+    of_image = "similarity to " if why.whole else ""
     if not why.parts:
         return f"{answer.place}: {prompt} {value:+.5f} = sum of all heads"
     entry = float(why.parts["input"][number])
     mlps = float(why.rest[number]) - entry
     return (
-        f"{answer.place}: similarity to {prompt} {value:+.5f} = heads {heads:+.5f} + MLPs "
+        f"{answer.place}: {of_image}{prompt} {value:+.5f} = heads {heads:+.5f} + MLPs "
         f"{mlps:+.5f} + input {entry:+.5f}"
     )
 
