@@ -105,6 +105,24 @@ def test_outliers_are_replaced_as_in_the_map(tiny_clip: Any) -> None:
     np.testing.assert_allclose(why.value, maps.values[:, 20, 33], atol=1e-5)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_mlps_that_belong_to_tokens_are_the_rest(make_clip: Any, late: bool) -> None:
+    clip = make_clip(1, pool_type="avg", final_ln_after_pool=late)
+    model = load_model(clip, device="cpu", mlp_by_token=True)
+    image = picture((50, 70, 3))
+    maps = nch.encode(model, image).heatmaps(PROMPTS)
+    why = explain(model, image, PROMPTS, at=(20, 33))
+    assert list(why.parts) == ["input", "L0 MLP", "L1 MLP", "L2 MLP"]
+    assert abs(why.rest).max() > 1e-4
+    total = why.contributions.sum(axis=(1, 2)) + why.rest
+    np.testing.assert_allclose(total, maps.values[:, 20, 33], atol=1e-5)
+    every = nch.head_maps(model, image, PROMPTS)
+    only, without = every.only(heads=["L0H1"]), every.without(heads=["L0H1"])
+    np.testing.assert_allclose(only.values + without.values, maps.values, atol=1e-5)
+    whole = explain(model, image, PROMPTS)
+    np.testing.assert_allclose(whole.value, maps.similarity, atol=1e-5)
+
+
 def test_a_place_costs_the_tiles_over_it_once(tiny_clip: Any, monkeypatch: Any) -> None:
     model = load_model(tiny_clip, device="cpu")
     passes = []
