@@ -313,7 +313,8 @@ def _place(asked: PlaceRequest, shape: tuple[int, int]) -> tuple[Any, str]:
             "explain the place clicked instead"
         )
     region = LabeledRegion(_OneLabel(asked.labels.labels, value), asked.labels.matrix)
-    mask = region.inside(np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5)
+    y, x = (np.arange(length, dtype=np.float64) + 0.5 for length in shape)
+    mask = region.inside(y, x)
     return mask, f"Mean over label {value}, {int(mask.sum())} px"
 
 

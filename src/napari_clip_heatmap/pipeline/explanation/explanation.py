@@ -81,7 +81,8 @@ class Explanation:
     def value(self) -> NDArray[np.float32]:
         """The maps' value at the place, or the image's similarity, float32 (prompt,)."""
         heads = self.contributions.sum(axis=(1, 2), dtype=np.float64)
-        return (heads + self.rest).astype(np.float32)
+        value: NDArray[np.float32] = (heads + self.rest).astype(np.float32)
+        return value
 
     @property
     def labels(self) -> tuple[tuple[str, ...], ...]:
@@ -113,7 +114,8 @@ class Explanation:
         """
         chosen = label_mask(layers, heads, self.contributions.shape[1:])
         removed = self.contributions[:, chosen].sum(axis=1, dtype=np.float64)
-        return (self.value - removed).astype(np.float32)
+        left: NDArray[np.float32] = (self.value - removed).astype(np.float32)
+        return left
 
     def strongest(self, count: int = 5, prompt: int = 0) -> list[tuple[str, float]]:
         """Return the heads that contribute most, for or against, with their contributions.

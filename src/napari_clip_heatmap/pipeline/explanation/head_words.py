@@ -315,7 +315,8 @@ def _within_span(samples: Vectors, directions: Vectors) -> Vectors:
     """Return directions projected onto what the samples span, so that only that part counts."""
     _, sizes, basis = np.linalg.svd(samples, full_matrices=False)
     basis = basis[:RANK][sizes[:RANK] > sizes[0] * 1e-10]
-    return (directions @ basis.T) @ basis
+    inside: Vectors = (directions @ basis.T) @ basis
+    return inside
 
 
 def _sampled(

@@ -174,7 +174,8 @@ def _interpolation(axis: Axis, pixels: slice, cells: slice) -> NDArray[np.float6
     """Return the bilinear weights of cells in pixels, (pixel, cell)."""
     positions = axis.cell_positions(pixels)
     distance = np.abs(positions[:, np.newaxis] - np.arange(cells.start, cells.stop))
-    return np.maximum(1 - distance, 0)
+    weights: NDArray[np.float64] = np.maximum(1 - distance, 0)
+    return weights
 
 
 def _spread(

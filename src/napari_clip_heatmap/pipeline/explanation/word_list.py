@@ -187,6 +187,7 @@ def _at(encoding: Encoding, at: Any) -> NDArray[np.float64]:
     known = (encoding.accumulator.weights(*whole) > 1 - 1e-5) & encoding.touched
     found = place.weights(encoding.lattice, known, encoding.validity.read, encoding.region.inside)
     near = encoding.token_map[found.rows, found.columns].astype(np.float64)
-    here = np.einsum("yx,yxd->d", found.weights, near)
+    here: NDArray[np.float64] = np.einsum("yx,yxd->d", found.weights, near)
     mean: NDArray[np.float64] = encoding.token_map[known].mean(axis=0, dtype=np.float64)
-    return here - mean
+    special: NDArray[np.float64] = here - mean
+    return special
