@@ -14,6 +14,7 @@ import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.loading import load_model
 from napari_clip_heatmap.errors import Cancelled, PromptError, SettingsError
 from napari_clip_heatmap.pipeline.explanation.explain import explain
+from napari_clip_heatmap.pipeline.explanation.tile_heads import TiledImage
 
 PROMPTS = ["nuclei", "filaments", "an empty field"]
 
@@ -64,17 +65,15 @@ def test_layers_and_heads_sum_to_the_map(
 
 
 def test_a_cell_center_has_the_terms_of_the_full_decomposition(tiny_model: Any) -> None:
-    image = picture((32, 32, 3))
-    batch = tiny_model.preprocess(image[None].astype(np.float32) / 255)
+    image, finest = picture((4, 4, 3)), {"downsample": 0.125}  # a pixel is a patch
+    seen = TiledImage(tiny_model, image, **finest).read((0, 0))
+    batch = tiny_model.preprocess(seen[None])
     parts = nch.decompose(tiny_model, batch)
     text = tiny_model.encode_text(PROMPTS)
     terms = torch.einsum("lnhd,pd->nplh", parts.attention[0], text).numpy()
-    # With an odd number of pixels in a patch a pixel would be its center; of 8, four surround it.
-    mask = np.zeros((32, 32), bool)
-    mask[11:13, 19:21] = True  # around the center of row 1, column 2
-    why = explain(tiny_model, image, PROMPTS, at=mask, score="absolute")
+    why = explain(tiny_model, image, PROMPTS, at=(1, 2), score="absolute", **finest)
     np.testing.assert_allclose(why.contributions, terms[1 + 1 * 4 + 2], atol=1e-6)
-    whole = explain(tiny_model, image, PROMPTS)
+    whole = explain(tiny_model, image, PROMPTS, **finest)
     np.testing.assert_allclose(whole.contributions, terms.sum(axis=0), atol=1e-6)
     direct = torch.einsum("ld,pd->lp", parts.mlp[0], text).numpy()
     assert list(whole.parts) == ["input", "L0 MLP", "L1 MLP", "L2 MLP"]
@@ -100,7 +99,7 @@ def test_outliers_are_replaced_as_in_the_map(tiny_clip: Any) -> None:
     image = picture((50, 70, 3))
     maps = nch.encode(model, image).heatmaps(PROMPTS)
     plain = nch.encode(load_model(tiny_clip, device="cpu"), image).heatmaps(PROMPTS)
-    assert abs(maps.values - plain.values).max() > 1e-3
+    assert abs(maps.values - plain.values).max() > 1e-4
     why = explain(model, image, PROMPTS, at=(20, 33))
     np.testing.assert_allclose(why.value, maps.values[:, 20, 33], atol=1e-5)
 
@@ -134,7 +133,7 @@ def test_a_place_costs_the_tiles_over_it_once(tiny_clip: Any, monkeypatch: Any) 
     why = explain(model, image, PROMPTS, at=(3, 3))
     assert passes == [1]
     assert why.tiles == 1
-    explain(model, image, ["other", "prompts"], at=(5, 4), score="absolute")
+    explain(model, image, ["other", "prompts"], at=(2, 1), score="absolute")
     assert passes == [1]
     steps: list[tuple[int, int]] = []
     why = explain(model, image, PROMPTS, at=(100, 100), progress=lambda *at: steps.append(at))

@@ -27,7 +27,7 @@ WORDS = [f"word {number}" for number in range(30)]
 def literally(samples: np.ndarray, words: np.ndarray, count: int, rank: int = 80) -> Any:
     """Algorithm 1 of arXiv 2310.05916 with loops, and the variance that is left after each word."""
     _, sizes, rows = np.linalg.svd(samples)
-    kept = [row for row, size in zip(rows, sizes, strict=False) if size > 1e-10 * sizes[0]][:rank]
+    kept = [row for row, size in zip(rows, sizes, strict=False) if size > 1e-5 * sizes[0]][:rank]
     projected = []
     for word in words:
         inside = np.zeros(len(word))

@@ -45,6 +45,9 @@ LEAST_TILES = 8
 _SPREAD = 1e-12
 """Fraction of the variance below which nothing is left to explain."""
 
+_LEAST_SIZE = 1e-5
+"""Singular values below this fraction of the largest are rounding errors of single precision."""
+
 Vectors = NDArray[np.float64]
 
 
@@ -314,7 +317,7 @@ def span_words(
 def _within_span(samples: Vectors, directions: Vectors) -> Vectors:
     """Return directions projected onto what the samples span, so that only that part counts."""
     _, sizes, basis = np.linalg.svd(samples, full_matrices=False)
-    basis = basis[:RANK][sizes[:RANK] > sizes[0] * 1e-10]
+    basis = basis[:RANK][sizes[:RANK] > sizes[0] * _LEAST_SIZE]
     inside: Vectors = (directions @ basis.T) @ basis
     return inside
 
