@@ -30,6 +30,7 @@ from .pipeline.explanation.head_words import HeadWords, describe_heads
 from .pipeline.explanation.word_list import WordList, words_of
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
+from .pipeline.remote.scheduler import Scheduler, Tls
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.trust import Trust, Verdict
@@ -59,7 +60,9 @@ __all__ = [
     "PromptCheck",
     "PromptVerdict",
     "Region",
+    "Scheduler",
     "Score",
+    "Tls",
     "Trust",
     "Verdict",
     "View",

@@ -117,7 +117,9 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
     image = record["images"][0]
     assert image["shape"] == [40, 70, 3]
     assert image["dtype"] == "uint8"
-    assert image["encoding"]["ranges"] == [{"low": 10.0, "high": 200.0, "source": "limits"}]
+    assert image["encoding"]["ranges"] == [
+        {"low": 10.0, "high": 200.0, "source": "limits", "lines": 0}
+    ]
     assert image["encoding"]["downsample"] == 2.0
     assert image["encoding"]["notices"] == []
     assert record["model"]["precision"] == "bfloat16"
@@ -554,3 +556,19 @@ def test_the_help_says_what_is_read() -> None:
     text = cli("run", "-h").stdout
     for word in ("TIFF", "OME", "ImageJ", "PNG", "JPEG 2000", "NPY", "--page", "--series"):
         assert word in text
+
+
+def test_a_finer_run_is_what_the_library_computes(model: str, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = options("nuclei", "debris")
+    result = cli("run", cells, *words, "--model", model, "--quality", "fine", "--output", out)
+    assert result.exit_code == 0, result.output
+    maps = nch.encode(nch.load_model(model), read_image(cells), quality="fine").heatmaps(
+        ["nuclei", "debris"]
+    )
+    written = tifffile.imread(out / "cells_nuclei_heatmap.tif")
+    np.testing.assert_allclose(written, maps.values[0], atol=1e-6)
+    assert record_in(out)["images"][0]["encoding"]["quality"] == "fine"
+    assert "quality: fine" in (out / "run.yaml").read_text(encoding="utf-8")
+    refused = cli("run", cells, *words, "--model", model, "--quality", "best", "-o", out)
+    assert refused.exit_code == 2

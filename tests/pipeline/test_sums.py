@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.imaging.channel import as_channels
-from napari_clip_heatmap.imaging.lattice import read_tile
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, read_tile
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.token_grid import TokenAccumulator
@@ -51,6 +50,50 @@ def test_without_overlap_patches_and_rest_sum_to_the_similarity(
     expected = maps.similarity - directions @ rest.mean(axis=0)
     np.testing.assert_allclose(total, expected, atol=1e-5)
     np.testing.assert_allclose(encoding.unowned, rest.mean(axis=0), atol=1e-5)
+
+
+@settings(max_examples=4)
+@given(st.integers(0, 2**31), st.integers(1, 2), st.sampled_from(["fine", "finest"]))
+def test_each_shifted_lattice_of_a_finer_map_sums_to_the_similarity_of_its_own_tiles(
+    tiny_model, seed, rows, quality
+) -> None:
+    """One patch more than tiles have: the shifted tiles lie side by side between the others."""
+    image = picture(seed, (32 * rows + 8, 40))
+    encoding = nch.encode(tiny_model, image, overlap=0, downsample=1, quality=quality)
+    _, rest = decomposed(tiny_model, image, encoding)
+    lattice, parts = encoding.lattice, encoding.lattice.y.parts
+    for y, x in np.ndindex(parts, parts):
+        own = [
+            number
+            for number, (row, column) in enumerate(lattice.tiles)
+            if (lattice.y.starts[row] % parts, lattice.x.starts[column] % parts) == (y, x)
+        ]
+        if not (y and x):
+            continue  # their tiles overlap
+        assert len(own) == rows
+        patches = encoding.token_map[y::parts, x::parts].sum(axis=(0, 1)) / rows
+        embeddings = np.stack([encoding.accumulator.embeddings[lattice.tiles[n]] for n in own])
+        np.testing.assert_allclose(
+            patches + rest[own].mean(axis=0), embeddings.mean(axis=0), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("quality", ["fine", "finest"])
+@pytest.mark.parametrize("shape", [(32, 32), (50, 91), (5, 40)])
+def test_a_finer_map_has_the_standard_values_and_the_same_similarity(
+    tiny_model, shape, quality
+) -> None:
+    standard = nch.encode(tiny_model, picture(6, shape), downsample=1)
+    finer = nch.encode(tiny_model, picture(6, shape), downsample=1, quality=quality)
+    parts = finer.lattice.y.parts
+    same = finer.token_map[::parts, ::parts]
+    np.testing.assert_allclose(same, standard.token_map, atol=1e-5)
+    total = standard.token_map.sum(axis=(0, 1))
+    np.testing.assert_allclose(same.sum(axis=(0, 1)), total, atol=1e-5)
+    np.testing.assert_allclose(finer.embedding, standard.embedding, atol=1e-6)
+    one, other = (each.heatmaps(PROMPTS) for each in (standard, finer))
+    np.testing.assert_allclose(other.similarity, one.similarity, atol=1e-6)
+    assert [check.trust for check in other.checks] == [check.trust for check in one.checks]
 
 
 @settings(max_examples=5)

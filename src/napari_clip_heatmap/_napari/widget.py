@@ -46,6 +46,7 @@ from napari_clip_heatmap._napari.views.help.help_menu import HelpMenu
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
     from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+    from napari_clip_heatmap._napari.controllers.canvas.outside_region import OutsideView
     from napari_clip_heatmap._napari.job.model_download import ModelCatalog
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
@@ -126,6 +127,7 @@ class HeatmapWidget(Container[Any]):
     def open_section(self, section: ControlSection) -> None:
         """Show a section."""
         self.tabs.open(section.value)
+        self.tabs.reveal()
 
     def _sources(self) -> ControlSources:
         state = self.state
@@ -190,6 +192,7 @@ class HeatmapWidget(Container[Any]):
         for name in ("make_objects", "class_table", "why_grid"):
             self.tabs.currentChanged.connect(self[name].view.update_seen)
         self._views: tuple[CompareView | BestPromptView, ...] = ()
+        self._outside: tuple[OutsideView, ...] = ()
         self["draw"].changed.connect(self._draw_region)
         self["where"].changed.connect(self._on_where)
         for name in ("compare", "best"):
@@ -198,7 +201,7 @@ class HeatmapWidget(Container[Any]):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
-        self.state.events.results.connect(self._forget_taken_away)
+        self.state.events.results.connect(self._on_results)
         self._fitting = QTimer(self.native)
         self._fitting.setSingleShot(True)
         self._fitting.timeout.connect(self.tabs.fit)
@@ -248,7 +251,7 @@ class HeatmapWidget(Container[Any]):
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in (*self._controllers, *self._views):
+        for controller in (*self._controllers, *self._views, *self._outside):
             controller.close()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
         self._viewer.events.theme.disconnect(self._on_appearance)
@@ -289,6 +292,12 @@ class HeatmapWidget(Container[Any]):
         state.results, state.notes, state.message = {}, (), ""
         state.taken_away = taken_away
 
-    def _forget_taken_away(self) -> None:
+    def _on_results(self) -> None:
         if self.state.results:
             self.state.taken_away = ()
+        result = self.state.result
+        if result is not None and result.request.region is not None and not self._outside:
+            from napari_clip_heatmap._napari.controllers.canvas.outside_region import OutsideView
+
+            self._outside = (OutsideView(self.state, self._viewer),)
+            self._outside[0].update()

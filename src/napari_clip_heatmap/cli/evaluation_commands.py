@@ -52,6 +52,9 @@ def evaluate(
             help="Sets of scenes, each from a seed of its own: figures carry an interval.",
         ),
     ] = 5,
+    fold: Annotated[
+        str, typer.Option(help="K/N: only this part of the micrographs, as held back in training.")
+    ] = "",
     preprocess: Preprocess = None,
     faithfulness: Annotated[
         bool,
@@ -85,6 +88,7 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
+    from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold
     from napari_clip_heatmap.files.output_folder import make_folder
 
     special = {
@@ -118,6 +122,7 @@ def evaluate(
                 n_scenes=scenes,
                 seed=seed,
                 n_seeds=seeds,
+                fold=GroupFold.parse(fold) if fold else None,
                 progress=advance,
             )
             path = output / "report.json"

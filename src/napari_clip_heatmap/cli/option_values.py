@@ -14,6 +14,7 @@ __all__ = [
     "parse_channel",
     "parse_downsample",
     "parse_format",
+    "parse_kinds",
     "parse_names",
     "parse_part",
     "parse_threshold",
@@ -116,6 +117,21 @@ def parse_names(text: str | None) -> tuple[str, ...]:
     """
     parts = (part.strip() for part in (text or "").split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def parse_kinds(write: str, *, into_source: bool) -> tuple[str, ...]:
+    """Read ``--write``; with ``--into-source`` labels go into the images' own stores.
+
+    Examples
+    --------
+    >>> parse_kinds("maps,labels", into_source=True)
+    ('maps', 'source-labels')
+    """
+    kinds = parse_names(write)
+    if not into_source:
+        return kinds
+    others = (kind for kind in kinds if kind != "labels")
+    return tuple(dict.fromkeys([*others, "source-labels"]))
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:

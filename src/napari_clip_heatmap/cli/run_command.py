@@ -14,6 +14,7 @@ from napari_clip_heatmap.cli.option_values import (
     parse_channel,
     parse_downsample,
     parse_format,
+    parse_kinds,
     parse_names,
     parse_part,
     parse_threshold,
@@ -32,6 +33,7 @@ from napari_clip_heatmap.cli.run_options import (
     ImageSize,
     Inputs,
     Inside,
+    IntoSource,
     Layers,
     Mpp,
     Objects,
@@ -41,6 +43,7 @@ from napari_clip_heatmap.cli.run_options import (
     Part,
     Prompt,
     PromptSet,
+    QualityName,
     Recursive,
     Scheduler,
     ScoreName,
@@ -98,12 +101,14 @@ def run(
     z: Z = None,
     downsample: Downsample = "auto",
     mpp: Mpp = None,
+    quality: QualityName = "standard",
     image_size: ImageSize = None,
     preprocess: Preprocess = None,
     layers: Layers = None,
     heads: Heads = None,
     inside: Inside = None,
     write: Write = "maps,overlays",
+    into_source: IntoSource = False,
     file_format: Format = "tif",
     threshold: Threshold = "otsu",
     objects: Objects = None,
@@ -139,7 +144,7 @@ def run(
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
     words, sentences = prompts_and_templates(prompt or [], prompts, templates or [])
-    kinds = parse_names(write)
+    kinds = parse_kinds(write, into_source=into_source)
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
         prompts=words,
@@ -153,6 +158,7 @@ def run(
         templates=sentences,
         downsample=parse_downsample(downsample),
         mpp=mpp,
+        quality=quality,
         image_size=image_size,
         preprocess=preprocess,
         layers=parse_names(layers),
@@ -189,7 +195,9 @@ def run_and_report(
     Raises
     ------
     typer.Exit
-        Some images failed, or the user stopped.
+        Some images failed.
+    Cancelled
+        The user stopped.
 
     Examples
     --------
@@ -217,11 +225,10 @@ def run_and_report(
             is_stopped = True
     _finish(job, plan, printer, failed, n_done)
     if is_stopped:
-        printer.complain(
-            f"clip-heatmap: {n_done} of {len(job.images)} images are done, and finished tiles are "
+        raise Cancelled(
+            f"stopped; {n_done} of {len(job.images)} images are done, and finished tiles are "
             "kept. Repeat the command to go on"
         )
-        raise typer.Exit(ExitCode.INTERRUPTED)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
+from napari_clip_heatmap.imaging.lattice import PARTS
 from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
 
@@ -141,10 +142,13 @@ def _describe_tiles(record: HeatmapMetadata) -> str:
     rows, columns = tiling["tiles"]
     if rows * columns == 1:
         return f"It fits one tile of {tile} model pixels; its {grid} patches are {patch} each."
+    parts = PARTS[tiling.get("quality", "standard")]
+    places = "values" if parts > 1 else "patches"
+    finer = f" shifted by 1/{parts} of a patch and" if parts > 1 else ""
     return (
         f"It was cut into {rows} x {columns} tiles of {tile} model pixels that overlap by at least "
-        f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were blended on one "
-        f"lattice of {grid} patches, and interpolated bilinearly."
+        f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were{finer} blended on "
+        f"one lattice of {grid} {places}, and interpolated bilinearly."
     )
 
 

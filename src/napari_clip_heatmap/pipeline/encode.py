@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.lattice import OVERLAP
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -33,6 +33,7 @@ def encode(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -49,6 +50,7 @@ def encode(
         region=region,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
         batch_size=batch_size,
         coarse=False,
         cancelled=cancelled,
@@ -56,6 +58,14 @@ def encode(
         if progress is not None:
             progress(record.done, record.total)
     return record.encoding
+
+
+def _without_torch(image: Any) -> Any:
+    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
+    if not str(getattr(image, "dtype", "")).startswith("torch."):
+        return image
+    image = image.detach().cpu()
+    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
 
 
 def _check(model: object, progress: object, cache: object) -> None:
@@ -69,11 +79,3 @@ def _check(model: object, progress: object, cache: object) -> None:
         function("progress", progress)
     if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
         raise SettingsError(f"cache is {shown_value(cache)}; accepted: an EncodingCache, or None")
-
-
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()

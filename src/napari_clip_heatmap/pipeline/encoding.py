@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
-from napari_clip_heatmap.pipeline.heatmaps import HEADS_ARE_SUMMED, Heatmaps, LazyHeatmaps
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
+from napari_clip_heatmap.pipeline.token_grid import (
+    LEAST_CONTRAST,
+    TokenAccumulator,
+    known_values,
+    read_only,
+)
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -98,6 +102,7 @@ class Encoding:
 
         Summed over layers and heads. Times a unit text direction it is the patch's contribution to
         the cosine similarity. Overlapping tiles are blended; where no tile was done yet, it is 0.
+        On a finer lattice a cell has the contribution of the whole patch around its center.
         """
         return self.accumulator.token_map
 
@@ -127,7 +132,7 @@ class Encoding:
         """
         known = self.tile_embeddings
         if not len(known):
-            nothing = np.zeros(self.token_map.shape[-1], np.float32)
+            nothing = np.zeros_like(self.token_map[0, 0])
             return nothing if self.coarse is None else self.coarse.embedding
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
@@ -145,12 +150,17 @@ class Encoding:
     def counted_tiles(self) -> NDArray[np.bool_]:
         """Tiles of the region that are done and of which most is valid, bool (row, column).
 
-        All that are done, where most of every one is invalid.
+        All that are done, where most of every one is invalid. Only unshifted ones, so that a finer
+        lattice changes no similarity.
         """
+        return self.count_tiles(self.lattice.unshifted)
+
+    def count_tiles(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of some tiles (row, column) are done, and mostly valid if any of them is."""
         rows, columns = np.transpose(self.tiles)
-        done = np.zeros_like(self.accumulator.tile_mask)
-        done[rows, columns] = self.accumulator.tile_mask[rows, columns]
-        return self.validity.counted(self.lattice, done)
+        inside = np.zeros_like(self.accumulator.tile_mask)
+        inside[rows, columns] = True
+        return self.validity.counted(self.lattice, inside & among & self.accumulator.tile_mask)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -205,17 +215,9 @@ class Encoding:
         float32 (prompt, y, x)
             NaN outside the region, and where nothing is known.
         """
-        whole = slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1])
-        y, x = cells or whole
-        values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
-        if not (self.region.is_whole and self.complete):
-            missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
-            missing[missing < 1e-5] = 0  # weights sum to 1 up to rounding
-            if self.coarse is not None:
-                preview = missing * self.coarse.values(directions, (y, x))
-                values[:, missing > 0] += preview[:, missing > 0]
-            else:
-                values[:, missing > 0] = np.nan
+        y, x = cells or (slice(0, length) for length in self.lattice.grid)
+        values = known_values(self.accumulator, self.coarse, directions, (y, x))
+        if not self.region.is_whole:
             values[:, ~self.touched[y, x]] = np.nan
         return values
 
@@ -226,15 +228,12 @@ class Encoding:
 
         Parameters
         ----------
-        scoring : Scoring
-            From `build_scoring`.
-        cells : (slice, slice), optional
-            A rectangle of cells (y, x); by default all.
+        scoring, cells
 
         Returns
         -------
         float32 (prompt, y, x)
-            NaN outside the region, and where nothing is known.
+            NaN as in `lattice_values`.
         """
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
@@ -294,8 +293,7 @@ class Encoding:
         >>> maps.similarity.shape, maps.values.shape
         ((3,), (3, 96, 96))
         """
-        if layers is not None or heads is not None:
-            raise SettingsError(HEADS_ARE_SUMMED)
+        refuse_heads(layers, heads)
         scoring = build_scoring(self.text, prompts, score, baseline, templates)
         return self.lazy_maps(scoring).eager(self)
 
@@ -396,5 +394,6 @@ class Encoding:
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,
+            "quality": self.lattice.quality,
             "notices": list(self.notices),
         }

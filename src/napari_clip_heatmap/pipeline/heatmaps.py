@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import shorten
+from napari_clip_heatmap.errors import SettingsError, shorten
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
-__all__ = ["HEADS_ARE_SUMMED", "Heatmaps", "LazyHeatmaps", "Maps"]
+__all__ = ["Heatmaps", "LazyHeatmaps", "Maps", "refuse_heads"]
 
-HEADS_ARE_SUMMED = (
-    "an encoding holds the sum over layers and heads, so it has no maps of single ones; with the "
-    "model and the image, head_maps(model, image, prompts).only(layers=['L4']) or "
-    ".only(heads=['L4H2']) has them"
-)
-"""What to do where layers or heads of an encoding are asked for."""
+
+def refuse_heads(layers: object, heads: object) -> None:
+    """Raise `SettingsError` where an encoding is asked for layers or heads."""
+    if layers is not None or heads is not None:
+        raise SettingsError(
+            "an encoding holds the sum over layers and heads, so it has no maps of single ones; "
+            "with the model and the image, head_maps(model, image, prompts).only(layers=['L4']) or "
+            ".only(heads=['L4H2']) has them"
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -180,6 +183,42 @@ class Heatmaps(HeatmapObjects, Maps):
         >>> Image.fromarray(maps.jet()[0]).save("nuclei.png")
         """
         return colors.jet(self.normalized())
+
+    def edge_aware(self, image: ArrayLike) -> NDArray[np.float32]:
+        """Return the maps drawn along the edges of the image, for display only.
+
+        What is between patches is drawn by the image, not seen by the model: never measure in it.
+        The mean over each patch's pixels stays the patch's value. No other method, table or file
+        uses it.
+
+        Parameters
+        ----------
+        image : array (y, x), (y, x, 3) or (y, x, 4)
+            The image that was encoded.
+
+        Returns
+        -------
+        float32 (prompt, y, x)
+            In the unit of `values`, and NaN where they are.
+
+        Raises
+        ------
+        ImageError
+            The image has another shape than the maps.
+
+        Examples
+        --------
+        >>> maps.edge_aware(image).shape
+        (2, 96, 96)
+        """
+        from napari_clip_heatmap.annotation.image_edges import check_pixels
+        from napari_clip_heatmap.imaging.edge_aware import draw_along_edges
+
+        lattice = self.encoding.lattice
+        pixels = check_pixels(image, lattice.image_shape)
+        drawn = draw_along_edges(self.lattice_values, lattice, pixels)
+        drawn[~np.isfinite(self.values)] = np.nan
+        return drawn
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

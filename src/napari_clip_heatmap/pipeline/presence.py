@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.language import Phrase
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.imaging.lattice import Axis
     from napari_clip_heatmap.pipeline.calibration import Calibration
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.null_reference import NullReference
@@ -164,16 +166,31 @@ def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTo
 def spread_windows(encoding: Encoding, count: int, side: int) -> Iterator[tuple[slice, slice]]:
     """Yield windows on a regular grid that sample the region; all of it if it is small.
 
+    Of a finer lattice only the unshifted cells, so that it changes no verdict.
+
     Parameters
     ----------
     encoding : Encoding
     count, side : int
         Windows per axis, and cells per window and axis.
     """
-    y, x = encoding.bounds
-    for rows in _spread(y, count, side):
-        for columns in _spread(x, count, side):
-            yield rows, columns
+    axes = encoding.lattice.y, encoding.lattice.x
+    y, x = (
+        [_cells_of(patches, axis.parts) for patches in _spread(_patches(each, axis), count, side)]
+        for axis, each in zip(axes, encoding.bounds, strict=True)
+    )
+    yield from product(y, x)
+
+
+def _patches(cells: slice, axis: Axis) -> slice:
+    """Return the unshifted patches among some cells, or before them if there are none."""
+    return slice(cells.start // axis.parts, (cells.stop - 1) // axis.parts + 1)
+
+
+def _cells_of(patches: slice, parts: int) -> slice:
+    if parts == 1:
+        return patches
+    return slice(patches.start * parts, (patches.stop - 1) * parts + 1, parts)
 
 
 def _spread(cells: slice, count: int, side: int) -> list[slice]:

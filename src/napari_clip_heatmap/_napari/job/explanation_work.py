@@ -245,6 +245,7 @@ class ExplanationSession:
             view=request.view,
             region=request.region,
             downsample=request.downsample,
+            quality=request.quality,
         )
         self._tiled = (request, index, tiled)
         return tiled

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
     from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.imaging.lattice import Quality
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.score_registry import Score
@@ -79,6 +80,8 @@ class HeatmapRequest:
     view : View
     downsample : float or "auto"
         Image pixels per pixel of the model's input.
+    quality : {"standard", "fine", "finest"}
+        As `encode` takes it.
     region : Region, optional
         The part of the plane to encode; by default all of it.
     focus : (y, x), optional
@@ -107,6 +110,7 @@ class HeatmapRequest:
     templates: str | tuple[str, ...] = "plain"
     view: View = field(default_factory=View)
     downsample: float | Literal["auto"] = "auto"
+    quality: Quality = "standard"
     region: Region | None = None
     focus: tuple[float, float] | None = None
     channel_names: tuple[str, ...] = ()

@@ -123,6 +123,7 @@ class HeatmapRun:
             view=request.view,
             region=request.region,
             downsample=request.downsample,
+            quality=request.quality,
             focus=request.focus,
             resume=resume,
             cancelled=self._cancelled,
@@ -158,6 +159,7 @@ class HeatmapRun:
             request.view,
             shown if request.view.mode == "shown" or len(shown) > 1 else None,
             request.downsample,
+            request.quality,
             tuple(id(store) for store in request.stores) if request.leading else None,
         )
 

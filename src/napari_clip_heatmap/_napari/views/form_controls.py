@@ -106,7 +106,6 @@ FORM_CONTROLS = (
         "maps follow while you type.",
         label="",
         persisted=True,
-        shrinks=True,
     ),
     ControlSpec(
         "score",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import Cancelled, PromptError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.lattice import OVERLAP
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Axis, Quality
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.explanation.explanation import Explanation
@@ -57,6 +57,7 @@ def explain(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Explanation:
@@ -78,7 +79,7 @@ def explain(
         the similarity of the whole image, which is the mean over its tiles.
     score, baseline, templates
         As `Encoding.heatmaps` takes them; not "softmax", whose probabilities are no sums.
-    view, region, downsample, overlap
+    view, region, downsample, overlap, quality
         As `encode` takes them.
     progress : callable(done_tiles, total_tiles), optional
     cancelled : callable() -> bool, optional
@@ -113,8 +114,15 @@ def explain(
     """
     require_model(model)
     scoring = build_scoring(model.text, prompts, score, baseline, templates)
-    settings = {"view": view, "region": region, "downsample": downsample, "overlap": overlap}
-    tiled = TiledImage(model, image, **settings)  # type: ignore[arg-type] # each of its own type
+    tiled = TiledImage(
+        model,
+        image,
+        view=view,
+        region=region,
+        downsample=downsample,
+        overlap=overlap,
+        quality=quality,
+    )
     steps = explain_whole(tiled, scoring) if at is None else explain_place(tiled, scoring, at)
     return finish(steps, progress, cancelled)
 
@@ -265,22 +273,22 @@ def _in_tile(tiled: TiledImage, tile: TileIndex, cells: CellWeights) -> NDArray[
     """Return the weight of each patch of a tile in a sum over cells, (cells_y, cells_x)."""
     axes = tiled.lattice.y, tiled.lattice.x
     weights = np.zeros([axis.cells_per_tile for axis in axes])
-    (y, in_y), (x, in_x) = (axis.cells(at) for axis, at in zip(axes, tile, strict=True))
-    rows, from_y = _common(y, cells.rows)
-    columns, from_x = _common(x, cells.columns)
-    blended = np.outer(axes[0].weights[tile[0], y][rows], axes[1].weights[tile[1], x][columns])
-    weights[in_y, in_x][rows, columns] = blended * cells.weights[from_y, from_x]
+    (y, in_y), (x, in_x) = (
+        _common(axis, at, wanted)
+        for axis, at, wanted in zip(axes, tile, (cells.rows, cells.columns), strict=True)
+    )
+    blended = np.outer(axes[0].weights[tile[0], y], axes[1].weights[tile[1], x])
+    inside = cells.weights[np.ix_(y - cells.rows.start, x - cells.columns.start)]
+    weights[np.ix_(in_y, in_x)] = blended * inside
     return weights
 
 
-def _common(covered: slice, wanted: slice) -> tuple[slice, slice]:
-    """Return the intersection of two ranges of cells, counted in each."""
-    low = max(covered.start, wanted.start)
-    high = max(low, min(covered.stop, wanted.stop))
-    return (
-        slice(low - covered.start, high - covered.start),
-        slice(low - wanted.start, high - wanted.start),
-    )
+def _common(axis: Axis, tile: int, wanted: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which of some cells a tile covers: counted on the lattice, and in the tile."""
+    on_lattice, in_tile = axis.cells(tile)
+    cells = np.arange(on_lattice.start, on_lattice.stop, on_lattice.step)
+    near = (cells >= wanted.start) & (cells < wanted.stop)
+    return cells[near], np.arange(in_tile.start, in_tile.stop)[near]
 
 
 def _contributions(

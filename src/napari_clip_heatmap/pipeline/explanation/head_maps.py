@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice, Quality
 from napari_clip_heatmap.pipeline.explanation.explain import (
     Step,
     finish,
@@ -206,6 +206,7 @@ def head_maps(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> HeadMaps:
@@ -216,7 +217,7 @@ def head_maps(
 
     Parameters
     ----------
-    model, image, prompts, score, baseline, templates, view, region, downsample, overlap
+    model, image, prompts, score, baseline, templates, view, region, downsample, overlap, quality
         As `explain` takes them.
     progress : callable(done_tiles, total_tiles), optional
     cancelled : callable() -> bool, optional
@@ -248,7 +249,13 @@ def head_maps(
     require_model(model)
     scoring = build_scoring(model.text, prompts, score, baseline, templates)
     tiled = TiledImage(
-        model, image, view=view, region=region, downsample=downsample, overlap=overlap
+        model,
+        image,
+        view=view,
+        region=region,
+        downsample=downsample,
+        overlap=overlap,
+        quality=quality,
     )
     return finish(map_heads(tiled, scoring), progress, cancelled)
 

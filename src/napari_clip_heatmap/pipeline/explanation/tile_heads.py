@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_clip_heatmap.errors import ClipHeatmapError, DecompositionError
 from napari_clip_heatmap.hashing import hash_arrays
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import OVERLAP, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, read_tile
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
 
@@ -43,7 +43,7 @@ class TiledImage:
     Parameters
     ----------
     model : ClipModel
-    image, view, region, downsample, overlap
+    image, view, region, downsample, overlap, quality
         As `encode` takes them.
 
     Raises
@@ -61,6 +61,7 @@ class TiledImage:
         region: Region | None = None,
         downsample: float | Literal["auto"] = "auto",
         overlap: float = OVERLAP,
+        quality: Quality = "standard",
     ) -> None:
         channels = as_channels(image)
         self.model, self.region = model, region or Region()
@@ -70,6 +71,7 @@ class TiledImage:
             patch=model.patch_size,
             downsample=downsample,
             overlap=overlap,
+            quality=quality,
         )
         self.region.require_pixels(self.lattice)
         appearance = read_now((view or View()).appearance, channels)
@@ -96,7 +98,7 @@ class TiledImage:
         done = np.zeros((len(self.lattice.y.starts), len(self.lattice.x.starts)), bool)
         rows, columns = np.transpose(self.tiles)
         done[rows, columns] = True
-        counted = self.validity.counted(self.lattice, done)
+        counted = self.validity.counted(self.lattice, done & self.lattice.unshifted)
         return [tile for tile in self.tiles if counted[tile]]
 
 

@@ -58,7 +58,11 @@ Arrays = dict[str, NDArray[Any]]
 
 def lattice_record(lattice: Lattice) -> Record:
     """Return the positions of cells and tiles."""
-    return {name: asdict(getattr(lattice, name)) for name in ("y", "x")}
+    record = {name: asdict(getattr(lattice, name)) for name in ("y", "x")}
+    for axis in record.values():
+        if axis["parts"] == 1:  # as records without it say
+            del axis["parts"]
+    return record
 
 
 def restore_lattice(record: Record) -> Lattice:
