@@ -80,6 +80,19 @@ def test_a_cell_center_has_the_terms_of_the_full_decomposition(tiny_model: Any) 
     np.testing.assert_allclose(np.stack([*whole.parts.values()]), direct, atol=1e-6)
 
 
+def test_a_finer_map_is_explained_by_its_own_tiles(tiny_model: Any) -> None:
+    image = picture((44, 50, 3))
+    maps = nch.encode(tiny_model, image, quality="fine").heatmaps(PROMPTS)
+    coarser = nch.encode(tiny_model, image).heatmaps(PROMPTS)
+    assert abs(maps.values[:, 20, 33] - coarser.values[:, 20, 33]).max() > 1e-4
+    why = explain(tiny_model, image, PROMPTS, at=(20, 33), quality="fine")
+    np.testing.assert_allclose(why.value, maps.values[:, 20, 33], atol=1e-5)
+    whole = explain(tiny_model, image, PROMPTS, quality="fine")
+    np.testing.assert_allclose(whole.value, maps.similarity, atol=1e-5)
+    every = nch.head_maps(tiny_model, image, PROMPTS, quality="fine").only(layers=[0, 1, 2])
+    np.testing.assert_allclose(every.values, maps.values, atol=1e-5)
+
+
 def test_invalid_pixels_count_as_they_do_in_the_map(tiny_model: Any) -> None:
     image = picture((60, 60)).astype(np.float32)
     image[:40, :33] = np.nan
