@@ -32,6 +32,7 @@ from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, 
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.controllers.why.why_section import WhySection
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab
 from napari_clip_heatmap._napari.state import DockState
@@ -173,6 +174,7 @@ class HeatmapWidget(Container[Any]):
             PromptController(state, viewer, rows),
             CursorReadout(state, viewer, rows),
             ClickRanking(state, viewer, self["ranked"]),
+            WhySection(state, viewer, self["why_grid"].view, self._session),
             DeviceLister(state),
             VerdictText(state, viewer),
             SliceFollower(state, viewer, self.start),
@@ -187,7 +189,7 @@ class HeatmapWidget(Container[Any]):
         self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
         self["remove_all"].changed.connect(self._remove_all)
         self.tabs.currentChanged.connect(self.preview_controller.update)
-        for name in ("make_objects", "class_table"):
+        for name in ("make_objects", "class_table", "why_grid"):
             self.tabs.currentChanged.connect(self[name].view.update_seen)
         self._views: tuple[CompareView | BestPromptView, ...] = ()
         self._outside: tuple[OutsideView, ...] = ()

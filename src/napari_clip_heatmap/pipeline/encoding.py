@@ -15,7 +15,7 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import (
@@ -132,11 +132,8 @@ class Encoding:
         """
         known = self.tile_embeddings
         if not len(known):
-            return (
-                np.zeros_like(self.token_map[0, 0])
-                if self.coarse is None
-                else self.coarse.embedding
-            )
+            nothing = np.zeros_like(self.token_map[0, 0])
+            return nothing if self.coarse is None else self.coarse.embedding
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
     @property
@@ -161,10 +158,9 @@ class Encoding:
     def count_tiles(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of some tiles (row, column) are done, and mostly valid if any of them is."""
         rows, columns = np.transpose(self.tiles)
-        done = np.zeros_like(self.accumulator.tile_mask)
-        done[rows, columns] = self.accumulator.tile_mask[rows, columns]
-        done &= among
-        return self.validity.counted(self.lattice, done)
+        inside = np.zeros_like(self.accumulator.tile_mask)
+        inside[rows, columns] = True
+        return self.validity.counted(self.lattice, inside & among & self.accumulator.tile_mask)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -254,6 +250,8 @@ class Encoding:
         *,
         baseline: Iterable[str] = (),
         templates: str | Iterable[str] = "plain",
+        layers: object = None,
+        heads: object = None,
     ) -> Heatmaps:
         """Return one heatmap per prompt: a product with the token map, at image pixels.
 
@@ -276,6 +274,8 @@ class Encoding:
             Sentences that names are put into, averaged in embedding space: the name of a set
             ("plain", "photo", "fluorescence", "brightfield", "histology", "electron microscopy")
             or sentences of your own, such as "a photo of {}".
+        layers, heads : None
+            An encoding holds the sum over all of them; `head_maps` has the maps of single ones.
 
         Returns
         -------
@@ -293,6 +293,7 @@ class Encoding:
         >>> maps.similarity.shape, maps.values.shape
         ((3,), (3, 96, 96))
         """
+        refuse_heads(layers, heads)
         scoring = build_scoring(self.text, prompts, score, baseline, templates)
         return self.lazy_maps(scoring).eager(self)
 

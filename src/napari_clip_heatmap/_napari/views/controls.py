@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_clip_heatmap._napari.views.annotation.annotate_controls import ANNOTATE_CONTROLS
 from napari_clip_heatmap._napari.views.form_controls import ACTION_CONTROLS, FORM_CONTROLS
 from napari_clip_heatmap._napari.views.section_controls import SECTION_CONTROLS
+from napari_clip_heatmap._napari.views.why.why_controls import WHY_CONTROLS
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
@@ -18,6 +19,7 @@ __all__ = ["CONTROLS", "make_controls"]
 CONTROLS: tuple[ControlSpec, ...] = (
     *FORM_CONTROLS,
     *SECTION_CONTROLS,
+    *WHY_CONTROLS,
     *ANNOTATE_CONTROLS,
     *ACTION_CONTROLS,
 )
