@@ -29,6 +29,7 @@ from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.trust import Trust, Verdict
 from .pipeline.verdicts import Assessment, PromptCheck, PromptVerdict, assess
+from .prompting.example import Example
 
 __version__: str
 
@@ -41,6 +42,7 @@ __all__ = [
     "Decomposition",
     "Encoding",
     "EncodingCache",
+    "Example",
     "Heatmaps",
     "LazyHeatmaps",
     "ObjectScores",

@@ -15,10 +15,12 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
+from napari_clip_heatmap.pipeline.examples.example_maker import ExampleMaker
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
+from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -31,7 +33,7 @@ _LEAST_VALID = 0.5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoding:
+class Encoding(ExampleMaker):
     """The token map of an image, and how it was made.
 
     It keeps neither the image nor the image tower: any number of prompts can be answered later.
@@ -206,8 +208,7 @@ class Encoding:
         float32 (prompt, y, x)
             NaN outside the region, and where nothing is known.
         """
-        whole = slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1])
-        y, x = cells or whole
+        y, x = cells or (slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1]))
         values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
         if not (self.region.is_whole and self.complete):
             missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
@@ -237,6 +238,7 @@ class Encoding:
         float32 (prompt, y, x)
             NaN outside the region, and where nothing is known.
         """
+        scoring.require_model(self.model)
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
@@ -247,7 +249,7 @@ class Encoding:
 
     def heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
@@ -257,10 +259,10 @@ class Encoding:
 
         Parameters
         ----------
-        prompts : iterable of str
+        prompts : iterable of str or Example
             Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
             of one thing; "nuclei - background" is what is found beyond the background, whatever
-            the score.
+            the score. Of an example, nothing is subtracted either.
         score : {"relative", "balanced", "absolute", "contrast", "softmax"}
             "absolute": the patch's contribution to the cosine similarity. "relative": minus the
             mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
@@ -296,7 +298,7 @@ class Encoding:
 
     def lazy_heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
