@@ -58,7 +58,7 @@ def _as_example(value: object) -> Example | None:
 
 
 _Example = Annotated[
-    Example | None,
+    Any,  # pydantic would look into the fields of an Example, whose arrays it does not know
     PlainValidator(_as_example),
     PlainSerializer(lambda each: None if each is None else each.describe()),
 ]
@@ -90,7 +90,8 @@ class Entry(BaseModel):
     @property
     def row(self) -> str | Example:
         """What `Encoding.heatmaps` takes: the words, or the example."""
-        return self.prompt if self.example is None else self.example
+        example: Example | None = self.example
+        return self.prompt if example is None else example
 
     @field_validator("prompt")
     @classmethod

@@ -89,7 +89,7 @@ def test_borders_of_the_image_belong_to_it(model):
 )
 def test_what_is_no_place_is_refused_in_words(model, given_places, said):
     hole = [(slice(16, 24), slice(30, 38))]
-    encoding = encoded(model, holes=hole, region=Region((0, 32, 0, 70)))
+    encoding = encoded(model, holes=hole, region=Region((0, 0, 32, 70)))
     with pytest.raises(PromptError, match=said):
         read_places(encoding, given_places, "negative")
 

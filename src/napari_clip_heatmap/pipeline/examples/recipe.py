@@ -15,6 +15,9 @@ __all__ = ["RECIPE", "Recipe", "TokenStatistics", "mix_directions"]
 
 Vector = NDArray[np.float64]
 
+_ROUNDING = 1e-12
+"""Variance of tokens, in units of their square, that comes from single precision alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class TokenStatistics:
@@ -93,7 +96,7 @@ class Recipe:
             reference = (1 - self.negative) * image.mean + self.negative * negative
         variances, axes = image.axes
         level = float(variances.mean())
-        if not level > 0:
+        if not level > _ROUNDING * float(image.mean @ image.mean):
             return np.zeros_like(positive)  # an image without any contrast
         shrunk = (1 - self.shrink) * variances / level + self.shrink
         return unit_or_zero(axes @ ((axes.T @ (positive - reference)) / shrunk**self.power))
