@@ -52,7 +52,7 @@ def make_points(image: Image, key: str, name: str) -> Points:
     """Return an empty layer for the clicks of a row, to be added to the viewer."""
     height, width = (int(n) for n in np.ptp(image.extent.data, axis=0)[-2:])
     signs = pd.Categorical([], categories=[POSITIVE, NEGATIVE])
-    layer = Points(
+    return Points(
         np.zeros((0, image.ndim)),
         ndim=image.ndim,
         name=f"{name} (places)",
@@ -66,7 +66,6 @@ def make_points(image: Image, key: str, name: str) -> Points:
         metadata={MARK: key},
         **placement(image),
     )
-    return layer
 
 
 def row_of(layer: object) -> str:
