@@ -39,6 +39,7 @@ from napari_clip_heatmap._napari.views.control_spec import ControlSection, Contr
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
@@ -202,6 +203,7 @@ class HeatmapWidget(Container[Any]):
             self[name].changed.connect(self._make_views)
         self["new_example"].changed.connect(lambda: self.examples.begin())
         self["example_from_layer"].changed.connect(lambda: self.examples.take_layer())
+        self["example_search"].changed.connect(self._search_example)
         self._viewer.mouse_drag_callbacks.append(self._offer_place)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
@@ -232,6 +234,9 @@ class HeatmapWidget(Container[Any]):
             layer = add_region_layer(self._viewer, self.state.image)
             self["where"].reset_choices()
             self["where"].value = layer
+
+    def _search_example(self) -> None:
+        choose_file(self.native, "A folder of encodings", self.examples.find_in, folder=True)
 
     def _offer_place(self, viewer: Any, event: Any) -> Iterator[None]:
         """Offer what can be done with a place, where the right button is pressed and not moved."""

@@ -64,9 +64,7 @@ def test_signs_set_in_the_features_are_drawn(image):
 def test_a_layer_that_was_moved_has_places_where_it_is_drawn(image):
     layer = make_points(image, "key", "mine")
     layer.add([(3, 4)])
-    layer.translate = np.array(layer.translate) + np.array(
-        [4, 1]
-    )  # two pixels down, two to the right
+    layer.translate = np.array(layer.translate) + np.array([4, 1])
     assert clicked_places(layer, image, (0, 0)).positive == pytest.approx(np.array([[5, 6]]))
 
 

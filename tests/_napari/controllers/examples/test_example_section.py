@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_clip_heatmap._napari.controllers.examples import example_search
+
 
 def examples(state):
     return {row.prompt: row.example for row in state.prompts if row.example is not None}
@@ -147,3 +149,24 @@ def test_another_model_makes_it_again(run, section, state, model):
     state.image.data = state.image.data.copy() // 2
     run.start()
     assert examples(state)["example 1"].weights_sha256 == "1" * 64
+
+
+def test_it_is_found_in_a_folder_of_encodings(
+    run, section, state, view, immediate, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(example_search, "Job", immediate)
+    searching = example_search.ExampleSearch(section._say)
+    section._search = searching
+    section.find_in(str(tmp_path))
+    assert "no example yet" in view.controls["example_info"].value
+    run.start()
+    section.begin().add([(20, 20)])
+    encoding = next(iter(state.result.result.encodings.values()))
+    encoding.save(tmp_path / "one_encoding.zarr.zip")
+    monkeypatch.setattr(
+        "napari_clip_heatmap.pipeline.storage.records.DeferredText", lambda *_: encoding.text
+    )
+    section.find_in(str(tmp_path))
+    assert "one_encoding.zarr.zip, most at" in view.controls["example_info"].value
+    section.find_in(str(tmp_path / "nowhere"))
+    assert "holds no encoding" in view.controls["example_info"].value

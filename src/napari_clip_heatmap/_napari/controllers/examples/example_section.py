@@ -17,6 +17,7 @@ from napari_clip_heatmap._napari.controllers.examples.example_layer import (
     row_of,
     set_sign,
 )
+from napari_clip_heatmap._napari.controllers.examples.example_search import ExampleSearch
 from napari_clip_heatmap._napari.controllers.examples.example_sources import (
     ExampleSource,
     marked_by_layer,
@@ -58,6 +59,7 @@ class ExampleSection:
         self._waiting: dict[str, None] = {}
         self._current = ""
         self._job = Job(self._on_made, self._on_error)
+        self._search = ExampleSearch(self._say)
         self._controls["example_sign"].changed.connect(self._on_sign)
         for name in ("example_words", "example_weight"):
             self._controls[name].changed.connect(self._on_mix)
@@ -74,6 +76,7 @@ class ExampleSection:
     def close(self) -> None:
         """Let go of the viewer."""
         self._job.close()
+        self._search.close()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
         self._state.events.results.disconnect(self._on_results)
         self._state.events.prompts.disconnect(self._on_rows)
@@ -123,6 +126,14 @@ class ExampleSection:
         self._sources[key] = ExampleSource(key, name, image, lambda: places)
         self._show(key)
         self._want(key)
+
+    def find_in(self, folder: str) -> None:
+        """Rank the encodings of a folder by the current example."""
+        example = self._made.get(self._current) or self._example_of_row()
+        if example is None:
+            self._say("There is no example yet: make one, or choose its row in the table.")
+            return
+        self._search.start(example, folder)
 
     def add_place(self, position: PlanePosition, sign: str = POSITIVE, *, new: bool = True) -> None:
         """Add a place of the chosen image to a new example, or to the current one."""
@@ -279,6 +290,11 @@ class ExampleSection:
         while f"{wanted} {number}" in taken:
             number += 1
         return f"{wanted} {number}"
+
+    def _example_of_row(self) -> Example | None:
+        """Return the example of the current row of the table, such as one of a set."""
+        rows = (row.example for row in self._state.prompts if row.key == self._state.current)
+        return next(rows, None)
 
     def _layer_of(self, key: str) -> Points | None:
         return next((each for each in self._viewer.layers if key and row_of(each) == key), None)

@@ -56,6 +56,14 @@ EXAMPLE_CONTROLS = (
         label="Weight",
     ),
     ControlSpec(
+        "example_search",
+        ControlSection.EXAMPLES,
+        lambda _, **given: PushButton(text="Find it in a folder of encodings", **given),
+        "Rank the encodings of a folder (clip-heatmap encode) by the current example, and say where "
+        "in each to look.",
+        label="",
+    ),
+    ControlSpec(
         "example_info",
         ControlSection.EXAMPLES,
         lambda _, **given: Label(**given),
