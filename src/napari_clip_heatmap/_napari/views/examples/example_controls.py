@@ -59,8 +59,8 @@ EXAMPLE_CONTROLS = (
         "example_search",
         ControlSection.EXAMPLES,
         lambda _, **given: PushButton(text="Find it in a folder of encodings", **given),
-        "Rank the encodings of a folder (clip-heatmap encode) by the current example, and say where "
-        "in each to look.",
+        "Rank the encodings of a folder (clip-heatmap encode) by the current example, and say "
+        "where in each to look.",
         label="",
     ),
     ControlSpec(
