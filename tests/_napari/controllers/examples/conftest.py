@@ -73,6 +73,9 @@ def run(state, viewer_model, session, immediate):
 @pytest.fixture
 def section(state, viewer_model, view, immediate, monkeypatch):
     monkeypatch.setattr(example_section, "Job", immediate)
+    monkeypatch.setattr(
+        example_section, "QTimer", SimpleNamespace(singleShot=lambda _ms, slot: slot())
+    )
     section = ExampleSection(state, viewer_model, view)
     yield section
     section.close()

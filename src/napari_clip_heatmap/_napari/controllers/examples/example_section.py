@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari.layers import Points
+from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.examples.example_layer import (
@@ -23,6 +24,7 @@ from napari_clip_heatmap._napari.controllers.examples.example_sources import (
     marked_by_layer,
     require_image,
 )
+from napari_clip_heatmap._napari.controllers.layers import is_changing
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import PromptRow
 from napari_clip_heatmap._napari.views.examples.example_controls import POSITIVE
@@ -58,6 +60,7 @@ class ExampleSection:
         self._made: dict[str, Example] = {}
         self._waiting: dict[str, None] = {}
         self._current = ""
+        self._clicked: Points | None = None
         self._job = Job(self._on_made, self._on_error)
         self._search = ExampleSearch(self._say)
         self._controls["example_sign"].changed.connect(self._on_sign)
@@ -157,8 +160,9 @@ class ExampleSection:
 
     def _on_points(self, event: Any) -> None:
         layer = event.source
-        if getattr(event, "action", "") in ("adding", "removing", "changing"):
+        if str(getattr(event, "action", "")) in ("adding", "removing", "changing"):
             return  # before it happens
+        self._clicked = layer
         if len(layer.features) == len(layer.data):
             self._want(row_of(layer))
             if event.type == "features":
@@ -181,10 +185,24 @@ class ExampleSection:
     def _on_active(self, event: Any) -> None:
         if key := row_of(event.value):
             self._show(key)
+        elif is_changing():  # a map that was made or shown: clicks go on where they were
+            QTimer.singleShot(0, self._return_to_clicks)
 
     def _on_current(self, key: str) -> None:
         if key in self._sources:
             self._show(key)
+        if self._clicked is not None and row_of(self._clicked) != key:
+            self._clicked = None  # the user went on to another row
+
+    def _return_to_clicks(self) -> None:
+        """Let the layer that is clicked on be the active one, above the maps."""
+        layer, layers = self._clicked, self._viewer.layers
+        if layer is None or layer not in layers:
+            return
+        here = layers.index(layer)
+        if here != len(layers) - 1:
+            layers.move(here, len(layers))
+        layers.selection.active = layer
 
     def _on_rows(self) -> None:
         """Follow new names, and put back what an undone edit of the table took away."""
