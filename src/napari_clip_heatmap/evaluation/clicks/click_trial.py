@@ -82,7 +82,7 @@ class ClickTrial:
     _points: NDArray[np.intp] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._image = TokenStatistics.of(measure_image(self.encoding))
+        _, self._image = measure_image(self.encoding)
         far = distance_transform_edt(~self.mask) > self.patch / 2
         self._far = far if far.sum() >= FEWEST else ~self.mask
         inside = np.argwhere(self.mask)

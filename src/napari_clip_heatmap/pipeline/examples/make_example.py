@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,13 @@ _PARTS = 20
 _NEAREST = 0.9
 """Quantile over random directions of the distance to the nearest other one: the unit."""
 
-_WINDOWS, _SIDE = 16, 16
-"""Of a lattice larger than 256 x 256 patches, so many windows an axis, each so wide, are read."""
+_WINDOWS, _SIDE = 8, 12
+"""Of a lattice larger than 96 x 96 patches, so many windows an axis, each so wide, are read."""
+
+_measured: WeakKeyDictionary[Encoding, tuple[NDArray[np.float32], TokenStatistics]] = (
+    WeakKeyDictionary()
+)
+"""Of complete encodings, so that each further click costs no covariance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +130,9 @@ def make_example(
             f"the example '{shorten(title)}' has no positive place; mark at least one that shows "
             "what you look for"
         )
-    tokens = measure_image(encoding)
+    tokens, image = measure_image(encoding)
     phrase, of_words = _read_words(encoding, words, templates)
-    directions = PlaceDirections(TokenStatistics.of(tokens), RECIPE, of_words, weight)
+    directions = PlaceDirections(image, RECIPE, of_words, weight)
     direction = directions.mixed(good, bad)
     if not direction.any():
         raise PromptError(
@@ -152,10 +158,19 @@ def make_example(
     )
 
 
-def measure_image(encoding: Encoding) -> NDArray[np.float32]:
-    """Return the tokens of the known and valid patches of the region, (patch, d_embed)."""
+def measure_image(encoding: Encoding) -> tuple[NDArray[np.float32], TokenStatistics]:
+    """Return the tokens (patch, d_embed) of the known and valid patches, and their statistics.
+
+    Of a large lattice, windows on a regular grid are read.
+    """
+    if encoding in _measured:
+        return _measured[encoding]
     windows = spread_windows(encoding, _WINDOWS, _SIDE)
-    return np.concatenate([known_tokens(encoding, cells) for cells in windows])
+    tokens = np.concatenate([known_tokens(encoding, cells) for cells in windows])
+    found = tokens, TokenStatistics.of(tokens)
+    if encoding.complete:
+        _measured[encoding] = found
+    return found
 
 
 def _read_words(
