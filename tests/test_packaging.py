@@ -22,6 +22,7 @@ from npe2 import PluginManifest
 ROOT = Path(__file__).parents[1]
 NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
+SAMPLES = ["drawn_scene", "fluorescence_channels", "z_stack", "blood_smear", "stained_tissue"]
 OPTIONAL = {name: name for name in ("h5py", "pyarrow", "tokenizers")}
 OPTIONAL |= {"openslide": "openslide-python"}
 """Needed by few and brought by extras; where one is missing, an error says what to install."""
@@ -86,7 +87,7 @@ def imported(*folders: str) -> dict[str, str]:
             for module in modules:
                 found[module.partition(".")[0]] = str(path.relative_to(ROOT))
     own = {path.stem for folder in folders for path in (ROOT / folder).glob("*.py")}
-    own |= {"napari_clip_heatmap", "tests", "training"}
+    own |= {"docs", "napari_clip_heatmap", "tests", "training"}
     return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | own}
 
 
@@ -123,7 +124,7 @@ def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path
     found = discover(tmp_path)
     assert Path(str(found["package"])).is_relative_to(tmp_path)
     assert found["widgets"] == ["CLIP Heatmap"]
-    assert found["samples"] == ["drawn_scene", "stained_tissue"]
+    assert found["samples"] == SAMPLES
     for name in ("py.typed", "prompting/sets/organelles.yaml"):
         assert (tmp_path / "napari_clip_heatmap" / name).is_file(), name
     assert built[kind].stat().st_size <= 15 * MEGABYTE
@@ -215,6 +216,7 @@ def test_what_tests_import_or_run_is_declared() -> None:
     )
     run = {name for name in extra if name in programs} | {"build", "pip"}  # by this file
     run |= {"napari-ome-zarr", "pyarrow"}  # read what was written, through napari and pandas
+    run |= {"matplotlib"}  # by an example of the documentation
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
     assert extra - run - names(build["requires"]) - set().union(*brought.values()) == set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["drawn_scene", "stained_tissue"]
+__all__ = ["blood_smear", "drawn_scene", "fluorescence_channels", "stained_tissue", "z_stack"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -16,6 +16,37 @@ def drawn_scene() -> list[LayerData]:
     return [(sample_scene(), {"name": "microscopy scene"}, "image")]
 
 
+def fluorescence_channels() -> list[LayerData]:
+    """Return three channels, uint16 (y, x) each, as additive layers in blue, green and magenta."""
+    from napari_clip_heatmap.scenes.sample import CHANNEL_NAMES, sample_channels
+
+    colors = ("blue", "green", "magenta")
+    return [
+        (
+            channel,
+            {**_measured(2), "name": name, "colormap": color, "blending": "additive"},
+            "image",
+        )
+        for channel, name, color in zip(sample_channels(), CHANNEL_NAMES, colors, strict=True)
+    ]
+
+
+def z_stack() -> list[LayerData]:
+    """Return a z-stack of nuclei above filaments, uint16 (z, y, x)."""
+    from napari_clip_heatmap.scenes.sample import sample_stack
+
+    options = _measured(3)
+    options["scale"] = [1.0, *options["scale"][1:]]
+    return [(sample_stack(), {**options, "name": "z-stack"}, "image")]
+
+
+def blood_smear() -> list[LayerData]:
+    """Return a drawn blood smear, uint8 (y, x, 3)."""
+    from napari_clip_heatmap.scenes.sample import sample_smears
+
+    return [(sample_smears()[0], {**_measured(2), "name": "blood smear"}, "image")]
+
+
 def stained_tissue() -> list[LayerData]:
     """Return colon tissue stained for FHL2 (immunohistochemistry), uint8 (y, x, 3).
 
@@ -24,3 +55,10 @@ def stained_tissue() -> list[LayerData]:
     from skimage.data import immunohistochemistry
 
     return [(immunohistochemistry(), {"name": "stained tissue"}, "image")]
+
+
+def _measured(n_axes: int) -> dict[str, Any]:
+    """Return the scale and units of a drawn sample."""
+    from napari_clip_heatmap.scenes.sample import SAMPLE_PIXEL_SIZE
+
+    return {"scale": [SAMPLE_PIXEL_SIZE] * n_axes, "units": ["µm"] * n_axes}

@@ -22,7 +22,7 @@ every local maximum would split too much."""
 class Peaks(NamedTuple):
     """Local maxima of one map, the highest first.
 
-    Parameters
+    Attributes
     ----------
     positions : float64 (peak, 2)
         y and x in image pixels, whole numbers at pixel centers (as napari's Points and

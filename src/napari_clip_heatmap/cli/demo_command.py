@@ -1,4 +1,4 @@
-"""``clip-heatmap demo``: the sample and its heatmaps, in napari or as pictures."""
+"""``clip-heatmap demo`` and ``samples``: a first result, and files to try everything on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ __all__ = ["add_demo_command"]
 
 
 def add_demo_command(app: typer.Typer) -> None:
-    """Add the command to the command line.
+    """Add both commands to the command line.
 
     Examples
     --------
     >>> add_demo_command(typer.Typer())
     """
     app.command()(demo)
+    app.command()(samples)
 
 
 def demo(
@@ -47,3 +48,19 @@ def demo(
     with printer.progress("Encoding") as advance:
         sheet = write_demo(output, overwrite=overwrite, progress=advance)
     printer.say(f"Pictures written to {output.resolve()}; begin with {sheet}")
+
+
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("samples"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace samples that are there already.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the sample images of the tutorials: channels, a stack, smears, a plate, a slide."""
+    from napari_clip_heatmap.files.sample_files import SAMPLE_FILES, write_samples
+
+    printer = Printer(quiet)
+    write_samples(folder, overwrite=overwrite)
+    for name, shown in SAMPLE_FILES.items():
+        printer.say(f"{folder / name}: {shown}")
