@@ -53,7 +53,7 @@ def test_drawn_scenes_are_measured_and_written(tmp_path):
         lengths = {len(found) for measure, found in each.items() if measure != "elsewhere"}
         assert len(lengths) == 1
         assert all(0 <= value <= 1 for found in each.values() for value in found)
-        assert {"words", "used 1", "used 3", "used 5", "mixed 3", "ridge probe, 1 3"} <= set(each)
+        assert {"words", "used 1", "used 3", "used 5", "mixed 3", "ridge probe, 3 3"} <= set(each)
     _, figures = made.write(tmp_path)
     assert json.loads(figures.read_text())["values"] == made.values
     assert (tmp_path / "examples.md").read_text() == f"{made}\n"

@@ -104,8 +104,11 @@ class ClickTrial:
         return auroc(heat[mask & known], heat[~mask & known])
 
     def words_map(self) -> Map:
-        """Return the map of the words: relative among all classes, as the other evaluations do."""
-        prompts = [*CLASSES, *([] if self.name in CLASSES else [self.name])]
+        """Return the map of the words: relative among the drawn classes, if it is one of them.
+
+        Other things are asked alone, relative to neutral prompts.
+        """
+        prompts = CLASSES if self.name in CLASSES else (self.name,)
         maps = self.encoding.heatmaps(prompts, "relative")
         heat: Map = maps.values[maps.prompts.index(self.name)]
         return heat

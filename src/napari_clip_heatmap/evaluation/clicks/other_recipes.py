@@ -69,13 +69,10 @@ class RidgeProbe:
 RECIPES: Mapping[str, DirectionRecipe] = {
     "mean of the places": MeanToken(),
     "difference of means": Recipe(shrink=1.0, negative=0.5, power=1.0),
-    "the same, negatives alone": Recipe(shrink=1.0, negative=1.0, power=1.0),
-    "whitened, shrink 0.1": Recipe(shrink=0.1, negative=0.5, power=1.0),
     "whitened, shrink 0.3": Recipe(shrink=0.3, negative=0.5, power=1.0),
-    "whitened, shrink 0.6": Recipe(shrink=0.6, negative=0.5, power=1.0),
-    "half whitened, shrink 0.1": Recipe(shrink=0.1, negative=0.5, power=0.5),
-    "ridge probe, 0.3": RidgeProbe(0.3),
+    "half whitened, shrink 0.3": Recipe(shrink=0.3, negative=0.5, power=0.5),
     "ridge probe, 1": RidgeProbe(1.0),
+    "ridge probe, 3": RidgeProbe(3.0),
     "used": RECIPE,
 }
 """Recipes by what they are called in the report."""

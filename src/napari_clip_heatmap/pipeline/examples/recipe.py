@@ -102,7 +102,7 @@ class Recipe:
         return unit_or_zero(axes @ ((axes.T @ (positive - reference)) / shrunk**self.power))
 
 
-RECIPE = Recipe(shrink=0.3, negative=0.5, power=1.0)
+RECIPE = Recipe(shrink=0.03, negative=0.5, power=0.5)
 
 
 def mix_directions(places: Vector, words: Vector, weight: float, image: TokenStatistics) -> Vector:
