@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import pickle
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_clip_heatmap import errors
-from napari_clip_heatmap.errors import MESSAGE_LIMIT, ClipHeatmapError, shorten
+from napari_clip_heatmap.errors import MESSAGE_LIMIT, ClipHeatmapError, OutputError, shorten
 
 ERRORS = [getattr(errors, name) for name in errors.__all__ if name[0] == name[0].upper()]
 ERRORS = [each for each in ERRORS if isinstance(each, type)]
@@ -40,3 +41,19 @@ def test_errors_survive_a_process_boundary(error: type[ClipHeatmapError]) -> Non
     there = pickle.loads(pickle.dumps(error("What happened.")))
     assert type(there) is error
     assert str(there) == "What happened."
+
+
+def test_what_the_disk_said_survives_the_way_from_a_worker() -> None:
+    def full() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise OutputError("results cannot be written") from error
+
+    with pytest.raises(OutputError) as caught:
+        full()
+    there = pickle.loads(pickle.dumps(caught.value))
+    assert (str(there), there.errno) == ("results cannot be written", errno.ENOSPC)
+    again = pickle.loads(pickle.dumps(there))  # by way of a scheduler
+    assert again.errno == errno.ENOSPC
+    assert pickle.loads(pickle.dumps(OutputError("it exists"))).errno is None

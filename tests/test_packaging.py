@@ -24,7 +24,9 @@ NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
 SAMPLES = ["drawn_scene", "fluorescence_channels", "z_stack", "blood_smear", "stained_tissue"]
 OPTIONAL = {name: name for name in ("h5py", "pyarrow", "tokenizers")}
-OPTIONAL |= {"openslide": "openslide-python"}
+OPTIONAL |= {"openslide": "openslide-python", "bioio": "bioio", "bioio_base": "bioio-base"}
+OPTIONAL |= {"pylibCZIrw": "pylibczirw"}
+OPTIONAL |= {f"bioio_{each}": f"bioio-{each}" for each in ("czi", "lif", "nd2")}
 """Needed by few and brought by extras; where one is missing, an error says what to install."""
 TOP = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
 
@@ -113,7 +115,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_this_environment_knows_the_plugin() -> None:
     found = discover()
-    assert found["widgets"] == ["CLIP Heatmap"]
+    assert found["widgets"] == ["CLIP Heatmap", "Encoded images (CLIP)"]
     assert found["version"] == version(NAME)
 
 
@@ -123,7 +125,7 @@ def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path
     run(*install, "--target", tmp_path, built[kind])
     found = discover(tmp_path)
     assert Path(str(found["package"])).is_relative_to(tmp_path)
-    assert found["widgets"] == ["CLIP Heatmap"]
+    assert found["widgets"] == ["CLIP Heatmap", "Encoded images (CLIP)"]
     assert found["samples"] == SAMPLES
     for name in ("py.typed", "prompting/sets/organelles.yaml"):
         assert (tmp_path / "napari_clip_heatmap" / name).is_file(), name

@@ -10,29 +10,15 @@ import torch
 from open_clip.model import CLIP
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.captions import vocabulary
+from training.captions import phrases, vocabulary
+from training.configurations import configuration
+from training.typos import typos
 
-__all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "save_folder"]
+__all__ = ["MODEL_CONFIG", "PREPROCESS_CONFIG", "TextIds", "full_state", "save_folder"]
 
-MODEL_CONFIG: dict[str, Any] = {
-    "embed_dim": 128,
-    "vision_cfg": {
-        "image_size": 96,
-        "patch_size": 8,
-        "width": 192,
-        "head_width": 24,
-        "layers": 5,
-    },
-    "text_cfg": {
-        "context_length": 32,
-        "vocab_size": 49408,
-        "width": 128,
-        "heads": 4,
-        "layers": 2,
-    },
-}
+MODEL_CONFIG = configuration("base")
 PREPROCESS_CONFIG: dict[str, Any] = {
     "mean": [0.5, 0.5, 0.5],
     "std": [0.25, 0.25, 0.25],
@@ -44,14 +30,15 @@ PREPROCESS_CONFIG: dict[str, Any] = {
 class TextIds:
     """Texts to token numbers, counting only the tokens that captions use.
 
-    The full table has 49,408 rows, of which captions touch about a hundred. Training keeps just
-    those; the folder on disk has the full table, in which the rows that were never trained are 0.
+    The full table has 49,408 rows, of which captions and their slips touch a few thousand. Training
+    keeps just those; the folder on disk has the full table, in which the rows that were never
+    trained are 0.
     """
 
     def __init__(self, context_length: int) -> None:
         self._tokenizer = SimpleTokenizer(context_length=context_length)
-        words = " ".join(vocabulary()) + " , "
-        used = set(self._tokenizer.encode(words))
+        mistyped = (typo for word in vocabulary() for typo in typos(word))
+        used = set(self._tokenizer.encode(" ".join((*phrases(), *mistyped))))
         used |= {0, self._tokenizer.sot_token_id, self._tokenizer.eot_token_id}
         # Sorted, so that the end-of-text token stays the largest: open_clip pools at the maximum.
         self.used = torch.tensor(sorted(used))
@@ -81,15 +68,37 @@ class TextIds:
         return full
 
 
-def save_folder(folder: Path, clip: CLIP, heads: nn.Module, ids: TextIds) -> None:
-    """Write what open_clip's ``local-dir:`` reads: configuration, weights, and the words known."""
-    folder.mkdir(parents=True, exist_ok=True)
+def full_state(
+    clip: CLIP, scale: Tensor, ids: TextIds, config: dict[str, Any]
+) -> dict[str, Tensor]:
+    """Return the weights that open_clip loads: with the full token table and the logit scale."""
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
     table = state["token_embedding.weight"]
-    state["token_embedding.weight"] = ids.expand(table, MODEL_CONFIG["text_cfg"]["vocab_size"])
-    state["logit_scale"] = heads.image.detach().cpu()
+    state["token_embedding.weight"] = ids.expand(table, config["text_cfg"]["vocab_size"])
+    state["logit_scale"] = scale.detach().cpu()
+    return state
+
+
+def save_folder(
+    folder: Path, clip: CLIP, scale: Tensor, ids: TextIds, config: dict[str, Any]
+) -> None:
+    """Write what open_clip's ``local-dir:`` reads: configuration, weights, and the words known.
+
+    Parameters
+    ----------
+    folder : Path
+    clip : CLIP
+        With a compact token table.
+    scale : Tensor
+        Logarithm of the factor from cosine similarity to logit.
+    ids : TextIds
+    config : dict
+        Out of `CONFIGURATIONS`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = full_state(clip, scale, ids, config)
     half = {name: value.half().contiguous() for name, value in state.items()}
     save_file(half, folder / "open_clip_model.safetensors")
-    config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS_CONFIG}
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    settings = {"model_cfg": config, "preprocess_cfg": PREPROCESS_CONFIG}
+    (folder / "open_clip_config.json").write_text(json.dumps(settings, indent=2) + "\n")
     (folder / "vocabulary.txt").write_text("\n".join(vocabulary()) + "\n")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange
+from open_clip.model import CLIP
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["embed"]
+__all__ = ["embed", "encode_texts"]
 
 
 def embed(
@@ -52,9 +53,34 @@ def embed(
     return embedding / length, attended / (deviation * length)[:, None]
 
 
+def encode_texts(clip: CLIP, tokens: Tensor) -> Tensor:
+    """Return what `CLIP.encode_text` returns, without the padding after the longest text.
+
+    Parameters
+    ----------
+    clip : CLIP
+        Pools at the end-of-text token, which has the largest number.
+    tokens : Tensor (text, context)
+    """
+    last = tokens.argmax(1)
+    length = int(last.max()) + 1
+    stream = clip.token_embedding(tokens[:, :length]) + clip.positional_embedding[:length]
+    stream = clip.transformer(stream, attn_mask=clip.attn_mask[:length, :length])
+    pooled = clip.ln_final(stream)[torch.arange(len(tokens), device=last.device), last]
+    return pooled @ clip.text_projection
+
+
 def _tokens(tower: VisionTransformer, images: Tensor, dtype: torch.dtype) -> Tensor:
     height, width = tower.patch_size
-    patches = rearrange(images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width)
+    if tower.conv1.kernel_size == (height, width):
+        patches = rearrange(
+            images, "batch rgb (y h) (x w) -> batch (y x) (rgb h w)", h=height, w=width
+        )
+    else:
+        unfolded = F.unfold(
+            images, tower.conv1.kernel_size, padding=tower.conv1.padding, stride=tower.conv1.stride
+        )
+        patches = unfolded.mT
     embedded = patches.to(dtype) @ tower.conv1.weight.flatten(1).T.to(dtype)
     cls = tower.class_embedding.to(dtype).expand(len(images), 1, -1)
     return torch.cat([cls, embedded], 1) + tower.positional_embedding.to(dtype)

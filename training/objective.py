@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from einops import reduce
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.captions import FALSE, TRUE, UNCLEAR
 from training.export import PREPROCESS_CONFIG
-from training.views import Batch
 
-__all__ = ["Heads", "agreement", "contrastive", "preprocess", "strongest", "yes_or_no"]
+__all__ = [
+    "Heads",
+    "agreement",
+    "contrastive",
+    "of_bags",
+    "of_views",
+    "preprocess",
+    "strongest",
+    "yes_or_no",
+]
 
+_NEVER = -1e4
+"""A logit that is never reached; unlike infinity it has a gradient of 0 where nothing is wrong."""
 _MEAN, _STD = PREPROCESS_CONFIG["mean"][0], PREPROCESS_CONFIG["std"][0]
 
 
@@ -27,9 +39,9 @@ class Heads(nn.Module):
         self.patch = nn.Parameter(torch.tensor([math.log(10.0), -2.5]))
 
 
-def preprocess(batch: Batch, device: torch.device | None = None) -> Tensor:
-    """Return the views as the image tower takes them, ``(view, 3, y, x)``."""
-    pixels = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float().div(255)
+def preprocess(images: NDArray[np.uint8], device: torch.device | str | None = None) -> Tensor:
+    """Return views, ``(view, y, x, 3)``, as the image tower takes them, ``(view, 3, y, x)``."""
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(255)
     return (pixels - _MEAN) / _STD
 
 
@@ -47,7 +59,7 @@ def contrastive(logits: Tensor, states: Tensor) -> Tensor:
 
 def _one_way(logits: Tensor, states: Tensor) -> Tensor:
     """Tell each true pair from the false pairs of its row; the other true ones stand aside."""
-    wrong = logits.masked_fill(states != FALSE, -math.inf).logsumexp(1, keepdim=True)
+    wrong = logits.masked_fill(states != FALSE, _NEVER).logsumexp(1, keepdim=True)
     loss = F.softplus(wrong - logits)  # -log(e^right / (e^right + sum of e^wrong))
     true = states == TRUE
     return loss[true].sum() / true.sum()
@@ -62,6 +74,40 @@ def strongest(evidence: Tensor) -> Tensor:
     return evidence.flatten(2).logsumexp(-1) - math.log(n_cells)
 
 
+def of_bags(evidence: Tensor, states: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:
+    """Return evidence and states of bags instead of views, both (bag, caption).
+
+    A caption is true of a bag if it is true of one of its views: again a smooth maximum.
+
+    Parameters
+    ----------
+    evidence, states : Tensor (view, caption)
+        The views of a bag have the same states.
+    bags : Tensor (view,) int64
+        Number of the bag of each view.
+    """
+    numbers, inverse = bags.unique(return_inverse=True)
+    members = inverse[None] == torch.arange(len(numbers), device=bags.device)[:, None]
+    joined = evidence[None].masked_fill(~members[..., None], _NEVER).logsumexp(1)
+    first = members.int().argmax(1)
+    return joined - members.sum(1, keepdim=True).log(), states[first]
+
+
+def of_views(states: Tensor, bags: Tensor, seen: Tensor) -> Tensor:
+    """Return the states of single views: what is true of a bag is unclear of views without it.
+
+    Parameters
+    ----------
+    states : Tensor (view, caption)
+        Of the bag of each view.
+    bags : Tensor (view,) int64
+    seen : Tensor (view, caption)
+        Evidence for each caption in each view, as a logit.
+    """
+    is_part = (bags[:, None] == bags[None]).sum(1, keepdim=True) > 1
+    return states.masked_fill(is_part & (states == TRUE) & (seen < 0), UNCLEAR)
+
+
 def yes_or_no(logits: Tensor, states: Tensor) -> Tensor:
     """Return the mean cross-entropy of judging each clear pair (view, caption) on its own."""
     known = (states != UNCLEAR).float()
@@ -70,8 +116,10 @@ def yes_or_no(logits: Tensor, states: Tensor) -> Tensor:
     return (loss * known).sum() / known.sum()
 
 
-def agreement(evidence: Tensor, taught: Tensor) -> Tensor:
+def agreement(evidence: Tensor, taught: Tensor, states: Tensor) -> Tensor:
     """Return the cross-entropy of a student's patches with what the teacher says of them.
+
+    The teacher is not believed where it finds what a view does not show.
 
     Parameters
     ----------
@@ -79,6 +127,7 @@ def agreement(evidence: Tensor, taught: Tensor) -> Tensor:
         The student's, as logits.
     taught : Tensor (view, caption, y, x)
         The teacher's, as logits, over cells that are a whole number to a patch.
+    states : Tensor (view, caption)
     """
     n_patches = math.isqrt(evidence.shape[1])
     target = reduce(
@@ -88,4 +137,5 @@ def agreement(evidence: Tensor, taught: Tensor) -> Tensor:
         row=n_patches,
         column=n_patches,
     )
+    target = target * (states != FALSE)[:, None]
     return F.binary_cross_entropy_with_logits(evidence, target)

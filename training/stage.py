@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,17 +13,22 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.views import Batch, Batches
+from training.views import Batch, Batches, Mixture
 
 __all__ = ["Settings", "Stage", "learning_rate", "run_stage"]
 
 _LOG = logging.getLogger("training")
-_REPORT_EVERY, _SAVE_EVERY = 100, 500
+_REPORT_EVERY, _SAVE_EVERY = 100, 250
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run; ``teacher_pixels``, ``student_views`` and ``workers`` count per process."""
+    """One run; ``teacher_pixels``, ``student_views`` and ``workers`` count per process.
+
+    ``real`` is a folder of micrographs and ``fold`` the part of them to leave out; ``start`` a
+    folder with a model to go on from; ``data`` a folder of images with truth for the log of
+    figures, which is written every ``figures_every`` steps.
+    """
 
     output: Path
     seed: int
@@ -35,6 +40,18 @@ class Settings:
     workers: int
     device: str
     port: int
+    language_steps: int = 1000
+    configuration: str = "base"
+    student_rate: float = 2e-3
+    tuning_steps: int = 0
+    tuning_rate: float = 5e-4
+    real: Path | None = None
+    fold: str = ""
+    start: Path | None = None
+    data: Path | None = None
+    figures_every: int = 2000
+    figures_scenes: int = 40
+    figures_most: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +71,10 @@ class Stage:
     n_steps : int
     rate : float
         Peak learning rate.
-    n_pixels, sides :
+    n_pixels, sides, mixture :
         Of the views; see `Batches`.
+    watch : callable(int), optional
+        Called in the first process, with the step, whenever the learner was saved.
     """
 
     name: str
@@ -66,19 +85,28 @@ class Stage:
     rate: float
     n_pixels: int
     sides: Mapping[int, float]
+    mixture: Mixture = field(default_factory=Mixture)
+    watch: Callable[[int], None] = lambda step: None
 
 
 def run_stage(stage: Stage, settings: Settings, rank: int) -> None:
-    """Train a stage to its end, from its checkpoint if it has one."""
+    """Train a stage to its end, from its checkpoint if it has one; a stage may have no steps."""
+    if not stage.n_steps:
+        return
     optimizers = _optimizers(stage)
     checkpoint = settings.output / f"{stage.name}.pt"
     step = _restore(checkpoint, stage, optimizers, settings.device) if checkpoint.exists() else 0
     for value in stage.learner.state_dict().values():
         dist.broadcast(value, 0)
     stage.learner.train()
-    batches = _batches(stage, settings, rank, step)
     report = _Report(stage.name)
+    batches: Iterator[Batch] = iter(())
+    first = step
     while step < stage.n_steps:
+        # A new stream after every checkpoint: a run that goes on from one takes the same pictures
+        # as a run that was never interrupted.
+        if step == first or step % _SAVE_EVERY == 0:
+            batches = _batches(stage, settings, rank, step)
         _set_rate(optimizers, learning_rate(step, stage.n_steps, stage.rate))
         batch = next(batches)
         losses = stage.losses(batch)
@@ -93,6 +121,7 @@ def run_stage(stage: Stage, settings: Settings, rank: int) -> None:
             report.add(step, losses, len(batch.images) * settings.processes)
             if step % _SAVE_EVERY == 0 or step == stage.n_steps:
                 _save(checkpoint, stage, optimizers, step)
+                stage.watch(step)
     for value in stage.learner.state_dict().values():  # each process has its own BatchNorm averages
         dist.broadcast(value, 0)
 
@@ -137,8 +166,13 @@ def _restore(
 
 def _batches(stage: Stage, settings: Settings, rank: int, step: int) -> Iterator[Batch]:
     number = sum(stage.name.encode())  # no two stages see the same scenes
-    stream = Batches((settings.seed, number, rank, step), stage.n_pixels, stage.sides)
-    loader = DataLoader(stream, batch_size=None, num_workers=settings.workers, prefetch_factor=4)
+    stream = Batches(
+        (settings.seed, number, rank, step), stage.n_pixels, stage.sides, stage.mixture
+    )
+    ahead = 4 if settings.workers else None
+    loader = DataLoader(
+        stream, batch_size=None, num_workers=settings.workers, prefetch_factor=ahead
+    )
     return iter(loader)
 
 

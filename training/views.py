@@ -1,4 +1,4 @@
-"""Views of drawn scenes: small square pictures with the list of captions true of each."""
+"""Views: small square pictures, drawn or real, with the list of captions true of each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,63 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from napari_clip_heatmap.scenes import CLASSES, Scene, draw
-from training.captions import TRUE, UNCLEAR, Caption, Content, caption_set
+from napari_clip_heatmap.scenes.specimens import draw_specimen
+from training.captions import TRUE, UNCLEAR, Caption, Content, caption_set, with_implied
+from training.real_pictures import RealPictures
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "Mixture"]
 
 _CLEAR_AREA = dict(zip(CLASSES, (100, 45, 50, 45, 20, 60, 110, 110, 30), strict=True))
 """Pixels that a class must cover to be there beyond doubt; less of it, but some, is unclear."""
+_USUAL_CLEAR_AREA = 80
+
+_UNLABELED: Mapping[str, tuple[str, ...]] = {
+    "EM": ("cells", "cytoplasm", "tissue", "neurons", "neurites", "axons"),
+}
+_USUALLY_UNLABELED = ("cells", "cytoplasm", "tissue", "debris")
+"""What a drawn picture may seem to show; nobody says so, and nobody says the contrary."""
+
+_MAY_SEEM: Mapping[str, tuple[str, ...]] = {
+    "filaments": ("collagen", "neurites"),
+    "vesicles": ("beads", "particles", "bubbles", "droplets"),
+    "membranes": ("cell walls", "plant cells", "grain boundaries"),
+    "bacteria": ("particles",),
+    "nuclei": ("chromosomes", "embryo"),
+    "mitochondria": ("endoplasmic reticulum",),
+    "dividing cells": ("chromosomes",),
+    "cells": ("nuclei", "membranes", "glial cells"),
+    "droplets": ("bubbles", "particles", "pores"),
+    "bubbles": ("droplets", "particles", "pores"),
+    "beads": ("particles", "spots", "droplets"),
+    "yeast": ("particles", "plankton"),
+}
+"""Drawn class -> classes that look like it."""
 
 _SMALLEST_SCENE = 176
 """Pixels along a scene's side: larger ones cost less time a pixel, smaller ones vary more."""
 
+_BAG_SIDES = 192
+"""Sides of the views of one real picture, put end to end: small views show too little alone."""
+
 _View = tuple[NDArray[np.uint8], Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Which pictures are learnt from.
+
+    Attributes
+    ----------
+    real : RealPictures or None
+    real_part : float
+        Part of the views that are of real pictures.
+    specimen_part : float
+        Part of the drawn pictures that are specimens; the others are scenes.
+    """
+
+    real: RealPictures | None = None
+    real_part: float = 0.35
+    specimen_part: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +79,15 @@ class Batch:
     images : ndarray (view, y, x, 3) uint8
     captions : list of Caption
     states : ndarray (view, caption) int8
-        TRUE, FALSE or UNCLEAR.
+        TRUE, FALSE or UNCLEAR; of a real view, for the picture it was cut from.
+    bags : ndarray (view,) int64
+        Views of one real picture have one number; a drawn view has one of its own.
     """
 
     images: NDArray[np.uint8]
     captions: list[Caption]
     states: NDArray[np.int8]
+    bags: NDArray[np.int64]
 
 
 class Batches(IterableDataset[Batch]):
@@ -52,12 +101,20 @@ class Batches(IterableDataset[Batch]):
     sides : mapping of int to float
         Side of the views of a batch -> share of the batches. Small views tell more of where things
         are, large ones show what they are.
+    mixture : Mixture
     """
 
-    def __init__(self, seed: tuple[int, ...], n_pixels: int, sides: Mapping[int, float]) -> None:
+    def __init__(
+        self,
+        seed: tuple[int, ...],
+        n_pixels: int,
+        sides: Mapping[int, float],
+        mixture: Mixture | None = None,
+    ) -> None:
         self._seed = seed
         self._n_pixels = n_pixels
         self._sides = sides
+        self._mixture = mixture or Mixture()
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw scenes and cut views; those of one scene are spread over several batches."""
@@ -71,36 +128,68 @@ class Batches(IterableDataset[Batch]):
 
     def _batch(self, rng: np.random.Generator, side: int, pool: list[_View]) -> Batch:
         wanted = max(1, self._n_pixels // side**2)
-        while len(pool) < 4 * wanted:
-            pool.extend(_views(rng, side))
+        views, bags = self._real_views(rng, side, wanted)
+        n_drawn = wanted - len(views)
+        while len(pool) < 4 * n_drawn:
+            pool.extend(_views(rng, side, self._mixture.specimen_part))
         order = rng.permutation(len(pool))
-        chosen = [pool[index] for index in order[:wanted]]
-        pool[:] = [pool[index] for index in order[wanted:]]
-        captions, states = caption_set(rng, [content for _, content in chosen])
-        return Batch(np.stack([picture for picture, _ in chosen]), captions, states)
+        views += [pool[index] for index in order[:n_drawn]]
+        pool[:] = [pool[index] for index in order[n_drawn:]]
+        bags += range(wanted, wanted + n_drawn)
+        captions, states = caption_set(rng, [content for _, content in views])
+        pictures = np.stack([picture for picture, _ in views])
+        return Batch(pictures, captions, states, np.asarray(bags, np.int64))
+
+    def _real_views(
+        self, rng: np.random.Generator, side: int, wanted: int
+    ) -> tuple[list[_View], list[int]]:
+        """Return views of real pictures, and the number of the picture of each."""
+        views: list[_View] = []
+        bags: list[int] = []
+        if self._mixture.real is None:
+            return views, bags
+        n_crops = max(2, _BAG_SIDES // side)
+        for number in range(round(wanted * self._mixture.real_part / n_crops)):
+            crops, content = self._mixture.real.bag(rng, side, n_crops)
+            views += [(crop, content) for crop in crops]
+            bags += [number] * n_crops
+        return views, bags
 
 
-def _views(rng: np.random.Generator, side: int) -> Iterator[_View]:
-    """Draw one scene and cut views out of it, turned and mirrored."""
-    scene_side = max(_SMALLEST_SCENE, 2 * side)
-    scene = draw(int(rng.integers(2**62)), (scene_side, scene_side))
-    for _ in range((scene_side // side) ** 2):
-        top, left = rng.integers(0, scene_side - side + 1, 2)
+def _views(rng: np.random.Generator, side: int, specimen_part: float) -> Iterator[_View]:
+    """Draw one picture and cut views out of it, turned and mirrored."""
+    whole = max(_SMALLEST_SCENE, 2 * side)
+    seed = int(rng.integers(2**62))
+    is_specimen = rng.random() < specimen_part
+    drawn = (draw_specimen if is_specimen else draw)(seed, (whole, whole))
+    colors = drawn.colors if isinstance(drawn, Scene) else {}
+    is_stained = isinstance(drawn, Scene) and drawn.modality == "brightfield"
+    modality = "stained" if is_stained else drawn.modality
+    for _ in range((whole // side) ** 2):
+        top, left = rng.integers(0, whole - side + 1, 2)
         window = (slice(top, top + side), slice(left, left + side))
-        picture = np.rot90(scene.image[window], rng.integers(4))
-        yield picture[:, :: rng.choice((-1, 1))], _content(scene, window)
+        picture = np.rot90(drawn.image[window], rng.integers(4))
+        masks = {name: mask[window] for name, mask in drawn.masks.items()}
+        content = _content(masks, modality, colors)
+        yield picture[:, :: rng.choice((-1, 1))], content
 
 
-def _content(scene: Scene, window: tuple[slice, slice]) -> Content:
+def _content(
+    masks: Mapping[str, NDArray[np.bool_]], modality: str, words: Mapping[str, str]
+) -> Content:
+    """Return what a view shows, from where things were drawn; only captions are made of it."""
     present, coverage = {}, {}
-    for name, mask in scene.masks.items():
-        area = int(np.count_nonzero(mask[window]))
+    for name, mask in masks.items():
+        area = int(np.count_nonzero(mask))
         if area:
-            present[name] = TRUE if area >= _CLEAR_AREA[name] else UNCLEAR
-            coverage[name] = area / mask[window].size
+            is_clear = area >= _CLEAR_AREA.get(name, _USUAL_CLEAR_AREA)
+            present[name] = TRUE if is_clear else UNCLEAR
+            coverage[name] = area / mask.size
+    unclear = [other for name in present for other in _MAY_SEEM.get(name, ())]
     # A white cell has a nucleus: whether "nuclei" is true of it is a matter of taste.
     if "white blood cells" in present:
-        present.setdefault("nuclei", UNCLEAR)
-        coverage.setdefault("nuclei", 0.0)
-    colors = {name: word for name, word in scene.colors.items() if name in present}
-    return Content(present, coverage, colors, scene.modality)
+        unclear.append("nuclei")
+    if present or modality == "stained":
+        unclear += _UNLABELED.get(modality, _USUALLY_UNLABELED)
+    colors = {name: word for name, word in words.items() if name in present}
+    return Content(with_implied(present, unclear), coverage, colors, modality)

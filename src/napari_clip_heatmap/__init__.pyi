@@ -25,6 +25,7 @@ from .imaging.view import View
 from .pipeline.encoding import Encoding
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
+from .pipeline.remote.scheduler import Scheduler, Tls
 from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.trust import Trust, Verdict
@@ -52,7 +53,9 @@ __all__ = [
     "PromptCheck",
     "PromptVerdict",
     "Region",
+    "Scheduler",
     "Score",
+    "Tls",
     "Trust",
     "Verdict",
     "View",

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel, ConventionName
     from napari_clip_heatmap.core.decomposition import Decomposition
     from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.imaging.lattice import Quality
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = [
@@ -42,10 +44,11 @@ def load_model(
     model: str | nn.Module,
     *,
     tokenizer: Any = None,
-    device: str = "auto",
+    device: str | Scheduler = "auto",
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
     outlier_factor: float | None = None,
+    mlp_by_token: bool = False,
     preprocess: str | Sequence[Sequence[float]] | None = None,
 ) -> ClipModel:
     """Load a CLIP model and check on a probe image that its decomposition is exact.
@@ -60,10 +63,11 @@ def load_model(
         copied if it has to be moved or cast.
     tokenizer : callable, optional
         Maps texts to token ids; by default the model's own.
-    device : str
+    device : str or Scheduler
         "auto", "cpu", "cuda", "cuda:1", "mps". "auto" keeps a ready model where it is. A device
         whose results differ from the CPU's, or without enough memory, is not used: the CPU is used
-        instead, and ``model.notices`` says why.
+        instead, and ``model.notices`` says why. The address of a Dask scheduler, such as
+        "tcp://host:8786", lets its workers encode tiles; `Scheduler` has certificates and trust.
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         Of the image tower. "auto" keeps the precision of the bundled model, of small models and of
         ready ones. Other models run in half precision if the device is fast in it (GPUs; CPUs with
@@ -77,6 +81,8 @@ def load_model(
         Leave register-like tokens out of the maps: those with a norm before the last layer of more
         than this many times the median of their image (3 is usual). The mean of their neighbors
         replaces them; `decompose` still returns them. Off by default.
+    mlp_by_token : bool
+        Only for towers that pool by a mean over tokens: maps show each patch's MLPs and input, too.
     preprocess : str or (mean, std), optional
         Normalization of pixels, instead of the one in the model's files: "openai", "imagenet",
         "half", "none", "r,g,b/r,g,b", or mean and standard deviation of red, green and blue.
@@ -93,11 +99,13 @@ def load_model(
     UnsupportedModelError
         No exact decomposition is known for the model's image tower.
     DecompositionError
-        The contributions to the probe's embedding do not sum to it, or `outlier_factor` is invalid.
+        The contributions to the probe's embedding do not sum to it, or `outlier_factor` is invalid,
+        or the tower does not fit `mlp_by_token`.
     SettingsError
         `image_size` is not a whole number of patches, or `preprocess` is invalid.
     DeviceError
-        The device or precision does not exist here, or the model cannot run on the CPU either.
+        The device or precision does not exist here, the model cannot run on the CPU either, or the
+        scheduler does not answer or is not trusted.
 
     Examples
     --------
@@ -106,16 +114,22 @@ def load_model(
     >>> nch.load_model("demo", image_size=128).grid
     (16, 16)
     """
+    if "://" in str(device):  # also of a `Scheduler`
+        from napari_clip_heatmap.pipeline.remote.remote_model import load_remote_model as remote
+
+        settings = (tokenizer, precision, image_size, outlier_factor, preprocess, mlp_by_token)
+        return remote(model, device, *settings)
     with torch_import_errors():
         from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
         model,
         tokenizer=tokenizer,
-        device=device,
+        device=str(device),
         precision=precision,
         image_size=image_size,
         outlier_factor=outlier_factor,
+        mlp_by_token=mlp_by_token,
         preprocess=preprocess,
     )
 
@@ -128,6 +142,7 @@ def encode(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -135,9 +150,8 @@ def encode(
 ) -> Encoding:
     """Encode an image of any size, in overlapping tiles on one patch lattice.
 
-    The whole image is covered: there is no center crop, and an image smaller than a tile is padded
-    by reflection. For an image of exactly the model's input size, at ``downsample=1``, the result
-    is exactly the model's own token map.
+    There is no center crop, and an image smaller than a tile is padded by reflection. Of an image
+    of the model's input size, at ``downsample=1``, the result is exactly the model's own token map.
 
     Parameters
     ----------
@@ -156,6 +170,9 @@ def encode(
         short side spans at most `AUTO_TILES` tiles, and tiny images are enlarged.
     overlap : float
         Smallest fraction of a tile that its neighbor covers too, from 0 to 0.9.
+    quality : {"standard", "fine", "finest"}
+        1, 2 or 4 values per patch and axis, in 1, 4 or 16 times the time, from tiles shifted by
+        parts of a patch, each decomposed exactly. Similarity and verdicts stay the standard ones.
     batch_size : int, optional
         Tiles per forward pass; by default depends on the device.
     progress : callable(done_tiles, total_tiles), optional
@@ -169,14 +186,12 @@ def encode(
     Returns
     -------
     Encoding
-        Its method ``heatmaps`` gives the heatmaps of any prompts.
 
     Raises
     ------
-    ImageError
-        The image has no valid pixel, or a shape or type that cannot be used.
-    SettingsError
-        A setting is outside the accepted range.
+    ImageError, SettingsError
+        The image has no valid pixel, or a shape or type that cannot be used; a setting is outside
+        the accepted range.
     Cancelled
         `cancelled` returned true.
 
@@ -190,11 +205,12 @@ def encode(
 
     return encode_image(
         model,
-        _without_torch(image),
+        image,
         view=view,
         region=region,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
         batch_size=batch_size,
         progress=progress,
         cancelled=cancelled,
@@ -202,16 +218,8 @@ def encode(
     )
 
 
-def _without_torch(image: Any) -> Any:
-    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
-    if not str(getattr(image, "dtype", "")).startswith("torch."):
-        return image
-    image = image.detach().cpu()
-    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
-
-
 def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
-    """Return the models that can be decomposed, from open_clip's list and the Hugging Face hub.
+    """Return the models that can be decomposed, of open_clip and the hub, without a network.
 
     Parameters
     ----------
@@ -221,9 +229,8 @@ def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
     Returns
     -------
     tuple of CatalogEntry
-        Frozen records: ``name`` (as `load_model` takes it), ``image_size`` and ``patch_size``
-        (pixels), ``parameters``, ``data``, ``licence`` and what it ``forbids``, ``note``, ``needs``
-        (a package), and ``here`` (whether its files are on this machine). No network is used.
+        ``name`` (as `load_model` takes it), ``image_size`` and ``patch_size`` (pixels), ``data``,
+        ``licence``, ``forbids``, ``needs`` (a package), ``here`` (on this machine) and so on.
 
     Examples
     --------
@@ -244,17 +251,16 @@ def download_model(
 ) -> Path:
     """Download a model's files, tokenizer included, so that it can be loaded offline.
 
-    An interrupted or cancelled download is continued, and every file is checked against the hash
-    that the hub lists. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and proxies are respected.
+    An interrupted download is continued, and every file is checked against the hub's hash.
+    HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and proxies are respected.
 
     Parameters
     ----------
     name : str
         "ARCH/TAG" of open_clip, or "hf-hub:ORG/NAME".
     progress : callable(received_bytes, total_bytes), optional
-        Called for each piece of half a megabyte.
     cancelled : callable() -> bool, optional
-        Called for each piece; true stops the download.
+        Both called for each half megabyte; true stops the download.
 
     Returns
     -------
@@ -269,7 +275,7 @@ def download_model(
     UnsupportedModelError
         Its image tower cannot be decomposed; raised before weights are downloaded.
     Cancelled
-        `cancelled` returned true; the received bytes are kept.
+        The received bytes are kept.
 
     Examples
     --------
@@ -298,10 +304,6 @@ def open_encoding(path: str | Path, *, model: str | ClipModel | None = None) -> 
         The model that encoded the image, if it cannot be found by its recorded name: a loaded one,
         or the name of a folder elsewhere. By default the text tower of the recorded model is
         loaded, on the CPU, at the first prompt.
-
-    Returns
-    -------
-    Encoding
 
     Raises
     ------
@@ -355,10 +357,8 @@ def decompose(
 
     Raises
     ------
-    DecompositionError
-        There is no such layer, head or convention.
-    ImageError
-        The batch does not fit the model.
+    DecompositionError, ImageError
+        There is no such layer, head or convention; the batch does not fit the model.
 
     Examples
     --------
@@ -383,9 +383,8 @@ def token_map(model: ClipModel, batch: Tensor) -> Tensor:
 
     Returns
     -------
-    float32 tensor (batch, grid_y, grid_x, d_embed)
-        The sum of ``decompose(model, batch).attention`` over layers and heads, without the class
-        token; in double precision if the model is.
+    float32 tensor (batch, grid_y, grid_x, d_embed), or float64 as the model
+        ``decompose(model, batch).attention`` without the class token, summed over layers and heads.
 
     Raises
     ------

@@ -94,6 +94,10 @@ class ImageError(ClipHeatmapError, ValueError):
 class OutputError(ClipHeatmapError, OSError):
     """Results cannot be written to the requested place, or would replace other results."""
 
+    def __reduce__(self) -> tuple[type[OutputError], tuple[object, ...], dict[str, object]]:
+        """Keep the number of the disk's error, which pickle drops together with the cause."""
+        return type(self), self.args, {"errno": getattr(self.__cause__, "errno", self.errno)}
+
 
 class EncodingFileError(ClipHeatmapError, OSError):
     """A saved encoding is missing or damaged, or the file is not one."""

@@ -53,9 +53,8 @@ class Mouse:
             self.qtbot.mouseDClick(native, LEFT, pos=spot)
 
     def open_tab(self, title):
-        bar = self.widget.tabs.tabBar()
-        numbers = [n for n in range(bar.count()) if bar.tabText(n) == title]
-        self.click(bar, bar.tabRect(numbers[0]).center())
+        (button,) = (each for each in self.widget.tabs.buttons if each.text() == title)
+        self.click(button)
 
     def choose(self, name, text):
         box = self.widget[name].native

@@ -39,6 +39,7 @@ def test_identity_is_of_what_decides_results() -> None:
     others = [
         settings(score="absolute"),
         settings(downsample=2.0),
+        settings(quality="fine"),
         settings(threshold="yen"),
         settings(view=View("raw")),
         settings(choice=PictureChoice(z=1)),
@@ -62,3 +63,10 @@ def test_identity_is_of_what_decides_results() -> None:
 def test_what_cannot_be_is_refused(changed: dict[str, object], word: str) -> None:
     with pytest.raises(SettingsError, match=word):
         settings(**changed)
+
+
+def test_the_standard_quality_leaves_identities_as_they_were() -> None:
+    assert "quality" not in settings().decisive()
+    assert settings(quality="finest").decisive()["quality"] == "finest"
+    with pytest.raises(SettingsError, match="quality is 'best'"):
+        settings(quality="best")

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,6 +17,8 @@ from typer.testing import CliRunner, Result
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.cli.application import ExitCode
+from napari_clip_heatmap.cli.run_plan import RunPlan
+from napari_clip_heatmap.errors import Cancelled, OutputError
 
 PROGRAM = "from napari_clip_heatmap.cli import main; main()"
 
@@ -111,6 +116,39 @@ def test_a_run_that_is_stopped_says_so(tmp_path: Path, cells: Path) -> None:
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
     assert stderr == "clip-heatmap: stopped; what is done is kept\n"
+
+
+def test_a_stopped_job_says_so_in_one_line(
+    tmp_path: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> Any:
+        raise Cancelled("stopped")
+        yield
+
+    monkeypatch.setattr(RunPlan, "outcomes", stopped)
+    asked = ["run", str(cells), "-p", "a", "-o", str(tmp_path / "out"), "--json"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == ExitCode.INTERRUPTED
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("clip-heatmap: stopped; 0 of 1 images are done, and finished tiles are")
+    assert line.endswith("Repeat the command to go on")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, ExitCode.DISK), (errno.EACCES, ExitCode.MISTAKE)]
+)
+def test_a_disk_error_of_a_worker_has_the_code_of_the_disk(
+    number: int, code: ExitCode, tmp_path: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        error = OutputError("results cannot be written")
+        error.__cause__ = OSError(number, "the disk refuses")
+        raise pickle.loads(pickle.dumps(error))  # as it comes from another process
+        yield
+
+    monkeypatch.setattr(RunPlan, "outcomes", failing)
+    asked = ["run", str(cells), "-p", "a", "-o", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, asked).exit_code == code
 
 
 def test_letters_that_a_terminal_lacks_are_no_error(tmp_path: Path) -> None:

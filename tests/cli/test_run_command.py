@@ -601,3 +601,19 @@ def test_examples_that_cannot_be_made_are_refused_in_words(
     scaled = cli("run", cells, "--example", f"mine={cells}:{points}", "--mpp", 1, *where)
     assert scaled.exit_code == 2
     assert "--mpp" in scaled.output
+
+
+def test_a_finer_run_is_what_the_library_computes(model: str, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = options("nuclei", "debris")
+    result = cli("run", cells, *words, "--model", model, "--quality", "fine", "--output", out)
+    assert result.exit_code == 0, result.output
+    maps = nch.encode(nch.load_model(model), read_image(cells), quality="fine").heatmaps(
+        ["nuclei", "debris"]
+    )
+    written = tifffile.imread(out / "cells_nuclei_heatmap.tif")
+    np.testing.assert_allclose(written, maps.values[0], atol=1e-6)
+    assert record_in(out)["images"][0]["encoding"]["quality"] == "fine"
+    assert "quality: fine" in (out / "run.yaml").read_text(encoding="utf-8")
+    refused = cli("run", cells, *words, "--model", model, "--quality", "best", "-o", out)
+    assert refused.exit_code == 2

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from napari_clip_heatmap.cli import app, run_options
+from napari_clip_heatmap.imaging.lattice import Quality
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -16,6 +18,10 @@ def test_every_option_is_used_by_some_command() -> None:
     for name in run_options.__all__:
         (said,) = getattr(run_options, name).__metadata__
         assert said.help in helps, name
+
+
+def test_the_qualities_are_those_of_the_library() -> None:
+    assert get_args(get_args(run_options.QualityName)[0]) == get_args(Quality)
 
 
 @pytest.mark.parametrize("command", ["run", "encode", "prompt"])

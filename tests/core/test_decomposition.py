@@ -72,3 +72,39 @@ def test_a_record_of_another_shape_is_refused() -> None:
             convention=Convention.REFERENCE,
             grid=(4, 4),
         )
+
+
+GOOD: dict[str, Any] = {
+    "attention": torch.zeros(1, 2, 17, 1, 8),
+    "mlp": torch.zeros(1, 4, 8),
+    "unselected": torch.zeros(1, 8),
+    "representation": torch.zeros(1, 8),
+    "selection": Selection((0, 1), (0,)),
+    "convention": Convention.REFERENCE,
+    "grid": (4, 4),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("attention", None, "attention is None"),
+        ("attention", torch.zeros(1, 2, 17, 8), "5 axes"),
+        ("attention", torch.zeros(1, 2, 15, 1, 8), "15 tokens"),
+        ("attention", torch.zeros(1, 2, 17, 2, 8), "1 heads"),
+        ("attention", torch.zeros(1, 2, 17, 1, 8, dtype=torch.int64), "int64"),
+        ("mlp", torch.zeros(1, 4, 9), "mlp has the shape"),
+        ("mlp", torch.zeros(1, 1, 8), "one more than the model has layers"),
+        ("unselected", torch.zeros(2, 8), "unselected has the shape"),
+        ("representation", [0.0] * 8, "representation is"),
+        ("selection", ((0, 1), (0,)), "selection is"),
+        ("convention", "reference", "convention is"),
+        ("grid", (4,), "grid is"),
+        ("grid", (4, 0.5), "grid is"),
+        ("grid", "ab", "grid is"),
+    ],
+)
+def test_each_part_is_checked_against_the_others(name: str, value: Any, said: str) -> None:
+    assert Decomposition(**GOOD).grid == (4, 4)
+    with pytest.raises(DecompositionError, match=said):
+        Decomposition(**GOOD | {name: value})

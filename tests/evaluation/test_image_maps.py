@@ -7,7 +7,7 @@ import pytest
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
+from napari_clip_heatmap.evaluation.faithfulness.token_methods import IMAGE_METHODS
 from napari_clip_heatmap.evaluation.image_maps import image_maps
 
 PROMPTS = ["nuclei", "rods", "dots"]
@@ -27,8 +27,8 @@ def test_exact_is_what_heatmaps_give(tiny_model, shape, downsample) -> None:
 def test_all_methods_give_a_map_for_each_direction(tiny_model) -> None:
     image = np.random.default_rng(1).integers(0, 255, (40, 60), dtype=np.uint8)
     directions = tiny_model.encode_text(PROMPTS).numpy()
-    found = image_maps(tiny_model, image, directions, list(TOKEN_METHODS))
-    assert list(found) == list(TOKEN_METHODS)
+    found = image_maps(tiny_model, image, directions, list(IMAGE_METHODS))
+    assert list(found) == list(IMAGE_METHODS)
     for values in found.values():
         assert values.shape == (3, 40, 60)
         assert np.isfinite(values).all()

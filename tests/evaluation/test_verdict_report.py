@@ -11,14 +11,14 @@ from napari_clip_heatmap.evaluation.verdict_trial import JudgedPrompt
 from napari_clip_heatmap.pipeline.trust import Trust
 
 
-def case(source: str, group: str, trust: Trust) -> JudgedPrompt:
-    return JudgedPrompt(source, group, "word", 1.5, 0.1, trust, trust, trust)
+def case(source: str, group: str, trust: Trust, image: int = 0) -> JudgedPrompt:
+    return JudgedPrompt(source, group, "word", 1.5, 0.1, trust, trust, trust, image)
 
 
 def test_the_mean_over_kinds_counts_each_kind_once(tmp_path: Path) -> None:
     judged = (
-        *(case("a", ABSENT, Trust.NONE) for _ in range(98)),
-        *(case("a", ABSENT, Trust.GOOD) for _ in range(2)),
+        *(case("a", ABSENT, Trust.NONE, image) for image in range(98)),
+        *(case("a", ABSENT, Trust.GOOD, image) for image in (98, 99)),
         case("b", ABSENT, Trust.GOOD),
         case("b", ABSENT, Trust.DOUBTFUL),
         case("b", PRESENT, Trust.NONE),

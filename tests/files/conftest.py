@@ -52,6 +52,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], np.
         "source": "cells",
         "slices": [[]],
         "similarity": float(maps.similarity[0]),
+        "unowned": float(maps.unowned[0]),
         "created": "2026-01-01",
         "version": nch.__version__,
     }

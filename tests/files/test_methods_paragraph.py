@@ -21,7 +21,8 @@ def test_what_was_done_is_told_and_cited(layer: Any) -> None:
         metadata["model"]["weights_sha256"][:16],
         "96 x 110 pixels",
         "contrast limits, gamma and colormaps of the viewer",
-        f"{metadata['similarity']:.4f}",
+        f"{metadata['similarity']:.4f} (of it {metadata['unowned']:.3f} belongs to no patch)",
+        "MLPs and input belong to no patch",
         "additive contribution",
     ):
         assert words in paragraph

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import napari_clip_heatmap as nch
+from napari_clip_heatmap.core.convention import Convention
+from napari_clip_heatmap.core.decomposition import Decomposition
+from napari_clip_heatmap.core.selection import Selection
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.imaging.masks import LabeledRegion, Outlines
 from napari_clip_heatmap.imaging.region import Region
@@ -177,6 +180,7 @@ def test_settings_of_encoding(fuzz, tiny_model):
         region=nearly(region),
         downsample=nearly(st.floats(0.5, 60) | st.just("auto")),
         overlap=nearly(st.floats(0, 0.9)),
+        quality=nearly(st.sampled_from(["standard", "fine"])),
         batch_size=nearly(st.integers(1, 9)),
         progress=nearly(st.just(lambda done, total: None)),
         cancelled=nearly(st.just(lambda: False)),
@@ -202,5 +206,57 @@ def test_images(fuzz, tiny_model):
     fuzz(images, lambda image: check(tiny_model, image, {}))
 
 
-def test_models(fuzz):
-    fuzz(anything, lambda model: nch.encode(model, np.zeros((9, 9), np.uint8)))
+def test_models(fuzz, tiny_model):
+    models = anything | st.just(tiny_model)
+    fuzz(models, lambda model: nch.encode(model, np.zeros((9, 9), np.uint8)))
+
+
+def test_pictures_along_edges(fuzz, encoding):
+    maps = encoding.heatmaps(["nuclei", "background"])
+    fits = npst.arrays(
+        st.sampled_from(["u1", "u2", "f4", "f8"]).map(np.dtype),
+        st.sampled_from([(40, 50), (40, 50, 3), (40, 50, 4)]),
+    )
+
+    def draw(image):
+        assert np.isfinite(maps.edge_aware(image)).all()
+
+    fuzz(fits | arrays | anything, draw)
+
+
+def test_decompositions(fuzz):
+    sizes = st.integers(1, 3)
+    tensors = st.lists(sizes, max_size=5).map(torch.zeros)
+    selection = st.builds(
+        Selection, *(st.lists(st.integers(0, 2), max_size=2, unique=True).map(tuple),) * 2
+    )
+
+    def fitting(given):
+        batch, out, chosen, rows, columns = given
+        return {
+            "attention": torch.zeros(
+                batch, len(chosen.layers), 1 + rows * columns, len(chosen.heads), out
+            ),
+            "mlp": torch.zeros(batch, 4, out),
+            "unselected": torch.zeros(batch, out),
+            "representation": torch.zeros(batch, out),
+            "selection": chosen,
+            "convention": Convention.REFERENCE,
+            "grid": (rows, columns),
+        }
+
+    good = st.tuples(sizes, sizes, selection, sizes, sizes).map(fitting)
+    spoil = some(
+        attention=nearly(tensors),
+        mlp=nearly(tensors),
+        selection=nearly(selection),
+        convention=nearly(st.sampled_from(Convention)),
+        grid=nearly(st.tuples(sizes, sizes)),
+    )
+
+    def make(both):
+        parts = Decomposition(**{**both[0], **both[1]})
+        assert parts.total.shape == parts.representation.shape
+        assert repr(parts)
+
+    fuzz(st.tuples(good, st.just({}) | spoil), make)

@@ -51,6 +51,19 @@ names = [
     *(("text_cfg", key) for key in [*TOWERS["text_cfg"], *text]),
 ]
 changes = st.lists(st.tuples(st.sampled_from(names), wild), min_size=1, max_size=2)
+fraction = st.floats(0.1, 0.9)
+harmless = st.lists(
+    st.one_of(
+        st.tuples(st.just(("quick_gelu",)), st.booleans()),
+        st.tuples(st.just(("vision_cfg", "patch_dropout")), st.floats(0, 0.9)),
+        st.tuples(st.just(("vision_cfg", "output_tokens")), st.booleans()),
+        st.tuples(st.just(("vision_cfg", "mlp_ratio")), st.sampled_from([4, 4.0])),
+        st.tuples(st.just(("vision_cfg", "global_average_pool")), st.booleans()),
+        st.tuples(st.just(("vision_cfg", "pool_type")), st.sampled_from(["tok", "avg"])),
+    ),
+    max_size=3,
+)
+"""Settings that fit the same weights, so that most of these models are loaded and used."""
 normalizations = st.fixed_dictionaries(
     {},
     optional={
@@ -88,7 +101,11 @@ def test_configurations(fuzz, folder):
         path.write_text(json.dumps(config), encoding="utf-8")
         attempt(folder)
 
-    fuzz(st.tuples(changes, normalizations), load)
+    usual = st.fixed_dictionaries(
+        {"mean": st.lists(fraction, min_size=3, max_size=3)},
+        optional={"std": st.lists(fraction, min_size=3, max_size=3)},
+    )
+    fuzz(st.tuples(harmless, usual) | st.tuples(changes, normalizations | usual), load)
 
 
 def test_text_of_configurations(fuzz, folder):
@@ -101,7 +118,14 @@ def test_text_of_configurations(fuzz, folder):
 
     cut = st.integers(0, len(whole)).map(lambda end: whole[:end])
     nested = st.integers(1, 60_000).map(lambda depth: b"[" * depth)
-    fuzz(st.binary(max_size=40) | cut | nested, load)
+    known = json.loads(whole)
+    written = st.tuples(st.sampled_from([None, 0, 1, 4]), st.booleans()).map(
+        lambda how: json.dumps(known, indent=how[0], sort_keys=how[1]).encode()
+    )
+    commented = st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=2).map(
+        lambda more: json.dumps({**more, **known}).encode()
+    )
+    fuzz(st.binary(max_size=40) | cut | nested | written | commented, load)
 
 
 def test_weights(fuzz, folder):
@@ -130,7 +154,7 @@ def test_weights(fuzz, folder):
         save_file(changed, path)
         attempt(folder)
 
-    kinds = ["value", "all", "missing", "renamed", "shape", "half", "whole"]
+    kinds = ["value", "value", "same", "all", "missing", "renamed", "shape", "half", "whole"]
     fuzz(
         st.tuples(
             st.sampled_from(sorted(weights)),
@@ -157,10 +181,11 @@ def test_bytes_of_weights(fuzz, folder, kind):
         changed = bytearray(whole[:end])
         for place, value in places:
             if changed:
-                changed[place % min(len(changed), 5000)] = value
+                changed[place % len(changed)] = value
         path.write_bytes(changed)
         attempt(folder)
 
-    place = st.tuples(st.integers(0, 5000), st.integers(0, 255))
+    header, everywhere = st.integers(0, 5000), st.integers(0, len(whole) - 1)
+    place = st.tuples(header | everywhere, st.integers(0, 255))
     ends = st.just(len(whole)) | st.integers(0, len(whole))
     fuzz(st.tuples(st.lists(place, max_size=3), ends), load)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.lattice import (
     blend_tile,
-    is_blank,
+    plan,
     plan_axis,
     plan_lattice,
-    read_tile,
     reflect,
 )
 
@@ -115,23 +115,9 @@ def test_both_axes_have_their_own_plan():
     assert lattice.tiles[1] == (0, 1)
 
 
-def lattice_of(shape, patch=4, tile=32, overlap=0.5):
-    return plan_lattice(shape, shape, patch=(patch,) * 2, tile=(tile,) * 2, overlap=overlap)
-
-
-class Array:
-    """An image in memory as tiles are read from it."""
-
-    def __init__(self, rgb):
-        self.rgb, self.reads = rgb, []
-
-    def read(self, y, x):
-        self.reads.append((y, x))
-        return self.rgb[y, x]
-
-
-def colors(shape):
-    return np.random.default_rng(0).random((*shape, 3), np.float32)
+def lattice_of(shape, patch=4, tile=32, overlap=0.5, parts=1):
+    pairs = {"patch": (patch,) * 2, "tile": (tile,) * 2}
+    return plan_lattice(shape, shape, **pairs, overlap=overlap, parts=parts)
 
 
 @given(st.integers(1, 12), st.integers(0, 60), st.integers(0, 60))
@@ -140,37 +126,9 @@ def test_reflection_is_numpys_symmetric_padding(length, before, after):
     np.testing.assert_array_equal(reflect(range(-before, length + after), length), expected)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (31, 33), (32, 32), (100, 40), (77, 131)])
-def test_tiles_are_cut_from_the_symmetrically_padded_image(shape):
-    image, lattice = colors(shape), lattice_of(shape)
-    margin = 64
-    padded = np.pad(image, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="symmetric")
-    for tile in lattice.tiles:
-        y, x = lattice.y.pixels(tile[0]), lattice.x.pixels(tile[1])
-        expected = padded[y.start + margin : y.stop + margin, x.start + margin : x.stop + margin]
-        seen = read_tile(Array(image), lattice, tile)
-        np.testing.assert_array_equal(seen, expected)
-        assert seen.shape == (32, 32, 3)
-
-
-def test_only_the_needed_pixels_are_read():
-    source = Array(colors((1000, 1000)))
-    read_tile(source, lattice_of((1000, 1000)), (3, 5))
-    ((y, x),) = source.reads
-    assert (y.stop - y.start, x.stop - x.start) == (32, 32)
-
-
-def test_a_tile_is_blank_only_if_all_its_pixels_are_one_color():
-    tile = np.full((32, 32, 3), 0.3, np.float32)
-    assert is_blank(tile)
-    tile[31, 31, 2] = 0.31
-    assert not is_blank(tile)
-    assert is_blank(np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (32, 32, 3)))
-
-
-@given(st.integers(1, 90), st.integers(1, 90), st.floats(0, 0.9))
-def test_tiles_that_agree_blend_to_what_they_agree_on(height, width, overlap):
-    lattice = lattice_of((height, width), overlap=overlap)
+@given(st.integers(1, 90), st.integers(1, 90), st.floats(0, 0.9), st.sampled_from([1, 2, 4]))
+def test_tiles_that_agree_blend_to_what_they_agree_on(height, width, overlap, parts):
+    lattice = lattice_of((height, width), overlap=overlap, parts=parts)
     truth = np.random.default_rng(1).random((*lattice.grid, 2), np.float32)
     total = np.zeros_like(truth)
     for tile in lattice.tiles:
@@ -187,3 +145,66 @@ def test_one_tile_is_laid_exactly():
     total = np.zeros((8, 8, 5), np.float32)
     blend_tile(total, lattice, (0, 0), tokens)
     np.testing.assert_array_equal(total, tokens)
+
+
+@st.composite
+def finer_axes(draw):
+    """A standard axis and a finer one of the same image."""
+    patch, per_tile = draw(st.integers(1, 16)), draw(st.integers(1, 16))
+    image, working = draw(st.integers(1, 1500)), draw(st.integers(1, 500))
+    settings = {"patch": patch, "tile": patch * per_tile, "overlap": draw(st.floats(0, 0.9))}
+    parts = draw(st.sampled_from([2, 4]))
+    return plan_axis(image, working, **settings), plan_axis(image, working, **settings, parts=parts)
+
+
+@given(finer_axes())
+def test_a_finer_axis_has_the_standard_tiles_and_cells_among_its_own(axes):
+    standard, finer = axes
+    unshifted = [tile for tile in range(len(finer.starts)) if not finer.is_shifted(tile)]
+    assert [finer.pixels(tile) for tile in unshifted] == [
+        standard.pixels(tile) for tile in range(len(standard.starts))
+    ]
+    np.testing.assert_allclose(
+        finer.weights[unshifted][:, :: finer.parts], standard.weights, atol=1e-6
+    )
+    assert finer.n_cells == (standard.n_cells - 1) * finer.parts + 1
+    cells = np.arange(standard.n_cells) + 0.5
+    at = finer.position(np.arange(0, finer.n_cells, finer.parts) + 0.5)
+    np.testing.assert_allclose(at, standard.position(cells), atol=1e-6 * standard.image)
+
+
+@given(finer_axes())
+def test_each_cell_of_a_finer_axis_lies_at_the_center_of_its_patches(axes):
+    _, axis = axes
+    scale = axis.image / axis.working
+    for tile in range(len(axis.starts)):
+        on_lattice, in_tile = axis.cells(tile)
+        cells = np.arange(axis.n_cells)[on_lattice]
+        patches = np.arange(in_tile.start, in_tile.stop)
+        assert len(cells) == len(patches)
+        centers = (axis.pixels(tile).start + (patches + 0.5) * axis.patch) * scale
+        assert (np.abs(centers - axis.position(cells + 0.5)) <= 0.5 * scale + 1e-9).all()
+        if axis.patch % axis.parts == 0:
+            np.testing.assert_allclose(centers, axis.position(cells + 0.5), atol=1e-6 * axis.image)
+
+
+@given(finer_axes())
+def test_finer_tiles_cover_every_cell_and_cells_cover_the_image(axes):
+    _, axis = axes
+    np.testing.assert_allclose(axis.weights.sum(axis=0), 1, rtol=1e-5)
+    edges = axis.cell_edges()
+    assert (edges[0], edges[-1]) == (0, axis.image)
+    assert (np.diff(edges) >= 0).all()
+
+
+@pytest.mark.parametrize(("quality", "times"), [("standard", 1), ("fine", 4), ("finest", 16)])
+def test_a_finer_lattice_takes_so_many_times_the_tiles(quality, times):
+    lattice, _ = plan((224, 224), tile=(224, 224), patch=(16, 16), quality=quality)
+    assert len(lattice.tiles) == times
+    assert lattice.quality == quality
+    assert lattice.unshifted.sum() == 1
+
+
+def test_an_unknown_quality_is_refused():
+    with pytest.raises(SettingsError, match=r"quality is 'best'.*standard"):
+        plan((224, 224), tile=(224, 224), patch=(16, 16), quality="best")

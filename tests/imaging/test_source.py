@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, Plane, as_channels
 from napari_clip_heatmap.imaging.compositing import Blend
-from napari_clip_heatmap.imaging.source import ImageSource, sketch
+from napari_clip_heatmap.imaging.lattice import plan_lattice
+from napari_clip_heatmap.imaging.source import ImageSource, is_blank, read_tile, sketch
 from napari_clip_heatmap.imaging.view import View
 
 
@@ -247,3 +248,50 @@ def test_invalid_pixels_of_a_layer_with_opacity_get_its_mean_color(limits, n_sam
     seen = source.read(slice(0, 20), slice(0, 30))
     assert np.isfinite(seen).all()
     assert np.ptp(seen[3:9, 4:8], axis=(0, 1)).max() == 0
+
+
+def lattice_of(shape):
+    return plan_lattice(shape, shape, patch=(4, 4), tile=(32, 32), overlap=0.5)
+
+
+class Array:
+    """An image in memory as tiles are read from it."""
+
+    def __init__(self, rgb):
+        self.rgb, self.reads = rgb, []
+
+    def read(self, y, x):
+        self.reads.append((y, x))
+        return self.rgb[y, x]
+
+
+def colors(shape):
+    return np.random.default_rng(0).random((*shape, 3), np.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (31, 33), (32, 32), (100, 40), (77, 131)])
+def test_tiles_are_cut_from_the_symmetrically_padded_image(shape):
+    image, lattice = colors(shape), lattice_of(shape)
+    margin = 64
+    padded = np.pad(image, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="symmetric")
+    for tile in lattice.tiles:
+        y, x = lattice.y.pixels(tile[0]), lattice.x.pixels(tile[1])
+        expected = padded[y.start + margin : y.stop + margin, x.start + margin : x.stop + margin]
+        seen = read_tile(Array(image), lattice, tile)
+        np.testing.assert_array_equal(seen, expected)
+        assert seen.shape == (32, 32, 3)
+
+
+def test_only_the_needed_pixels_are_read():
+    source = Array(colors((1000, 1000)))
+    read_tile(source, lattice_of((1000, 1000)), (3, 5))
+    ((y, x),) = source.reads
+    assert (y.stop - y.start, x.stop - x.start) == (32, 32)
+
+
+def test_a_tile_is_blank_only_if_all_its_pixels_are_one_color():
+    tile = np.full((32, 32, 3), 0.3, np.float32)
+    assert is_blank(tile)
+    tile[31, 31, 2] = 0.31
+    assert not is_blank(tile)
+    assert is_blank(np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (32, 32, 3)))

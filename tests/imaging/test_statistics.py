@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging import statistics
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.statistics import robust_range, summarize
+from napari_clip_heatmap.imaging.statistics import count_lines, robust_range, summarize
 from napari_clip_heatmap.scenes.scene import draw
 
 
@@ -19,6 +20,10 @@ def scene(dtype=np.uint16, side=256):
 
 def of(image):
     return robust_range(Channel((image,)))
+
+
+def lines_of(image):
+    return count_lines(Channel((image,)), *of(image))
 
 
 def span(image):
@@ -92,3 +97,48 @@ def test_all_colors_share_one_range():
     image = np.zeros((40, 40, 3), np.uint16)
     image[..., 0], image[..., 1] = 50, np.arange(40) * 100
     assert of(image) == (0, 3900)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("colors", [(), (3,)])
+def test_integers_are_filtered_as_stored_with_the_range_of_floats(dtype, colors):
+    """Of 8- and 16-bit integers OpenCV filters the values themselves, of others 65,536 steps."""
+    image = (scene(np.float64) * 10).astype(dtype)
+    image = np.stack([image] * 3, axis=-1) if colors else image
+    low, high = of(image)
+    known = of(image.astype(np.float64))
+    assert abs(low - known[0]) <= 2e-5 * (high - low)
+    assert abs(high - known[1]) <= 2e-5 * (high - low)
+    image[50, 60] = np.iinfo(dtype).max if np.dtype(dtype).kind in "ui" else 1e9
+    spoiled = of(image)
+    assert abs(spoiled[1] - high) <= 0.01 * (high - low)
+
+
+def test_strips_of_a_large_image_have_its_range(monkeypatch):
+    image = scene(np.float32, 500)
+    whole = of(image)
+    monkeypatch.setattr(statistics, "_FILTERED", 500 * 250)
+    low, high = of(image)
+    assert low == pytest.approx(whole[0], abs=0.02 * (whole[1] - whole[0]))
+    assert high == pytest.approx(whole[1], abs=0.02 * (whole[1] - whole[0]))
+
+
+@pytest.mark.parametrize("value", [0, 60_000])
+@pytest.mark.parametrize("turned", [False, True])
+def test_lines_of_a_detector_are_counted(value, turned):
+    image = scene(np.uint16) + np.uint16(20_000)
+    assert lines_of(image) == 0
+    image[:, 40] = value
+    image[3:, 61] = value
+    image = image.T if turned else image
+    assert lines_of(image) == 2
+    assert lines_of(np.stack([image] * 3, axis=-1)) == 2
+
+
+def test_stripes_and_broken_lines_are_what_is_shown():
+    image = scene(np.uint16)
+    image[: len(image) // 3, 40] = 60_000
+    assert lines_of(image) == 0
+    image[:, ::4] = 60_000
+    assert lines_of(image) == 0
+    assert lines_of(np.zeros((50, 50), np.uint16)) == 0

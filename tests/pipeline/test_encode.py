@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError
 from napari_clip_heatmap.imaging.lattice import AUTO_TILES, choose_downsample
+from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.progressive import encode_progressively
 
 MANY = settings(
     max_examples=60,
@@ -48,6 +50,71 @@ def test_patches_blend_to_what_the_patches_are(model, height, width, overlap):
     padded = np.pad(image / 255, (*spare, (0, 0)), mode="symmetric")
     means = padded.reshape(y.n_cells, 4, x.n_cells, 4, 3).mean((1, 3))
     np.testing.assert_allclose(encoding.token_map[..., :3], means, atol=1e-5)
+
+
+@MANY
+@given(st.integers(1, 120), st.integers(1, 120), st.sampled_from(["fine", "finest"]))
+def test_finer_cells_are_what_the_patches_around_them_are(model, height, width, quality):
+    image = picture((height, width))
+    encoding = encode(model, image, downsample=1, quality=quality)
+    padded = np.pad(image / 255, ((8, 8), (8, 8), (0, 0)), mode="symmetric")
+    axes = encoding.lattice.y, encoding.lattice.x
+    y, x = (np.rint(axis.position(np.arange(axis.n_cells) + 0.5)).astype(int) for axis in axes)
+    for row, column in ((0, 0), (len(y) // 2, len(x) // 3), (len(y) - 1, len(x) - 1)):
+        first = y[row] - 2 + 8, x[column] - 2 + 8
+        patch = padded[first[0] : first[0] + 4, first[1] : first[1] + 4]
+        np.testing.assert_allclose(
+            encoding.token_map[row, column, :3], patch.mean((0, 1)), atol=1e-5
+        )
+
+
+def edge_error(model, at, quality, *, upright):
+    """Distance between an edge and where the cells of the map change sides, in pixels."""
+    image = np.zeros((64, 64), np.uint8)
+    image[:, at:] = 255
+    encoding = encode(model, image if upright else image.T, downsample=1, quality=quality)
+    values = encoding.heatmaps(["red"], "absolute").lattice_values[0]
+    bright = (values if upright else values.T).mean(axis=0) >= 0.5
+    axis = encoding.lattice.x if upright else encoding.lattice.y
+    assert 0 < bright.sum() < bright.size
+    return abs(axis.cell_edges()[int(bright.argmax())] - at)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+@pytest.mark.parametrize(("quality", "cell"), [("standard", 8), ("fine", 4), ("finest", 2)])
+def test_an_edge_is_placed_within_half_a_cell(make_model, quality, cell, upright):
+    model = make_model((32, 32), (8, 8))
+    errors = [edge_error(model, at, quality, upright=upright) for at in range(16, 48)]
+    assert max(errors) <= cell / 2
+    if quality == "standard":
+        assert max(errors) > 2  # so a finer map is needed for less
+
+
+def test_what_is_not_done_of_a_finer_map_lies_between_the_standard_values(model):
+    image = picture((64, 48))
+    standard = encode(model, image, downsample=1).heatmaps(["red"]).lattice_values
+    steps = encode_progressively(model, image, downsample=1, quality="fine", batch_size=1)
+    n_standard = encode(model, image, downsample=1).accumulator.tile_mask.size
+    for record in steps:
+        if record.done == n_standard:
+            values = record.encoding.heatmaps(["red"]).lattice_values
+            np.testing.assert_allclose(values[:, ::2, ::2], standard, atol=1e-5)
+            between = (standard[:, :, 1:] + standard[:, :, :-1]) / 2
+            np.testing.assert_allclose(values[:, ::2, 1::2], between, atol=1e-5)
+            break
+    finished = [*steps][-1].encoding
+    np.testing.assert_array_equal(
+        finished.token_map, encode(model, image, downsample=1, quality="fine").token_map
+    )
+
+
+def test_a_region_of_a_finer_map_takes_only_its_tiles(model):
+    image, box = picture((200, 200)), Region(box=(100, 100, 120, 120))
+    some = encode(model, image, downsample=1, quality="fine", region=box)
+    every = encode(model, image, downsample=1, quality="fine")
+    assert some.accumulator.tile_mask.sum() < every.accumulator.tile_mask.sum() / 4
+    inside = np.isfinite(some.heatmaps(["red"]).lattice_values[0])
+    np.testing.assert_allclose(some.token_map[inside], every.token_map[inside], atol=1e-5)
 
 
 @MANY

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.objects.object_scores import score_objects
 
 PROMPTS = ["red", "green", "nuclei"]
 
@@ -28,6 +30,31 @@ def test_lazy_is_eager_exactly(model, region):
     )
     np.testing.assert_array_equal(lazy.lattice_values, eager.lattice_values)
     np.testing.assert_array_equal(lazy.similarity, eager.similarity)
+
+
+def test_drawing_along_edges_changes_no_number(model):
+    image = np.random.default_rng(0).random((130, 110)).astype(np.float32)
+    image[40:50, 90:100] = np.nan
+    maps = encode(model, image, downsample=1).heatmaps(PROMPTS)
+    labels = np.arange(130 * 110, dtype=np.int32).reshape(130, 110) // 3000
+
+    def numbers():
+        found, scored = maps.objects("red"), score_objects(maps.encoding, labels, PROMPTS)
+        return (
+            *(maps.values, maps.lattice_values, maps.similarity, maps.jet()),
+            *(found.labels, found.table["area"], found.table["mean"]),
+            *(scored.contribution, scored.mean, scored.rest),
+        )
+
+    before = [np.array(each) for each in numbers()]
+    drawn = maps.edge_aware(image)
+    assert drawn.shape == maps.values.shape
+    np.testing.assert_array_equal(np.isnan(drawn), np.isnan(maps.values))
+    assert np.nanmax(np.abs(drawn - maps.values)) > 0
+    for one, other in zip(before, numbers(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ImageError, match="shape"):
+        maps.edge_aware(image[:50])
 
 
 def test_limits_hold_all_values_and_are_known_before_any(model):

@@ -15,11 +15,11 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
 from napari_clip_heatmap.pipeline.null_reference import correlations, make_null_reference
-from napari_clip_heatmap.pipeline.presence import token_covariance
+from napari_clip_heatmap.pipeline.presence import least_trust, token_covariance
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust, Verdict
-from napari_clip_heatmap.pipeline.verdicts import assess, assess_scoring, least_trust
+from napari_clip_heatmap.pipeline.verdicts import assess, assess_scoring
 
 WORDS = ["red", "green", "blue", "nuclei", "actin filaments", "debris", "a cat", "wug", "xylem"]
 MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

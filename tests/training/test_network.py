@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 from training.export import MODEL_CONFIG, TextIds
-from training.network import embed
+from training.network import embed, encode_texts
 
 import napari_clip_heatmap as nch
 
@@ -25,3 +25,13 @@ def test_training_forward_is_open_clips_and_its_token_map_is_the_packages() -> N
     torch.testing.assert_close(
         token_map - token_map.mean(1, keepdim=True), centered, atol=2e-6, rtol=0
     )
+
+
+def test_texts_without_their_padding_are_open_clips() -> None:
+    torch.manual_seed(0)
+    ids = TextIds(32)
+    clip = ids.compact_clip(MODEL_CONFIG).eval()
+    tokens = ids(["nuclei", "a micrograph of red blood cells and platelets", "cell walls"])
+    with torch.no_grad():
+        found, expected = encode_texts(clip, tokens), clip.encode_text(tokens)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)

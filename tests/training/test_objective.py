@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 from training.captions import FALSE, TRUE, UNCLEAR
-from training.objective import agreement, contrastive, strongest, yes_or_no
+from training.objective import (
+    agreement,
+    contrastive,
+    of_bags,
+    of_views,
+    strongest,
+    yes_or_no,
+)
 
 
 def test_right_answers_do_not_compete() -> None:
@@ -48,4 +58,33 @@ def test_a_patch_agrees_best_with_the_cells_it_covers() -> None:
     shares = taught.sigmoid()[0, 0]
     means = [shares[y : y + 2, x : x + 2].mean() for y in (0, 2) for x in (0, 2)]
     right = torch.stack(means).logit().reshape(1, 4, 1)
-    assert agreement(right, taught) < agreement(right.flip(1), taught)
+    states = torch.full((1, 1), TRUE)
+    assert agreement(right, taught, states) < agreement(right.flip(1), taught, states)
+
+
+def test_the_teacher_is_not_believed_where_a_caption_is_false() -> None:
+    taught, evidence = torch.full((1, 1, 4, 4), 9.0), torch.full((1, 4, 1), -9.0)
+    assert agreement(evidence, taught, torch.full((1, 1), FALSE)) < 1e-3
+    assert agreement(evidence, taught, torch.full((1, 1), UNCLEAR)) > 5
+
+
+def test_one_view_makes_its_bag_say_yes() -> None:
+    evidence = torch.tensor([[-9.0], [9.0], [-9.0], [2.0]])
+    states = torch.tensor([[TRUE], [TRUE], [TRUE], [FALSE]])
+    joined, of_bag = of_bags(evidence, states, torch.tensor([5, 5, 5, 8]))
+    assert joined[0].item() == pytest.approx(9 - math.log(3), abs=1e-3)
+    assert joined[1].item() == pytest.approx(2, abs=1e-5)
+    assert of_bag.tolist() == [[TRUE], [FALSE]]
+
+
+def test_a_view_without_what_its_bag_shows_is_unclear() -> None:
+    states = torch.tensor([[TRUE, FALSE], [TRUE, FALSE], [TRUE, FALSE]])
+    seen = torch.tensor([[3.0, -3.0], [-3.0, 3.0], [-3.0, 3.0]])
+    found = of_views(states, torch.tensor([0, 0, 1]), seen)
+    assert found.tolist() == [[TRUE, FALSE], [UNCLEAR, FALSE], [TRUE, FALSE]]
+
+
+def test_a_row_with_nothing_wrong_leaves_gradients_finite() -> None:
+    logits = torch.zeros(2, 2, requires_grad=True)
+    contrastive(logits, torch.tensor([[TRUE, UNCLEAR], [TRUE, TRUE]])).backward()
+    assert torch.isfinite(logits.grad).all()

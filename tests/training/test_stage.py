@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from training.stage import Settings, Stage, learning_rate, run_stage
 
+from training import stage as stage_module
+
 
 @pytest.fixture
 def one_process(tmp_path):
@@ -48,6 +50,30 @@ def test_a_stage_learns_and_is_not_done_twice(tmp_path, one_process):
     assert len(taken) == 30
     run_stage(stage(33), settings, rank=0)
     assert len(taken) == 33
+
+
+def test_a_run_that_was_interrupted_ends_as_if_it_was_not(tmp_path, one_process, monkeypatch):
+    monkeypatch.setattr(stage_module, "_SAVE_EVERY", 2)
+
+    def weights_after(*stops):
+        torch.manual_seed(0)
+        folder = tmp_path / "-".join(map(str, stops))
+        folder.mkdir()
+        settings = Settings(folder, 0, 0, 0, 0, 0, processes=1, workers=0, device="cpu", port=0)
+        for stop in stops:  # each time as a new process would: from the initial weights
+            torch.manual_seed(0)
+            learner = torch.nn.Linear(3, 2)
+
+            def losses(batch, learner=learner):
+                means = torch.from_numpy(batch.images.mean((1, 2)) / 255).float()
+                return {"size": learner(means).square().mean()}
+
+            monkeypatch.setattr(stage_module, "learning_rate", lambda *_: 0.01)
+            stage = Stage("small", learner, [learner.weight], losses, stop, 0.05, 2000, {24: 1.0})
+            run_stage(stage, settings, rank=0)
+        return learner.weight.detach()
+
+    torch.testing.assert_close(weights_after(2, 4, 5), weights_after(5), atol=0, rtol=0)
 
 
 def losses_now(learner):

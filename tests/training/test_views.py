@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from training.captions import FALSE, TRUE, UNCLEAR
-from training.views import Batches
+from training.real_pictures import RealPictures
+from training.views import Batches, Mixture
 
 
 def test_batches_repeat_from_a_seed() -> None:
@@ -19,6 +20,7 @@ def test_shapes(side: int) -> None:
     batch = next(iter(Batches((0,), 5 * side**2, {side: 1.0})))
     assert batch.images.shape == (5, side, side, 3)
     assert batch.states.shape == (5, len(batch.captions))
+    assert len(set(batch.bags.tolist())) == 5
     assert set(np.unique(batch.states)) <= {TRUE, FALSE, UNCLEAR}
 
 
@@ -31,3 +33,26 @@ def test_small_views_come_in_larger_batches() -> None:
     stream = iter(Batches((0,), 20_000, {24: 0.5, 64: 0.5}))
     sizes = {batch.images.shape[:2] for batch in (next(stream) for _ in range(8))}
     assert sizes == {(20_000 // 24**2, 24), (20_000 // 64**2, 64)}
+
+
+def test_views_of_one_real_picture_share_a_bag_and_its_captions(pictures: RealPictures) -> None:
+    mixture = Mixture(pictures, real_part=0.5)
+    batch = next(iter(Batches((0,), 32 * 48**2, {48: 1.0}, mixture)))
+    numbers, counts = np.unique(batch.bags, return_counts=True)
+    assert len(batch.images) == 32
+    assert sorted(set(counts.tolist())) == [1, 192 // 48]
+    assert (counts > 1).sum() == 4
+    for number in numbers:
+        states = batch.states[batch.bags == number]
+        assert (states == states[0]).all()
+
+
+def test_specimens_come_with_their_kind_of_microscopy() -> None:
+    batch = next(iter(Batches((0,), 60 * 64**2, {64: 1.0}, Mixture(specimen_part=1.0))))
+    kinds = [caption for caption in batch.captions if caption.modality]
+    true = {
+        caption.modality
+        for column, caption in enumerate(batch.captions)
+        if caption in kinds and (batch.states[:, column] == TRUE).any()
+    }
+    assert {"phase", "EM", "gram", "fluorescence"} <= true

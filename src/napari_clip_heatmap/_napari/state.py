@@ -17,6 +17,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.colormaps import LayerStyle
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
 from napari_clip_heatmap.pipeline.trust import Trust
 from napari_clip_heatmap.pipeline.verdicts import Assessment, PromptVerdict
@@ -60,7 +61,10 @@ def facts_of(check: PromptVerdict) -> tuple[str, ...]:
     if (others := getattr(check, "leave_one_out", None)) is not None:  # of an example
         judged = f"Each of its places, judged by an example of the others: AUROC {others:.2f}."
         return (*check.reasons, judged)[:MOST_FACTS]
-    match = f"Match with the image: {check.similarity:.3f}, above {check.rank:.0%} of nonsense."
+    match = (
+        f"Match with the image: {check.similarity:.3f}{of_no_patch(check.unowned)}, "
+        f"above {check.rank:.0%} of nonsense."
+    )
     return (*check.reasons, match)[:MOST_FACTS]
 
 

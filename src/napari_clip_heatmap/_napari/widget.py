@@ -20,6 +20,7 @@ from napari_clip_heatmap._napari.controllers.binding import ControlBinding
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout
 from napari_clip_heatmap._napari.controllers.export import ExportController
+from napari_clip_heatmap._napari.controllers.help.first_steps import FirstPrompts
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.live_update import (
     LiveUpdater,
@@ -40,10 +41,12 @@ from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
 from napari_clip_heatmap._napari.views.file_choice import choose_file
+from napari_clip_heatmap._napari.views.help.help_menu import HelpMenu
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
     from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
+    from napari_clip_heatmap._napari.controllers.canvas.outside_region import OutsideView
     from napari_clip_heatmap._napari.controllers.examples.example_section import ExampleSection
     from napari_clip_heatmap._napari.job.model_download import ModelCatalog
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
@@ -157,6 +160,7 @@ class HeatmapWidget(Container[Any]):
             state, viewer, self["preview"], self["resolution_info"]
         )
         self.export_menu = ExportMenu(self["more"].native)
+        self.help_menu = HelpMenu(self["help"].native, {part.name: part.native for part in self})
         self.export = ExportController(
             state,
             viewer,
@@ -184,6 +188,7 @@ class HeatmapWidget(Container[Any]):
             DeviceLister(state),
             VerdictText(state, viewer),
             SliceFollower(state, viewer, self.start),
+            FirstPrompts(state, partial(setattr, self["prompts"], "value")),
         )
 
     def _connect(self) -> None:
@@ -197,6 +202,7 @@ class HeatmapWidget(Container[Any]):
         for name in ("make_objects", "class_table"):
             self.tabs.currentChanged.connect(self[name].view.update_seen)
         self._views: tuple[CompareView | BestPromptView, ...] = ()
+        self._outside: tuple[OutsideView, ...] = ()
         self["draw"].changed.connect(self._draw_region)
         self["where"].changed.connect(self._on_where)
         for name in ("compare", "best"):
@@ -209,7 +215,7 @@ class HeatmapWidget(Container[Any]):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
-        self.state.events.results.connect(self._forget_taken_away)
+        self.state.events.results.connect(self._on_results)
         self._fitting = QTimer(self.native)
         self._fitting.setSingleShot(True)
         self._fitting.timeout.connect(self.tabs.fit)
@@ -270,7 +276,7 @@ class HeatmapWidget(Container[Any]):
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in (*self._controllers, *self._views):
+        for controller in (*self._controllers, *self._views, *self._outside):
             controller.close()
         self._viewer.mouse_drag_callbacks.remove(self._offer_place)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
@@ -312,6 +318,12 @@ class HeatmapWidget(Container[Any]):
         state.results, state.notes, state.message = {}, (), ""
         state.taken_away = taken_away
 
-    def _forget_taken_away(self) -> None:
+    def _on_results(self) -> None:
         if self.state.results:
             self.state.taken_away = ()
+        result = self.state.result
+        if result is not None and result.request.region is not None and not self._outside:
+            from napari_clip_heatmap._napari.controllers.canvas.outside_region import OutsideView
+
+            self._outside = (OutsideView(self.state, self._viewer),)
+            self._outside[0].update()

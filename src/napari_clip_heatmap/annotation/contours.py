@@ -68,8 +68,7 @@ def contour_segments(rings: Iterable[NDArray[np.float64]]) -> NDArray[np.float64
 
 def _positions(axis: Axis, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return positions in image pixels of positions in the padded map."""
-    scale = axis.image / axis.working
-    position: NDArray[np.float64] = ((at - _PAD + 0.5) * axis.patch - axis.lead) * scale - 0.5
+    position: NDArray[np.float64] = axis.position(at - _PAD + 0.5) - 0.5
     return position.clip(-0.5, axis.image - 0.5)
 
 

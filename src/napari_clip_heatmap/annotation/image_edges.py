@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.segmentation import connected, enclosed_pixels, without_small
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.channel import stretched
 
 __all__ = ["check_pixels", "segment_by_image"]
 
@@ -22,7 +23,7 @@ _RIDGE = 1e-3
 
 
 def check_pixels(image: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return an image as float32 (y, x, channel) without alpha, each channel in 0..1.
+    """Return an image as float32 (y, x, channel) without alpha, each channel in 0..1, else NaN.
 
     Raises
     ------
@@ -36,10 +37,16 @@ def check_pixels(image: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"the image has the shape {pixels.shape} and the type {pixels.dtype}, and its maps "
             f"{shape}; accepted: the image that was encoded, (y, x) or (y, x, 3 or 4), of numbers"
         )
-    channels = pixels.reshape(*shape, -1)[..., :3].astype(np.float32)
-    low = np.nanmin(channels, axis=(0, 1)) if channels.size else np.float32(0)
-    span = np.nanmax(channels, axis=(0, 1)) - low
-    return np.asarray((channels - low) / np.where(span > 0, span, 1), np.float32)
+    with np.errstate(over="ignore"):  # what double cannot hold becomes infinite
+        channels = pixels.reshape(*shape, -1)[..., :3].astype(np.float64)
+    known = np.isfinite(channels)
+    unit = np.full(channels.shape, np.nan, np.float32)
+    for number in range(channels.shape[-1]):
+        inside = known[..., number]
+        if inside.any():
+            values = channels[inside, number]
+            unit[inside, number] = stretched(values, float(values.min()), float(values.max()))
+    return unit
 
 
 def segment_by_image(

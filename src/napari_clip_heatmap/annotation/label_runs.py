@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
 
@@ -74,6 +74,12 @@ class LabelPlane:
 
     def __getitem__(self, part: tuple[slice, slice]) -> Any:
         return self._stack[(*self._index, *part)]
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        plane: NDArray[np.generic] = np.asarray(self._stack[self._index], dtype)
+        return plane.copy() if copy else plane
 
 
 def check_labels(labels: Any, shape: tuple[int, ...]) -> None:

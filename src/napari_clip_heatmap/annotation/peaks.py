@@ -156,7 +156,7 @@ def _distance_in_patches(min_distance: float, lattice: Lattice) -> float:
         raise SettingsError(
             f"min_distance is {min_distance!r}; accepted: image pixels, a finite number from 0"
         )
-    width = min(axis.patch * axis.image / axis.working for axis in (lattice.y, lattice.x))
+    width = min(axis.cell * axis.image / axis.working for axis in (lattice.y, lattice.x))
     return max(1.0, min_distance / width)
 
 
@@ -172,6 +172,5 @@ def _refined(
         offset = (before - after) / (2 * bend)
     offset[~np.isfinite(offset)] = 0  # at the border, next to what is not known, on a plateau
     at = cells @ np.array(step) + 0.5 + offset.clip(-0.5, 0.5)
-    scale = axis.image / axis.working
-    position: NDArray[np.float64] = (at * axis.patch - axis.lead) * scale - 0.5
+    position: NDArray[np.float64] = axis.position(at) - 0.5
     return position.clip(0, axis.image - 1)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from napari_clip_heatmap.batch.job_folder import JobImage
+    from napari_clip_heatmap.pipeline.remote.scheduler import Tls
 
 __all__ = [
     "ClusterTask",
-    "Tls",
     "local_cluster",
     "remote_cluster",
     "run_on_cluster",
@@ -40,26 +40,6 @@ __all__ = [
 
 _WAITING_PER_THREAD = 3
 """Tasks per thread of all workers that are given out at a time."""
-
-
-@dataclass(frozen=True)
-class Tls:
-    """Files that make the connection to a scheduler private and both sides known.
-
-    Parameters
-    ----------
-    ca, cert, key : str
-        Paths of PEM files, as `distributed.Security` takes them.
-
-    Examples
-    --------
-    >>> Tls("ca.pem", "me.pem", "me.key").ca
-    'ca.pem'
-    """
-
-    ca: str
-    cert: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -145,37 +125,17 @@ def remote_cluster(address: str, tls: Tls | None = None) -> Iterator[Client]:
     Raises
     ------
     DeviceError
-        None answers at the address.
+        None answers at the address, or it has no workers.
 
     Examples
     --------
     >>> with remote_cluster("tcp://host:8786") as client:  # doctest: +SKIP
     ...     outcomes = list(run_on_cluster(task, images, client))
     """
-    from distributed import Client
-    from distributed.security import Security
+    from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler, connect
 
-    security = None
-    if tls is not None:
-        security = Security(
-            tls_ca_file=tls.ca,
-            tls_client_cert=tls.cert,
-            tls_client_key=tls.key,
-            require_encryption=True,
-        )
-    try:
-        client = Client(address, security=security, timeout=20)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise DeviceError(
-            f"no Dask scheduler answers at '{shorten(address)}' ({shorten(error)}); start one with "
-            "`dask scheduler`, and give its address, such as tcp://host:8786"
-        ) from error
-    with client:
-        if not client.nthreads():
-            raise DeviceError(
-                f"the scheduler at '{shorten(address)}' has no workers; start some with `dask "
-                f"worker {shorten(address)} --nthreads 1`"
-            )
+    # A scheduler that is named for a job is trusted, as the help of --scheduler says.
+    with connect(Scheduler(address, tls, trusted=True)) as client:
         yield client
 
 

@@ -174,7 +174,7 @@ class FoundImage:
     path : Path
         Of the encoding.
     similarity : float
-        Cosine similarity of the whole image to the words.
+        Mean over tiles of the cosine with the words.
     rank : float
         Fraction of neutral and nonsense prompts that are less similar to the image, 0 to 1.
     trust : str

@@ -196,7 +196,7 @@ class ImageWorker:
         settings = self.settings
         region = image_region(settings.inside, channels, settings.view)
         downsample = self._downsample(target.opened)
-        return open_plane(self.model, channels, settings.view, region, downsample)
+        return open_plane(self.model, channels, settings.view, region, downsample, settings.quality)
 
     def planes(self, image: JobImage) -> list[PlaneIndex]:
         """Return the planes of an image."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap.batch.job_settings_file import write_settings_file
 from napari_clip_heatmap.batch.whole_output import disk_errors, write_json, writing
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.job_folder import JobFolder
@@ -102,7 +103,7 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
     writer = csv.writer(text)
     writer.writerow(
         [
-            *("source", "part", *places, *axes, "prompt", "similarity", "trust"),
+            *("source", "part", *places, *axes, "prompt", "similarity", "unowned", "trust"),
             *(("count", "area_pixels", "area_fraction") if counted else ()),
             *((f"area_{next(iter(unit))}2",) if in_unit else ()),
         ]
@@ -113,7 +114,9 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
             row = [image["source"], image.get("part", "")]
             row += [image.get(name, "") for name in places]
             row += [plane.get(axis, "") for axis in axes]
-            row += [each["prompt"], f"{each['similarity']:.6g}", each["worth"]["trust"]]
+            unowned = each["worth"].get("unowned")
+            row += [each["prompt"], f"{each['similarity']:.6g}"]
+            row += ["" if unowned is None else f"{unowned:.6g}", each["worth"]["trust"]]
             areas = _areas(image, each, in_unit=in_unit) if counted else []
             writer.writerow([*row, *areas])
     with writing(path) as draft:
@@ -166,8 +169,8 @@ def _html_row(job: JobFolder, name: str, record: dict[str, Any]) -> str:
         count = f"<br>{each['count']} objects" if "count" in each else ""
         weak = "" if trust == "good" else " class='weak'"
         cells.append(
-            f"<td{weak}>{_image(job, name, number + 1)}similarity {each['similarity']:.3f}, "
-            f"trust {trust}{count}</td>"
+            f"<td{weak}>{_image(job, name, number + 1)}similarity {each['similarity']:.3f}"
+            f"{of_no_patch(each['worth'].get('unowned'))}, trust {trust}{count}</td>"
         )
     return f"<tr>{''.join(cells)}</tr>\n"
 

@@ -47,6 +47,7 @@ def option_values(settings: RunSettings) -> dict[str, Any]:
         "templates": list(settings.templates),
         "downsample": settings.downsample,
         "mpp": settings.mpp,
+        "quality": None if settings.quality == "standard" else settings.quality,
         "image-size": settings.image_size,
         "preprocess": settings.preprocess,
         "layers": ",".join(settings.layers),

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.batch.tile_journal import JournalTile
 from napari_clip_heatmap.errors import Cancelled
-from napari_clip_heatmap.imaging.lattice import OVERLAP, Axis, Lattice, is_blank, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Axis, Lattice, Quality, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, is_blank, read_tile
 from napari_clip_heatmap.imaging.validity import Hole, Validity
 from napari_clip_heatmap.imaging.view import Appearance, View
 from napari_clip_heatmap.pipeline.batches import (
@@ -216,6 +216,7 @@ def open_plane(
     view: View,
     region: Region,
     downsample: float | str,
+    quality: Quality = "standard",
 ) -> PlaneTiles:
     """Plan the tiles of a plane, and find the values that are shown as black and white.
 
@@ -234,6 +235,7 @@ def open_plane(
         patch=model.patch_size,
         downsample=downsample,  # type: ignore[arg-type]
         overlap=OVERLAP,
+        quality=quality,
     )
     region.require_pixels(lattice)
     appearance = read_now(view.appearance, channels)

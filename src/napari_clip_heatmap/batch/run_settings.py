@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.hashing import hash_json
+from napari_clip_heatmap.imaging.lattice import PARTS, Quality
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.prompting.example import Example
 from napari_clip_heatmap.prompting.language import PLAIN
+from napari_clip_heatmap.validation import one_of
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.score_registry import Score
 
 __all__ = ["DEFAULT_KINDS", "KINDS", "RunSettings"]
 
-KINDS = ("maps", "overlays", "labels", "points", "shapes", "geojson", "table", "encodings")
+KINDS = (
+    "maps",
+    "overlays",
+    "labels",
+    "source-labels",
+    "points",
+    "shapes",
+    "geojson",
+    "table",
+    "encodings",
+)
 """Kinds of output, in the order in which the help lists them."""
 
 DEFAULT_KINDS = ("maps", "overlays")
 
-_OBJECT_KINDS = frozenset(("labels", "points", "shapes", "geojson", "table"))
+_OBJECT_KINDS = frozenset(("labels", "source-labels", "points", "shapes", "geojson", "table"))
 
 _NOT_RESULTS = ("inputs", "output", "recursive", "device", "write")
 """Settings that change where results are made and kept, and not what they are."""
@@ -55,6 +67,8 @@ class RunSettings:
         Image pixels per pixel that the model sees.
     mpp : float, optional
         Micrometers per pixel that the model sees, instead of `downsample`.
+    quality : {"standard", "fine", "finest"}
+        How finely places are told apart, as `encode` takes it.
     image_size : int, optional
         Side of the model's input; by default as it was trained.
     preprocess : str, optional
@@ -103,6 +117,7 @@ class RunSettings:
     templates: tuple[str, ...] = PLAIN
     downsample: float | Literal["auto"] = "auto"
     mpp: float | None = None
+    quality: Quality = "standard"
     image_size: int | None = None
     preprocess: str | None = None
     layers: tuple[str, ...] = ()
@@ -123,6 +138,7 @@ class RunSettings:
             raise SettingsError(f"{got}; accepted: {', '.join(KINDS)}")
         if self.format not in ("tif", "ome-zarr"):
             raise SettingsError(f"the format is '{self.format}'; accepted: tif, ome-zarr")
+        one_of("quality", self.quality, PARTS)
         if self.mpp is not None and not 0 < self.mpp < 1e6:
             raise SettingsError(f"mpp is {self.mpp}; accepted: micrometers per pixel, above 0")
         if self.mpp is not None and self.downsample != "auto":
@@ -151,7 +167,10 @@ class RunSettings:
 
     def decisive(self) -> dict[str, Any]:
         """Return the part of `record` that decides results."""
-        return {name: value for name, value in self.record().items() if name not in _NOT_RESULTS}
+        record = self.record()
+        if self.quality == "standard":  # as earlier versions recorded it
+            del record["quality"]
+        return {name: value for name, value in record.items() if name not in _NOT_RESULTS}
 
     def identity(self) -> str:
         """Return a hash that other settings with other results do not have."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from napari_clip_heatmap.errors import ClipHeatmapError, OutputError
+from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, OutputError
 
 __all__ = ["ExitCode", "app", "main"]
 
@@ -59,6 +59,11 @@ class OneLineErrors(TyperGroup):
         as_json = "--json" in given
         try:
             code = super().main(*args, **kwargs)
+            if code == ExitCode.INTERRUPTED:  # before there was anything to say
+                typer.echo("clip-heatmap: stopped; what is done is kept", err=True)
+        except Cancelled as error:
+            typer.echo(f"clip-heatmap: {error}", err=True)
+            code = ExitCode.INTERRUPTED
         except (ClipHeatmapError, typer.TyperException) as error:
             text = _one_line(error)
             if text:  # empty when the help was shown for want of arguments
@@ -69,8 +74,6 @@ class OneLineErrors(TyperGroup):
                 raise
             code = ExitCode.DISK
             _complain(f"{error}; make room or choose another --output", code, as_json=as_json)
-        if code == ExitCode.INTERRUPTED:
-            typer.echo("clip-heatmap: stopped; what is done is kept", err=True)
         sys.exit(code)
 
 
@@ -153,7 +156,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _code_of(error: Exception) -> ExitCode:
-    cause = error.__cause__
-    if isinstance(error, OutputError) and isinstance(cause, OSError):
-        return ExitCode.DISK if cause.errno in _DISK_ERRORS else ExitCode.MISTAKE
+    if isinstance(error, OutputError):
+        number = getattr(error.__cause__, "errno", error.errno)
+        return ExitCode.DISK if number in _DISK_ERRORS else ExitCode.MISTAKE
     return ExitCode.MISTAKE

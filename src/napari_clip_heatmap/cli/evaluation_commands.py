@@ -45,6 +45,16 @@ def evaluate(
     ] = Path("clip-heatmap-evaluation"),
     scenes: Scenes = 200,
     seed: Annotated[int, typer.Option(min=0, help="Which scenes are drawn.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Sets of scenes, each from a seed of its own: figures carry an interval.",
+        ),
+    ] = 5,
+    fold: Annotated[
+        str, typer.Option(help="K/N: only this part of the micrographs, as held back in training.")
+    ] = "",
     preprocess: Preprocess = None,
     faithfulness: Annotated[
         bool,
@@ -82,6 +92,7 @@ def evaluate(
     """Measure how well heatmaps find what the prompts name, where the truth is known."""
     from napari_clip_heatmap.api import load_model
     from napari_clip_heatmap.evaluation import evaluate_model
+    from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold
     from napari_clip_heatmap.files.output_folder import make_folder
 
     special = {
@@ -110,7 +121,14 @@ def evaluate(
             report, path = run_special(loaded, request, output, advance)
         else:
             report = evaluate_model(
-                loaded, data=data, output=output, n_scenes=scenes, seed=seed, progress=advance
+                loaded,
+                data=data,
+                output=output,
+                n_scenes=scenes,
+                seed=seed,
+                n_seeds=seeds,
+                fold=GroupFold.parse(fold) if fold else None,
+                progress=advance,
             )
             path = output / "report.json"
     printer.say(report)

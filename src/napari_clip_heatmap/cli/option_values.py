@@ -19,6 +19,7 @@ __all__ = [
     "parse_channel",
     "parse_downsample",
     "parse_format",
+    "parse_kinds",
     "parse_names",
     "parse_part",
     "parse_threshold",
@@ -121,6 +122,21 @@ def parse_names(text: str | None) -> tuple[str, ...]:
     """
     parts = (part.strip() for part in (text or "").split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def parse_kinds(write: str, *, into_source: bool) -> tuple[str, ...]:
+    """Read ``--write``; with ``--into-source`` labels go into the images' own stores.
+
+    Examples
+    --------
+    >>> parse_kinds("maps,labels", into_source=True)
+    ('maps', 'source-labels')
+    """
+    kinds = parse_names(write)
+    if not into_source:
+        return kinds
+    others = (kind for kind in kinds if kind != "labels")
+    return tuple(dict.fromkeys([*others, "source-labels"]))
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:
@@ -254,7 +270,11 @@ def _job_examples(settings: RunSettings, texts: list[str]) -> tuple[Example, ...
     return make_examples(
         requests,
         lambda path: encode(
-            model, read_image(path), view=settings.view, downsample=settings.downsample
+            model,
+            read_image(path),
+            view=settings.view,
+            downsample=settings.downsample,
+            quality=settings.quality,
         ),
     )
 

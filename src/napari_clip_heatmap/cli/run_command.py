@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from napari_clip_heatmap.cli.option_values import (
     parse_channel,
     parse_downsample,
     parse_format,
+    parse_kinds,
     parse_names,
     parse_part,
     parse_threshold,
@@ -32,6 +34,7 @@ from napari_clip_heatmap.cli.run_options import (
     ImageSize,
     Inputs,
     Inside,
+    IntoSource,
     Layers,
     Mpp,
     Objects,
@@ -41,6 +44,7 @@ from napari_clip_heatmap.cli.run_options import (
     Part,
     Prompt,
     PromptSet,
+    QualityName,
     Recursive,
     Scheduler,
     ScoreName,
@@ -99,12 +103,14 @@ def run(
     z: Z = None,
     downsample: Downsample = "auto",
     mpp: Mpp = None,
+    quality: QualityName = "standard",
     image_size: ImageSize = None,
     preprocess: Preprocess = None,
     layers: Layers = None,
     heads: Heads = None,
     inside: Inside = None,
     write: Write = "maps,overlays",
+    into_source: IntoSource = False,
     file_format: Format = "tif",
     threshold: Threshold = "otsu",
     objects: Objects = None,
@@ -139,7 +145,7 @@ def run(
 
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
-    kinds = parse_names(write)
+    kinds = parse_kinds(write, into_source=into_source)
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
         prompts=(),
@@ -152,6 +158,7 @@ def run(
         baseline=tuple(baseline or ()),
         downsample=parse_downsample(downsample),
         mpp=mpp,
+        quality=quality,
         image_size=image_size,
         preprocess=preprocess,
         layers=parse_names(layers),
@@ -189,7 +196,9 @@ def run_and_report(
     Raises
     ------
     typer.Exit
-        Some images failed, or the user stopped.
+        Some images failed.
+    Cancelled
+        The user stopped.
 
     Examples
     --------
@@ -217,11 +226,10 @@ def run_and_report(
             is_stopped = True
     _finish(job, plan, printer, failed, n_done)
     if is_stopped:
-        printer.complain(
-            f"clip-heatmap: {n_done} of {len(job.images)} images are done, and finished tiles are "
+        raise Cancelled(
+            f"stopped; {n_done} of {len(job.images)} images are done, and finished tiles are "
             "kept. Repeat the command to go on"
         )
-        raise typer.Exit(ExitCode.INTERRUPTED)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -268,7 +276,18 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     for note in entry["notes"]:
         if note not in entry["image_notes"]:  # the line above says it
             printer.say(f"  {note}")
+    printer.say(f"  {_similarities(entry['results'][:n_maps])}")
     for each in entry["results"][:n_maps]:
         worth = each["worth"]
         if worth["trust"] != "good":
             printer.say(f"  '{each['prompt']}': trust {worth['trust']}. {worth['advice']}")
+
+
+def _similarities(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return how similar the image is to each prompt, and how much of that no patch owns."""
+    parts = []
+    for each in results:
+        unowned = each["worth"].get("unowned")
+        of_it = "" if unowned is None else f" ({unowned:.3f})"
+        parts.append(f"'{each['prompt']}' {each['similarity']:.3f}{of_it}")
+    return f"Similarity (of it belongs to no patch): {', '.join(parts)}"

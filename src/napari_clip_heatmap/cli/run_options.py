@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ __all__ = [
     "ImageSize",
     "Inputs",
     "Inside",
+    "IntoSource",
     "Layers",
     "Mpp",
     "Objects",
@@ -31,6 +32,7 @@ __all__ = [
     "Part",
     "Prompt",
     "PromptSet",
+    "QualityName",
     "Recursive",
     "Scheduler",
     "ScoreName",
@@ -168,6 +170,14 @@ Mpp = Annotated[
         "--downsample.",
     ),
 ]
+QualityName = Annotated[
+    Literal["standard", "fine", "finest"],  # `Quality`, whose module would import NumPy
+    typer.Option(
+        "--quality",
+        help="standard: a value per patch; fine: 2 x 2, from tiles shifted by half a patch, in 4 "
+        "times the time; finest: 4 x 4, in 16 times.",
+    ),
+]
 ImageSize = Annotated[
     int | None,
     typer.Option(
@@ -189,6 +199,14 @@ Inside = Annotated[
     typer.Option(
         metavar="tissue|labels:FILE",
         help="Look only where tissue is, or where a file has labels; the rest costs nothing.",
+    ),
+]
+IntoSource = Annotated[
+    bool,
+    typer.Option(
+        "--into-source",
+        help="Write labels into the images' own OME-Zarr stores, next to the images; never over "
+        "labels that are not this job's, unless --overwrite is given.",
     ),
 ]
 Write = Annotated[

@@ -143,12 +143,12 @@ class RunPlan:
     ) -> Iterator[ImageOutcome]:
         from napari_clip_heatmap.batch.cluster_run import (
             ClusterTask,
-            Tls,
             local_cluster,
             remote_cluster,
             run_on_cluster,
             threads_per_worker,
         )
+        from napari_clip_heatmap.pipeline.remote.scheduler import Tls
 
         here = self.scheduler is None
         task = ClusterTask.of(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +26,7 @@ from napari_clip_heatmap.clip.sources.normalization import (
 from napari_clip_heatmap.clip.sources.resolve import load_named_model
 from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
 from napari_clip_heatmap.clip.weights import hash_weights, require_finite
+from napari_clip_heatmap.core.exactness import decomposition_error, require_exact
 from napari_clip_heatmap.core.token_map import require_factor
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
@@ -39,6 +41,7 @@ def load_model(
     precision: str = "auto",
     image_size: int | tuple[int, int] | None = None,
     outlier_factor: float | None = None,
+    mlp_by_token: bool = False,
     preprocess: Preprocess = None,
 ) -> ClipModel:
     """Do what `napari_clip_heatmap.load_model` says, with torch and open_clip imported."""
@@ -63,12 +66,23 @@ def load_model(
         place_on_device(loaded, chosen, dtype),
         tokenizer=tokenizer,
         outlier_factor=outlier_factor,
+        mlp_by_token=mlp_by_token,
         reload=lambda device, half: place_on_device(load(), device, dtype, allow_half=half),
     )
+    if mlp_by_token:
+        _require_exact_by_token(clip)
     gpu_notice = unused_gpu_notice(chosen) if chosen is not None and device == "auto" else None
     if gpu_notice is not None:
         clip.notices.add("gpu", gpu_notice)
     return clip
+
+
+def _require_exact_by_token(model: ClipModel) -> None:
+    """Raise unless MLPs resolved by token add up to the embedding of a probe, too."""
+    height, width = model.image_size
+    probe = np.random.default_rng(0).random((1, height, width, 3), np.float32)
+    found = model.token_map(model.preprocess(probe))
+    require_exact(decomposition_error(found, found.representation), model.dtype)
 
 
 def _assemble(
@@ -77,6 +91,7 @@ def _assemble(
     *,
     tokenizer: Any,
     outlier_factor: float | None,
+    mlp_by_token: bool,
     reload: Reload,
 ) -> ClipModel:
     text = TextEncoder(
@@ -94,6 +109,7 @@ def _assemble(
         name=loaded.name,
         normalization=loaded.normalization,
         outlier_factor=outlier_factor,
+        mlp_by_token=mlp_by_token,
         weights_sha256=hash_weights(loaded.module) if was_copied else None,
         reload=reload,
     )

@@ -54,6 +54,8 @@ class ClipModel:
         Loads the weights again, for when the device fails.
     outlier_factor : float, optional
         Leaves register-like tokens out of the maps; see `load_model`.
+    mlp_by_token : bool
+        Gives each patch its own MLPs; see `load_model`.
 
     Attributes
     ----------
@@ -83,9 +85,11 @@ class ClipModel:
         weights_sha256: str | None,
         reload: Reload,
         outlier_factor: float | None = None,
+        mlp_by_token: bool = False,
     ) -> None:
         tower = placed.tower
         self.outlier_factor = outlier_factor
+        self.mlp_by_token = mlp_by_token
         self.text = text
         self.name = name
         self.notices = Notices()
@@ -221,6 +225,7 @@ class ClipModel:
                 self._require_batch(batch),
                 folded,
                 outlier_factor=self.outlier_factor,
+                mlp_by_token=self.mlp_by_token,
             )
 
     def decompose(
@@ -254,6 +259,7 @@ class ClipModel:
             "mean": list(self.mean),
             "std": list(self.std),
             "outlier_factor": self.outlier_factor,
+            "mlp_by_token": self.mlp_by_token,
             "versions": {
                 name: version(name)
                 for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")

@@ -23,7 +23,8 @@ from napari_clip_heatmap.core.convention import (
 )
 from napari_clip_heatmap.core.selection import Selection
 from napari_clip_heatmap.core.tower import Block, BlockOutput, HeadStatistics, Tower, block_outputs
-from napari_clip_heatmap.errors import DecompositionError
+from napari_clip_heatmap.errors import DecompositionError, shown_value
+from napari_clip_heatmap.validation import instance, integer, refuse
 
 __all__ = ["Decomposition", "decompose"]
 
@@ -53,6 +54,11 @@ class Decomposition:
     grid : (int, int)
         Rows and columns of patches.
 
+    Raises
+    ------
+    DecompositionError
+        A part has another type or shape than the others ask for.
+
     Examples
     --------
     >>> parts = nch.decompose(model, batch, layers=["L4"], heads=["H0", "H7"])
@@ -71,15 +77,34 @@ class Decomposition:
     grid: tuple[int, int]
 
     def __post_init__(self) -> None:
-        batch, d_embed = self.representation.shape
-        layers, heads = len(self.selection.layers), len(self.selection.heads)
-        n_tokens = self.attention.shape[2] if self.attention.ndim == 5 else -1
-        expected = (batch, layers, n_tokens, heads, d_embed)
-        if tuple(self.attention.shape) != expected or n_tokens < self.grid[0] * self.grid[1]:
+        error = DecompositionError
+        instance("selection", self.selection, Selection, "a Selection, from `select`", error)
+        instance("convention", self.convention, Convention, "a Convention", error)
+        grid = tuple(integer("grid", each, 1, 2**31, error) for each in _pair(self.grid))
+        batch, d_embed = _shape("representation", self.representation, 2)
+        n_tokens = _shape("attention", self.attention, 5)[2]
+        n_terms = _shape("mlp", self.mlp, 3)[1]
+        n_layers, n_heads = len(self.selection.layers), len(self.selection.heads)
+        for name, expected in (
+            ("attention", (batch, n_layers, n_tokens, n_heads, d_embed)),
+            ("mlp", (batch, n_terms, d_embed)),
+            ("unselected", (batch, d_embed)),
+        ):
+            if (got := _shape(name, getattr(self, name), len(expected))) != expected:
+                raise DecompositionError(
+                    f"{name} has the shape {got}; accepted: {expected}, as representation is "
+                    f"(batch {batch}, d_embed {d_embed}) and {n_layers} layers and {n_heads} heads "
+                    "are selected"
+                )
+        if n_tokens < grid[0] * grid[1]:
             raise DecompositionError(
-                "A decomposition is [batch, layer, token, head, d_embed], here with batch "
-                f"{batch}, {layers} layers, {heads} heads and d_embed {d_embed}; got "
-                f"{tuple(self.attention.shape)}."
+                f"attention has {n_tokens} tokens; accepted: at least one per patch of the grid "
+                f"{grid}"
+            )
+        if n_terms <= max(self.selection.layers, default=0):
+            raise DecompositionError(
+                f"mlp has {n_terms} terms; accepted: one more than the model has layers, of which "
+                f"layer {max(self.selection.layers, default=0)} is selected"
             )
 
     def __repr__(self) -> str:
@@ -93,6 +118,25 @@ class Decomposition:
     def total(self) -> Tensor:
         """Sum of all contributions, [batch, d_embed]: equal to the unit image embedding."""
         return self.attention.sum(dim=(1, 2, 3)) + self.mlp.sum(dim=1) + self.unselected
+
+
+def _pair(grid: object) -> tuple[object, object]:
+    """Return the rows and columns of a grid."""
+    if not isinstance(grid, tuple) or len(grid) != 2:
+        raise refuse("grid", grid, "(rows, columns) of patches", DecompositionError)
+    return grid[0], grid[1]
+
+
+def _shape(name: str, tensor: object, n_axes: int) -> tuple[int, ...]:
+    """Return the shape of a floating tensor of so many axes."""
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim != n_axes:
+        got = (
+            f"a {tensor.dtype} tensor of shape {tuple(tensor.shape)}"
+            if isinstance(tensor, Tensor)
+            else shown_value(tensor)
+        )
+        raise DecompositionError(f"{name} is {got}; accepted: a floating tensor of {n_axes} axes")
+    return tuple(tensor.shape)
 
 
 def decompose(

@@ -53,7 +53,8 @@ class TokenMap:
     representation : Tensor [batch, d_embed]
         The image embedding, unnormalized.
     rest : Tensor [batch, d_embed]
-        Everything else: class token, MLPs, input. ``tokens`` summed over the grid, plus ``rest``,
+        Everything else: class token, MLPs, input, as far as they are not resolved by token.
+        ``tokens`` summed over the grid, plus ``rest``,
         is ``representation / |representation|`` (dotted with the directions, if folded).
     """
 
@@ -126,7 +127,12 @@ def fold(
 
 
 def token_map(
-    tower: Tower, batch: Tensor, folded: Fold, *, outlier_factor: float | None = None
+    tower: Tower,
+    batch: Tensor,
+    folded: Fold,
+    *,
+    outlier_factor: float | None = None,
+    mlp_by_token: bool = False,
 ) -> TokenMap:
     """Run the tower once and return the contribution of each patch; differentiable.
 
@@ -140,11 +146,21 @@ def token_map(
     outlier_factor : float, optional
         Patches whose norm before the last block is more than this many times the median are
         replaced by the mean of their neighbors; the difference is added to ``rest``.
+    mlp_by_token : bool
+        Of a tower that pools by a mean, also give each patch its own MLPs and its own input, which
+        are otherwise part of ``rest``.
+
+    Raises
+    ------
+    DecompositionError
+        `outlier_factor` is invalid, or the tower does not pool by a mean over tokens.
     """
     require_factor(outlier_factor)
     residual = tower.embed(batch)
     tower = tower.settled(residual)
     sums = _LayerSums(folded, tower, residual)
+    if mlp_by_token:
+        sums.direct_by_token = _input_by_token(tower, residual)
     for block, matrix, output in zip(
         tower.blocks, folded.layers, block_outputs(tower, residual), strict=True
     ):
@@ -173,6 +189,14 @@ def _without_outliers(complete: TokenMap, patches: Tensor, factor: float) -> Tok
     return replace(complete, tokens=tokens, rest=complete.rest + removed)
 
 
+def _input_by_token(tower: Tower, residual: Tensor) -> Tensor:
+    """Return what each token's input brings to the pooled one, [batch, token, d_model]."""
+    n_tokens = residual.shape[1]
+    each = torch.eye(n_tokens, device=residual.device, dtype=tower.begin(residual).dtype)
+    weights = tower.head.pool(each.expand(len(residual), -1, -1))  # [batch, token]
+    return weights[..., None] * residual.to(weights)
+
+
 class _LayerSums:
     """Running sums over layers, so that no layer's contributions have to be stored."""
 
@@ -185,6 +209,7 @@ class _LayerSums:
         rows = residual.shape[0] * residual.shape[1]
         self.tokens = self.direct.new_zeros(rows, out)
         self.unfolded: Tensor | None = None  # [batch * token, d_model]
+        self.direct_by_token: Tensor | None = None  # [batch, token, d_model]; None: not wanted
 
     def add(self, block: Block, matrix: Tensor | None, output: BlockOutput) -> None:
         convention = self.folded.convention
@@ -200,6 +225,13 @@ class _LayerSums:
             self.unfolded.addmm_(contributions, block.out_weight.to(contributions).mT)
         self.bias = self.bias + bias_contribution(block, output, convention)
         self.direct = self.direct + output.mlp_out
+        if self.direct_by_token is not None:
+            if output.mlp_by_token is None:
+                raise DecompositionError(
+                    f"The MLPs of this image tower ({self.tower.family}) belong to no patch: its "
+                    "embedding is not a mean over tokens. Leave mlp_by_token at False."
+                )
+            self.direct_by_token = self.direct_by_token + output.mlp_by_token()
 
     def project(self, statistics: HeadStatistics) -> tuple[Tensor, Tensor]:
         """Return the sum of each token [batch, token, out] and of all other terms [batch, out]."""
@@ -211,8 +243,14 @@ class _LayerSums:
         )
         tokens = tokens + (self.bias @ head.weight)[:, None] / tokens.shape[1]
         fraction = tower.n_layers / (tower.n_terms * tokens.shape[1])
-        direct = head.project(self.direct, statistics, (tower.n_layers + 1) / tower.n_terms)
-        return head.apply_norm(tokens, statistics, fraction), direct
+        direct_fraction = (tower.n_layers + 1) / tower.n_terms
+        direct = head.project(self.direct, statistics, direct_fraction)
+        by_token = head.apply_norm(tokens, statistics, fraction)
+        if self.direct_by_token is not None:
+            each = direct_fraction / by_token.shape[1]
+            owned = head.project(self.direct_by_token, statistics, each)
+            by_token, direct = by_token + owned, direct - owned.sum(dim=1)
+        return by_token, direct
 
 
 def require_factor(factor: float | None) -> None:

@@ -52,6 +52,9 @@ class BlockOutput:
         The part of the attention output that belongs to no token (the output bias).
     mlp_out : Tensor [batch, d_model]
         Output of the block's MLP at the pooled token.
+    mlp_by_token : callable() -> Tensor [batch, token, d_model], optional
+        What each token's MLP brings to `mlp_out`, which is their sum; computed when called. None
+        where the embedding is not a mean over tokens, so that only the pooled token has an MLP.
     """
 
     resid_post: Tensor
@@ -59,6 +62,7 @@ class BlockOutput:
     head_contributions: Tensor
     attn_bias: Tensor
     mlp_out: Tensor
+    mlp_by_token: Callable[[], Tensor] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from napari_clip_heatmap.scenes import CLASSES, draw
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["DrawnResult", "evaluate_drawn"]
+__all__ = ["DrawnResult", "divide_scenes", "evaluate_drawn"]
 
 SIDE = 256
 """Height and width of an evaluation scene, in pixels."""
@@ -34,14 +34,47 @@ class DrawnResult:
         AUROC of each class's map: its pixels against the other classes' pixels.
     against_all : Scores
         The same against every other pixel of the scene.
-    confusion : ndarray (true class, strongest prompt) float64
-        Fraction of a class's pixels where each prompt's map is the highest; rows sum to 1, or are
-        NaN for a class that no scene showed.
+    votes : ndarray (true class, strongest prompt) float64
+        Number of a class's pixels where each prompt's map is the highest.
     """
 
     against_others: Scores
     against_all: Scores
-    confusion: NDArray[np.float64]
+    votes: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[DrawnResult]) -> DrawnResult:
+        """Return the results on several sets of scenes as those on one."""
+        return cls(
+            Scores.joined([part.against_others for part in parts]),
+            Scores.joined([part.against_all for part in parts]),
+            np.sum([part.votes for part in parts], axis=0),
+        )
+
+    @property
+    def confusion(self) -> NDArray[np.float64]:
+        """Fraction of a class's pixels where each prompt's map is the highest.
+
+        Rows sum to 1, or are NaN for a class that no scene showed.
+        """
+        with np.errstate(invalid="ignore"):
+            fractions: NDArray[np.float64] = self.votes / self.votes.sum(axis=1, keepdims=True)
+        return fractions
+
+
+def divide_scenes(n_scenes: int, n_seeds: int, seed: int) -> list[tuple[int, int]]:
+    """Return (first seed, scenes) of each set: as equal as they can be, none is empty.
+
+    Scenes follow one another from `seed` on, so together they are those of a single set.
+
+    Examples
+    --------
+    >>> divide_scenes(8, 3, 100)
+    [(100, 3), (103, 3), (106, 2)]
+    """
+    n_sets = min(n_seeds, n_scenes)
+    sizes = [n_scenes // n_sets + (number < n_scenes % n_sets) for number in range(n_sets)]
+    return [(seed + sum(sizes[:number]), size) for number, size in enumerate(sizes)]
 
 
 def evaluate_drawn(
@@ -64,9 +97,7 @@ def evaluate_drawn(
             if (~scene.masks[name]).sum() >= _FEWEST:
                 everything[name].append(auroc(values[own], values[~scene.masks[name]]))
         progress()
-    with np.errstate(invalid="ignore"):
-        confusion = votes / votes.sum(1, keepdims=True)
-    return DrawnResult(Scores.collect(others), Scores.collect(everything), confusion)
+    return DrawnResult(Scores.collect(others), Scores.collect(everything), votes)
 
 
 def _alone(

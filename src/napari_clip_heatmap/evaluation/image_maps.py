@@ -10,11 +10,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
+from napari_clip_heatmap.evaluation.faithfulness.token_methods import IMAGE_METHODS
 from napari_clip_heatmap.imaging.channel import as_channels
-from napari_clip_heatmap.imaging.lattice import OVERLAP, blend_tile, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality, blend_tile, plan
 from napari_clip_heatmap.imaging.resample import to_image_pixels
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, read_tile
 from napari_clip_heatmap.imaging.view import View
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def image_maps(
     *,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
 ) -> dict[str, NDArray[np.float32]]:
     """Return one map for each method and direction, at the image's pixels.
 
@@ -44,8 +45,8 @@ def image_maps(
     directions : float (prompt, d_embed)
         Whatever a score makes of text directions.
     methods : sequence of str
-        Names out of `TOKEN_METHODS`.
-    downsample, overlap
+        Names out of `IMAGE_METHODS`.
+    downsample, overlap, quality
         As `encode` takes them.
 
     Returns
@@ -66,6 +67,7 @@ def image_maps(
         patch=model.patch_size,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
     )
     source = ImageSource(channels, View().appearance(channels), lattice.working_shape)
     totals = {name: np.zeros((*lattice.grid, len(directions)), np.float32) for name in methods}
@@ -73,7 +75,7 @@ def image_maps(
     for places in _batches(lattice.tiles):
         batch = model.preprocess(np.stack([read_tile(source, lattice, each) for each in places]))
         for name, total in totals.items():
-            tokens = TOKEN_METHODS[name][1](model, batch)
+            tokens = IMAGE_METHODS[name][1](model, batch)
             values = (tokens.float() @ texts.to(tokens.device).mT).cpu().numpy()
             for place, of_tile in zip(places, values, strict=True):
                 blend_tile(total, lattice, place, of_tile)
@@ -90,12 +92,12 @@ def check_token_methods(methods: Sequence[str]) -> None:
     ------
     SettingsError
     """
-    unknown = [name for name in methods if name not in TOKEN_METHODS]
+    unknown = [name for name in methods if name not in IMAGE_METHODS]
     if unknown or not methods:
         asked = ", ".join(map(repr, unknown)) or "none"
         raise SettingsError(
             f"whole images are mapped by methods with one vector a patch; asked for: {asked}; "
-            f"accepted: {', '.join(TOKEN_METHODS)}"
+            f"accepted: {', '.join(IMAGE_METHODS)}"
         )
 
 

@@ -21,7 +21,7 @@ from napari_clip_heatmap.evaluation.faithfulness.paired import (
     bootstrap_interval,
     compare,
 )
-from napari_clip_heatmap.evaluation.faithfulness.token_methods import TOKEN_METHODS
+from napari_clip_heatmap.evaluation.faithfulness.token_methods import IMAGE_METHODS
 from napari_clip_heatmap.evaluation.image_maps import check_token_methods, image_maps
 from napari_clip_heatmap.evaluation.real import (
     blood_masks,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCALIZATION_METHODS", "LocalizationReport", "compare_localization"]
 
-LOCALIZATION_METHODS = tuple(TOKEN_METHODS)
+LOCALIZATION_METHODS = tuple(IMAGE_METHODS)
 
 _SIDE = 256
 _FEWEST = 50
@@ -104,7 +104,7 @@ class LocalizationReport:
         rows = {kind: self.comparisons(kind) for kind in self.values}
         for name in self.methods:
             cells = [_cell(rows[kind][name], is_reference=name == "exact") for kind in rows]
-            yield f"| {TOKEN_METHODS[name][0]} | " + " | ".join(cells) + " |"
+            yield f"| {IMAGE_METHODS[name][0]} | " + " | ".join(cells) + " |"
         yield (
             "\nThe mean of the exact map over images drawn again and again: "
             + "; ".join(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.evaluation.faithfulness.paired import bootstrap_interval
+from napari_clip_heatmap.evaluation.faithfulness.paired import bootstrap_rate
 from napari_clip_heatmap.evaluation.meaning.asked_prompts import (
     ABSENT,
     FALSE_GROUPS,
@@ -84,7 +84,7 @@ class VerdictReport:
     def _lines(self) -> Iterator[str]:
         yield f"# Verdicts of {self.model.get('name')}\n"
         yield (
-            "Percent of prompts by trust, with the 95 % interval over prompts. Present things "
+            "Percent of prompts by trust, with the 95 % interval over images. Present things "
             "should not be flagged (none), all others not be trusted (good).\n"
         )
         yield "| prompts | image | judged | none | doubtful | good | interval of the error |"
@@ -102,7 +102,8 @@ class VerdictReport:
 
     def _figures(self, found: Sequence[JudgedPrompt], group: str) -> str:
         rates = (np.mean([each.trust is level for each in found]) for level in _LEVELS)
-        low, high = bootstrap_interval(_errors(found, group), self.seed)
+        owners = np.array([each.image for each in found])
+        low, high = bootstrap_rate(_errors(found, group), owners, self.seed)
         return " | ".join(
             [
                 str(len(found)),

@@ -54,6 +54,8 @@ class JudgedPrompt:
     strength : float or None
     trust, text, presence : Trust
         As in `PromptVerdict`.
+    image : int
+        Number of the image: prompts of one image do not err independently.
     """
 
     source: str
@@ -64,6 +66,7 @@ class JudgedPrompt:
     trust: Trust
     text: Trust
     presence: Trust
+    image: int = 0
 
 
 def measure_verdicts(
@@ -101,7 +104,7 @@ def measure_verdicts(
     images = (image for source in sources for image in source)
     for number, known in enumerate(images):
         groups = {**_some(kinds, number), **ask_about(known, seed + number)}
-        judged += _judge(model, known, groups)
+        judged += _judge(model, known, groups, number)
         progress(number + 1, total)
     return tuple(judged)
 
@@ -137,7 +140,7 @@ def _some(kinds: Mapping[str, tuple[str, ...]], number: int) -> dict[str, tuple[
 
 
 def _judge(
-    model: ClipModel, known: KnownImage, groups: Mapping[str, tuple[str, ...]]
+    model: ClipModel, known: KnownImage, groups: Mapping[str, tuple[str, ...]], number: int
 ) -> Iterator[JudgedPrompt]:
     encoding = encode(model, known.image)
     group_of = {prompt: group for group, prompts in groups.items() for prompt in prompts}
@@ -152,4 +155,5 @@ def _judge(
             trust=found.trust,
             text=found.text,
             presence=found.presence,
+            image=number,
         )

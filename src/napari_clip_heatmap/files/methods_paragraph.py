@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
+from napari_clip_heatmap.imaging.lattice import PARTS
+from napari_clip_heatmap.pipeline.presence import of_no_patch
 from napari_clip_heatmap.pipeline.score_registry import score_method
 
 __all__ = ["REFERENCES", "methods_text"]
@@ -80,11 +82,21 @@ def _describe_model(record: HeatmapMetadata) -> str:
     return (
         f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "
         "text-based decomposition [2] of the image embedding of CLIP [1], which assigns every "
-        "image patch an additive contribution to the cosine similarity between image and text. The "
-        f"model was {model['name']} (SHA-256 of the weights {model['weights_sha256'][:16]}), in "
+        "image patch an additive contribution to the cosine similarity between image and text. "
+        f"{_describe_terms(model)} The model was {model['name']} "
+        f"(SHA-256 of the weights {model['weights_sha256'][:16]}), in "
         f"{model.get('precision', 'the precision of its weights')} on {model.get('device')}."
         f"{trained}"
     )
+
+
+def _describe_terms(model: Mapping[str, Any]) -> str:
+    """Say what the map of a patch is made of."""
+    if model.get("mlp_by_token"):
+        return (
+            "Maps show what attention takes from each patch, and each patch's own MLPs and input."
+        )
+    return "Maps show what attention takes from a patch; MLPs and input belong to no patch."
 
 
 def _describe_image(record: HeatmapMetadata) -> str:
@@ -130,10 +142,13 @@ def _describe_tiles(record: HeatmapMetadata) -> str:
     rows, columns = tiling["tiles"]
     if rows * columns == 1:
         return f"It fits one tile of {tile} model pixels; its {grid} patches are {patch} each."
+    parts = PARTS[tiling.get("quality", "standard")]
+    places = "values" if parts > 1 else "patches"
+    finer = f" shifted by 1/{parts} of a patch and" if parts > 1 else ""
     return (
         f"It was cut into {rows} x {columns} tiles of {tile} model pixels that overlap by at least "
-        f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were blended on one "
-        f"lattice of {grid} patches, and interpolated bilinearly."
+        f"{tiling['overlap']:.0%}; their patches of {patch} model pixels were{finer} blended on "
+        f"one lattice of {grid} {places}, and interpolated bilinearly."
     )
 
 
@@ -152,7 +167,8 @@ def _describe_score(record: HeatmapMetadata) -> str:
     whole = (
         ""
         if similarity is None
-        else f' The cosine similarity of the image to "{record["prompt"]}" is {similarity:.4f}.'
+        else f' The cosine similarity of the image to "{record["prompt"]}", the mean over tiles, '
+        f"is {similarity:.4f}{of_no_patch(record.get('unowned'))}."
     )
     return (
         f"The prompts were {_listed(prompts)}{worded} with the "

@@ -154,6 +154,8 @@ def _constants(record: HeatmapMetadata) -> str:
     stored = [(tuple(each["shape"]), each["dtype"]) for each in record["origins"]]
     slices = [tuple(index) for index in record["slices"]]
     sampling = {name: tiling[name] for name in ("downsample", "overlap")}
+    if tiling.get("quality", "standard") != "standard":
+        sampling["quality"] = tiling["quality"]
     lines = [
         f"PROMPT = {record['prompt']!r}",
         f"WORDS = {_prompts(record)!r}",

@@ -15,7 +15,16 @@ from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
 from napari_clip_heatmap.imaging.pillow_images import array_of
 from napari_clip_heatmap.validation import ascending, instance, number, number_array, refuse
 
-__all__ = ["Channel", "Plane", "Values", "as_channels", "load", "stretched", "working_type"]
+__all__ = [
+    "Channel",
+    "Plane",
+    "Values",
+    "as_channels",
+    "load",
+    "stored_colors",
+    "stretched",
+    "working_type",
+]
 
 _SINGLE_LARGEST, _SINGLE_SMALLEST = 1e37, 1e-30
 """Ranges beyond, and narrower ones, are computed in double precision."""
@@ -286,6 +295,14 @@ def working_type(dtype: np.dtype[Any]) -> type[np.float32] | type[np.float64]:
     Integers beyond 2**53 and long doubles become the nearest double.
     """
     return np.float32 if np.can_cast(dtype, np.float32) else np.float64
+
+
+def stored_colors(level: Any, y: slice, x: slice) -> NDArray[Any] | None:
+    """Read a rectangle as it is stored; None where it has transparency or a mask."""
+    if len(level.shape) == 3 and level.shape[2] == 4:
+        return None
+    stored = level[(y, x) if len(level.shape) == 2 else (y, x, slice(None))]
+    return None if isinstance(stored, np.ma.MaskedArray) else np.asarray(stored)
 
 
 def load(level: Any, y: slice, x: slice) -> Values:

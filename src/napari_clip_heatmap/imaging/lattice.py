@@ -10,29 +10,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
-from napari_clip_heatmap.validation import number
-
-if TYPE_CHECKING:
-    from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.validation import number, one_of
 
 __all__ = [
     "AUTO_TILES",
     "OVERLAP",
+    "PARTS",
     "Axis",
     "Lattice",
+    "Quality",
     "blend_tile",
     "choose_downsample",
-    "is_blank",
     "plan",
     "plan_axis",
     "plan_lattice",
-    "read_tile",
     "reflect",
 ]
 
@@ -55,6 +52,9 @@ class Axis:
         Width of a patch and of the model's input, in working pixels.
     starts : tuple of int
         First cell of each tile, ascending.
+    parts : int
+        Cells per patch. More than one: tiles are also shifted by parts of a patch. A cell is then
+        narrower than the patch around its center, whose contribution it has.
     """
 
     image: int
@@ -62,11 +62,22 @@ class Axis:
     patch: int
     tile: int
     starts: tuple[int, ...]
+    parts: int = 1
+
+    @property
+    def n_patches(self) -> int:
+        """Number of patches that cover the image, side by side."""
+        return -(-self.working // self.patch)
 
     @property
     def n_cells(self) -> int:
-        """Number of cells that cover the image."""
-        return -(-self.working // self.patch)
+        """Number of cells: from the center of the first patch to that of the last."""
+        return (self.n_patches - 1) * self.parts + 1
+
+    @property
+    def cell(self) -> float:
+        """Width of a cell, in working pixels."""
+        return self.patch / self.parts
 
     @property
     def cells_per_tile(self) -> int:
@@ -75,19 +86,34 @@ class Axis:
 
     @property
     def lead(self) -> int:
-        """Working pixels of cell 0 that are outside the image."""
-        return (self.n_cells * self.patch - self.working) // 2
+        """Working pixels of the first patch that are outside the image."""
+        return (self.n_patches * self.patch - self.working) // 2
+
+    @property
+    def first_edge(self) -> float:
+        """Where cell 0 begins, in working pixels: before the image where negative."""
+        return (self.patch - self.cell) / 2 - self.lead
 
     def pixels(self, tile: int) -> range:
-        """Return the working pixels a tile looks at; those outside the image are reflections."""
-        first = self.starts[tile] * self.patch - self.lead
+        """Return the working pixels a tile looks at; those outside the image are reflections.
+
+        Whole pixels: where `parts` does not divide the patch, up to half a pixel from its place.
+        """
+        first = round(self.starts[tile] * self.cell) - self.lead
         return range(first, first + self.tile)
+
+    def is_shifted(self, tile: int) -> bool:
+        """Return whether a tile begins within a patch of the unshifted ones."""
+        return self.starts[tile] % self.parts != 0
 
     def cells(self, tile: int) -> tuple[slice, slice]:
         """Return the cells a tile covers: counted on the lattice, and counted in the tile."""
-        start = self.starts[tile]
-        first, stop = max(start, 0), min(start + self.cells_per_tile, self.n_cells)
-        return slice(first, stop), slice(first - start, stop - start)
+        start, parts = self.starts[tile], self.parts
+        first = max(0, -(start // parts))
+        stop = min(self.cells_per_tile, (self.n_cells - 1 - start) // parts + 1)
+        step = parts if parts > 1 else None
+        on_lattice = slice(start + first * parts, start + (stop - 1) * parts + 1, step)
+        return on_lattice, slice(first, stop)
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
@@ -106,14 +132,24 @@ class Axis:
         return weights.astype(np.float32)
 
     def cell_edges(self) -> NDArray[np.float64]:
-        """Return where cells begin and end, (n_cells + 1,), in image pixels, within the image."""
-        working = np.arange(self.n_cells + 1) * self.patch - self.lead
-        return np.clip(working * (self.image / self.working), 0, self.image)
+        """Return where cells begin and end, (n_cells + 1,), in image pixels, within the image.
+
+        The outermost cells reach to the border of the image.
+        """
+        working = np.arange(self.n_cells + 1) * self.cell + self.first_edge
+        edges: NDArray[np.float64] = np.clip(working * (self.image / self.working), 0, self.image)
+        if self.parts > 1:
+            edges[[0, -1]] = 0, self.image
+        return edges
 
     def cell_centers(self, cells: slice) -> NDArray[np.float64]:
         """Return the middle of some cells, clipped to the image, in image pixels."""
-        edges = self.cell_edges()[cells.start : cells.stop + 1]
-        return (edges[:-1] + edges[1:]) / 2
+        edges = self.cell_edges()
+        return (edges[:-1][cells] + edges[1:][cells]) / 2
+
+    def position(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return image pixels of places on the lattice, of which cell 0 spans 0 to 1."""
+        return (at * self.cell + self.first_edge) * (self.image / self.working)
 
     def cell_positions(self, pixels: slice | None = None) -> NDArray[np.float64]:
         """Return the centers of image pixels, by default all, in cells from the center of cell 0.
@@ -122,7 +158,7 @@ class Axis:
         """
         wanted = pixels or slice(0, self.image)
         centers = (np.arange(wanted.start, wanted.stop) + 0.5) * (self.working / self.image)
-        return np.clip((centers + self.lead) / self.patch - 0.5, 0, self.n_cells - 1)
+        return np.clip((centers - self.first_edge) / self.cell - 0.5, 0, self.n_cells - 1)
 
 
 @dataclass(frozen=True)
@@ -157,6 +193,21 @@ class Lattice:
         return slice(row, row + 1), slice(column, column + 1)
 
     @property
+    def quality(self) -> Quality:
+        """How fine the lattice is."""
+        return next(name for name in get_args(Quality) if PARTS[name] == self.y.parts)
+
+    @property
+    def unshifted(self) -> NDArray[np.bool_]:
+        """Which tiles are also those of the standard lattice, bool (row, column)."""
+        y, x = (
+            np.array([not axis.is_shifted(tile) for tile in range(len(axis.starts))])
+            for axis in (self.y, self.x)
+        )
+        unshifted: NDArray[np.bool_] = y[:, np.newaxis] & x
+        return unshifted
+
+    @property
     def tiles(self) -> tuple[tuple[int, int], ...]:
         """Each tile as (row, column), row by row."""
         return tuple(
@@ -166,7 +217,9 @@ class Lattice:
         )
 
 
-def plan_axis(image: int, working: int, *, patch: int, tile: int, overlap: float) -> Axis:
+def plan_axis(
+    image: int, working: int, *, patch: int, tile: int, overlap: float, parts: int = 1
+) -> Axis:
     """Cover one axis with as few tiles as the overlap allows, evenly spread, each on a whole cell.
 
     Parameters
@@ -177,17 +230,29 @@ def plan_axis(image: int, working: int, *, patch: int, tile: int, overlap: float
         Width of a patch and of the model's input, in working pixels.
     overlap : float
         Smallest fraction of a tile that its neighbor covers too, in [0, 1).
+    parts : int
+        Cells per patch: so many shifted sets of tiles, each planned like the unshifted one.
     """
-    n_cells = -(-working // patch)
-    per_tile = tile // patch
-    spare = n_cells - per_tile
+    n_patches = -(-working // patch)
+    starts = (
+        shift + parts * start
+        for shift in range(parts)
+        for start in _starts(n_patches - (shift > 0), tile // patch, overlap)
+    )
+    return Axis(image, working, patch, tile, tuple(sorted(starts)), parts)
+
+
+def _starts(n_patches: int, per_tile: int, overlap: float) -> tuple[int, ...]:
+    """Return the first patch of each tile of one set; none where there is no patch."""
+    spare = n_patches - per_tile
+    if not n_patches:
+        return ()
     if spare <= 0:
-        return Axis(image, working, patch, tile, (-(-spare // 2),))
+        return (-(-spare // 2),)
     # 1e-9: 10 * (1 - 0.9) is 0.9999999999999998 in floating point, and means 1.
     stride = max(1, math.floor(per_tile * (1 - overlap) + 1e-9))
     steps = -(-spare // stride)
-    starts = tuple((step * spare) // steps for step in range(steps + 1))
-    return Axis(image, working, patch, tile, starts)
+    return tuple((step * spare) // steps for step in range(steps + 1))
 
 
 def plan_lattice(
@@ -197,6 +262,7 @@ def plan_lattice(
     patch: tuple[int, int],
     tile: tuple[int, int],
     overlap: float,
+    parts: int = 1,
 ) -> Lattice:
     """Cover both axes; see `plan_axis`. Every pair is (y, x)."""
     y, x = (
@@ -206,11 +272,18 @@ def plan_lattice(
             patch=patch[axis],
             tile=tile[axis],
             overlap=overlap,
+            parts=parts,
         )
         for axis in (0, 1)
     )
     return Lattice(y, x)
 
+
+Quality = Literal["standard", "fine", "finest"]
+"""How fine a lattice is."""
+
+PARTS: dict[str, int] = {"standard": 1, "fine": 2, "finest": 4}
+"""Cells per patch and axis; tiles take the square of it as long."""
 
 OVERLAP = 0.5
 """Least fraction by which neighboring tiles overlap, by default."""
@@ -233,6 +306,7 @@ def plan(
     patch: tuple[int, int],
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
 ) -> tuple[Lattice, float]:
     """Return the lattice of an image, and image pixels per working pixel.
 
@@ -241,7 +315,7 @@ def plan(
     shape, tile, patch : (y, x)
         Of the image, in pixels; of the model's input and patches (``model.image_size``,
         ``model.patch_size``), in working pixels.
-    downsample, overlap
+    downsample, overlap, quality
         As `encode` takes them.
 
     Raises
@@ -250,9 +324,11 @@ def plan(
         A setting has a wrong type or is outside its range.
     """
     overlap = number("overlap", overlap, 0, 0.9)
+    parts = PARTS[one_of("quality", quality, PARTS)]
     factor = choose_downsample(shape, tile, downsample)
     working = max(1, round(shape[0] / factor)), max(1, round(shape[1] / factor))
-    return plan_lattice(shape, working, patch=patch, tile=tile, overlap=overlap), factor
+    lattice = plan_lattice(shape, working, patch=patch, tile=tile, overlap=overlap, parts=parts)
+    return lattice, factor
 
 
 def choose_downsample(
@@ -294,24 +370,6 @@ def reflect(positions: range, length: int) -> NDArray[np.intp]:
     folded = np.asarray(positions) % (2 * length)
     mirrored: NDArray[np.intp] = np.minimum(folded, 2 * length - 1 - folded)
     return mirrored
-
-
-def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
-    """Return what the model sees in one tile, float32 (tile_y, tile_x, 3) in 0..1.
-
-    Only the tile's pixels are read; outside the image it sees the image's reflection.
-    """
-    y = reflect(lattice.y.pixels(tile[0]), lattice.y.working)
-    x = reflect(lattice.x.pixels(tile[1]), lattice.x.working)
-    block = source.read(slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1))
-    return block[np.ix_(y - y.min(), x - x.min())]
-
-
-def is_blank(tile: NDArray[np.float32]) -> bool:
-    """Return whether all pixels of a tile, (tile_y, tile_x, 3), have the same color."""
-    first = tile[0, 0]
-    # For nearly every tile the first row decides, at a hundredth of the cost.
-    return bool((tile[0] == first).all() and (tile == first).all())
 
 
 def blend_tile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,20 @@ class Resolution:
         In `unit`.
     unit : str
         Of lengths, such as "µm"; "px" for image pixels.
+    parts : int
+        Values per patch and axis.
     """
 
     patch: tuple[float, float]
     tile: tuple[float, float]
     unit: str
+    parts: int = 1
 
     def __str__(self) -> str:
         patch, tile = _length(self.patch, self.unit), _length(self.tile, self.unit)
+        if self.parts > 1:
+            y, x = self.patch
+            patch += f", one every {_length((y / self.parts, x / self.parts), self.unit)}"
         return f"one patch = {patch}, a tile = {tile}"
 
 
@@ -64,7 +70,8 @@ def lattice_resolution(lattice: Lattice, pixel_size: tuple[float, float], unit: 
     """Return what a patch and a tile of a lattice measure; `pixel_size` is of an image pixel."""
     y, x = lattice.y, lattice.x
     working = y.image / y.working * pixel_size[0], x.image / x.working * pixel_size[1]
-    return resolution((y.patch, x.patch), (y.tile, x.tile), working, unit)
+    sizes = resolution((y.patch, x.patch), (y.tile, x.tile), working, unit)
+    return replace(sizes, parts=y.parts)
 
 
 @lru_cache(maxsize=64)

@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels, load
+from napari_clip_heatmap.imaging.lattice import Lattice, reflect
 from napari_clip_heatmap.imaging.resample import Sampling
 from napari_clip_heatmap.imaging.statistics import summarize
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import Appearance, Tone, View
 
-__all__ = ["ImageSource", "Pixels", "as_rgb", "sketch"]
+__all__ = ["ImageSource", "Pixels", "as_rgb", "is_blank", "read_tile", "sketch"]
 
 
 _BLOCK = 256
@@ -120,6 +121,24 @@ class ImageSource:
             while self._kept > _KEPT and len(self._blocks) > 1:
                 self._kept -= self._blocks.popitem(last=False)[1].nbytes
         return block
+
+
+def read_tile(source: ImageSource, lattice: Lattice, tile: tuple[int, int]) -> NDArray[np.float32]:
+    """Return what the model sees in one tile, float32 (tile_y, tile_x, 3) in 0..1.
+
+    Only the tile's pixels are read; outside the image it sees the image's reflection.
+    """
+    y = reflect(lattice.y.pixels(tile[0]), lattice.y.working)
+    x = reflect(lattice.x.pixels(tile[1]), lattice.x.working)
+    block = source.read(slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1))
+    return block[np.ix_(y - y.min(), x - x.min())]
+
+
+def is_blank(tile: NDArray[np.float32]) -> bool:
+    """Return whether all pixels of a tile, (tile_y, tile_x, 3), have the same color."""
+    first = tile[0, 0]
+    # For nearly every tile the first row decides, at a hundredth of the cost.
+    return bool((tile[0] == first).all() and (tile == first).all())
 
 
 @dataclass(frozen=True, eq=False)

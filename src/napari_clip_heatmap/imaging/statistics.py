@@ -11,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError
-from napari_clip_heatmap.imaging.channel import Channel, Values, load, stretched
+from napari_clip_heatmap.imaging.channel import (
+    Channel,
+    Values,
+    load,
+    stored_colors,
+    stretched,
+    working_type,
+)
 
-__all__ = ["WHOLE", "Statistics", "percentiles", "robust_range", "summarize"]
+__all__ = ["WHOLE", "Statistics", "count_lines", "percentiles", "robust_range", "summarize"]
 
 WHOLE = 8192 * 8192
 """A level of at most this many pixels is read whole, so its range is exact."""
@@ -41,6 +48,19 @@ _DISTINCT = 16
 """Fewer different values are classes, and none of them is taken for missing data."""
 
 _BOX = np.ones((3, 3), np.uint8)
+
+_LEAST_SIDE, _CROSSINGS, _FEW_LINES = 32, 128, 0.02
+"""Of smaller images no lines are counted; so many crossings of a line are looked at; more than this
+part of all rows or columns are no defects."""
+
+_FILTERED_AS_STORED = (np.uint8, np.uint16, np.int16)
+"""Types that OpenCV filters quickly."""
+
+_STEPS = 65535
+"""Values of other types are filtered in so many steps, which moves a range by 1e-5 of itself."""
+
+_STRIP, _FILTERED = 64, 2**24
+"""Rows of a strip, and pixels of other types that are filtered: of more, evenly spread strips."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +135,8 @@ def robust_range(channel: Channel) -> tuple[float, float]:
     all values but the 0.5 % (or one and a half columns) at either end. *No data*: an extreme value
     that is exactly the same wherever it occurs, far from all other values, such as -9999.
 
+    Of 8- and 16-bit integers every pixel is filtered, of other types at most `_FILTERED`.
+
     Raises
     ------
     ImageError
@@ -138,14 +160,46 @@ def _sample(channel: Channel, count: int) -> NDArray[Any]:
     # An odd step, so that it does not follow one column of an image.
     step = max(1, -(-_n_read(level) * channel.n_colors // count)) | 1
     for every in (step, 1):  # valid values may be so few that each n-th of a band is none
-        kept = [
-            _valid_rows(values.colors, values.valid).reshape(-1)[::every]
-            for values in _read_level(level)
-        ]
-        values = np.concatenate(kept)
+        values = np.concatenate([_take(level, y, x, every) for y, x in _rectangles(level)])
         if values.size:
             return values
     raise _no_valid_pixel(level)
+
+
+def count_lines(channel: Channel, low: float, high: float) -> int:
+    """Return how many rows and columns of an image in memory are lines of a defective detector.
+
+    One pixel wide, and along most of their length apart from both their neighbors by half of the
+    range `low` to `high`, to the same side. Where such lines are many, they are what is shown.
+    """
+    level = channel.levels[-1]
+    if not isinstance(level, np.ndarray) or min(level.shape[:2]) < _LEAST_SIDE:
+        return 0
+    half, found = (high / 2 - low / 2), 0
+    for lines in (level, level.swapaxes(0, 1)):
+        some = lines[:: -(-len(lines) // _CROSSINGS)]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no line
+            halved = some.astype(np.float64).reshape(*some.shape[:2], -1)[..., :3] / 2
+            values = halved.mean(axis=-1)
+            before, after = np.diff(values[:, :-1]), -np.diff(values[:, 1:])
+            apart = np.minimum(np.abs(before), np.abs(after))
+            apart[~(np.sign(before) * np.sign(after) > 0)] = 0
+        count = int((np.median(apart, axis=0) > half / 2).sum())
+        found += count if count <= max(1, _FEW_LINES * values.shape[1]) else 0
+    return found
+
+
+def _take(level: Any, y: slice, x: slice, every: int) -> NDArray[Any]:
+    """Return every n-th value of a rectangle, over all colors, without the invalid ones."""
+    stored = stored_colors(level, y, x)
+    if stored is None:
+        values = load(level, y, x)
+        return _valid_rows(values.colors, values.valid).reshape(-1)[::every]
+    few = stored.reshape(-1)[::every]
+    with np.errstate(over="ignore"):  # what double cannot hold becomes infinite, so invalid
+        numbers = few.astype(working_type(few.dtype))
+    finite: NDArray[Any] = numbers[np.isfinite(numbers)]
+    return finite
 
 
 def _without_no_data(values: NDArray[Any]) -> NDArray[Any]:
@@ -178,27 +232,41 @@ def _is_no_data(rest: NDArray[Any], extreme: float) -> bool:
 
 
 def _filtered_range(channel: Channel, low: float, high: float) -> tuple[float, float]:
-    """Return the range after a 3 x 3 median filter, apart from what is not in `low` to `high`.
-
-    The filter gets values scaled to 0..1, because it takes single precision only.
-    """
-    from napari_clip_heatmap.imaging.opencv import cv2
-
+    """Return the range after a 3 x 3 median filter, apart from what is not in `low` to `high`."""
+    level = channel.levels[-1]
     smallest, largest = math.inf, -math.inf
-    for values in _read_level(channel.levels[-1]):
-        unit = stretched(values.colors, low, high)
-        counted = ((values.colors >= low) & (values.colors <= high)).all(axis=-1)
-        if values.valid is not None:
-            counted &= values.valid
-        filtered = cv2.medianBlur(unit, 3).reshape(unit.shape)
-        if not counted.all():
-            filtered = filtered[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
+    for y, x in _filtered_rectangles(level):
+        filtered = _filtered(level, y, x, low, high)
         if filtered.size:
             smallest = min(smallest, float(filtered.min()))
             largest = max(largest, float(filtered.max()))
-    if smallest > largest:
-        return low, high
-    return low * (1 - smallest) + high * smallest, low * (1 - largest) + high * largest
+    return (low, high) if smallest > largest else (smallest, largest)
+
+
+def _filtered(level: Any, y: slice, x: slice, low: float, high: float) -> NDArray[Any]:
+    """Return the filtered values of a rectangle that are in a range."""
+    from napari_clip_heatmap.imaging.opencv import cv2
+
+    stored = stored_colors(level, y, x) if np.dtype(level.dtype) in _FILTERED_AS_STORED else None
+    if stored is not None:
+        filtered: NDArray[Any] = cv2.medianBlur(np.ascontiguousarray(stored), 3)
+        if low <= filtered.min() and filtered.max() <= high:
+            return filtered
+        inside: NDArray[Any] = filtered[(filtered >= low) & (filtered <= high)]
+        return inside
+    values = load(level, y, x)
+    steps = (stretched(values.colors, low, high) * np.float32(_STEPS) + np.float32(0.5)).astype(
+        np.uint16
+    )
+    counted = ((values.colors >= low) & (values.colors <= high)).all(axis=-1)
+    if values.valid is not None:
+        counted &= values.valid
+    unit = cv2.medianBlur(steps, 3).reshape(steps.shape) / _STEPS
+    if not counted.all():
+        unit = unit[cv2.erode(counted.astype(np.uint8), _BOX) > 0]
+    # Not low + unit * (high - low), whose difference may be no double.
+    scaled: NDArray[Any] = low * (1 - unit) + high * unit
+    return scaled
 
 
 def _no_valid_pixel(level: Any) -> ImageError:
@@ -215,15 +283,32 @@ def _n_read(level: Any) -> int:
 
 
 def _read_level(level: Any) -> Iterator[Values]:
+    for y, x in _rectangles(level):
+        yield load(level, y, x)
+
+
+def _rectangles(level: Any) -> Iterator[tuple[slice, slice]]:
+    """Yield what is read of a level: all of it in bands, or windows of a larger one."""
     height, width = level.shape[:2]
     if height * width <= WHOLE:
         rows = max(1, _BAND // width)
         for top in range(0, height, rows):
-            yield load(level, slice(top, min(top + rows, height)), slice(0, width))
+            yield slice(top, min(top + rows, height)), slice(0, width)
         return
     for y in _spread(height):
         for x in _spread(width):
-            yield load(level, y, x)
+            yield y, x
+
+
+def _filtered_rectangles(level: Any) -> Iterator[tuple[slice, slice]]:
+    height, width = level.shape[:2]
+    native = np.dtype(level.dtype) in _FILTERED_AS_STORED
+    if native or not _FILTERED < height * width <= WHOLE:
+        yield from _rectangles(level)
+        return
+    strips = max(1, _FILTERED // (_STRIP * width))
+    for top in np.unique(np.linspace(0, height - _STRIP, strips).astype(int)):
+        yield slice(int(top), int(top) + _STRIP), slice(0, width)
 
 
 def _spread(length: int) -> list[slice]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Hole", "Validity"]
 
+_LEAST_VALID = 0.5
+"""Fraction of a tile that must be valid, so that its embedding counts."""
+
 
 @dataclass(frozen=True, eq=False)
 class Hole:
@@ -124,6 +127,20 @@ class Validity:
         n_cells = np.outer(in_y.sum(axis=1), in_x.sum(axis=1))
         fractions: NDArray[np.float64] = in_y @ valid @ in_x.T / n_cells
         return fractions
+
+    def counted(self, lattice: Lattice, done: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return those of some tiles of which most is valid; all, where that is none.
+
+        Parameters
+        ----------
+        lattice : Lattice
+        done : bool (row, column)
+        """
+        seen = self.tile_fractions(lattice)
+        if seen is None:
+            return done
+        mostly_valid = done & (seen >= _LEAST_VALID)
+        return mostly_valid if mostly_valid.any() else done
 
 
 def _place(stored_shape: tuple[int, int], y: slice, x: slice) -> tuple[int, ...]:

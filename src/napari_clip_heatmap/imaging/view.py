@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, stretched
 from napari_clip_heatmap.imaging.compositing import Blend, compose_layers, with_alpha
-from napari_clip_heatmap.imaging.statistics import percentiles, robust_range, summarize
+from napari_clip_heatmap.imaging.statistics import (
+    count_lines,
+    percentiles,
+    robust_range,
+    summarize,
+)
 from napari_clip_heatmap.validation import ascending, boolean, number, one_of
 
 __all__ = ["MODES", "Appearance", "Mode", "ShownRange", "Tone", "View", "seen_notes"]
@@ -130,11 +135,12 @@ class View:
 
     def _tone(self, channel: Channel, *, several: bool) -> Tone:
         low, high, source = self._range(channel)
+        lines = count_lines(channel, low, high) if source == "robust" else 0
         if self.mode == "shown":
             alpha = channel.blend is not None
-            return Tone(low, high, channel.gamma, channel.lut, source, alpha)
+            return Tone(low, high, channel.gamma, channel.lut, source, alpha, lines)
         colors = None if channel.lut is None else channel.lut[:, :3]
-        return Tone(low, high, 1.0, colors if several else None, source)
+        return Tone(low, high, 1.0, colors if several else None, source, lines=lines)
 
     def _range(self, channel: Channel) -> tuple[float, float, Source]:
         dtype = np.dtype(channel.levels[0].dtype)
@@ -163,11 +169,14 @@ class ShownRange:
     source : str
         What set them: "limits" (the user or the viewer), "type" (the values' type), or "robust",
         "percentile" or "min-max" (the values themselves).
+    lines : int
+        Rows and columns that look like defects of the detector.
     """
 
     low: float
     high: float
     source: Source
+    lines: int = 0
 
     @property
     def is_measured(self) -> bool:
@@ -196,6 +205,8 @@ class Tone:
         What set the range.
     alpha : bool
         Whether colors keep their own opacity, as `compose_layers` needs it.
+    lines : int
+        As `ShownRange` has them.
     """
 
     low: float
@@ -204,6 +215,7 @@ class Tone:
     lut: NDArray[np.float32] | None = None
     source: Source = "limits"
     alpha: bool = False
+    lines: int = 0
 
     def __call__(
         self, colors: NDArray[Any], opacity: NDArray[Any] | None = None
@@ -236,7 +248,9 @@ class Appearance:
     @property
     def ranges(self) -> tuple[ShownRange, ...]:
         """Per channel the values that become 0 and 1, and what set them."""
-        return tuple(ShownRange(tone.low, tone.high, tone.source) for tone in self.tones)
+        return tuple(
+            ShownRange(tone.low, tone.high, tone.source, tone.lines) for tone in self.tones
+        )
 
     def compose(self, shown: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Add the channels' colors (y, x, 1|3), clipped at 1, or draw them by `blends`."""
@@ -296,6 +310,12 @@ def seen_notes(
     for channel, shown in enumerate(ranges, start=1):
         if shown.is_measured:
             yield _range_note(shown, f"channel {channel} " if several else "")
+        if shown.lines:
+            yield (
+                f"{shown.lines} rows or columns are unlike both their neighbors along most of "
+                "their length, as a defective line of a detector is: the model sees them, so maps "
+                "may follow them. Repair them before, such as by a median filter."
+            )
     if downsample > 1:
         yield (
             f"The model sees one pixel for every {downsample:.3g} image pixels along each "

@@ -29,6 +29,7 @@ __all__ = [
     "read_ahead",
     "read_now",
     "start_forward",
+    "suitable_size",
 ]
 
 
@@ -61,6 +62,9 @@ def start_forward(
     """
     from napari_clip_heatmap.clip.devices import start_copy_to_cpu
 
+    if model.device.type == _REMOTE:
+        started: Callable[[], list[TileOutput]] = model.start_forward(tiles)  # type: ignore[attr-defined]
+        return started
     output = model.token_map(model.preprocess(np.stack(tiles)))
     fetched = start_copy_to_cpu(output.tokens.float(), output.representation)
 
@@ -73,6 +77,9 @@ def start_forward(
 
     return finish
 
+
+_REMOTE = "remote"
+"""Type of the device of a `RemoteModel`."""
 
 CPU_PATCHES = 196
 """Patches per batch on a CPU, or one tile: more are hardly faster, and slower to cancel."""
@@ -121,7 +128,7 @@ class BatchedForward:
     @property
     def size(self) -> int:
         """Tiles per batch, at present."""
-        size = self._wanted_size or _suitable(self._model)
+        size = self._wanted_size or suitable_size(self._model)
         return min(size, self._model.max_batch or size)
 
     @property
@@ -214,7 +221,7 @@ class BatchedForward:
         largest = max(len(each.tiles) for each in self._in_flight)
         if is_out_of_memory(error) and largest > 1:
             return partial(self._halve, largest)
-        if self._model.device.type != "cpu":
+        if self._model.device.type not in ("cpu", _REMOTE):
             return partial(self._model.fall_back_to_cpu, describe_failure(error))
         return None
 
@@ -240,8 +247,10 @@ def forward_tile(model: ClipModel, seen: NDArray[np.float32]) -> TileOutput:
     return output
 
 
-def _suitable(model: ClipModel) -> int:
+def suitable_size(model: ClipModel) -> int:
     """Return how many tiles keep the device busy, and not longer than a large tile would."""
+    if model.device.type == _REMOTE:
+        return int(model.batch_size)  # type: ignore[attr-defined]
     if model.device.type != "cpu":
         return ACCELERATOR_BATCH
     cells = [size // patch for size, patch in zip(model.image_size, model.patch_size, strict=True)]
@@ -250,6 +259,8 @@ def _suitable(model: ClipModel) -> int:
 
 def _ahead(model: ClipModel) -> int:
     """Return how many batches may be in flight while the next is read: CUDA works on its own."""
+    if model.device.type == _REMOTE:
+        return int(model.batches_ahead)  # type: ignore[attr-defined]
     return 1 if model.device.type == "cuda" else 0
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.lattice import OVERLAP
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encoding import Encoding
@@ -33,6 +33,7 @@ def encode(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -44,11 +45,12 @@ def encode(
     steps = encode_progressively if cache is None else partial(encode_cached, cache=cache)
     for record in steps(
         model,
-        image,
+        _without_torch(image),
         view=view,
         region=region,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
         batch_size=batch_size,
         coarse=False,
         cancelled=cancelled,
@@ -56,6 +58,14 @@ def encode(
         if progress is not None:
             progress(record.done, record.total)
     return record.encoding
+
+
+def _without_torch(image: Any) -> Any:
+    """Return a tensor as an array: NumPy reads no bfloat16, no gradients and no GPU."""
+    if not str(getattr(image, "dtype", "")).startswith("torch."):
+        return image
+    image = image.detach().cpu()
+    return (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
 
 
 def _check(model: object, progress: object, cache: object) -> None:

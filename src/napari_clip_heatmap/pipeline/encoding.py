@@ -19,7 +19,12 @@ from napari_clip_heatmap.pipeline.examples.example_maker import ExampleMaker
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
-from napari_clip_heatmap.pipeline.token_grid import LEAST_CONTRAST, TokenAccumulator, read_only
+from napari_clip_heatmap.pipeline.token_grid import (
+    LEAST_CONTRAST,
+    TokenAccumulator,
+    known_values,
+    read_only,
+)
 from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
@@ -27,9 +32,6 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.token_grid import CoarsePreview
 
 __all__ = ["Encoding"]
-
-_LEAST_VALID = 0.5
-"""Fraction of a tile that must be valid, so that its embedding counts."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,6 +104,7 @@ class Encoding(ExampleMaker):
 
         Summed over layers and heads. Times a unit text direction it is the patch's contribution to
         the cosine similarity. Overlapping tiles are blended; where no tile was done yet, it is 0.
+        On a finer lattice a cell has the contribution of the whole patch around its center.
         """
         return self.accumulator.token_map
 
@@ -131,9 +134,17 @@ class Encoding(ExampleMaker):
         """
         known = self.tile_embeddings
         if not len(known):
-            nothing = np.zeros(self.token_map.shape[-1], np.float32)
-            return nothing if self.coarse is None else self.coarse.embedding
+            return (
+                np.zeros_like(self.token_map[0, 0])
+                if self.coarse is None
+                else self.coarse.embedding
+            )
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+    @property
+    def unowned(self) -> NDArray[np.float32]:
+        """The part of `embedding` that no patch contributes, float32 (d_embed,); NaN if unknown."""
+        return self.accumulator.mean_unowned(self.counted_tiles)
 
     @property
     def tile_embeddings(self) -> NDArray[np.float32]:
@@ -144,16 +155,18 @@ class Encoding(ExampleMaker):
     def counted_tiles(self) -> NDArray[np.bool_]:
         """Tiles of the region that are done and of which most is valid, bool (row, column).
 
-        All that are done, where most of every one is invalid.
+        All that are done, where most of every one is invalid. Only unshifted ones, so that a finer
+        lattice changes no similarity.
         """
+        return self.count_tiles(self.lattice.unshifted)
+
+    def count_tiles(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of some tiles (row, column) are done, and mostly valid if any of them is."""
         rows, columns = np.transpose(self.tiles)
         done = np.zeros_like(self.accumulator.tile_mask)
         done[rows, columns] = self.accumulator.tile_mask[rows, columns]
-        seen = self.validity.tile_fractions(self.lattice)
-        if seen is None:
-            return done
-        mostly_valid = done & (seen >= _LEAST_VALID)
-        return mostly_valid if mostly_valid.any() else done
+        done &= among
+        return self.validity.counted(self.lattice, done)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -208,16 +221,9 @@ class Encoding(ExampleMaker):
         float32 (prompt, y, x)
             NaN outside the region, and where nothing is known.
         """
-        y, x = cells or (slice(0, self.lattice.grid[0]), slice(0, self.lattice.grid[1]))
-        values = np.ascontiguousarray(np.moveaxis(self.token_map[y, x] @ directions.T, -1, 0))
-        if not (self.region.is_whole and self.complete):
-            missing = np.clip(1 - self.accumulator.weights(y, x), 0, 1)
-            missing[missing < 1e-5] = 0  # weights sum to 1 up to rounding
-            if self.coarse is not None:
-                preview = missing * self.coarse.values(directions, (y, x))
-                values[:, missing > 0] += preview[:, missing > 0]
-            else:
-                values[:, missing > 0] = np.nan
+        y, x = cells or (slice(0, length) for length in self.lattice.grid)
+        values = known_values(self.accumulator, self.coarse, directions, (y, x))
+        if not self.region.is_whole:
             values[:, ~self.touched[y, x]] = np.nan
         return values
 
@@ -228,15 +234,12 @@ class Encoding(ExampleMaker):
 
         Parameters
         ----------
-        scoring : Scoring
-            From `build_scoring`.
-        cells : (slice, slice), optional
-            A rectangle of cells (y, x); by default all.
+        scoring, cells
 
         Returns
         -------
         float32 (prompt, y, x)
-            NaN outside the region, and where nothing is known.
+            NaN as in `lattice_values`.
         """
         scoring.require_model(self.model)
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
@@ -261,8 +264,7 @@ class Encoding(ExampleMaker):
         ----------
         prompts : iterable of str or Example
             Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
-            of one thing; "nuclei - background" is what is found beyond the background, whatever
-            the score. Of an example, nothing is subtracted either.
+            of one thing; "nuclei - background", and an example, are not compared with the others.
         score : {"relative", "balanced", "absolute", "contrast", "softmax"}
             "absolute": the patch's contribution to the cosine similarity. "relative": minus the
             mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
@@ -311,10 +313,6 @@ class Encoding(ExampleMaker):
         prompts, score, baseline, templates
             As `heatmaps` takes them.
 
-        Returns
-        -------
-        LazyHeatmaps
-
         Raises
         ------
         PromptError
@@ -332,6 +330,7 @@ class Encoding(ExampleMaker):
             scoring=scoring,
             lattice_values=self.scored_cells(scoring),
             similarity=scoring.text @ self.embedding,
+            unowned=scoring.text @ self.unowned,
             lattice=self.lattice,
             region=self.region,
             validity=self.validity,
@@ -396,5 +395,6 @@ class Encoding(ExampleMaker):
             "tiles": [len(self.lattice.y.starts), len(self.lattice.x.starts)],
             "downsample": self.downsample,
             "overlap": self.overlap,
+            "quality": self.lattice.quality,
             "notices": list(self.notices),
         }

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_clip_heatmap.errors import shorten
 from napari_clip_heatmap.imaging import colors
@@ -40,6 +40,9 @@ class Maps:
         One value per patch, not interpolated; NaN where nothing is known.
     similarity : float32 (prompt,)
         Cosine similarity of each prompt with the image: the mean over tiles, whatever the score.
+    unowned : float32 (prompt,)
+        The part of `similarity` that no patch contributes (class token, MLPs, input); NaN where it
+        is not known, as in encodings of earlier versions.
     image_notes : tuple of str
         Plain sentences on what the model saw of the image.
     flat : bool
@@ -49,6 +52,7 @@ class Maps:
     scoring: Scoring
     lattice_values: NDArray[np.float32]
     similarity: NDArray[np.float32]
+    unowned: NDArray[np.float32]
     image_notes: tuple[str, ...] = ()
     flat: bool = False
 
@@ -102,12 +106,12 @@ class Maps:
 class Heatmaps(HeatmapObjects, Maps):
     """One heatmap per prompt at image pixels, as `Encoding.heatmaps` returns them.
 
-    Next to `values` there are ``prompts``, ``similarity``, ``lattice_values``, ``score``,
-    ``baseline``, ``unit``, ``notes`` and ``recipes``.
+    Next to `values` there are ``prompts``, ``similarity``, ``unowned``, ``lattice_values``,
+    ``score``, ``baseline``, ``unit``, ``notes`` and ``recipes``.
 
     Parameters
     ----------
-    scoring, lattice_values, similarity, image_notes, flat
+    scoring, lattice_values, similarity, unowned, image_notes, flat
         As `Maps` takes them.
     encoding : Encoding
         What they were made of.
@@ -170,6 +174,42 @@ class Heatmaps(HeatmapObjects, Maps):
         """
         return colors.jet(self.normalized())
 
+    def edge_aware(self, image: ArrayLike) -> NDArray[np.float32]:
+        """Return the maps drawn along the edges of the image, for display only.
+
+        What is between patches is drawn by the image, not seen by the model: never measure in it.
+        The mean over each patch's pixels stays the patch's value. No other method, table or file
+        uses it.
+
+        Parameters
+        ----------
+        image : array (y, x), (y, x, 3) or (y, x, 4)
+            The image that was encoded.
+
+        Returns
+        -------
+        float32 (prompt, y, x)
+            In the unit of `values`, and NaN where they are.
+
+        Raises
+        ------
+        ImageError
+            The image has another shape than the maps.
+
+        Examples
+        --------
+        >>> maps.edge_aware(image).shape
+        (2, 96, 96)
+        """
+        from napari_clip_heatmap.annotation.image_edges import check_pixels
+        from napari_clip_heatmap.imaging.edge_aware import draw_along_edges
+
+        lattice = self.encoding.lattice
+        pixels = check_pixels(image, lattice.image_shape)
+        drawn = draw_along_edges(self.lattice_values, lattice, pixels)
+        drawn[~np.isfinite(self.values)] = np.nan
+        return drawn
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LazyHeatmaps(Maps):
@@ -177,7 +217,7 @@ class LazyHeatmaps(Maps):
 
     Parameters
     ----------
-    scoring, lattice_values, similarity, image_notes, flat
+    scoring, lattice_values, similarity, unowned, image_notes, flat
         As `Maps` takes them.
     lattice : Lattice
     region : Region
@@ -264,6 +304,7 @@ class LazyHeatmaps(Maps):
             scoring=self.scoring,
             lattice_values=self.lattice_values,
             similarity=self.similarity,
+            unowned=self.unowned,
             image_notes=self.image_notes,
             flat=self.flat,
             values=self.window(),

@@ -13,6 +13,7 @@ from napari_clip_heatmap.pipeline.calibration import Calibration, TextLimits, fi
 from napari_clip_heatmap.pipeline.encoding import Encoding
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE, STAND_IN
 from napari_clip_heatmap.pipeline.presence import (
+    LONGEST,
     ImageTokens,
     measure_tokens,
     token_covariance,
@@ -43,9 +44,6 @@ _APART = 0.9
 _NEGATION = re.compile(r"\b(no|not|non|without)\b", re.IGNORECASE)
 _NEAR = 0.5
 """Part of the lower limit, below which a prompt is nonsense itself and not several things."""
-
-_LONGEST = 12
-"""Words up to which a name is taken apart; a longer text is a sentence, not a name."""
 
 _SOME, _MOST = 0.3, 0.7
 """Agreement of the map that is shown with the prompt's own, below which it is not the prompt's map,
@@ -153,8 +151,8 @@ class NullReference:
     ----------
     scale : NonsenseScale
         Distances from nonsense.
-    embedding : float64 (d_embed,)
-        Embedding of the image.
+    embedding, unowned : float64 (d_embed,)
+        Embedding of the image, and the part of it that no patch contributes.
     covariance : float64 (d_embed, d_embed)
         Covariance of the image's tokens.
     tokens : ImageTokens
@@ -167,6 +165,7 @@ class NullReference:
 
     scale: NonsenseScale
     embedding: NDArray[np.float64]
+    unowned: NDArray[np.float64]
     covariance: NDArray[np.float64]
     tokens: ImageTokens
     similarities: NDArray[np.float64]
@@ -220,6 +219,7 @@ def make_null_reference(encoding: Encoding, templates: tuple[str, ...] = PLAIN) 
     return NullReference(
         scale=scale,
         embedding=embedding,
+        unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
         tokens=measure_tokens(encoding, nonsense),
         similarities=np.concatenate([nonsense, neutral]) @ embedding,
@@ -360,7 +360,7 @@ def _with_a_word_that_counts(
 
 def _words(names: Phrase) -> tuple[str, ...]:
     found = dict.fromkeys(word for name in names for word in re.findall(r"\w+", name))
-    return tuple(found)[:_LONGEST]
+    return tuple(found)[:LONGEST]
 
 
 def judge_lists(

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.trust import Finding, Trust
+from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.language import Phrase
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.imaging.lattice import Axis
     from napari_clip_heatmap.pipeline.calibration import Calibration
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.null_reference import NullReference
 
 __all__ = [
+    "LONGEST",
     "ImageTokens",
+    "earlier_word",
     "judge_presence",
     "known_tokens",
+    "least_trust",
     "level_of",
     "measure_tokens",
+    "of_no_patch",
     "spread_windows",
     "strength_of",
     "token_covariance",
+    "tokens_at",
     "top_mean",
 ]
 
 _SEVERAL = re.compile(r"\band\b|\bor\b|[,&+]", re.IGNORECASE)
 
-_LONGEST = 12
+LONGEST = 12
 """Words up to which a name is taken apart; a longer text is a sentence, not a name."""
 
 TOP = 0.01
@@ -159,16 +166,31 @@ def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTo
 def spread_windows(encoding: Encoding, count: int, side: int) -> Iterator[tuple[slice, slice]]:
     """Yield windows on a regular grid that sample the region; all of it if it is small.
 
+    Of a finer lattice only the unshifted cells, so that it changes no verdict.
+
     Parameters
     ----------
     encoding : Encoding
     count, side : int
         Windows per axis, and cells per window and axis.
     """
-    y, x = encoding.bounds
-    for rows in _spread(y, count, side):
-        for columns in _spread(x, count, side):
-            yield rows, columns
+    axes = encoding.lattice.y, encoding.lattice.x
+    y, x = (
+        [_cells_of(patches, axis.parts) for patches in _spread(_patches(each, axis), count, side)]
+        for axis, each in zip(axes, encoding.bounds, strict=True)
+    )
+    yield from product(y, x)
+
+
+def _patches(cells: slice, axis: Axis) -> slice:
+    """Return the unshifted patches among some cells, or before them if there are none."""
+    return slice(cells.start // axis.parts, (cells.stop - 1) // axis.parts + 1)
+
+
+def _cells_of(patches: slice, parts: int) -> slice:
+    if parts == 1:
+        return patches
+    return slice(patches.start * parts, (patches.stop - 1) * parts + 1, parts)
 
 
 def _spread(cells: slice, count: int, side: int) -> list[slice]:
@@ -197,6 +219,13 @@ def known_tokens(encoding: Encoding, cells: tuple[slice, slice]) -> NDArray[np.f
         known = np.logical_and(known, valid)
     chosen: NDArray[np.float32] = values[known]
     return chosen
+
+
+def tokens_at(encoding: Encoding, at: tuple[float, float]) -> NDArray[np.float32]:
+    """Return the token of the patch under a point, as `ImageTokens` scales it; none if unknown."""
+    tokens = known_tokens(encoding, encoding.lattice.cell_at(*at))
+    n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
+    return tokens * np.float32(n_patches)
 
 
 def token_covariance(encoding: Encoding) -> NDArray[np.float64]:
@@ -323,7 +352,39 @@ def _lowest_part_strengths(
 
 def _parts(name: str) -> list[list[str]]:
     """Return the things that a name lists, each with the ends of it that may name it alone."""
-    if len(name.split()) > _LONGEST:
+    if len(name.split()) > LONGEST:
         return [[name]]
     parts = [part.split() for part in _SEVERAL.split(name) if part.strip()]
     return [[" ".join(words[first:]) for first in range(len(words))] for words in parts] or [[name]]
+
+
+def least_trust(answers: Iterable[Trust]) -> Trust:
+    """Return the lowest of several answers; where one is unknown, the result is doubtful at most.
+
+    Examples
+    --------
+    >>> least_trust([Trust.GOOD, Trust.UNKNOWN])
+    <Trust.DOUBTFUL: 'doubtful'>
+    """
+    found = set(answers)
+    if Trust.NONE in found:
+        return Trust.NONE
+    return Trust.DOUBTFUL if found & {Trust.DOUBTFUL, Trust.UNKNOWN} else Trust.GOOD
+
+
+def earlier_word(trust: Trust, text: Trust) -> Verdict:
+    """Return the word of earlier versions that is nearest to a trust and what the text gives."""
+    if text is Trust.NONE:
+        return Verdict.HARDLY
+    return Verdict.CLEAR if trust is Trust.GOOD else Verdict.WEAK
+
+
+def of_no_patch(part: float | None) -> str:
+    """Return how much of a figure belongs to no patch, to follow that figure; empty if unknown.
+
+    Examples
+    --------
+    >>> of_no_patch(0.125)
+    ' (of it 0.125 belongs to no patch)'
+    """
+    return "" if part is None else f" (of it {part:.3f} belongs to no patch)"

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import Cancelled, ImageError, SettingsError, shown_value
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice, is_blank, plan, read_tile
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Lattice, Quality, plan
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.source import ImageSource
+from napari_clip_heatmap.imaging.source import ImageSource, is_blank, read_tile
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import (
     BatchedForward,
@@ -80,6 +80,7 @@ def encode_progressively(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     batch_size: int | None = None,
     focus: tuple[float, float] | None = None,
     coarse: bool = True,
@@ -103,7 +104,7 @@ def encode_progressively(
         How values become colors; by default as shown.
     region : Region, optional
         The part to make maps of; by default everything.
-    downsample, overlap, batch_size
+    downsample, overlap, quality, batch_size
         As `encode` takes them.
     focus : (y, x), optional
         In image pixels: the nearest tiles come first. By default tiles come row by row.
@@ -137,6 +138,7 @@ def encode_progressively(
         patch=model.patch_size,
         downsample=downsample,
         overlap=overlap,
+        quality=quality,
     )
     region.require_pixels(lattice)
     appearance = read_now(view.appearance, channels)
@@ -168,7 +170,7 @@ def encode_progressively(
         yield from run.refine(_in_order(run.remaining(), lattice, focus), batch_size)
         _require_valid(encoding)
     finally:
-        if model.device.type != "cpu":
+        if model.device.type not in ("cpu", "remote"):
             _release_memory()
 
 
@@ -275,9 +277,13 @@ class _Run:
 def _in_order(
     tiles: Sequence[tuple[int, int]], lattice: Lattice, focus: tuple[float, float] | None
 ) -> Sequence[tuple[int, int]]:
-    """Sort tiles by the distance of their centers from a point of the image."""
+    """Sort tiles by the distance of their centers from a point of the image; unshifted ones first.
+
+    The shifted ones of a finer lattice refine what is there by then.
+    """
+    unshifted = lattice.unshifted
     if focus is None:
-        return tiles
+        return sorted(tiles, key=lambda tile: not unshifted[tile])
     centers = [
         [
             (axis.pixels(tile).start + axis.tile / 2) * axis.image / axis.working
@@ -286,10 +292,11 @@ def _in_order(
         for axis in (lattice.y, lattice.x)
     ]
 
-    def distance(tile: tuple[int, int]) -> float:
-        return math.dist(focus, (centers[0][tile[0]], centers[1][tile[1]]))
+    def order(tile: tuple[int, int]) -> tuple[bool, float]:
+        center = centers[0][tile[0]], centers[1][tile[1]]
+        return not unshifted[tile], math.dist(focus, center)
 
-    return sorted(tiles, key=distance)
+    return sorted(tiles, key=order)
 
 
 def _span(lattice: Lattice, tiles: Sequence[tuple[int, int]]) -> tuple[slice, slice]:

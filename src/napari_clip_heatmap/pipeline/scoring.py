@@ -39,6 +39,7 @@ __all__ = [
     "Scoring",
     "TextDirections",
     "build_scoring",
+    "unit_directions",
 ]
 
 Directions = NDArray[np.float64]
@@ -258,6 +259,14 @@ def build_scoring(
         phrases=tuple(prompt.names for prompt in parsed),
         examples={each.text: each.example for each in parsed if each.example is not None},
     )
+
+
+def unit_directions(directions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return directions of length 1, float64; zero where they were."""
+    wide = directions.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    return unit
 
 
 _NEUTRAL: tuple[Phrase, ...] = tuple((prompt,) for prompt in NEUTRAL_PROMPTS)

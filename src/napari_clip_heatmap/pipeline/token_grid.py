@@ -25,6 +25,7 @@ __all__ = [
     "SeenContrast",
     "TokenAccumulator",
     "encode_coarsely",
+    "known_values",
     "read_only",
 ]
 
@@ -59,6 +60,7 @@ class TokenAccumulator:
                 f"{size:.0f} GB; choose a larger downsample"
             ) from error
         self._embeddings = np.zeros((rows, columns, d_embed), np.float32)
+        self._patch_sums = np.zeros((rows, columns, d_embed), np.float32)
         self._done = np.zeros((rows, columns), bool)
         self.contrast = SeenContrast(lattice)
 
@@ -70,6 +72,7 @@ class TokenAccumulator:
         tokens: NDArray[np.float32],
         embeddings: NDArray[np.float32],
         done: NDArray[np.bool_],
+        patch_sums: NDArray[np.float32] | None = None,
     ) -> TokenAccumulator:
         """Return an accumulator as it was saved, to be read or continued.
 
@@ -82,11 +85,14 @@ class TokenAccumulator:
             The token map in it.
         embeddings : float32 (row, column, d_embed)
         done : bool (row, column)
+        patch_sums : float32 (row, column, d_embed), optional
+            Unknown in encodings of earlier versions.
         """
         accumulator = cls(lattice, embeddings.shape[-1])
         accumulator._token_map[cells] = tokens
         accumulator._embeddings[...] = embeddings
         accumulator._done[...] = done
+        accumulator._patch_sums[...] = np.nan if patch_sums is None else patch_sums
         return accumulator
 
     @property
@@ -116,6 +122,27 @@ class TokenAccumulator:
         """Unit embedding of each tile that was added, else 0; float32 (row, column, d_embed)."""
         return read_only(self._embeddings)
 
+    @property
+    def patch_sums(self) -> NDArray[np.float32]:
+        """Sum of all tokens of each tile, float32 (row, column, d_embed); NaN where unknown."""
+        return read_only(self._patch_sums)
+
+    def mean_unowned(self, tiles: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the part of the mean embedding that no patch contributes, float32 (d_embed,).
+
+        Class token, MLPs and input; NaN where it is not known, or no tile was chosen.
+
+        Parameters
+        ----------
+        tiles : bool (row, column)
+            Tiles that were added.
+        """
+        if not tiles.any():
+            return np.full(self._embeddings.shape[-1], np.nan, np.float32)
+        rest = self._embeddings[tiles] - self._patch_sums[tiles]
+        unowned: NDArray[np.float32] = rest.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return unowned
+
     def add_tile(
         self, tile: tuple[int, int], tokens: NDArray[np.float32], embedding: NDArray[np.float32]
     ) -> None:
@@ -130,6 +157,7 @@ class TokenAccumulator:
         """
         blend_tile(self._token_map, self.lattice, tile, tokens)
         self._embeddings[tile] = embedding
+        self._patch_sums[tile] = tokens.sum(axis=(0, 1), dtype=np.float64)
         self._done[tile] = True
 
     def weights(self, y: slice, x: slice) -> NDArray[np.float32]:
@@ -144,6 +172,74 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def known_values(
+    accumulator: TokenAccumulator,
+    coarse: CoarsePreview | None,
+    directions: NDArray[np.float32],
+    cells: tuple[slice, slice],
+) -> NDArray[np.float32]:
+    """Return products of the token map with directions, float32 (prompt, y, x).
+
+    For tiles that are not done there is an estimate: on a finer lattice between the unshifted
+    cells, elsewhere from the coarse preview; NaN where there is none.
+    """
+    y, x = cells
+    values = np.ascontiguousarray(np.moveaxis(accumulator.token_map[y, x] @ directions.T, -1, 0))
+    missing = np.clip(1 - accumulator.weights(y, x), 0, 1)
+    missing[missing < 1e-5] = 0  # weights sum to 1 up to rounding
+    unknown = missing > 0
+    if unknown.any():
+        parts = accumulator.lattice.y.parts
+        shifted = parts > 1 and not (y.step == x.step == parts)
+        estimate = (
+            _between_unshifted(accumulator, coarse, directions, cells)
+            if shifted
+            else _preview_values(coarse, directions, cells)
+        )
+        values[:, unknown] += (missing * estimate)[:, unknown]
+    return values
+
+
+def _between_unshifted(
+    accumulator: TokenAccumulator,
+    coarse: CoarsePreview | None,
+    directions: NDArray[np.float32],
+    cells: tuple[slice, slice],
+) -> NDArray[np.float32]:
+    """Interpolate between the cells that the standard lattice has too."""
+    around, weights = [], []
+    for axis, each in zip((accumulator.lattice.y, accumulator.lattice.x), cells, strict=True):
+        first, parts = each.start // axis.parts, axis.parts
+        last = min(-(-(each.stop - 1) // parts), axis.n_patches - 1)
+        around.append(slice(first * parts, last * parts + 1, parts))
+        places = np.arange(each.start, each.stop)[:, np.newaxis] / parts
+        distance = np.abs(places - np.arange(first, last + 1))
+        weights.append(np.maximum(1 - distance, 0).astype(np.float32))
+    values = known_values(accumulator, coarse, directions, (around[0], around[1]))
+    known = np.isfinite(values)
+    total = weights[0] @ np.where(known, values, np.float32(0)) @ weights[1].T
+    weight = weights[0] @ known.astype(np.float32) @ weights[1].T
+    between: NDArray[np.float32] = np.full_like(total, np.nan)
+    np.divide(total, weight, out=between, where=weight > 0)
+    return between
+
+
+def _preview_values(
+    coarse: CoarsePreview | None,
+    directions: NDArray[np.float32],
+    cells: tuple[slice, slice],
+) -> NDArray[np.float32]:
+    """Return maps of the coarse preview, of every cell or every so many; NaN without one."""
+    y, x = cells
+    every = slice(y.start, y.stop), slice(x.start, x.stop)
+    if coarse is None:
+        shape = (len(directions), *(each.stop - each.start for each in every))
+        values = np.full(shape, np.nan, np.float32)
+    else:
+        values = coarse.values(directions, every)
+    return values[:, :: y.step, :: x.step]
 
 
 @dataclass(frozen=True, eq=False)

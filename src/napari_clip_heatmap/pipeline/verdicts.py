@@ -20,9 +20,15 @@ from napari_clip_heatmap.pipeline.null_reference import (
     judge_texts,
     make_null_reference,
 )
-from napari_clip_heatmap.pipeline.presence import judge_presence, known_tokens
+from napari_clip_heatmap.pipeline.presence import (
+    earlier_word,
+    judge_presence,
+    least_trust,
+    of_no_patch,
+    tokens_at,
+)
 from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
-from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
+from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring, unit_directions
 from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.example import Example
 
@@ -34,37 +40,17 @@ __all__ = [
     "Verdict",
     "assess",
     "assess_scoring",
-    "earlier_word",
     "judge_prompts",
-    "least_trust",
 ]
 
 _ALIKE = 0.95
 """Correlation from which two maps are reported as the same."""
 
-_MIRRORED = -1 + 1e-6
-"""Correlation up to which two maps are negatives of one another, up to rounding."""
+ROUNDING = 1e-6
+"""Difference of two cosines that may be rounding."""
 
-
-def least_trust(answers: Iterable[Trust]) -> Trust:
-    """Return the lowest of several answers; where one is unknown, the result is doubtful at most.
-
-    Examples
-    --------
-    >>> least_trust([Trust.GOOD, Trust.UNKNOWN])
-    <Trust.DOUBTFUL: 'doubtful'>
-    """
-    found = set(answers)
-    if Trust.NONE in found:
-        return Trust.NONE
-    return Trust.DOUBTFUL if found & {Trust.DOUBTFUL, Trust.UNKNOWN} else Trust.GOOD
-
-
-def earlier_word(trust: Trust, text: Trust) -> Verdict:
-    """Return the word of earlier versions that is nearest to a trust and what the text gives."""
-    if text is Trust.NONE:
-        return Verdict.HARDLY
-    return Verdict.CLEAR if trust is Trust.GOOD else Verdict.WEAK
+_MIRRORED = -1 + ROUNDING
+"""Correlation up to which two maps are negatives of one another."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +82,14 @@ class PromptVerdict:
         nonsense prompts from one another: about 1 or less for nonsense.
     similarity : float
         Mean over tiles of the cosine similarity with the prompt.
+    unowned : float or None
+        The part of `similarity` that no patch contributes (class token, MLPs, input); None where it
+        is not known, as in encodings of earlier versions.
+    image_score : float
+        What the score, before any softmax, gives for the whole image: `similarity` minus what the
+        score subtracts.
+    score_unowned : float or None
+        The part of `image_score` that no patch contributes.
     rank : float
         Fraction of neutral and nonsense prompts that are less similar to the image, 0 to 1.
     residual_variance : float
@@ -120,6 +114,9 @@ class PromptVerdict:
     strength: float | None
     dependence: float
     similarity: float
+    unowned: float | None
+    image_score: float
+    score_unowned: float | None
     rank: float
     residual_variance: float
     nearest: str
@@ -138,7 +135,12 @@ class PromptVerdict:
     @property
     def figures(self) -> str:
         """The figures in one line."""
-        parts = [f"similarity {self.similarity:.3f}, above {self.rank:.0%} of nonsense"]
+        similarity = f"similarity {self.similarity:.3f}{of_no_patch(self.unowned)}"
+        parts = [f"{similarity}, above {self.rank:.0%} of nonsense"]
+        if abs(self.image_score - self.similarity) > ROUNDING:
+            parts.append(
+                f"score of the image {self.image_score:.3f}{of_no_patch(self.score_unowned)}"
+            )
         if not self.nothing_to_see:
             parts.append(
                 f"{self.dependence:.2f} times as far from nonsense as nonsense from itself"
@@ -260,8 +262,9 @@ def judge_prompts(
     at : (y, x), optional
         A point in image pixels: presence is then asked of the patch there, and not of the image.
     """
-    tokens = None if at is None else _tokens_at(encoding, at)
-    text = _unit(scoring.text)
+    tokens = None if at is None else tokens_at(encoding, at)
+    text = unit_directions(scoring.text)
+    shown = scoring.directions[: len(text)].astype(np.float64)
     similarity = text @ reference.embedding
     figures = zip(
         scoring.prompts,
@@ -269,13 +272,17 @@ def judge_prompts(
         judge_presence(reference, scoring.phrases, text, tokens),
         judge_lists(reference, scoring, text),
         similarity.tolist(),
+        _known(text @ reference.unowned),
+        (shown @ reference.embedding).tolist(),
+        _known(shown @ reference.unowned),
         reference.rank(similarity).tolist(),
         reference.residual_variance(text).tolist(),
         strict=True,
     )
     nothing = _nothing_to_see(encoding)
     verdicts = []
-    for prompt, words, (presence, strength), (own, agreement), cosine, rank, residual in figures:
+    for prompt, words, (presence, strength), (own, agreement), *rest in figures:
+        cosine, unowned, image_score, score_unowned, rank, residual = rest
         found = (words.finding, nothing or presence, own)
         verdicts.append(
             PromptVerdict(
@@ -288,6 +295,9 @@ def judge_prompts(
                 strength=strength,
                 dependence=words.dependence,
                 similarity=cosine,
+                unowned=unowned,
+                image_score=image_score,
+                score_unowned=score_unowned,
                 rank=rank,
                 residual_variance=residual,
                 nearest=words.nearest,
@@ -301,6 +311,10 @@ def judge_prompts(
     return tuple(verdicts)
 
 
+def _known(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
 def _nothing_to_see(encoding: Encoding) -> Finding | None:
     """Return the finding on an image without content, of which no map means anything."""
     if not encoding.nothing_to_see:
@@ -311,13 +325,6 @@ def _nothing_to_see(encoding: Encoding) -> Finding | None:
         f"The {what} is nearly constant as the model sees it, so its map means nothing: choose "
         "another one, or another range of values.",
     )
-
-
-def _tokens_at(encoding: Encoding, at: tuple[float, float]) -> NDArray[np.float32]:
-    """Return the token of the patch under a point, as `ImageTokens` scales it; none if unknown."""
-    tokens = known_tokens(encoding, encoding.lattice.cell_at(*at))
-    n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
-    return tokens * np.float32(n_patches)
 
 
 _Pairs = tuple[tuple[str, str, float], ...]
@@ -373,7 +380,7 @@ def _list_notes(
             "What means nothing takes part in the mean that relative subtracts: "
             f"{shorten(', '.join(senseless), 200)}. The score balanced leaves it out."
         )
-    text = _unit(scoring.text[worded])
+    text = unit_directions(scoring.text[worded])
     near = np.triu(distances(text, text) < reference.scale.apart, k=1)
     for one, other in np.argwhere(near)[:3]:
         yield (
@@ -391,10 +398,3 @@ def _true_resolution(encoding: Encoding, pixel_size: tuple[float, float], unit: 
         coarser = (rows.stop - rows.start) / grid[0], (columns.stop - columns.start) / grid[1]
     scale = pixel_size[0] * coarser[0], pixel_size[1] * coarser[1]
     return lattice_resolution(encoding.lattice, scale, unit)
-
-
-def _unit(directions: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = directions.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
-    return unit

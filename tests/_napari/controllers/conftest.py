@@ -31,6 +31,7 @@ CONTROLS = {
     "view": "raw",
     "invert": False,
     "resolution": "1",
+    "quality": "standard",
     "where": "whole image",
     "slices": "current",
     "along": None,

@@ -53,6 +53,12 @@ def test_templates_are_a_name_or_sentences(state):
     assert read_templates(state) == ("a photo of {}", "a drawing of {}")
 
 
+def test_the_quality_is_asked_for(state, viewer_model):
+    assert read_request(state, viewer_model).quality == "standard"
+    state.set_control("quality", "fine")
+    assert read_request(state, viewer_model).quality == "fine"
+
+
 def test_what_is_missing_is_said(state, viewer_model):
     state.set_control("resolution", "coarse")
     with pytest.raises(SettingsError, match="coarse"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
+from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import SliceFollower
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.state import RunStatus
@@ -60,3 +61,18 @@ def test_a_single_image_has_no_slices(state, viewer_model, qapp):
     follower.update()
     assert state.missing_slice is None
     follower.close()
+
+
+def test_maps_go_where_a_margin_draws_the_stack_and_back(stack, follower, state, viewer_model):
+    stack.projection_mode = "mean"
+    viewer_model.add_points([(-9, 0, 0), (9, 0, 0)])
+    (heatmap, *_) = own_heatmaps(viewer_model, stack)
+    viewer_model.dims.set_point(0, -2)
+    np.testing.assert_allclose(heatmap.translate, stack.translate)
+    viewer_model.dims.margin_right = (3, 0, 0)
+    np.testing.assert_allclose(heatmap.translate, stack.translate + np.array([-2, 0, 0]))
+    viewer_model.dims.set_point(0, -7)  # the margin does not reach it from there
+    np.testing.assert_allclose(heatmap.translate, stack.translate)
+    viewer_model.dims.set_point(0, -1)
+    viewer_model.dims.set_point(0, 1)
+    np.testing.assert_allclose(heatmap.translate, stack.translate)

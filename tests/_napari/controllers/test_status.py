@@ -35,6 +35,7 @@ def answer():
         scoring=None,
         keys=("a", "b"),
         similarity=np.zeros(2, np.float32),
+        unowned=np.zeros(2, np.float32),
         tiling={},
         encodings={},
         tiles=12,

@@ -9,7 +9,7 @@ import pytest
 from napari.utils.colormaps import Colormap
 
 from napari_clip_heatmap._napari.controllers.layers import placement
-from napari_clip_heatmap._napari.inputs.layer_channels import channels_of, view_notes
+from napari_clip_heatmap._napari.inputs.layer_channels import channels_of, outside_shift, view_notes
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
@@ -272,6 +272,29 @@ def test_sliders_outside_the_image_are_named(viewer, place, step):
     assert drawn(viewer).std() > 0.01, "the margin reaches the image"
     (note,) = view_notes([layer], viewer)
     assert f"at {place}; the model sees the plane of y and x at z = {step}" in note
+    assert note.endswith("is drawn where the image is.")
+    viewer.dims.margin_left = viewer.dims.margin_right = (0, 0, 0)
+    (note,) = view_notes([layer], viewer)
+    assert note.endswith("move the sliders there to see it.")
+
+
+@pytest.mark.parametrize("scale", [(1, 1, 1), (2.5, 0.5, 0.5)])
+@pytest.mark.parametrize("place", [-2, 6])
+def test_a_map_is_moved_to_where_a_margin_draws_its_image(viewer, place, scale):
+    (layer,) = add(viewer, one(BLOBS, projection_mode="mean", scale=scale))
+    viewer.add_points([(-9 * scale[0], 0, 0), (9 * scale[0], 0, 0)], visible=False)
+    viewer.dims.margin_left = viewer.dims.margin_right = (3 * scale[0], 0, 0)
+    viewer.dims.set_point(0, place * scale[0])
+    assert drawn(viewer).std() > 0.01
+    values = np.full(BLOBS.shape, np.nan, np.float32)
+    values[shown_index(layer, viewer.dims.point)] = RAMP
+    layer.visible = False
+    where = placement(layer)
+    where["translate"] = where["translate"] + outside_shift(layer, viewer)
+    viewer.add_image(values, contrast_limits=(0, 1), projection_mode="none", **where)
+    np.testing.assert_allclose(drawn(viewer)[..., 0], RAMP, rtol=0, atol=0.01)
+    viewer.dims.set_point(0, 2 * scale[0])
+    assert not outside_shift(layer, viewer).any()
 
 
 @pytest.mark.parametrize("mode", ["none", "mean", "max"])

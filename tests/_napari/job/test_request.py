@@ -25,6 +25,7 @@ def result(status):
         scoring=None,
         keys=(),
         similarity=np.zeros(0, np.float32),
+        unowned=np.zeros(0, np.float32),
         tiling={},
         encodings={},
         tiles=0,

@@ -8,7 +8,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
-from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSources
+from napari_clip_heatmap._napari.views.control_spec import (
+    SECTION_HELP,
+    ControlSection,
+    ControlSources,
+)
 from napari_clip_heatmap._napari.views.controls import CONTROLS, make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 
@@ -31,17 +35,77 @@ def test_every_control_has_its_place_and_none_is_a_window(dock):
         assert dock.native.isAncestorOf(native)
 
 
-def test_a_click_on_a_tab_shows_its_section_and_no_other(dock, qtbot):
+def test_a_click_on_a_button_shows_its_section_and_no_other(dock, qtbot):
     assert dock.tabs.title == ControlSection.VIEW.value
     assert dock["preview"].native.isVisible()
-    bar = dock.tabs.tabBar()
-    for number, section in enumerate(each for each in ControlSection if each.is_tab):
-        qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(number).center())
+    sections = [each for each in ControlSection if each.is_tab]
+    for button, section in zip(dock.tabs.buttons, sections, strict=True):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         assert dock.tabs.title == section.value
-        assert dock.tabs.tabToolTip(number)
+        assert button.toolTip() == SECTION_HELP[section]
+        first = next(spec for spec in CONTROLS if spec.section is section)
+        assert dock[first.name].native.isVisible()
     assert not dock["preview"].native.isVisible()
     dock.tabs.open("no such section")
-    assert dock.tabs.title == ControlSection.LOADING.value
+    assert dock.tabs.title == sections[-1].value
+
+
+@pytest.fixture(params=[9, 16])
+def low_dock(dock, request, qtbot):
+    """As low and as narrow as a window of 1280 x 720 pixels leaves it."""
+    font = dock.native.font()
+    font.setPointSize(request.param)
+    dock.native.setFont(font)
+    dock["prompts"].set_appearance(request.param, dark=True)
+    qtbot.wait(50)
+    dock.tabs.fit()
+    dock.native.resize(dock.native.minimumSizeHint().width(), 640)
+    qtbot.wait(50)
+    return dock
+
+
+def is_all_visible(native):
+    """Whether no part of a widget is cut off or covered by what scrolls."""
+    return native.visibleRegion().boundingRect() == native.rect()
+
+
+def test_every_section_is_one_click_away_however_low_the_dock_is(low_dock, qtbot):
+    bar = low_dock.tabs.area.verticalScrollBar()
+    for place in (bar.minimum(), bar.maximum() // 2, bar.maximum()):
+        for button in low_dock.tabs.buttons:
+            bar.setValue(place)
+            assert is_all_visible(button), button.text()
+
+
+def test_a_click_brings_a_section_into_view(low_dock, qtbot):
+    bar = low_dock.tabs.area.verticalScrollBar()
+    for button, section in zip(low_dock.tabs.buttons, SECTION_HELP, strict=True):
+        bar.setValue(0)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        first = next(spec for spec in CONTROLS if spec.section is section)
+        assert is_all_visible(low_dock[first.name].native), section
+        assert is_all_visible(button)
+
+
+def test_nothing_is_wider_than_what_is_visible(low_dock, qtbot):
+    area = low_dock.tabs.area
+    for button in low_dock.tabs.buttons:
+        button.click()
+        assert area.verticalScrollBar().isVisible()
+        assert area.widget().width() <= area.viewport().width()
+        table = low_dock["prompts"].view
+        assert table.horizontalHeader().length() <= table.viewport().width()
+        assert not table.horizontalScrollBar().isVisible()
+
+
+def test_arrow_keys_go_from_section_to_section(dock, qtbot):
+    first, second = dock.tabs.buttons[:2]
+    with qtbot.waitActive(dock.native):
+        dock.native.activateWindow()
+    first.setFocus()
+    qtbot.keyClick(first, Qt.Key.Key_Right)
+    assert second.hasFocus()
+    assert dock.tabs.title == second.text()
 
 
 def test_labels_are_those_of_the_specs(dock):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_clip_heatmap.batch.inputs.batch_image import ImageEntry
 from napari_clip_heatmap.batch.inputs.image_list import list_images, open_image
@@ -75,3 +76,30 @@ def test_without_openslide_it_is_said(slide: ImageEntry, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "openslide", None)
     with pytest.raises(ImageError, match="slides"):
         open_image(slide, PictureChoice())
+
+
+def test_a_tiled_tiff_is_read_by_openslide_itself(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    fine = np.random.default_rng(1).integers(0, 255, (512, 768, 3), dtype=np.uint8)
+    path = tmp_path / "slide.svslide"
+    with tifffile.TiffWriter(path) as writer:
+        for number, level in enumerate((fine, fine[::2, ::2])):
+            writer.write(
+                level,
+                tile=(256, 256),
+                photometric="rgb",
+                compression="zlib",
+                subfiletype=number,  # 1: a smaller one of the same picture
+                resolution=(4e4, 2e4),
+                resolutionunit="CENTIMETER",
+                metadata=None,
+            )
+    (entry,) = list_images(path, PictureChoice())
+    image = open_image(entry, PictureChoice())
+    assert image.shape == (512, 768)
+    assert image.pixel_size is not None
+    assert (image.pixel_size.y, image.pixel_size.x) == pytest.approx((0.5, 0.25))
+    (channel,) = image.channels(())
+    first, second = channel.levels
+    np.testing.assert_array_equal(first[100:400, 200:700, :], fine[100:400, 200:700])
+    np.testing.assert_array_equal(second[10:200, 30:300, :], fine[::2, ::2][10:200, 30:300])

@@ -20,7 +20,7 @@ from napari_clip_heatmap.core.decomposition import decompose
 from napari_clip_heatmap.core.exactness import relative_error
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
-from napari_clip_heatmap.errors import UnsupportedModelError
+from napari_clip_heatmap.errors import DecompositionError, UnsupportedModelError
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -235,3 +235,51 @@ def test_every_layer_and_token_of_a_mean(
         for layer in oracle.native_terms(visual, images)
     )
     oracle.agree(tower, images, visual, total @ visual.proj)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["mean, then norm", "norm, then mean", "norm in the MLP, mean"])
+def test_mlps_of_a_mean_by_token(name: str, make_clip: Callable[..., Any]) -> None:
+    """Each patch gets its own MLPs and input, as hooks see them; the sum stays exact."""
+    options = {"pool_type": "avg", "scale_fc": True, "ls_init_value": 0.3}
+    visual = make_clip(4, **VARIANTS.get(name, options)).visual.double()
+    tower = adapt(visual)
+    batch = torch.randn(
+        2, 3, *tower.image_size, generator=torch.Generator().manual_seed(2)
+    ).double()
+    blocks = [*visual.transformer.resblocks]
+    added: list[Tensor] = []
+    last: list[Tensor] = []
+    hooks = [
+        block.ls_2.register_forward_hook(lambda m, a, out: added.append(out)) for block in blocks
+    ]
+    hooks.append(blocks[0].register_forward_pre_hook(lambda m, a: added.append(a[0])))
+    hooks.append(blocks[-1].register_forward_hook(lambda m, a, out: last.append(out)))
+    embedding = encode(visual, batch)
+    for hook in hooks:
+        hook.remove()
+    norm, direct, folded = visual.ln_post, sum(added), fold(tower)
+    if name == "mean, then norm":
+        pooled = last[0][:, 1:].mean(dim=1)
+        sigma = (pooled.var(dim=-1, correction=0) + norm.eps).sqrt()[:, None]
+    else:
+        sigma = (last[0][:, 1:].var(dim=-1, correction=0) + norm.eps).sqrt()
+    # The mean that the last norm subtracts is split evenly among terms: it is no token's.
+    expected = (
+        (direct[:, 1:] / sigma[..., None] * norm.weight) @ visual.proj / (direct.shape[1] - 1)
+    )
+    expected = expected / embedding.norm(dim=-1)[:, None, None]
+    plain = token_map(tower, batch, folded)
+    resolved = token_map(tower, batch, folded, mlp_by_token=True)
+    found = (resolved.tokens - plain.tokens).flatten(1, 2)
+    varying = expected - expected.mean(dim=1, keepdim=True)
+    difference = found - found.mean(dim=1, keepdim=True) - varying
+    assert difference.abs().max() <= 1e-10 * varying.abs().max()
+    assert (resolved.total - plain.total).abs().max() <= 1e-12
+    assert resolved.rest.abs().max() < plain.rest.abs().max()
+
+
+def test_mlps_of_a_class_token_belong_to_no_patch(make_clip: Callable[..., Any]) -> None:
+    tower = adapt(make_clip(4).visual)
+    with pytest.raises(DecompositionError, match="not a mean over tokens"):
+        token_map(tower, torch.zeros(1, 3, *tower.image_size), fold(tower), mlp_by_token=True)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from napari_clip_heatmap.evaluation.faithfulness.paired import bootstrap_interval, compare
+from napari_clip_heatmap.evaluation.faithfulness.paired import (
+    bootstrap_interval,
+    bootstrap_rate,
+    compare,
+)
 
 
 def test_a_method_against_itself() -> None:
@@ -42,3 +46,12 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         low, high = bootstrap_interval(rng.normal(loc=2, size=80), seed)
         held += low <= 2 <= high
     assert binomtest(held, 100, 0.95).pvalue > 1e-3
+
+
+def test_values_of_one_owner_say_no_more_than_one_value() -> None:
+    values = (np.random.default_rng(4).random(50) < 0.3).astype(float)
+    once = bootstrap_rate(values, np.arange(50), 5)
+    assert once == pytest.approx(bootstrap_interval(values, 5))
+    assert bootstrap_rate(np.repeat(values, 10), np.repeat(np.arange(50), 10), 5) == once
+    apart = bootstrap_rate(np.repeat(values, 10), np.arange(500), 5)
+    assert apart[1] - apart[0] < 0.5 * (once[1] - once[0])

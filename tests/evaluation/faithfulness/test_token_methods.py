@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import orthogonal_procrustes
 
+from napari_clip_heatmap.evaluation.faithfulness.attention_access import run_with_attention
 from napari_clip_heatmap.evaluation.faithfulness.token_methods import (
-    TOKEN_METHODS,
+    IMAGE_METHODS,
+    alike,
     centered,
     exact,
     last_layers,
     maskclip,
     naclip,
+    rotated,
     value_only,
 )
 
@@ -28,9 +32,9 @@ def off_mean(tokens):
     return flat - flat.mean(dim=1, keepdim=True)
 
 
-@pytest.mark.parametrize("name", TOKEN_METHODS)
+@pytest.mark.parametrize("name", IMAGE_METHODS)
 def test_one_vector_a_patch(tiny_model, batch, name) -> None:
-    tokens = TOKEN_METHODS[name][1](tiny_model, batch)
+    tokens = IMAGE_METHODS[name][1](tiny_model, batch)
     assert tokens.shape == (2, 4, 4, 24)
     assert torch.isfinite(tokens).all()
     assert not tokens.requires_grad
@@ -108,9 +112,41 @@ def test_naclip_attends_to_near_and_alike_patches(
     torch.testing.assert_close(naclip(tiny_model, batch), expected, atol=1e-5, rtol=1e-4)
 
 
+def test_alike_is_a_mean_over_patches_that_likes_near_and_alike_ones(tiny_model, batch) -> None:
+    run = run_with_attention(tiny_model.tower, batch)
+    tokens = exact(tiny_model, batch).flatten(1, 2)
+    for image in range(2):
+        for patch in (0, 7, 15):
+            weights = torch.zeros(16)
+            keys = run.keys[-1][image][:, 1:].detach()
+            for head in keys:
+                distance = torch.tensor(
+                    [
+                        np.hypot(patch // 4 - other // 4, patch % 4 - other % 4)
+                        for other in range(16)
+                    ]
+                )
+                near = torch.exp(-(distance**2) / 50).float()
+                scores = head @ head[patch] * run.scales[-1] + near
+                weights += scores.softmax(dim=0) / len(keys)
+            expected = weights @ tokens[image]
+            found = alike(tiny_model, batch)[image, patch // 4, patch % 4]
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_rotated_is_the_best_rotation_of_the_patches_to_the_exact_map(tiny_model, batch) -> None:
+    free = off_mean(naclip(tiny_model, batch)).double().numpy()
+    fixed = off_mean(exact(tiny_model, batch)).double().numpy()
+    found = off_mean(rotated(tiny_model, batch)).double().numpy()
+    for one, other, turned in zip(free, fixed, found, strict=True):
+        rotation, stretch = orthogonal_procrustes(one, other)
+        expected = one @ rotation * stretch / (one**2).sum()
+        np.testing.assert_allclose(turned, expected, atol=1e-6)
+
+
 def test_a_mean_pooled_tower_has_them_all(make_clip, tiles) -> None:
     from napari_clip_heatmap.clip.loading import load_model
 
     model = load_model(make_clip(1, pool_type="avg"), device="cpu")
-    for name, (_, tokens) in TOKEN_METHODS.items():
+    for name, (_, tokens) in IMAGE_METHODS.items():
         assert torch.isfinite(tokens(model, model.preprocess(tiles))).all(), name

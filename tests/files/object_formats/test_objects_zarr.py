@@ -138,8 +138,10 @@ def test_someone_elses_labels_are_replaced_only_on_demand(tmp_path, objects, lab
     assert set(np.unique(level(path, "nuclei"))) == {0, 2, 4}
 
 
-def test_consolidated_metadata_are_renewed(tmp_path, objects):
-    path = write_image(tmp_path / "a.ome.zarr", "0.4")
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_consolidated_metadata_are_renewed(version, tmp_path, objects):
+    path = write_image(tmp_path / "a.ome.zarr", version)
     zarr.consolidate_metadata(path)
     nch.write_objects(path, objects)
     group = zarr.open_consolidated(path, mode="r")

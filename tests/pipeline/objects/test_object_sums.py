@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_clip_heatmap.imaging.lattice import read_tile
 from napari_clip_heatmap.imaging.region import Region
+from napari_clip_heatmap.imaging.source import read_tile
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.objects.object_sums import merge_planes, sum_plane
 from napari_clip_heatmap.pipeline.scoring import build_scoring
@@ -65,10 +65,11 @@ def pixel_by_pixel(labels, lattice, cells, label):
     return total
 
 
+@pytest.mark.parametrize("quality", ["standard", "fine"])
 @pytest.mark.parametrize("shape", [(32, 32), (50, 70), (20, 90), (64, 64)])
-def test_contributions_are_those_of_the_tiles(model, shape):
+def test_contributions_are_those_of_the_tiles(model, shape, quality):
     image, labels = drawn(shape)
-    encoding = encode(model, image, downsample=1)
+    encoding = encode(model, image, downsample=1, quality=quality)
     found = sums_of(encoding, labels)
     cells = tile_by_tile(model, image, encoding)
     text = model.text.encode(PROMPTS).double().numpy()
@@ -88,6 +89,24 @@ def test_the_sums_are_means_of_the_map_where_it_is_flat(model):
     np.testing.assert_allclose(means, np.tile(flat, (5, 1)), atol=1e-6)
     np.testing.assert_allclose(found.map_max, flat, atol=1e-6)
     np.testing.assert_allclose(found.map_sum / found.n_known, flat, atol=1e-6)
+
+
+def test_a_finer_lattice_has_the_same_patches_in_an_object(model):
+    image = np.random.default_rng(3).integers(0, 256, (96, 96, 3), np.uint8)
+    labels = np.zeros((96, 96), np.int32)
+    labels[20:60, 24:64] = 1
+    one, other = (
+        sums_of(encode(model, image, downsample=1, quality=quality), labels)
+        for quality in ("standard", "finest")
+    )
+    assert one.patches[0] == pytest.approx(100)
+    assert other.patches[0] == pytest.approx(100)
+    np.testing.assert_allclose(other.similarity, one.similarity, atol=1e-6)
+    # Means over the object of what is seen through overlapping patches, and not only side by side.
+    np.testing.assert_allclose(
+        other.heat / other.patches[:, None], one.heat / one.patches[:, None], atol=0.02
+    )
+    np.testing.assert_allclose(other.contribution, one.contribution, atol=0.03)
 
 
 def test_null_words_are_summed_like_prompts(model):

@@ -1,4 +1,4 @@
-"""What the export menu does: copy a layer as text; save, open and clear encodings."""
+"""What the export menu does: copy a layer as text, draw it along edges; encodings on disk."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_clip_heatmap._napari.controllers.canvas.edge_display import EdgeDisplay
     from napari_clip_heatmap._napari.job.request import HeatmapRequest
     from napari_clip_heatmap._napari.state import DockState
     from napari_clip_heatmap._napari.views.export_menu import ExportMenu
@@ -62,10 +63,12 @@ class ExportController:
         self._menu, self._copy = menu, copy
         self._saving = Job(self._on_saved, self._on_error)
         self._opening = Job(show, self._on_error)
+        self._drawing = Job(self._on_drawn, self._on_error)
         menu.script_requested.connect(partial(self.copy_text, python_script, "A script"))
         menu.methods_requested.connect(
             partial(self.copy_text, methods_text, "A paragraph on methods")
         )
+        menu.edges_requested.connect(self.draw_along_edges)
         menu.save_requested.connect(self.save)
         menu.open_requested.connect(self.open)
         menu.clear_requested.connect(self.clear)
@@ -75,6 +78,7 @@ class ExportController:
         """Stop what is at work."""
         self._saving.close()
         self._opening.close()
+        self._drawing.close()
 
     def copy_text(self, make: Callable[[Any], str], what: str) -> None:
         """Put a text made from a heatmap layer's metadata on the clipboard."""
@@ -89,6 +93,23 @@ class ExportController:
             return
         self._copy(text)
         self._state.message = f"{what} of '{layer.name}' is on the clipboard"
+
+    def draw_along_edges(self) -> None:
+        """Add a picture of a heatmap that follows the image's edges; no number is made from it."""
+        # Here, as most sessions never ask for it.
+        from napari_clip_heatmap._napari.controllers.canvas.edge_display import edge_display_work
+
+        shown, layer = self._state.result, self._heatmap_layer()
+        if shown is None or layer is None:
+            report_failure(self._state, "there is no heatmap of this image yet: run first")
+            return
+        try:
+            work = edge_display_work(shown, layer, self._viewer)
+        except ClipHeatmapError as error:
+            report_failure(self._state, error)
+            return
+        self._state.message = "Drawing along edges"
+        self._drawing.submit(lambda: work)
 
     def save(self, path: str | Path) -> None:
         """Write the encoding of the plane that was in view."""
@@ -140,6 +161,15 @@ class ExportController:
             layer for layer in reversed(ours) if layer.visible
         ]
         return next(iter([*candidates, *ours]), None)
+
+    def _on_drawn(self, drawn: EdgeDisplay) -> None:
+        from napari_clip_heatmap._napari.controllers.canvas.edge_display import add_edge_display
+
+        layer = add_edge_display(self._viewer, drawn)
+        self._state.message = (
+            f"'{layer.name}' is a picture for the eye: what is between patches is drawn by the "
+            "image, not seen by the model, and no number is made from it"
+        )
 
     def _on_saved(self, path: Path) -> None:
         self._state.message = f"Saved to {path}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -14,6 +15,7 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
+from napari_clip_heatmap._napari.inputs.layer_channels import outside_shift
 from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
@@ -40,8 +42,8 @@ __all__ = [
     "text_overlay_of",
 ]
 
-DEBOUNCE_MS = 30
-"""After a keystroke, before its heatmaps are made: shorter than the time to the next one."""
+DEBOUNCE_MS = 10
+"""After a keystroke, before its heatmaps are made: the letters of a paste come within it."""
 
 VERDICT_DEBOUNCE_MS = 150
 """A verdict may come after the heatmap, and must not delay it."""
@@ -276,6 +278,8 @@ def _words(trust: Trust) -> str:
     return "" if trust is Trust.UNKNOWN else f"trust: {trust}"
 
 
+_SLICE_EVENTS = ("point", "margin_left", "margin_right")
+
 REST_MS = 250
 """The slider must rest this long before its slice is computed."""
 
@@ -297,7 +301,8 @@ class SliceFollower:
         self._rest = QSignalDebouncer()
         self._rest.setTimeout(REST_MS)
         self._rest.triggered.connect(self._compute)
-        viewer.dims.events.point.connect(self._on_moved)
+        for name in _SLICE_EVENTS:
+            getattr(viewer.dims.events, name).connect(self._on_moved)
         self._emitters = tuple(
             getattr(state.events, name) for name in ("results", "image", "status", "controls")
         )
@@ -305,8 +310,9 @@ class SliceFollower:
             emitter.connect(self.update)
 
     def update(self) -> None:
-        """Note whether the slice in view has maps."""
+        """Note whether the slice in view has maps, and draw these where the image is drawn."""
         state, missing = self._state, self._missing()
+        self._follow_margin()
         if missing != state.missing_slice:
             state.missing_slice = missing
             if missing is not None and not state.busy:
@@ -322,12 +328,24 @@ class SliceFollower:
     def close(self) -> None:
         """Let go of the viewer."""
         self._rest.cancel()
-        self._viewer.dims.events.point.disconnect(self._on_moved)
+        for name in _SLICE_EVENTS:
+            getattr(self._viewer.dims.events, name).disconnect(self._on_moved)
         for emitter in self._emitters:
             emitter.disconnect(self.update)
 
     def _on_moved(self, _event: object) -> None:
         self.update()
+
+    def _follow_margin(self) -> None:
+        """Move maps to a slider outside of the stack, while its margin reaches the stack."""
+        image = self._state.image
+        if image is None or image not in self._viewer.layers:
+            return
+        at = layers.placement(image)["translate"] + outside_shift(image, self._viewer)
+        for layer in layers.own_heatmaps(self._viewer, image):
+            if not np.allclose(layer.translate, at):
+                with layers.changing():
+                    layer.translate = at
 
     def _missing(self) -> tuple[int, ...] | None:
         """Return the index of the slice in view, if other slices have maps and it has none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_clip_heatmap._napari.controllers.help.first_steps import first_steps
 from napari_clip_heatmap._napari.controllers.layers import (
     changing,
     heatmaps_by_row,
@@ -56,6 +57,7 @@ class PromptController:
         state.events.image.connect(self._on_image)
         viewer.layers.events.removed.connect(self._on_removed)
         self._find_problems()
+        self._show_notes()
 
     def refresh(self) -> None:
         """Show what is known of the chosen image's heatmaps."""
@@ -79,7 +81,7 @@ class PromptController:
         state, result = self._state, self._state.result
         if result is None:
             if not state.busy:
-                state.notes = ()
+                state.notes = first_steps(state)
             return
         assessed = () if result.assessment is None else result.assessment.notes
         preview = (PREVIEW,) if result.is_preview else ()

@@ -81,6 +81,7 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
         preprocess="" if preprocess == AS_SAID else preprocess,
         view=read_view(state),
         downsample=read_resolution(controls["resolution"], image.scale[-2:], image.units[-2:]),
+        quality=controls["quality"],
         region=region,
         focus=view_center(image, viewer),
         channel_names=tuple(layer.name for layer in layers),

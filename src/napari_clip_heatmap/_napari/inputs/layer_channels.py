@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-__all__ = ["channels_of", "fits_image", "view_notes"]
+__all__ = ["channels_of", "fits_image", "outside_shift", "view_notes"]
 
 
 LUT_STEPS = 1024
@@ -136,6 +136,36 @@ def _slab(layer: Image, index: Index, viewer: ViewerModel | None) -> _Slab:
     if all(last - first == 1 for first, last in ranges):
         return _Slab(tuple(first for first, _ in ranges))
     return _Slab(index, ranges, cast("Projection", mode))
+
+
+def outside_shift(image: Image, viewer: ViewerModel) -> NDArray[np.float64]:
+    """Return how far a map must move in the world to be drawn where its stack is drawn.
+
+    Zero, unless a slider stands outside the stack and the margin of the slice reaches it: then
+    from the nearest plane, which the map is of, to the slider.
+
+    Returns
+    -------
+    float64 (axis,)
+        In the units of the layer's translation.
+    """
+    dims, n_leading = viewer.dims, image.ndim - 2
+    still = np.zeros(image.ndim)
+    if not n_leading or str(image.projection_mode) == "none" or dims.ndisplay == 3:
+        return still
+    here = np.asarray(image.world_to_data(tuple(dims.point)[-image.ndim :]), float)[: image.ndim]
+    last = np.asarray(leading_shape(image)) - 1.0
+    nearest = here.copy()
+    nearest[:n_leading] = np.clip(here[:n_leading], 0, last)
+    away = np.abs(here - nearest)[:n_leading]
+    ends = (np.asarray(dims.point) - dims.margin_left, np.asarray(dims.point) + dims.margin_right)
+    reach = np.max([np.abs(_leading_position(image, end) - here[:n_leading]) for end in ends], 0)
+    if not (away > 0.5).any() or (away > reach + 0.5).any():
+        return still
+    moved: NDArray[np.float64] = np.asarray(image.data_to_world(here)) - image.data_to_world(
+        nearest
+    )
+    return moved
 
 
 def _leading_position(layer: Image, world: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -275,11 +305,19 @@ def _plane_notes(image: Image, viewer: ViewerModel) -> Iterator[str]:
         )
     elif shown != (image.ndim - 2, image.ndim - 1):
         down, right = (image.axis_labels[axis] for axis in shown)
-        yield f"The view shows the plane of {down} and {right}; {seen}. The heatmap lies there."
+        yield (
+            f"The view shows the plane of {down} and {right}; {seen}. The heatmap lies there. To "
+            f"ask the plane of {down} and {right}, open the data with these axes last."
+        )
     elif (here := slider_steps(image, viewer.dims.point)) != index:
+        lies = (
+            "and the heatmap is drawn where the image is."
+            if outside_shift(image, viewer).any()
+            else "and the heatmap lies there: move the sliders there to see it."
+        )
         yield (
             f"The sliders stand outside '{image.name}', at {', '.join(map(str, here))}; {seen}, "
-            "and the heatmap lies there: move the sliders there to see it."
+            f"{lies}"
         )
 
 

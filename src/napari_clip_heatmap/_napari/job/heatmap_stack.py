@@ -326,10 +326,16 @@ def layer_records(
             "row": key,
             "direction": recipe,
             "similarity": float(similarity),
+            "unowned": None if np.isnan(unowned) else float(unowned),
             **common,
         }
-        for prompt, key, recipe, similarity in zip(
-            scoring.prompts, result.keys, scoring.recipes, result.similarity, strict=True
+        for prompt, key, recipe, similarity, unowned in zip(
+            scoring.prompts,
+            result.keys,
+            scoring.recipes,
+            result.similarity,
+            result.unowned,
+            strict=True,
         )
     ]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
     from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.imaging.lattice import Quality
     from napari_clip_heatmap.imaging.region import Region
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.score_registry import Score
@@ -81,6 +82,8 @@ class HeatmapRequest:
     view : View
     downsample : float or "auto"
         Image pixels per pixel of the model's input.
+    quality : {"standard", "fine", "finest"}
+        As `encode` takes it.
     region : Region, optional
         The part of the plane to encode; by default all of it.
     focus : (y, x), optional
@@ -109,6 +112,7 @@ class HeatmapRequest:
     templates: str | tuple[str, ...] = "plain"
     view: View = field(default_factory=View)
     downsample: float | Literal["auto"] = "auto"
+    quality: Quality = "standard"
     region: Region | None = None
     focus: tuple[float, float] | None = None
     channel_names: tuple[str, ...] = ()
@@ -154,7 +158,9 @@ class HeatmapResult:
     keys : tuple of str
         As in the request; of prompts that mean the same, the first one's.
     similarity : float32 (prompt,)
-        Cosine between what was encoded and each prompt; NaN while unknown.
+        Mean over tiles of the cosine with each prompt; NaN while unknown.
+    unowned : float32 (prompt,)
+        The part of it that no patch contributes; NaN where that is unknown.
     tiling : mapping
         As `Encoding.describe` returns it.
     encodings : mapping of tuple of int to Encoding
@@ -177,6 +183,7 @@ class HeatmapResult:
     scoring: Scoring
     keys: tuple[str, ...]
     similarity: NDArray[np.float32]
+    unowned: NDArray[np.float32]
     tiling: Mapping[str, object]
     encodings: Mapping[Index, Encoding]
     tiles: int

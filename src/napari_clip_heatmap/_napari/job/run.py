@@ -123,6 +123,7 @@ class HeatmapRun:
             view=request.view,
             region=request.region,
             downsample=request.downsample,
+            quality=request.quality,
             focus=request.focus,
             resume=resume,
             cancelled=self._cancelled,
@@ -158,6 +159,7 @@ class HeatmapRun:
             request.view,
             shown if request.view.mode == "shown" or len(shown) > 1 else None,
             request.downsample,
+            request.quality,
             tuple(id(store) for store in request.stores) if request.leading else None,
         )
 
@@ -256,6 +258,7 @@ class PromptScorer:
         self._maps: dict[Index, LazyHeatmaps] = {}
         self._encodings: dict[Index, Encoding] = {}
         self._embeddings: dict[Index, NDArray[np.float32]] = {}
+        self._unowned: dict[Index, NDArray[np.float32]] = {}
         self._tiling: dict[str, object] = {}
         self._image_notes: tuple[str, ...] = ()
 
@@ -280,6 +283,7 @@ class PromptScorer:
             self.picture = HeatmapStack(self.keys, encoding.lattice, leading, self._over)
         self.picture.paint(index, maps, cells)
         self._embeddings[index] = encoding.embedding
+        self._unowned[index] = encoding.unowned
         self._tiling = encoding.describe()
         self._image_notes = encoding.notes
         self._hold(index, encoding)
@@ -308,6 +312,7 @@ class PromptScorer:
             scoring=self.scoring,
             keys=self.keys,
             similarity=self.scoring.text @ np.mean([*self._embeddings.values()], axis=0),
+            unowned=self.scoring.text @ np.mean([*self._unowned.values()], axis=0),
             tiling=self._tiling,
             encodings=dict(self._encodings),
             tiles=tiles,

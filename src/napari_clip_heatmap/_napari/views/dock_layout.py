@@ -1,11 +1,12 @@
-"""Lay out the dock widget's controls: a form, tabs, and buttons below."""
+"""Lay out the dock widget's controls: a form, sections of which one is open, buttons below."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -15,10 +16,11 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTabWidget,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_clip_heatmap._napari.views.control_spec import (
     SECTION_HELP,
@@ -26,7 +28,7 @@ from napari_clip_heatmap._napari.views.control_spec import (
     ControlSpec,
 )
 from napari_clip_heatmap._napari.views.controls import CONTROLS
-from napari_clip_heatmap._napari.views.wheel_focus import require_focus_for_wheel
+from napari_clip_heatmap._napari.views.focus import FocusRing, require_focus_for_wheel
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container, Widget
@@ -45,55 +47,155 @@ STATUS_LINES, NOTE_LINES = 2, 4
 FLAT = "QGroupBox { border: none; margin: 0; padding: 0; }"
 """Of choices in the row of another control."""
 
-SCROLL_BAR = 14
-"""Width in pixels that a scroll bar takes from the table."""
-
 MARGIN = 8
 """Pixels to the left and right of the text of a small button."""
 
+GAP = 2
+"""Pixels between the buttons of sections."""
 
-class SectionTabs(QTabWidget):  # type: ignore[misc] # qtpy ships no types
-    """The sections of which one is visible at a time."""
+SECTION_BUTTON = "QPushButton { padding: 3px 7px; }"
+"""Narrower than napari's, so that few lines hold all sections."""
+
+
+class SectionTabs(QWidget):  # type: ignore[misc] # qtpy ships no types
+    """Sections of which one is open, and a button for each.
+
+    The buttons wrap into lines, and lie above the open section, or at the edge of what is visible
+    where that place is scrolled away: each is always one click away.
+
+    Signals
+    -------
+    currentChanged : int
+        Another section is open.
+    """
+
+    currentChanged = Signal(int)  # noqa: N815 # as Qt's own tabs name it
 
     def __init__(self) -> None:
         super().__init__()
-        self.setDocumentMode(True)
-        self.tabBar().setDrawBase(False)
-        self.setUsesScrollButtons(True)
-        self._titles: list[str] = []
-        self.around: QScrollArea | None = None
+        self.buttons: list[QPushButton] = []
         self.texts: list[tuple[QScrollArea, int]] = []
+        self.area: QScrollArea | None = None
+        self._place = QWidget()  # keeps the buttons' place
+        self._bar = QWidget(self)
+        self._flow = QFlowLayout(self._bar)
+        self._flow.setContentsMargins(0, GAP, 0, GAP)
+        self._flow.setHorizontalSpacing(GAP)
+        self._flow.setVerticalSpacing(GAP)
+        self._pages = QStackedWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._place)
+        column.addWidget(self._pages)
+
+    def lie_in(self, area: QScrollArea, *, after: QWidget) -> None:
+        """Stay visible in an area that scrolls; Tab goes from a control to the buttons."""
+        self.area = area
+        self._bar.setParent(area.viewport())
+        for watched in (area.viewport(), area.widget()):
+            watched.installEventFilter(self)
+        area.verticalScrollBar().valueChanged.connect(self._move_bar)
+        for before, button in pairwise((after, *self.buttons)):
+            QWidget.setTabOrder(before, button)
 
     def fit(self) -> None:
-        """Make room for the font as it is now: in width for the controls, in height for texts."""
-        if self.around is not None:
-            width = self.around.widget().minimumSizeHint().width()
-            self.around.setMinimumWidth(width + SCROLL_BAR)
+        """Make room for the font as it is now: in width for all sections, in height for texts."""
+        self._widen()
+        self._move_bar()
         for area, lines in self.texts:
             label = area.widget().findChild(QLabel)
             label.ensurePolished()
             area.setFixedHeight(lines * label.fontMetrics().lineSpacing() + SPARE)
 
     def add(self, section: ControlSection, content: QWidget) -> None:
-        """Add a section as the last tab."""
-        number = self.addTab(content, section.value)
-        self.setTabToolTip(number, SECTION_HELP[section])
-        self._titles.append(section.value)
+        """Add a section as the last one; the first is open."""
+        number = self._pages.addWidget(content)
+        button = QPushButton(section.value)
+        button.setStyleSheet(SECTION_BUTTON)
+        button.setCheckable(True)
+        button.setAutoExclusive(True)
+        button.setChecked(number == 0)
+        button.setToolTip(SECTION_HELP[section])
+        button.toggled.connect(lambda checked: self._on_toggled(number, checked))
+        button.clicked.connect(self.reveal)
+        self.buttons.append(button)
+        self._flow.addWidget(button)
+
+    def count(self) -> int:
+        """Return the number of sections."""
+        return len(self.buttons)
+
+    def setCurrentIndex(self, number: int) -> None:  # noqa: N802 # as Qt's own tabs name it
+        """Open a section by its number."""
+        self.buttons[number].setChecked(True)
 
     @property
     def title(self) -> str:
-        """The title of the visible section."""
-        number: int = self.currentIndex()
-        return self._titles[number]
+        """The title of the open section."""
+        return str(self.buttons[self._pages.currentIndex()].text())
 
     def open(self, title: str) -> None:
-        """Show a section; an unknown title changes nothing."""
-        if title in self._titles:
-            self.setCurrentIndex(self._titles.index(title))
+        """Open a section; an unknown title changes nothing."""
+        for button in self.buttons:
+            if button.text() == title:
+                button.setChecked(True)
+
+    def reveal(self) -> None:
+        """Scroll until the open section is visible, or as much of it as there is room for."""
+        if self.area is None:
+            return
+        inside, page, bar = (
+            self.area.widget(),
+            self._pages.currentWidget(),
+            self.area.verticalScrollBar(),
+        )
+        inside.layout().activate()
+        end = page.mapTo(inside, QPoint(0, page.layout().sizeHint().height())).y()
+        top = self._place.mapTo(inside, QPoint(0, 0)).y()
+        bar.setValue(max(bar.value(), min(end - self.area.viewport().height(), top)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.Resize:
+            self._move_bar()
+        elif event.type() == QEvent.Type.LayoutRequest:  # another font, or a row that is shown
+            self._widen()
+        return bool(super().eventFilter(watched, event))
+
+    def moveEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().moveEvent(event)
+        self._move_bar()
+
+    def _widen(self) -> None:
+        """Let what scrolls never be wider than what is visible of it."""
+        if self.area is not None:
+            bar = self.area.verticalScrollBar()
+            bar.ensurePolished()
+            frame = 2 * self.area.frameWidth()  # napari's style sheet may draw one
+            content = self.area.widget().minimumSizeHint().width()
+            self.area.setMinimumWidth(content + bar.sizeHint().width() + frame)
+
+    def _move_bar(self) -> None:
+        """Lay the buttons where their place is, or as near as is visible."""
+        if self.area is None:
+            return
+        port = self.area.viewport()
+        height = self._flow.heightForWidth(port.width())
+        if self._place.height() != height:
+            self._place.setFixedHeight(height)
+        wanted = self._place.mapTo(port, QPoint(0, 0)).y()
+        top = min(max(wanted, 0), max(0, port.height() - height))
+        self._bar.setGeometry(0, top, port.width(), height)
+        self._bar.raise_()
+
+    def _on_toggled(self, number: int, checked: bool) -> None:
+        if checked:
+            self._pages.setCurrentIndex(number)
+            self.currentChanged.emit(number)
 
 
 def lay_out(container: Container[Widget]) -> SectionTabs:
-    """Replace a container's single column by a form, tabs and rows of buttons.
+    """Replace a container's single column by a form, sections and rows of buttons.
 
     The container keeps its controls and their names; only Qt's layout changes.
 
@@ -107,11 +209,14 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
     for native in natives.values():
         column.removeWidget(native)
     for spec in CONTROLS:
+        if not natives[spec.name].toolTip():
+            natives[spec.name].setToolTip(spec.tooltip)  # for its parts that have none
         if spec.shrinks:
             _let_shrink(natives[spec.name])
         if spec.wraps:
             _let_wrap(natives[spec.name])
     require_focus_for_wheel(container.native)
+    FocusRing(container.native)
     tabs = SectionTabs()
     for section in ControlSection:
         if section.is_tab:
@@ -121,15 +226,17 @@ def lay_out(container: Container[Widget]) -> SectionTabs:
     inside.addWidget(tabs)
     inside.addStretch(1)
     # Outside of what scrolls, so that Run and its messages are always visible, in one place.
-    tabs.around = _scrolling(inside, LEAST)
-    column.addWidget(tabs.around, stretch=1)
+    area = _scrolling(inside, LEAST)
+    column.addWidget(area, stretch=1)
+    last = _specs_of(ControlSection.FORM)[-1]
+    tabs.lie_in(area, after=natives[last.name])
     for row in (ControlSection.RUN, ControlSection.LAYERS):
         column.addLayout(_row(row, natives))
     for row, lines in ((ControlSection.STATUS, STATUS_LINES), (ControlSection.NOTES, NOTE_LINES)):
         texts = _row(row, natives)
         texts.setAlignment(Qt.AlignmentFlag.AlignTop)
-        tabs.texts.append((area := _scrolling(texts, 0), lines))
-        column.addWidget(area)
+        tabs.texts.append((low := _scrolling(texts, 0), lines))
+        column.addWidget(low)
     tabs.fit()
     return tabs
 

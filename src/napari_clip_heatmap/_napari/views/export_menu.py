@@ -18,7 +18,7 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
 
     Signals
     -------
-    script_requested, methods_requested, clear_requested
+    script_requested, methods_requested, edges_requested, clear_requested
     save_requested, open_requested : str
         The path that the user chose.
     about_to_show
@@ -26,6 +26,7 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
 
     script_requested = Signal()
     methods_requested = Signal()
+    edges_requested = Signal()
     save_requested = Signal(str)
     open_requested = Signal(str)
     clear_requested = Signal()
@@ -36,6 +37,7 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
         button.setMenu(self)
         self.addAction("Copy as Python", self.script_requested.emit)
         self.addAction("Copy methods text", self.methods_requested.emit)
+        self.addAction("Draw along edges (display only)", self.edges_requested.emit)
         self.addSeparator()
         self.addAction(f"Save the encoding{ELLIPSIS}", self._choose_save)
         self.addAction(f"Open an encoding{ELLIPSIS}", self._choose_open)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import ComboBox, FloatSlider, Label, ProgressBar, PushButton, RadioButtons
 
 from napari_clip_heatmap._napari.colormaps import OPACITY
+from napari_clip_heatmap._napari.controllers.help.first_steps import DARK_PROMPTS
 from napari_clip_heatmap._napari.views.choices import (
     ChannelChoice,
     EditableChoice,
@@ -16,9 +17,6 @@ from napari_clip_heatmap._napari.views.prompt_table import PromptTable
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 
 __all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "REMOVE", "RESTORE", "RUN", "RUN_SLICE"]
-
-DEFAULT_PROMPTS = ("nuclei", "filaments", "mitochondria")
-"""Words that the bundled model knows, to be typed over."""
 
 RUN, RUN_SLICE = "Run", "Run slice"
 """Texts of the button: of any image, and on a slice that has no maps while others have."""
@@ -103,12 +101,11 @@ FORM_CONTROLS = (
     ControlSpec(
         "prompts",
         ControlSection.FORM,
-        lambda sources, **given: PromptTable(value=DEFAULT_PROMPTS, style=sources.style, **given),
+        lambda sources, **given: PromptTable(value=DARK_PROMPTS, style=sources.style, **given),
         "What to look for, one prompt per row; Ctrl+Enter runs. Once the image is encoded, the "
         "maps follow while you type.",
         label="",
         persisted=True,
-        shrinks=True,
     ),
     ControlSpec(
         "score",
@@ -118,6 +115,14 @@ FORM_CONTROLS = (
         has_value=True,
         persisted=True,
         shrinks=True,
+    ),
+    ControlSpec(
+        "help",
+        ControlSection.FORM,
+        lambda _, **given: PushButton(text="?", **given),
+        "What the figures mean, which score and which model to choose, and a tour of the dock.",
+        label="",
+        right_of="score",
     ),
     ControlSpec(
         "baseline",

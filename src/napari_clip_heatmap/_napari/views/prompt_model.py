@@ -352,7 +352,7 @@ class RowFigures:
     Parameters
     ----------
     similarity : float, optional
-        Cosine between the prompt and all that was encoded.
+        Mean over tiles of the cosine with the prompt.
     fraction : float
         Its position between the lowest and the highest in the table, 0..1.
     trust : Trust, optional

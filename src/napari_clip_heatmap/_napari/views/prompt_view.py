@@ -33,7 +33,7 @@ SAMPLES = {
 }
 """The widest text of each column, which its head must fit too."""
 
-WORDS_WIDTH = "cell nuclei, stained"
+WORDS_WIDTH = "actin filaments"
 """What must at least be legible of a prompt."""
 
 SPARE = 12

@@ -9,6 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry
+from napari_clip_heatmap.batch.inputs.bioio_images import (
+    BIOIO_SUFFIXES,
+    bioio_parts,
+    open_bioio,
+)
 from napari_clip_heatmap.batch.inputs.openslide_images import SLIDE_SUFFIXES, open_slide
 from napari_clip_heatmap.batch.inputs.plain_files import open_array_file, open_picture
 from napari_clip_heatmap.errors import ImageError
@@ -22,7 +27,7 @@ _TIFF = frozenset(
 _PICTURES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".gif", ".bmp", ".avif", ".psd", ".npy")
 )
-_OTHERS = frozenset((".czi", ".lif", ".nd2")) | SLIDE_SUFFIXES
+_OTHERS = BIOIO_SUFFIXES | SLIDE_SUFFIXES
 """In a folder they are images, too; those that cannot be read say what to do."""
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error)
@@ -81,6 +86,12 @@ def list_images(source: Path, choice: PictureChoice) -> list[ImageEntry]:
         except (*_DAMAGE, zlib.error):
             parts = [""]
         return [ImageEntry(path, part, "tiff") for part in parts]
+    if reader == "bioio":
+        try:
+            parts = bioio_parts(source, choice)
+        except ImageError:  # said again when it is opened
+            parts = [""]
+        return [ImageEntry(path, part, "bioio") for part in parts]
     return [ImageEntry(path, "", reader)]
 
 
@@ -111,6 +122,8 @@ def open_image(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             return open_picture(entry, choice)  # says what is wrong, as for any other file
     if entry.reader == "slide":
         return open_slide(entry)
+    if entry.reader == "bioio":
+        return open_bioio(entry, choice)
     if entry.reader == "array":
         return open_array_file(entry, choice)
     if Path(entry.source).is_dir():
@@ -174,6 +187,8 @@ def _reader_of(path: Path) -> str:
         return "picture"
     if path.suffix.lower() in SLIDE_SUFFIXES:
         return "slide"
+    if path.suffix.lower() in BIOIO_SUFFIXES:
+        return "bioio"
     if start.startswith(TIFF_MAGIC):
         return "tiff"
     return "array" if start == b"\x93NUMPY" else "picture"

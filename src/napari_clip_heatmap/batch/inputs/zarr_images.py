@@ -17,7 +17,7 @@ from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice, short_name
 from napari_clip_heatmap.imaging.channel import Channel, Plane
 
-__all__ = ["open_zarr", "zarr_parts"]
+__all__ = ["ome_attributes", "open_zarr", "zarr_parts"]
 
 _KINDS = {"time": "time", "t": "time", "z": "z"}
 _WELL_DEPTH = 3
@@ -61,7 +61,7 @@ def open_zarr(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
     if isinstance(node, zarr.Array):
         known = getattr(node.metadata, "dimension_names", None)
         return array_image(node, name=name, choice=choice, axes=_named(known, node.shape))
-    about = _ome(path)
+    about = ome_attributes(path)
     multiscales = about.get("multiscales")
     if not multiscales:
         raise ImageError(
@@ -184,7 +184,7 @@ class _OmeImage:
 def _parts(source: Path, inner: str = "") -> Iterator[str]:
     """Yield the images below a group: itself, the fields of its wells, or its series."""
     path = source / inner
-    about = _ome(path)
+    about = ome_attributes(path)
     if "plate" in about:
         for well in about["plate"].get("wells", ()):
             yield from _parts(source, f"{inner}/{well['path']}".strip("/"))
@@ -207,8 +207,18 @@ def _place(entry: ImageEntry) -> dict[str, Any]:
     return {"row": parts[0], "column": parts[1], "field": parts[2]}
 
 
-def _ome(path: Path) -> dict[str, Any]:
-    """Return the OME metadata of a group, of version 0.4 or 0.5."""
+def ome_attributes(path: Path) -> dict[str, Any]:
+    """Return the OME metadata of a group, of version 0.4 or 0.5; an empty dict where it has none.
+
+    Raises
+    ------
+    ImageError
+        They are damaged.
+
+    Examples
+    --------
+    >>> ome_attributes(Path("cells.ome.zarr"))["multiscales"]  # doctest: +SKIP
+    """
     for name in ("zarr.json", ".zattrs"):
         try:
             content = json.loads((path / name).read_text(encoding="utf-8"))

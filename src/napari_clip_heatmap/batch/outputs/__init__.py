@@ -31,6 +31,8 @@ def _classes(target: OutputTarget, kinds: tuple[str, ...]) -> list[type[ImageOut
     ]
     found = []
     for name in dict.fromkeys(names):
-        output: type[ImageOutput] = import_module(f"{__name__}.{name}_output").OUTPUT
+        output: type[ImageOutput] = import_module(
+            f"{__name__}.{name.replace('-', '_')}_output"
+        ).OUTPUT
         found.append(output)
     return found

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.annotation.object_table import Table
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
+from napari_clip_heatmap.batch.outputs.stacked_objects import objects_of_planes, require_room
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.files.object_formats import write_objects
+from napari_clip_heatmap.files.object_formats.objects_zarr import add_labels, label_names
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ _LARGE = 2**26
 """Image pixels from which maps are as fine as what the model saw, and no finer: what is between
 would be interpolated, and the store says where the pixels lie."""
 
-_ROOM = 2**28
-"""Labels of one prompt in all planes that are kept until the last plane is done."""
-
 _ORDER = ("time", "c", "z")
 _UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter"}
 
@@ -45,7 +41,7 @@ class StoreOutput(ImageOutput):
         super().__init__(target)
         (self._file,) = self.files(target)
         self._arrays: list[Any] = []
-        self._labels: dict[int, list[Objects]] = {}
+        self._labels: dict[str, list[Objects]] = {}
         self._limits: list[NDArray[np.float32]] = []
         self._finest = 1  # image pixels per pixel of the finest level
 
@@ -67,21 +63,21 @@ class StoreOutput(ImageOutput):
                 for number, of_prompt in enumerate(values):
                     array[(*self._place(plane, number), rows)] = of_prompt
         if "labels" in self.target.settings.write:
-            if opened.n_planes * opened.shape[0] * opened.shape[1] > _ROOM:
-                raise SettingsError(
-                    "labels of all planes do not fit into memory together; write --format tif, "
-                    "or fewer planes at a time"
-                )
-            for number in range(len(plane.maps.prompts)):
-                self._labels.setdefault(number, []).append(plane.objects(number))
+            require_room(opened)
+            for number, prompt in enumerate(plane.maps.prompts):
+                self._labels.setdefault(prompt, []).append(plane.objects(number))
 
     def commit(self) -> None:
         draft = self.draft(self._file)
         self._write_windows()
-        for planes in self._labels.values():
-            objects = planes[0] if not self.target.opened.axes else self._stacked(planes)
+        names = label_names(self.target.settings.prompts)
+        for prompt, planes in self._labels.items():
+            objects: Any = planes[0]
+            if self.target.opened.axes:
+                order = [axis for axis in self._axes() if axis != "c"]
+                objects = objects_of_planes(self.target.opened, planes, order)
             source = self.target.image.entry.label
-            write_objects(draft, objects, source=source, overwrite=True)
+            add_labels(draft, objects, name=names[prompt], prompt=prompt, source=source)
         super().commit()
 
     def _prepare(self, plane: PlaneResult) -> None:
@@ -190,33 +186,6 @@ class StoreOutput(ImageOutput):
         about: Any = {**known, "omero": {"channels": channels}}
         v05.Image.model_validate(about)
         group.attrs["ome"] = about
-
-    def _stacked(self, planes: list[Objects]) -> _StackObjects:
-        """Return the objects of all planes, numbered through."""
-        opened = self.target.opened
-        order = [axis for axis in self._axes() if axis != "c"]
-        labels = np.zeros((*opened.lengths, *opened.shape), np.int32)
-        tables, first = [], 0
-        for index, objects in zip(opened.planes, planes, strict=True):
-            labels[index] = np.where(objects.labels > 0, objects.labels + first, 0)
-            columns = dict(objects.table.columns)
-            columns["label"] = columns["label"] + first
-            for axis, at in zip(opened.axes, index, strict=True):
-                columns[axis] = np.full(len(objects), at)
-            tables.append(columns)
-            first += len(objects)
-        table = Table({name: np.concatenate([each[name] for each in tables]) for name in tables[0]})
-        turned = np.moveaxis(labels, [opened.axes.index(axis) for axis in order], range(len(order)))
-        return _StackObjects(turned, table, planes[0].record)
-
-
-@dataclass(frozen=True, eq=False)
-class _StackObjects:
-    """Objects of several planes, as they are written."""
-
-    labels: NDArray[np.int32]
-    table: Table
-    record: Any
 
 
 OUTPUT = StoreOutput

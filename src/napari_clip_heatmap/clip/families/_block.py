@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from napari_clip_heatmap.clip.families._attention import Attention, AttentionOutput
-from napari_clip_heatmap.clip.families._head import Pooling, is_active, normalize, pool
+from napari_clip_heatmap.clip.families._head import Pooling, by_token, is_active, normalize, pool
 from napari_clip_heatmap.core.tower import BlockOutput
 
 __all__ = ["BlockParts", "Mlp", "ResidualBlock"]
@@ -96,4 +97,5 @@ class ResidualBlock:
             head_contributions=attention.contributions,
             attn_bias=parts.attention.pooled_bias(attention),
             mlp_out=pool(self.pooling, mlp),
+            mlp_by_token=None if self.pooling is None else partial(by_token, self.pooling, mlp),
         )

@@ -17,6 +17,7 @@ __all__ = [
     "Mean",
     "Pooling",
     "Projection",
+    "by_token",
     "identity",
     "is_active",
     "is_linearizable",
@@ -145,6 +146,12 @@ def pool(pooling: Pooling | None, stream: Tensor) -> Tensor:
         return stream[:, 0]
     weights = pooling(stream)
     return einsum(weights, stream.to(weights), "batch token, batch token d -> batch d")
+
+
+def by_token(pooling: Pooling, stream: Tensor) -> Tensor:
+    """Return what each token brings to the pooled one, [batch, token, d_model]."""
+    weights = pooling(stream)
+    return weights[..., None] * stream.to(weights)
 
 
 @dataclass(frozen=True)

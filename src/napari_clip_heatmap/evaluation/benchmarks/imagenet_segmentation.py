@@ -110,7 +110,7 @@ def run_imagenet_segmentation(
     templates : sequence of str, optional
         By default the 80 of CLIP's authors: 80,000 texts.
     methods : sequence of str
-        Names out of `TOKEN_METHODS`.
+        Names out of `IMAGE_METHODS`.
     limit : int, optional
         Only so many pictures, from the first.
     progress : callable(done, total)

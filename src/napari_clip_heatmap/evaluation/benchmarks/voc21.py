@@ -86,7 +86,7 @@ def run_voc21(
     templates : sequence of str, optional
         By default the 80 of CLIP's authors.
     methods : sequence of str
-        Names out of `TOKEN_METHODS`.
+        Names out of `IMAGE_METHODS`.
     limit : int, optional
         Only so many images, from the first.
     progress : callable(done, total)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
-__all__ = ["PairedComparison", "bootstrap_interval", "compare"]
+__all__ = ["PairedComparison", "bootstrap_interval", "bootstrap_rate", "compare"]
 
 N_RESAMPLES = 2000
 _LEVEL = 0.95
@@ -71,5 +71,25 @@ def bootstrap_interval(values: NDArray[np.float64], seed: int) -> tuple[float, f
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(values), size=(N_RESAMPLES, len(values)))
     means = values[chosen].mean(axis=1)
+    low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_rate(
+    values: NDArray[np.float64], owners: NDArray[np.integer], seed: int
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean over values, where owners are resampled.
+
+    Parameters
+    ----------
+    values : float64 (value,)
+    owners : int (value,)
+        Whose value each is: those of one owner stay together, as they do not vary independently.
+    seed : int
+    """
+    _, owner = np.unique(owners, return_inverse=True)
+    sums, counts = np.bincount(owner, values), np.bincount(owner)
+    chosen = np.random.default_rng(seed).integers(len(sums), size=(N_RESAMPLES, len(sums)))
+    means = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
     low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)

@@ -17,12 +17,26 @@ from torch.nn import functional as F
 
 from napari_clip_heatmap.core.token_map import fold, token_map
 from napari_clip_heatmap.core.tower import Block, BlockOutput, Tower, block_outputs
-from napari_clip_heatmap.evaluation.faithfulness.attention_access import run_with_attention
+from napari_clip_heatmap.evaluation.faithfulness.attention_access import (
+    AttentionRun,
+    run_with_attention,
+)
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["TOKEN_METHODS", "centered", "exact", "last_layers", "maskclip", "naclip", "value_only"]
+__all__ = [
+    "IMAGE_METHODS",
+    "TOKEN_METHODS",
+    "alike",
+    "centered",
+    "exact",
+    "last_layers",
+    "maskclip",
+    "naclip",
+    "rotated",
+    "value_only",
+]
 
 _LAST = 4
 """One in so many layers counts as last: the last 3 of 12, the last 6 of 24."""
@@ -84,14 +98,45 @@ def naclip(model: ClipModel, batch: Tensor) -> Tensor:
     """
     with torch.no_grad():
         run = run_with_attention(model.tower, batch)
-        prefix, grid = run.tower.n_prefix, run.tower.grid
-        keys = run.keys[-1][:, :, prefix:]
-        scores = keys @ keys.mT * run.scales[-1] + _neighborhood(grid).to(keys)
         last = run.tower.blocks[-1].step(run.streams[-2])
+        prefix = run.tower.n_prefix
         values = _values(last)[:, prefix:]
-        mixed = torch.einsum("bhqt,bthd->bqhd", scores.softmax(dim=-1).to(values), values)
+        mixed = torch.einsum("bhqt,bthd->bqhd", _likeness(run).to(values), values)
         mixed = F.pad(mixed, (0, 0, 0, 0, prefix, 0))
         return _embedded(model.tower, _attended(model.tower, last, mixed))
+
+
+def alike(model: ClipModel, batch: Tensor) -> Tensor:
+    """Return the exact contributions, each patch's the mean over alike and near patches.
+
+    Weighted as NACLIP weights values, the mean over heads.
+    """
+    with torch.no_grad():
+        tokens = exact(model, batch)
+        weights = _likeness(run_with_attention(model.tower, batch)).mean(dim=1).to(tokens)
+        flat = rearrange(tokens, "batch y x out -> batch (y x) out")
+        return (weights @ flat).reshape(tokens.shape)
+
+
+def rotated(model: ClipModel, batch: Tensor) -> Tensor:
+    """Return NACLIP's embeddings of a tile, turned and scaled to fit its exact contributions best.
+
+    Orthogonal Procrustes (Schonemann, 1966), so that words mean to them what they mean to the
+    pooled embedding.
+    """
+    with torch.no_grad():
+        tokens = exact(model, batch)
+        shape = tokens.shape
+        of_patches, of_image = (
+            each.flatten(1, 2).double() for each in (naclip(model, batch), tokens)
+        )
+        centers = [each.mean(dim=1, keepdim=True) for each in (of_patches, of_image)]
+        free, fixed = of_patches - centers[0], of_image - centers[1]
+        left, stretch, right = torch.linalg.svd(free.mT @ fixed)
+        scale = stretch.sum(dim=-1) / free.square().sum(dim=(1, 2)).clamp_min(1e-30)
+        turned = free @ (left @ right) * scale[:, None, None] + centers[1]
+        aligned: torch.Tensor = turned.reshape(shape).float()
+        return aligned
 
 
 @dataclass(frozen=True)
@@ -156,6 +201,16 @@ def _embedded(tower: Tower, tokens: Tensor) -> Tensor:
     return rearrange(unit, "(batch y x) out -> batch y x out", y=rows, x=columns, batch=len(tokens))
 
 
+def _likeness(run: AttentionRun) -> Tensor:
+    """Return how alike and near patches are by the last layer's keys, [batch, head, patch, patch].
+
+    Rows sum to 1.
+    """
+    keys = run.keys[-1][:, :, run.tower.n_prefix :]
+    scores = keys @ keys.mT * run.scales[-1] + _neighborhood(run.tower.grid).to(keys)
+    return scores.softmax(dim=-1)
+
+
 def _neighborhood(grid: tuple[int, int]) -> Tensor:
     """Return a Gaussian of the distance between patches, [patch, patch]."""
     y, x = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
@@ -173,3 +228,9 @@ TOKEN_METHODS: dict[str, tuple[str, Callable[[ClipModel, Tensor], Tensor]]] = {
     "naclip": ("near and alike patches, as NACLIP", naclip),
 }
 """Name to title and function."""
+
+IMAGE_METHODS = TOKEN_METHODS | {
+    "rotated": ("the same, turned to the exact map", rotated),
+    "alike": ("exact, mean over near and alike patches", alike),
+}
+"""The same with maps that are only compared in how well they find objects."""

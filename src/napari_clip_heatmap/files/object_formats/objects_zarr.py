@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.object_table import Table
     from napari_clip_heatmap.annotation.objects import ObjectSet
 
-__all__ = ["FORMAT"]
+__all__ = ["FORMAT", "add_labels", "label_names", "renew_consolidated"]
 
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "-"))
 """What file systems do not take in names."""
@@ -48,16 +50,97 @@ def _write(path: Path, objects: ObjectSet, *, source: str, overwrite: bool) -> N
         same prompt that may not be replaced.
     """
     import zarr
-    import zarr.errors
 
-    try:
+    with _zarr_errors(path):
         if path.is_file():
             raise FileNotFoundError(path)
         if path.exists():
             group = zarr.open_group(path, mode="r+", use_consolidated=False)
-            _add(group, path, objects, source, overwrite=overwrite)
+            _add(group, path, objects, source, _names(objects), overwrite=overwrite)
         else:
             _make(path, objects, source)
+
+
+def add_labels(path: Path, objects: ObjectSet, *, name: str, prompt: str, source: str) -> None:
+    """Write the objects of one prompt into the OME-Zarr image at a path, as ``labels/NAME``.
+
+    Labels of that name are replaced; other labels of the image are left as they are.
+
+    Parameters
+    ----------
+    path : Path
+        Of the group of the image.
+    objects : ObjectSet
+        Of one prompt; labels of the shape of the image, without channels.
+    name : str
+        As `label_names` gives it.
+    prompt : str
+    source : str
+        What is recorded as the file in which the objects were found.
+
+    Raises
+    ------
+    OutputError
+        There is no OME-Zarr image of this shape, or the disk refuses.
+
+    Examples
+    --------
+    >>> add_labels(Path("cells.ome.zarr"), objects, name="nuclei", prompt="nuclei",
+    ...            source="cells.ome.zarr")  # doctest: +SKIP
+    """
+    import zarr
+
+    with _zarr_errors(path):
+        group = zarr.open_group(path, mode="r+", use_consolidated=False)
+        _add(group, path, objects, source, {prompt: name}, overwrite=True)
+
+
+def label_names(prompts: Iterable[str]) -> dict[str, str]:
+    """Return prompt -> name of its labels: its words, but for what no file system takes.
+
+    Examples
+    --------
+    >>> label_names(["nuclei", "a/b", "a:b"])
+    {'nuclei': 'nuclei', 'a/b': 'a-b', 'a:b': 'a-b-2'}
+    """
+    names: dict[str, str] = {}
+    for prompt in dict.fromkeys(prompts):
+        base = name = prompt.translate(_FORBIDDEN).strip(". ")[:60] or "objects"
+        number = 1
+        while name.casefold() in {taken.casefold() for taken in names.values()}:
+            number += 1
+            name = f"{base}-{number}"
+        names[prompt] = name
+    return names
+
+
+def renew_consolidated(path: Path) -> None:
+    """Renew the copies of metadata that a group keeps of all that is in it, where it keeps any.
+
+    Examples
+    --------
+    >>> renew_consolidated(Path("plate.ome.zarr"))  # doctest: +SKIP
+    """
+    import zarr
+
+    with warnings.catch_warnings():
+        # Of copies in Zarr 3, which the specification does not have yet; these were there before.
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
+        if (path / ".zmetadata").exists():
+            zarr.consolidate_metadata(path, zarr_format=2)
+        elif (path / "zarr.json").exists():
+            about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+            if about.get("consolidated_metadata"):
+                zarr.consolidate_metadata(path, zarr_format=3)
+
+
+@contextmanager
+def _zarr_errors(path: Path) -> Iterator[None]:
+    """Say in an `OutputError` what Zarr and the disk say."""
+    import zarr.errors
+
+    try:
+        yield
     except (zarr.errors.BaseZarrError, FileNotFoundError, NotADirectoryError) as error:
         raise OutputError(
             f"'{path}' is no OME-Zarr image; give the path of the image that the labels belong to, "
@@ -77,27 +160,33 @@ def _make(path: Path, objects: ObjectSet, source: str) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     group = zarr.create_group(draft, zarr_format=3)
     try:
-        _write_all(group, draft, pyramid, objects, source, beside_image=False)
+        names = _names(objects)
+        _write_all(group, draft, pyramid, objects, source, names, beside_image=False)
         draft.replace(path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _add(group: Group, path: Path, objects: ObjectSet, source: str, *, overwrite: bool) -> None:
-    import zarr
-
+def _add(
+    group: Group,
+    path: Path,
+    objects: ObjectSet,
+    source: str,
+    names: Mapping[str, str],
+    *,
+    overwrite: bool,
+) -> None:
     shape = tuple(objects.labels.shape)
     alone = _has_labels_alone(group)
     pyramid = new_pyramid(shape, objects.record) if alone else pyramid_of_image(group, shape, path)
-    taken = [name for name in _names(objects).values() if (path / "labels" / name).exists()]
+    taken = [name for name in names.values() if (path / "labels" / name).exists()]
     if taken and not overwrite:
         raise OutputError(
             f"'{path}' has labels named {', '.join(taken)} already; give overwrite=True to replace "
             "them, or name the prompts otherwise"
         )
-    _write_all(group, path, pyramid, objects, source, beside_image=not alone)
-    if group.metadata.consolidated_metadata is not None or (path / ".zmetadata").exists():
-        zarr.consolidate_metadata(path, zarr_format=group.metadata.zarr_format)
+    _write_all(group, path, pyramid, objects, source, names, beside_image=not alone)
+    renew_consolidated(path)
 
 
 def _has_labels_alone(group: Group) -> bool:
@@ -115,11 +204,11 @@ def _write_all(
     pyramid: LabelPyramid,
     objects: ObjectSet,
     source: str,
+    names: Mapping[str, str],
     *,
     beside_image: bool,
 ) -> None:
     labels = group.require_group("labels")
-    names = _names(objects)
     for prompt, name in names.items():
         draft = f"{name}.part"
         shutil.rmtree(path / "labels" / draft, ignore_errors=True)
@@ -210,17 +299,8 @@ def _known(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(objects: ObjectSet) -> dict[str, str]:
-    """Return prompt -> name of its labels: its words, but for what no file system takes."""
     found = dict.fromkeys(objects.table["prompt"].tolist())
-    names: dict[str, str] = {}
-    for prompt in found or objects.record.get("prompts", ()):  # none found: empty labels say so
-        base = name = prompt.translate(_FORBIDDEN).strip(". ")[:60] or "objects"
-        number = 1
-        while name.casefold() in {taken.casefold() for taken in names.values()}:
-            number += 1
-            name = f"{base}-{number}"
-        names[prompt] = name
-    return names
+    return label_names(found or objects.record.get("prompts", ()))  # empty labels say "none found"
 
 
 FORMAT = ObjectFormat((".ome.zarr", ".zarr"), _write)

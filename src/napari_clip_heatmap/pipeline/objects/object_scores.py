@@ -27,11 +27,10 @@ from napari_clip_heatmap.pipeline.objects.object_sums import (
     merge_planes,
     sum_plane,
 )
-from napari_clip_heatmap.pipeline.presence import level_of, strength_of
+from napari_clip_heatmap.pipeline.presence import earlier_word, least_trust, level_of, strength_of
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust
-from napari_clip_heatmap.pipeline.verdicts import earlier_word, least_trust
 from napari_clip_heatmap.prompting.example import Example
 
 __all__ = ["ObjectScores", "score_objects"]

@@ -74,7 +74,7 @@ def sum_plane(
 
     The similarity of a plane is the mean over its tiles. A patch that ``m`` of the ``n`` tiles see
     contributes ``m / n`` times its token in the blended map; of a patch, an object contributes the
-    fraction that it covers.
+    fraction that it covers. On a finer lattice, all of it is the mean over the shifted lattices.
 
     Parameters
     ----------
@@ -92,13 +92,14 @@ def sum_plane(
     text = scoring.text.astype(np.float64)
     maps = encoding.scored_cells(scoring).reshape(len(scoring.prompts), -1).T
     shown = np.asarray(np.isfinite(maps).all(axis=1))
+    of_patch = 1 / (encoding.lattice.y.parts * encoding.lattice.x.parts)
     words = np.concatenate([text, null])
     return PlaneSums(
         coverage=coverage,
         contribution=_token_sums(coverage, tokens, scale * weight, text),
-        cosine=_token_sums(coverage, tokens, scale * shown, words),
-        heat=coverage.sum_over_patches(np.where(shown[:, np.newaxis], maps, 0)),
-        patches=coverage.sum_over_patches(shown.astype(np.float64)),
+        cosine=_token_sums(coverage, tokens, scale * shown * of_patch, words),
+        heat=coverage.sum_over_patches(np.where(shown[:, np.newaxis], maps, 0)) * of_patch,
+        patches=coverage.sum_over_patches(shown.astype(np.float64)) * of_patch,
         strongest=_strongest(coverage, tokens, scale * shown, text)
         * (encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile),
         total=_weighted_sum(tokens, scale * weight) @ text.T,
@@ -118,7 +119,7 @@ def _known(encoding: Encoding) -> _Sums:
 def _tile_weight(encoding: Encoding) -> _Sums:
     """Return the fraction of the tiles that count which see each cell, (grid_y, grid_x)."""
     lattice: Lattice = encoding.lattice
-    counted = encoding.counted_tiles.astype(np.float64)
+    counted = encoding.count_tiles(np.ones_like(lattice.unshifted)).astype(np.float64)
     seen = (lattice.y.weights > 0).T @ counted @ (lattice.x.weights > 0)
     fraction: _Sums = seen / max(1.0, counted.sum())
     return fraction

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
-from napari_clip_heatmap.imaging.lattice import OVERLAP, plan
+from napari_clip_heatmap.imaging.lattice import OVERLAP, Quality, plan
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.batches import read_now
@@ -42,6 +42,7 @@ def encode_cached(
     region: Region | None = None,
     downsample: float | Literal["auto"] = "auto",
     overlap: float = OVERLAP,
+    quality: Quality = "standard",
     resume: Encoding | None = None,
     **settings: Any,
 ) -> Iterator[Progress]:
@@ -51,7 +52,7 @@ def encode_cached(
 
     Parameters
     ----------
-    model, image, view, region, downsample, overlap, resume
+    model, image, view, region, downsample, overlap, quality, resume
         As `encode_progressively` takes them. With `resume`, nothing is read from disk.
     cache : EncodingCache
     encode : callable
@@ -70,7 +71,7 @@ def encode_cached(
     """
     check_encode_settings(view, region, None, None, resume, None)
     channels, view, region = as_channels(image), view or View(), region or Region()
-    tiling: dict[str, Any] = {"downsample": downsample, "overlap": overlap}
+    tiling: dict[str, Any] = {"downsample": downsample, "overlap": overlap, "quality": quality}
     shape = channels[0].shape
     lattice, _ = plan(shape, tile=model.image_size, patch=model.patch_size, **tiling)
 

@@ -58,7 +58,11 @@ Arrays = dict[str, NDArray[Any]]
 
 def lattice_record(lattice: Lattice) -> Record:
     """Return the positions of cells and tiles."""
-    return {name: asdict(getattr(lattice, name)) for name in ("y", "x")}
+    record = {name: asdict(getattr(lattice, name)) for name in ("y", "x")}
+    for axis in record.values():
+        if axis["parts"] == 1:  # as records without it say
+            del axis["parts"]
+    return record
 
 
 def restore_lattice(record: Record) -> Lattice:
@@ -72,7 +76,11 @@ def restore_lattice(record: Record) -> Lattice:
 def accumulator_arrays(accumulator: TokenAccumulator) -> tuple[Record, Arrays]:
     """Return the token map where tiles were added, and which tiles these are."""
     y, x = accumulator.covered
-    arrays = {"embeddings": accumulator.embeddings, "done": accumulator.tile_mask}
+    arrays = {
+        "embeddings": accumulator.embeddings,
+        "done": accumulator.tile_mask,
+        "patch_sums": accumulator.patch_sums,
+    }
     if accumulator.tile_mask.any():
         arrays["tokens"] = accumulator.token_map[y, x]
         # Half precision is a tenth of a gray level.
@@ -87,7 +95,12 @@ def restore_accumulator(lattice: Lattice, record: Record, arrays: Arrays) -> Tok
     cells = _slices(record["cells"])
     nothing = np.zeros((0, 0, embeddings.shape[-1]), np.float32)
     accumulator = TokenAccumulator.restored(
-        lattice, cells, arrays.get("tokens", nothing), embeddings, done
+        lattice,
+        cells,
+        arrays.get("tokens", nothing),
+        embeddings,
+        done,
+        arrays.get("patch_sums"),
     )
     if "color_low" in arrays:
         accumulator.contrast.low[cells] = arrays["color_low"]

@@ -7,12 +7,14 @@ and of the record itself, so that damaged data are never used.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,18 +174,35 @@ def _little(array: NDArray[Any]) -> NDArray[Any]:
 def _write(
     path: Path, attributes: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    import zarr
-
     with _opened(path, "w") as store:
-        # Explicit, because an environment variable can change zarr's default.
-        group = zarr.create_group(store, zarr_format=3, attributes=dict(attributes))
-        for name, array in arrays.items():
-            rows = max(1, len(array) * _CHUNK // max(array.nbytes, 1))
-            chunks = (min(rows, len(array)), *array.shape[1:])
-            stored = group.create_array(
-                name, shape=array.shape, dtype=array.dtype, chunks=chunks, fill_value=0
-            )
-            stored[...] = array
+        _in_own_loop(_write_to(store, attributes, arrays))
+
+
+async def _write_to(
+    store: Store, attributes: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    from zarr.api.asynchronous import create_group
+
+    # Explicit, because an environment variable can change zarr's default.
+    group = await create_group(store=store, zarr_format=3, attributes=dict(attributes))
+    for name, array in arrays.items():
+        rows = max(1, len(array) * _CHUNK // max(array.nbytes, 1))
+        chunks = (min(rows, len(array)), *array.shape[1:])
+        stored = await group.create_array(
+            name, shape=array.shape, dtype=array.dtype, chunks=chunks, fill_value=0
+        )
+        await stored.setitem(..., array)
+
+
+def _in_own_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run work in this thread: in zarr's own, each call changes the thread twice."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as other:  # a notebook has a loop in its thread
+        other.submit(asyncio.run, work).result()
 
 
 @contextmanager

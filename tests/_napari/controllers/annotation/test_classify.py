@@ -183,6 +183,23 @@ def test_labels_that_cannot_be_named_are_refused_in_words(
     np.testing.assert_array_equal(layer.data, before)
 
 
+def test_numbers_with_fractions_are_an_image_until_they_are_converted(
+    classifier, controls, viewer_model, errors, ran
+):
+    numbers = np.zeros((96, 120), np.float32)
+    numbers[20:60, 5:35] = 3
+    with pytest.raises(TypeError):
+        viewer_model.add_labels(numbers)
+    layer = viewer_model.add_image(numbers)
+    controls["classified_layer"].value = layer
+    classifier.classify()
+    assert "Convert to Labels" in errors[0]
+    controls["classified_layer"].value = viewer_model.add_labels(layer.data.astype(int))
+    classifier.classify()
+    assert len(errors) == 1
+    assert ran.annotation.classified.scores.label.tolist() == [3]
+
+
 def test_without_an_encoding_the_user_is_told_to_run(classifier, ran, cells, errors):
     ran.forget_result(cells)
     classifier.classify()

@@ -50,10 +50,37 @@ def test_seeds_are_what_micro_sam_takes_over(maker, viewer_model):
     assert {*points.properties["label"]} == {"positive"}
     assert {*points.property_choices["label"]} == {"positive", "negative"}
     assert {*boxes.shape_type} == {"rectangle"}
+    assert str(points.border_color_mode) == "cycle", "colors say positive or negative"
     points.add([1, 1])
     maker.make("point_prompts")
     assert [layer.name for layer in made(viewer_model, Points)] == ["point_prompts"]
     assert len(points.data) > 1, "it was changed by hand, and the answer was cancel"
+
+
+def test_the_empty_layers_of_micro_sam_are_filled_without_a_question(maker, viewer_model, ask):
+    # As its `_AnnotatorBase._create_layers` makes them.
+    points = viewer_model.add_points(
+        name="point_prompts",
+        property_choices={"label": ["positive", "negative"]},
+        border_color="label",
+        border_color_cycle=["#00FF00", "#FF0000"],
+        symbol="o",
+        face_color="transparent",
+        border_width=0.5,
+        size=12,
+        ndim=2,
+    )
+    points.border_color_mode = "cycle"
+    boxes = viewer_model.add_shapes(
+        face_color="transparent", edge_color="green", edge_width=4, name="prompts", ndim=2
+    )
+    maker.make("point_prompts")
+    maker.make("box_prompts")
+    ask.assert_not_called()
+    assert [layer.name for layer in viewer_model.layers].count("point_prompts") == 1
+    assert len(points.data) == len(points.properties["label"]) > 0
+    assert {*points.properties["label"]} == {"positive"}
+    assert {*boxes.shape_type} == {"rectangle"}
 
 
 @pytest.mark.parametrize("what", ["labels", "points", "outlines", "boxes", "point_prompts"])

@@ -133,8 +133,9 @@ class ObjectClassifier:
         if not isinstance(layer, Labels):
             report_failure(
                 self._state,
-                "there is no Labels layer to name the objects of: open a segmentation, "
-                "or make one with To Labels",
+                "there is no Labels layer to name the objects of: open a segmentation, or make one "
+                "with To Labels; one that was opened as an image becomes Labels by a right click "
+                "on it in the layer list, Convert to Labels",
             )
             return
         request = self._request(layer)
@@ -175,9 +176,7 @@ class ObjectClassifier:
         """Make a Labels layer of the objects that pass."""
         shown = self._state.annotation.classified
         if shown is None or shown.layer not in self._viewer.layers:
-            report_failure(
-                self._state, "no objects are named yet: choose a Labels layer, and name its objects"
-            )
+            report_failure(self._state, NOTHING_NAMED)
             return
         keep = shown.scores.label[passing(shown.scores, self._state.annotation.gates)]
         draft = labels_of_passing(shown.layer, keep)
@@ -190,9 +189,7 @@ class ObjectClassifier:
         """Write the named objects to a file."""
         shown = self._state.annotation.classified
         if shown is None:
-            report_failure(
-                self._state, "no objects are named yet: choose a Labels layer, and name its objects"
-            )
+            report_failure(self._state, NOTHING_NAMED)
             return
         source = "" if self._state.image is None else self._state.image.name
 

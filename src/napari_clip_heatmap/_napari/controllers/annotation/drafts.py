@@ -112,6 +112,7 @@ def points_draft(image: Image, request: ObjectRequest, axes: tuple[str, ...]) ->
             "ndim": image.ndim,
         },
         {**dict(request.record), "prompts": prompts, "axes": list(axes)},
+        planes=request.planes,
     )
 
 
@@ -137,6 +138,7 @@ def seed_points_draft(image: Image, request: ObjectRequest) -> LayerDraft:
             "ndim": image.ndim,
         },
         dict(request.record),
+        planes=request.planes,
         fixed_name=True,
     )
 
@@ -175,7 +177,7 @@ def shapes_draft(
     name = "prompts" if for_sam else f"{stack.name} {kind}"
     return LayerDraft(
         Shapes, name if for_sam else f"{kind} {stack.key}", name, [shape for _, shape in found],
-        options, dict(stack.record), fixed_name=for_sam,
+        options, dict(stack.record), planes=stack.planes, fixed_name=for_sam,
     )  # fmt: skip
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
-from napari_clip_heatmap._napari.controllers.annotation.placing import (
-    class_colormap,
-    merge_features,
+from napari_clip_heatmap._napari.controllers.annotation.layer_content import (
+    annotation_content,
+    color_classes,
+    fill,
+    with_other_planes,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_clip_heatmap._napari.annotation_state import AnnotationState
+    from napari_clip_heatmap._napari.controllers.annotation.layer_content import LayerContent
 
 __all__ = ["OBJECTS_KEY", "LayerDraft", "ObjectLayers", "is_untouched"]
 
@@ -46,7 +49,7 @@ class LayerDraft:
     record : dict
         Where it comes from, in values that JSON has.
     planes : tuple of tuple of int
-        Of labels of a stack: those that were looked at; what a layer has in others stays.
+        Of a stack: those that were looked at; what a layer has in others stays.
     fixed_name : bool
         Whether another plugin finds the layer by its name, so that no second one may be made.
     """
@@ -87,6 +90,11 @@ def is_untouched(layer: Layer) -> bool:
     """Tell whether a layer is ours, with the data that we gave it."""
     note = _note(layer)
     return bool(note) and note["digest"] == _digest(layer)
+
+
+def _is_empty(layer: Layer) -> bool:
+    """Tell whether a layer of points or shapes holds none, as another plugin makes it."""
+    return not isinstance(layer, Labels) and len(layer.data) == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +184,14 @@ class ObjectLayers:
             old = next((layer for layer in same if isinstance(layer, draft.kind)), None)
         if old is None:
             return self._add(image, draft)
-        if not is_untouched(old):
+        if not is_untouched(old) and not _is_empty(old):
             answer = self._ask(old.name, not draft.fixed_name)
             if answer is ReplaceAnswer.CANCEL:
                 return None
             if answer is ReplaceAnswer.NEW:
                 old.metadata.pop(OBJECTS_KEY, None)  # the user's from now on
                 return self._add(image, draft)
-        return self._update(image, old, _with_other_planes(draft, old))
+        return self._update(image, old, draft)
 
     def _add(self, image: Image, draft: LayerDraft) -> _Step:
         layer = draft.layer()
@@ -192,9 +200,9 @@ class ObjectLayers:
         return _Step(layer, None)
 
     def _update(self, image: Image, layer: Layer, draft: LayerDraft) -> _Step:
-        before = _content(layer)
+        before = annotation_content(layer)
         new = draft.layer()
-        _fill(layer, _content(new))
+        fill(layer, _with_others(draft, annotation_content(new), layer))
         for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
             setattr(layer, name, getattr(new, name))
         _mark(layer, image, draft)
@@ -207,31 +215,18 @@ class ObjectLayers:
         if step.before is None:
             self._viewer.layers.remove(layer)
         else:
-            _fill(layer, step.before)
+            fill(layer, step.before)
             note = layer.metadata.get(OBJECTS_KEY)
             if note:
                 note["digest"] = _digest(layer)
 
 
-def _with_other_planes(draft: LayerDraft, old: Layer) -> LayerDraft:
-    """Return labels with what a layer has in planes that were not looked at."""
-    planes = [index for index in draft.planes if index]
-    same = isinstance(old, Labels) and old.data.shape == np.shape(draft.data)
-    if draft.kind is not Labels or not planes or not same:
-        return draft
-    kept = np.array(old.data)
-    for index in planes:
-        kept[index] = 0
-    numbers = np.unique(kept)
-    data = np.where(draft.data > 0, draft.data + numbers.max(), kept)
-    new = draft.options["features"]
-    features = merge_features(old.features, numbers[numbers > 0], new, int(numbers.max()))
-    options = {**draft.options, "features": features}
-    if "colormap" in options:
-        named = features.dropna(subset="prompt")
-        classes = [draft.record["prompts"].index(prompt) for prompt in named["prompt"]]
-        options["colormap"] = class_colormap(named["label"].tolist(), classes)
-    return replace(draft, data=data, options=options)
+def _with_others(draft: LayerDraft, new: LayerContent, old: Layer) -> LayerContent:
+    """Return what a layer is to hold: the draft's, and its own of other planes."""
+    content = with_other_planes(new, old, draft.planes)
+    if draft.kind is Labels and "colormap" in draft.options and content is not new:
+        return color_classes(content, draft.record["prompts"])
+    return content
 
 
 def _mark(layer: Layer, image: Image, draft: LayerDraft) -> None:
@@ -243,32 +238,3 @@ def _mark(layer: Layer, image: Image, draft: LayerDraft) -> None:
         "layer_id": str(layer.unique_id),
         "digest": _digest(layer),
     }
-
-
-def _content(layer: Layer) -> dict[str, Any]:
-    """Return what an update changes."""
-    content = {"data": layer.data, "features": layer.features.copy()}
-    if isinstance(layer, Labels):
-        content["colormap"] = layer.colormap
-    if isinstance(layer, Shapes):
-        content["data"] = list(zip(layer.data, layer.shape_type, strict=True))
-    return content
-
-
-def _fill(layer: Layer, content: dict[str, Any]) -> None:
-    if isinstance(layer, Shapes):
-        layer.selected_data = set()
-        layer.data = []
-        if content["data"]:
-            layer.add(
-                [each for each, _ in content["data"]],
-                shape_type=[kind for _, kind in content["data"]],
-            )
-        layer.features = content["features"]
-        return
-    if isinstance(layer, Points):
-        layer.selected_data = set()
-    layer.data = content["data"]
-    layer.features = content["features"]
-    if isinstance(layer, Labels):
-        layer.colormap = content["colormap"]

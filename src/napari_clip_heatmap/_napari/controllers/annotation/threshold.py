@@ -51,6 +51,9 @@ COUNT_PIXELS = 2**19
 
 COUNT_DEBOUNCE_MS = 80
 
+SETTLE_MS = 250
+"""Without another result before its outline is drawn: while a user types, maps come first."""
+
 
 def request_objects(
     shown: LayerResult,
@@ -133,8 +136,14 @@ class ThresholdController:
         self._busy = False
         self._seen: dict[str, Any] = {}
         self._counting = Job(self._on_counted, self._on_error, debounce_ms=COUNT_DEBOUNCE_MS)
+        self._settling = Job(self._on_counted, self._on_error, debounce_ms=SETTLE_MS)
         self._index: Index | None = None
-        self._emitters = (state.events.results, state.events.image)
+        self._followed = (
+            (state.events.results, self._on_result),
+            (state.events.image, self.refresh),
+            (state.events.controls, self._on_controls),
+            (viewer.dims.events.point, self._on_point),
+        )
 
     @property
     def settings(self) -> ObjectSettings:
@@ -161,12 +170,8 @@ class ThresholdController:
         """Follow the state, show the outline, and count, while the section is on screen."""
         if in_use != self._in_use:
             self._in_use = in_use
-            for emitter in self._emitters:
-                (emitter.connect if in_use else emitter.disconnect)(self.refresh)
-            point = self._viewer.dims.events.point
-            (point.connect if in_use else point.disconnect)(self._on_point)
-            controls = self._state.events.controls
-            (controls.connect if in_use else controls.disconnect)(self._on_controls)
+            for emitter, slot in self._followed:
+                (emitter.connect if in_use else emitter.disconnect)(slot)
         if in_use:
             self._preview.allow()
             self._seen = {name: self._state.controls[name] for name in OBJECT_CONTROLS}
@@ -197,6 +202,15 @@ class ThresholdController:
         """Let go of the viewer."""
         self.use(False)
         self._counting.close()
+        self._settling.close()
+
+    def _on_result(self) -> None:
+        """Follow maps once no other ones have come for a moment."""
+        self._settling.submit(self._settle)
+
+    def _settle(self) -> None:
+        if self._in_use:
+            self.refresh()
 
     def _on_point(self, _: Any = None) -> None:
         """Follow the viewer to another plane; a layer that comes or goes moves its point too."""

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_clip_heatmap._napari.views.wheel_focus import require_focus_for_wheel
+from napari_clip_heatmap._napari.views.focus import require_focus_for_wheel
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Looking through encoded images: what the window of `views.collection` does."""

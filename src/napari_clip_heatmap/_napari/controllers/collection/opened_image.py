@@ -1,0 +1,143 @@
+"""An encoded image as layers: its pixels, where they are on this machine, and a map of words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_clip_heatmap.batch.collection.encoded_collection import pixels_of_item
+from napari_clip_heatmap.errors import ImageError
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.collection.encoded_collection import (
+        CollectionItem,
+        EncodedCollection,
+    )
+    from napari_clip_heatmap.imaging.channel import Channel
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+
+__all__ = ["OpenedImage", "read_item"]
+
+_LARGEST_MAP = 4096
+"""Longest side of a map in pixels: one that is finer would only be interpolated."""
+
+_LAZY = 2**25
+"""Pixels from which an image is read where it is looked at."""
+
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """What is to be shown of an image.
+
+    Parameters
+    ----------
+    layers : tuple of dict
+        As `napari.components.ViewerModel.add_image` takes them.
+    message : str
+        What was opened, and what of it is not here.
+    """
+
+    layers: tuple[dict[str, Any], ...]
+    message: str
+
+
+def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -> OpenedImage:
+    """Read an image and the map of words over it; without words the image alone.
+
+    Raises
+    ------
+    ImageError
+        The encoding is gone; or the image is not here, and there are no words for a map.
+    PromptError, ModelLoadError
+        The words cannot be read, or the model's text tower is not here.
+    """
+    encoding = collection.open(item)
+    layers: list[dict[str, Any]] = []
+    message = f"{item.name} is open"
+    try:
+        layers += _of_pixels(pixels_of_item(item), item.name)
+    except ImageError as error:
+        if not words:
+            raise
+        message = f"The map of {item.name} alone is open: {error}"
+    if words:
+        layers.append(_of_map(encoding, collection, words))
+    return OpenedImage(tuple(layers), message)
+
+
+def _of_pixels(channels: Any, name: str) -> Iterator[dict[str, Any]]:
+    """Yield a layer for each channel, as it was shown to the model."""
+    for number, channel in enumerate(channels):
+        levels = [_array(level) for level in channel.levels]
+        suffix = f" channel {number}" if len(channels) > 1 else ""
+        yield {
+            "data": levels if len(levels) > 1 else levels[0],
+            "multiscale": len(levels) > 1,
+            "rgb": channel.n_colors == 3,
+            "name": f"{name}{suffix}",
+            **_look(channel, alone=len(channels) == 1),
+        }
+
+
+def _look(channel: Channel, *, alone: bool) -> dict[str, Any]:
+    look: dict[str, Any] = {} if alone else {"blending": "additive"}
+    if channel.n_colors == 3:
+        return look
+    if channel.limits is not None:
+        look["contrast_limits"] = channel.limits
+    if channel.lut is not None:
+        look["colormap"] = np.asarray(channel.lut)
+    return look
+
+
+def _array(level: Any) -> Any:
+    """Return pixels in memory, or of large images as an array that is read where it is shown."""
+    shape = tuple(int(length) for length in level.shape)
+    every = (slice(None),) * len(shape)
+    if shape[0] * shape[1] <= _LAZY:
+        return np.asarray(level[every])
+    import dask.array
+
+    da: Any = dask.array  # parts of it have no types
+    chunks = (_CHUNK, _CHUNK, *shape[2:])
+    # Without a name that is a hash of the pixels: all of them would be read for it.
+    empty = np.empty((0,) * len(shape), level.dtype)
+    return da.from_array(_Level(level), chunks, name=False, fancy=False, meta=empty)
+
+
+class _Level:
+    """A level with what Dask wants to know of an array."""
+
+    def __init__(self, level: Any) -> None:
+        self._level = level
+        self.shape = tuple(int(length) for length in level.shape)
+        self.dtype: np.dtype[Any] = np.dtype(level.dtype)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
+        return np.asarray(self._level[key])
+
+
+def _of_map(encoding: Encoding, collection: EncodedCollection, words: str) -> dict[str, Any]:
+    maps = encoding.lazy_maps(collection.scoring(words))
+    factor = max(1, -(-max(encoding.image_shape) // _LARGEST_MAP))
+    (values,) = maps.window(factor=factor)
+    middle = (factor - 1) / 2
+    low, high = (float(each) for each in maps.limits[0])
+    return {
+        "data": values,
+        "name": words,
+        "colormap": "jet",
+        "blending": "translucent_no_depth",
+        "opacity": 0.5,
+        "contrast_limits": (low, high) if low < high else None,
+        "scale": (factor, factor),
+        "translate": (middle, middle),
+        "metadata": {"similarity": float(maps.similarity[0]), "encoding": encoding.describe()},
+    }

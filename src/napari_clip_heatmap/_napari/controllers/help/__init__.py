@@ -1,0 +1,1 @@
+"""What a newcomer is told, and which prompts begin."""

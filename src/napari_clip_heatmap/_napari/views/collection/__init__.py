@@ -1,0 +1,1 @@
+"""The window in which encoded images are looked through."""

@@ -1,0 +1,1 @@
+"""What a newcomer reads: short texts on each figure, and a tour of the dock."""

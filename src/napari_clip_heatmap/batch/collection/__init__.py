@@ -1,0 +1,1 @@
+"""Encoded images as a set that is looked through and searched."""

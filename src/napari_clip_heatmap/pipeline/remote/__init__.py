@@ -1,0 +1,1 @@
+"""Tiles through a model on other machines: the workers of a Dask scheduler."""
