@@ -59,7 +59,7 @@ def test_an_example_is_judged_by_its_places(encoding, example):
 
 
 def test_distance_from_random_places_decides(example):
-    for dependence, trust in ((0.3, Trust.NONE), (1.1, Trust.DOUBTFUL), (9.0, Trust.GOOD)):
+    for dependence, trust in ((0.3, Trust.NONE), (0.8, Trust.DOUBTFUL), (9.0, Trust.GOOD)):
         judged = judge_places(dataclasses.replace(example, dependence=dependence))
         assert judged.trust is trust
         assert judged.reason

@@ -134,15 +134,24 @@ def test_leave_one_out_needs_several_places(scene):
     assert encoding.example(centers()[:2], [(30, 10)], name="mine").leave_one_out is not None
 
 
-def test_dependence_is_repeatable_and_higher_for_places_that_have_something_in_common(scene):
+def test_dependence_is_a_distance_from_directions_of_random_places(scene):
     encoding, _ = scene
-    alike = encoding.example(centers(), name="mine").dependence
-    assert alike == encoding.example(centers(), name="other").dependence
-    rng = np.random.default_rng(1)
-    random = [
-        encoding.example(rng.integers(0, 64, (5, 2)), name="mine").dependence for _ in range(40)
+    tokens, statistics = measure_image(encoding)
+    found = encoding.example(centers(), name="mine").dependence
+    assert found == encoding.example(centers(), name="other").dependence  # repeatable
+    rng = np.random.default_rng(0)
+    random = []
+    for _ in range(32):
+        drawn = tokens[rng.integers(0, len(tokens), len(SQUARES))].astype(float)
+        rng.integers(0, len(tokens), 0)
+        random.append(RECIPE.direction(drawn.mean(axis=0), None, statistics))
+    own = encoding.example(centers(), name="mine").direction
+    nearest = min(np.linalg.norm(own - each) for each in random)
+    apart = [
+        min(np.linalg.norm(one - each) for k, each in enumerate(random) if k != n)
+        for n, one in enumerate(random)
     ]
-    assert alike > np.median(random)
+    assert found == pytest.approx(nearest / np.quantile(apart, 0.9), rel=1e-4)
 
 
 def test_figures_say_where_background_and_places_lie(scene):
