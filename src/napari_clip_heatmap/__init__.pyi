@@ -35,6 +35,7 @@ from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.trust import Trust, Verdict
 from .pipeline.verdicts import Assessment, PromptCheck, PromptVerdict, assess
+from .prompting.example import Example
 
 __version__: str
 
@@ -51,6 +52,7 @@ __all__ = [
     "HeadHeatmaps",
     "HeadMaps",
     "HeadWords",
+    "Example",
     "Heatmaps",
     "LazyHeatmaps",
     "ObjectScores",

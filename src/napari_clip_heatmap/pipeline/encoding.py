@@ -16,6 +16,7 @@ from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
 from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
+from napari_clip_heatmap.pipeline.examples.example_maker import ExampleMaker
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import (
@@ -24,6 +25,7 @@ from napari_clip_heatmap.pipeline.token_grid import (
     known_values,
     read_only,
 )
+from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -33,7 +35,7 @@ __all__ = ["Encoding"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoding:
+class Encoding(ExampleMaker):
     """The token map of an image, and how it was made.
 
     It keeps neither the image nor the image tower: any number of prompts can be answered later.
@@ -235,6 +237,7 @@ class Encoding:
         float32 (prompt, y, x)
             NaN as in `lattice_values`.
         """
+        scoring.require_model(self.model)
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
@@ -245,7 +248,7 @@ class Encoding:
 
     def heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
@@ -257,10 +260,9 @@ class Encoding:
 
         Parameters
         ----------
-        prompts : iterable of str
+        prompts : iterable of str or Example
             Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
-            of one thing; "nuclei - background" is what is found beyond the background, whatever
-            the score.
+            of one thing; "nuclei - background", and an example, are not compared with the others.
         score : {"relative", "balanced", "absolute", "contrast", "softmax"}
             "absolute": the patch's contribution to the cosine similarity. "relative": minus the
             mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
@@ -299,7 +301,7 @@ class Encoding:
 
     def lazy_heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
