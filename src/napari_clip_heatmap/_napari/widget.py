@@ -102,6 +102,7 @@ class HeatmapWidget(Container[Any]):
         self["image"].follow(self._viewer.layers.selection.active)
         self._binding = ControlBinding(self.state, self)
         keep_recent(self.state)
+        self._late: list[ExampleSection] = []
         self._make_controllers(catalog)
         self._connect()
         self.closed = False
@@ -130,7 +131,7 @@ class HeatmapWidget(Container[Any]):
         from napari_clip_heatmap._napari.controllers.examples.example_section import ExampleSection
 
         section = ExampleSection(self.state, self._viewer, self)
-        self._controllers = (*self._controllers, section)
+        self._late.append(section)
         return section
 
     def show_row(self, name: str, *, shown: bool) -> None:
@@ -279,7 +280,7 @@ class HeatmapWidget(Container[Any]):
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in (*self._controllers, *self._views, *self._outside):
+        for controller in (*self._controllers, *self._late, *self._views, *self._outside):
             controller.close()
         self._viewer.mouse_drag_callbacks.remove(self._offer_place)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)

@@ -15,8 +15,8 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
 from napari_clip_heatmap.pipeline.examples.example_maker import ExampleMaker
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import (
@@ -226,17 +226,7 @@ class Encoding(ExampleMaker):
     def scored_cells(
         self, scoring: Scoring, cells: tuple[slice, slice] | None = None
     ) -> NDArray[np.float32]:
-        """Return the maps of a scoring on the lattice, as far as they are known.
-
-        Parameters
-        ----------
-        scoring, cells
-
-        Returns
-        -------
-        float32 (prompt, y, x)
-            NaN as in `lattice_values`.
-        """
+        """Return the maps of a scoring, float32 (prompt, y, x); NaN as in `lattice_values`."""
         scoring.require_model(self.model)
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)

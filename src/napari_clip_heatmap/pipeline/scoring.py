@@ -322,8 +322,8 @@ def _recipe(words: TextDirections, prompt: Prompt) -> dict[str, list[str]]:
     if prompt.example is not None:
         example = prompt.example
         made = f"{example.positive} positive and {example.negative} negative places"
-        words = [example.words] if example.words else []
-        return {"texts": words, "minus": [], "example": [made, example.recipe]}
+        said = [example.words] if example.words else []
+        return {"texts": said, "minus": [], "example": [made, example.recipe]}
     minus = [text for phrase in prompt.minus for text in words.texts(phrase)]
     return {"texts": list(words.texts(prompt.names)), "minus": minus}
 

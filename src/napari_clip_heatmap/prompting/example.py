@@ -158,14 +158,12 @@ class Example:
             raise PromptError(
                 f"the example {what}; accepted: {', '.join(_KEYS)}. Save the example again"
             )
-        values = {key: _text(key, record[key]) for key in _TEXTS}
-        counts = {key: integer(key, record[key], 0, 2**53, PromptError) for key in _COUNTS}
-        figures = {key: number(key, record[key], error=PromptError) for key in _FIGURES}
+        values: dict[str, Any] = {key: _text(key, record[key]) for key in _TEXTS}
+        values |= {key: integer(key, record[key], 0, 2**53, PromptError) for key in _COUNTS}
+        values |= {key: number(key, record[key], error=PromptError) for key in _FIGURES}
         left = record["leave_one_out"]
         return cls(
             **values,
-            **counts,
-            **figures,
             leave_one_out=None if left is None else number("leave_one_out", left, 0, 1),
             direction=_direction(record["direction"]),
         )

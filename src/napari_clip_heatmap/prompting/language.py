@@ -166,8 +166,10 @@ def distinct(lines: object, what: str = "prompts") -> tuple[Prompt, ...]:
     """
     first: dict[str, Prompt] = {}
     for line in listed(lines, what):
-        is_example = isinstance(line, Example)
-        prompt = Prompt(line.name, (), (), line) if is_example else parse_prompt(line, what)
+        if isinstance(line, Example):
+            prompt = Prompt(line.name, (), (), line)
+        else:
+            prompt = parse_prompt(line, what)
         same = first.setdefault(prompt.canonical, prompt)
         if same.example != prompt.example:
             raise PromptError(

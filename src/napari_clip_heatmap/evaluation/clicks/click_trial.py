@@ -166,5 +166,5 @@ class ClickTrial:
             left[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = -np.inf
         if not np.isfinite(left).any():
             return []
-        y, x = np.unravel_index(int(left.argmax()), left.shape)
-        return [(int(y), int(x))]
+        highest = np.unravel_index(int(left.argmax()), left.shape)
+        return [(int(highest[0]), int(highest[1]))]

@@ -115,7 +115,7 @@ def _listed(data: Path) -> list[dict[str, Any]]:
 def _spread(count: int) -> list[int]:
     if count <= PER_SOURCE:
         return list(range(count))
-    return np.linspace(0, count - 1, PER_SOURCE).round().astype(int).tolist()
+    return [round(number) for number in np.linspace(0, count - 1, PER_SOURCE).tolist()]
 
 
 def _with_truth(data: Path, entry: dict[str, Any]) -> LabeledImage:

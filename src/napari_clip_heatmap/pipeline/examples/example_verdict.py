@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.presence import top_mean
+from napari_clip_heatmap.pipeline.presence import least_trust, top_mean
 from napari_clip_heatmap.pipeline.trust import Finding, Trust
-from napari_clip_heatmap.pipeline.verdicts import PromptVerdict, least_trust
+from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:

@@ -178,7 +178,7 @@ def _read_words(
 ) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
     """Return the names of the thing, and their direction minus that of neutral prompts."""
     sentences = parse_templates(templates)
-    if isinstance(words, str) and not words.strip():
+    if not str(words).strip():
         return (), None
     phrase = parse_phrase(words, "words of examples")
     own = TextDirections(encoding.text, sentences).directions([phrase])[0]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,7 +49,7 @@ class TokenStatistics:
 
     def deviation(self, direction: Vector) -> float:
         """Return the standard deviation of a direction's map over the image."""
-        return float(np.sqrt(max(direction @ self.covariance @ direction, 0.0)))
+        return math.sqrt(max(float(direction @ self.covariance @ direction), 0.0))
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,10 @@ def marked_by_layer(
             f"{name} is selected; accepted: a Labels or a Shapes layer that marks what you look "
             "for. Select it in the list of layers"
         )
-    height, width = image_shape(image)
     region = region_inside(layer, image, point, label)
-    inside = region.inside(np.arange(height) + 0.5, np.arange(width) + 0.5)
+    inside = region.inside(
+        *(np.arange(length, dtype=np.float64) + 0.5 for length in image_shape(image))
+    )
     if inside is None or not inside.any():
         raise ImageError(
             f"the layer '{layer.name}' marks nothing on the image '{image.name}'; draw on it, or "

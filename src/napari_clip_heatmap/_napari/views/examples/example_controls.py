@@ -30,7 +30,7 @@ EXAMPLE_CONTROLS = (
     ControlSpec(
         "example_sign",
         ControlSection.EXAMPLES,
-        lambda _, **given: RadioButtons(
+        lambda _, **given: RadioButtons(  # type: ignore[call-arg] # magicgui passes it on
             value=POSITIVE,
             choices=(("+ shows it", POSITIVE), ("\N{MINUS SIGN} does not", NEGATIVE)),
             orientation="horizontal",
