@@ -182,7 +182,7 @@ class PlaneResult:
         return score_objects(
             self.encoding,
             plane,
-            settings.prompts,
+            settings.rows,
             settings.score,
             baseline=settings.baseline,
             templates=settings.templates,
