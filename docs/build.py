@@ -21,6 +21,7 @@ PICTURES = (
     ("make_screenshot.py", "--all"),
     ("make_annotate_screenshots.py",),
     ("make_map_examples.py",),
+    ("make_why_screenshots.py",),
     ("make_tutorial_pictures.py",),
 )
 

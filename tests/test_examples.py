@@ -56,6 +56,7 @@ def names() -> dict[str, Any]:
         "image": image,
         "batch": batch,
         "encoding": encoding,
+        "example": encoding.example([(20, 30), (52, 41)], name="my vesicles"),
         "maps": encoding.heatmaps(["nuclei", "filaments"]),
         "stack": np.stack([image[..., 0], image[..., 1]]),
         "labels": np.repeat(np.arange(4, dtype=np.int32), 24)[:, np.newaxis]

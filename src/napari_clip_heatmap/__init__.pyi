@@ -23,6 +23,11 @@ from .imaging.masks import Outlines
 from .imaging.region import Region
 from .imaging.view import View
 from .pipeline.encoding import Encoding
+from .pipeline.explanation.explain import explain
+from .pipeline.explanation.explanation import Explanation
+from .pipeline.explanation.head_maps import HeadHeatmaps, HeadMaps, head_maps
+from .pipeline.explanation.head_words import HeadWords, describe_heads
+from .pipeline.explanation.word_list import WordList, words_of
 from .pipeline.heatmaps import Heatmaps, LazyHeatmaps
 from .pipeline.objects.object_scores import ObjectScores, score_objects
 from .pipeline.remote.scheduler import Scheduler, Tls
@@ -30,6 +35,7 @@ from .pipeline.score_registry import Score
 from .pipeline.storage.cache import EncodingCache
 from .pipeline.trust import Trust, Verdict
 from .pipeline.verdicts import Assessment, PromptCheck, PromptVerdict, assess
+from .prompting.example import Example
 
 __version__: str
 
@@ -42,6 +48,11 @@ __all__ = [
     "Decomposition",
     "Encoding",
     "EncodingCache",
+    "Example",
+    "Explanation",
+    "HeadHeatmaps",
+    "HeadMaps",
+    "HeadWords",
     "Heatmaps",
     "LazyHeatmaps",
     "ObjectScores",
@@ -57,11 +68,15 @@ __all__ = [
     "Trust",
     "Verdict",
     "View",
+    "WordList",
     "__version__",
     "assess",
     "decompose",
+    "describe_heads",
     "download_model",
     "encode",
+    "explain",
+    "head_maps",
     "list_models",
     "load_model",
     "methods_text",
@@ -70,5 +85,6 @@ __all__ = [
     "read_image",
     "score_objects",
     "token_map",
+    "words_of",
     "write_objects",
 ]

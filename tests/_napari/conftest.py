@@ -46,6 +46,7 @@ class ColourText:
     """Each prompt has a direction of its own: red, green, blue, and others by their length."""
 
     logit_scale = 10.0
+    d_embed = 3
 
     def encode(self, prompts):
         rows = [COLOURS.get(p, (1, len(p), len(p) ** 2)) for p in prompts]

@@ -59,7 +59,7 @@ def dock(make_napari_viewer, session, picture, qtbot):
     viewer.add_labels(labels, name="segmentation")
     widget.tabs.open("Classify")
     widget["classify"].native.click()
-    qtbot.waitUntil(lambda: widget.state.annotation.classified is not None)
+    qtbot.waitUntil(lambda: widget.state.annotation.classified is not None, timeout=20_000)
     viewer.window._qt_window.resize(1280, 720)
     qtbot.wait(200)
     return widget

@@ -39,3 +39,11 @@ def test_a_fading_map_is_clear_where_there_is_least(name):
     assert fading[np.argmin(evidence), 3] == pytest.approx(0, abs=0.02)
     assert (np.diff(fading[np.argsort(evidence, kind="stable"), 3]) >= -0.02).all()
     assert fading[np.argmax(evidence), 3] == 1
+
+
+def test_a_ground_that_is_hardly_above_zero_is_clear():
+    style = LayerStyle(scale="shared", clear_below_zero=True)
+    low, high = style.limits([(-0.002, 0.004), (-0.001, 0.0001)], ["a", "b"])[1]
+    values = np.array([-0.001, 0.0, 0.0001, 0.0002, 0.0016, 0.004])
+    seen = ensure_colormap(style.colormap("b")).map(np.clip((values - low) / (high - low), 0, 1))
+    np.testing.assert_allclose(seen[:, 3], [0, 0, 0, 0, 1, 1], atol=0.02)

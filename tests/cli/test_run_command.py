@@ -558,6 +558,53 @@ def test_the_help_says_what_is_read() -> None:
         assert word in text
 
 
+def test_examples_stand_among_the_prompts(model: str, cells: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    points = tmp_path / "points.csv"
+    points.write_text("y,x,sign\n5,5,+\n12,30,+\n30,60,-\n")
+    asked = ("--example", f"my vesicles={cells}:{points}", "--score", "absolute")
+    result = cli("run", cells, *options("nuclei"), *asked, "--model", model, "-o", out)
+    assert result.exit_code == 0, result.output
+    encoding = nch.encode(nch.load_model(model), read_image(cells))
+    example = encoding.example([(5, 5), (12, 30)], [(30, 60)], name="my vesicles")
+    maps = encoding.heatmaps(["nuclei", example], "absolute")
+    entry = record_in(out)["images"][0]
+    assert [each["prompt"] for each in entry["results"]] == ["nuclei", "my vesicles"]
+    written = tifffile.imread(out / entry["results"][1]["heatmap"])
+    np.testing.assert_allclose(written, maps.values[1], atol=1e-6)
+    repeated = cli("run", "--config", out / "run.yaml", "-o", again)
+    assert repeated.exit_code == 0, repeated.output
+    redone = tifffile.imread(again / record_in(again)["images"][0]["results"][1]["heatmap"])
+    np.testing.assert_allclose(redone, written, atol=1e-6)
+
+
+def test_a_job_with_another_example_is_another_job(model: str, cells: Path, tmp_path: Path) -> None:
+    out, points = tmp_path / "out", tmp_path / "points.csv"
+    asked = ("--example", f"mine={cells}:{points}", "--model", model, "-o", out)
+    points.write_text("y,x\n5,5\n")
+    assert cli("run", cells, *asked).exit_code == 0
+    points.write_text("y,x\n30,60\n")
+    refused = cli("run", cells, *asked)
+    assert refused.exit_code != 0
+    assert "settings" in refused.output
+
+
+def test_examples_that_cannot_be_made_are_refused_in_words(
+    model: str, cells: Path, tmp_path: Path
+) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("y,x\n5,500\n")
+    where = ("--model", model, "-o", tmp_path / "out")
+    outside = cli("run", cells, "--example", f"mine={cells}:{points}", *where)
+    assert outside.exit_code == 2
+    assert "outside the image" in outside.output
+    unread = cli("run", cells, "--example", "mine=nowhere", *where)
+    assert unread.exit_code == 2
+    scaled = cli("run", cells, "--example", f"mine={cells}:{points}", "--mpp", 1, *where)
+    assert scaled.exit_code == 2
+    assert "--mpp" in scaled.output
+
+
 def test_a_finer_run_is_what_the_library_computes(model: str, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = options("nuclei", "debris")

@@ -12,6 +12,7 @@ class FakeText:
     """Gives fixed directions: red, green, blue; any other words a direction drawn from them."""
 
     logit_scale = 20.0
+    d_embed = 4
     known = {"red": 0, "green": 1, "blue": 2}  # noqa: RUF012
 
     def encode(self, prompts):

@@ -37,6 +37,10 @@ _OPAQUE_FROM = 0.6
 _CLEAR_UNTIL = 0.4
 """The same of a map that is clear at zero: what is well above zero keeps its color."""
 
+_GROUND = 0.05
+"""Fraction of the range up to which such a map is wholly clear: a flat ground is never exactly
+zero, and the tiles that it was seen in would show."""
+
 _LEAST_RANGE = 1e-6
 """Of contrast limits, which napari needs apart; rounding errors stay clear below it."""
 
@@ -88,7 +92,7 @@ class LayerStyle:
         if self.transparent_low:
             return _transparent_low(name, _OPAQUE_FROM)
         if self._clear and name != SIGNED:
-            return _transparent_low(name, _CLEAR_UNTIL)
+            return _transparent_low(name, _CLEAR_UNTIL, _GROUND)
         return named_colormap(name)
 
     def opacity_of(self, key: str) -> float:
@@ -144,10 +148,10 @@ def named_colormap(name: str) -> Any:
 
 
 @cache
-def _transparent_low(name: str, opaque_from: float) -> Colormap:
+def _transparent_low(name: str, opaque_from: float, clear_until: float = 0.0) -> Colormap:
     """Return a colormap that is transparent at low values; "signed": at values near zero."""
     values = np.linspace(0, 1, _STEPS, dtype=np.float32)
     colors = ensure_colormap(named_colormap(name)).map(values)
     strength = np.abs(2 * values - 1) if name == SIGNED else values
-    colors[:, 3] = np.clip(strength / opaque_from, 0, 1)
+    colors[:, 3] = np.clip((strength - clear_until) / (opaque_from - clear_until), 0, 1)
     return Colormap(colors, name=f"{name}, transparent below {opaque_from:.0%}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
     "FAINTNESS",
@@ -57,6 +58,9 @@ FAINTNESS = {Trust.DOUBTFUL: 0.6, Trust.NONE: 0.3}
 
 def facts_of(check: PromptVerdict) -> tuple[str, ...]:
     """Return why a map can be trusted or not, in at most three short facts."""
+    if (others := getattr(check, "leave_one_out", None)) is not None:  # of an example
+        judged = f"Each of its places, judged by an example of the others: AUROC {others:.2f}."
+        return (*check.reasons, judged)[:MOST_FACTS]
     match = (
         f"Match with the image: {check.similarity:.3f}{of_no_patch(check.unowned)}, "
         f"above {check.rank:.0%} of nonsense."
@@ -82,16 +86,24 @@ class PromptRow:
     Parameters
     ----------
     prompt : str
-        As typed; blank in a row that was just added.
+        As typed; blank in a row that was just added. Of an example, its name.
     colormap : str
         Of its layer; empty for the default one.
     key : str
         Identifies the row and its layer while the words are edited.
+    example : Example, optional
+        What is asked instead of words.
     """
 
     prompt: str
     colormap: str = ""
     key: str = field(default_factory=lambda: uuid4().hex)
+    example: Example | None = None
+
+    @property
+    def asked(self) -> str | Example:
+        """What `Encoding.heatmaps` takes: the words, or the example under the row's name."""
+        return self.prompt if self.example is None else replace(self.example, name=self.prompt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +273,9 @@ class DockState:
 
     def note_recent(self) -> None:
         """Remember the prompts of a run that begins."""
-        prompts = tuple(row.prompt for row in self.prompts)
+        prompts = tuple(row.prompt for row in self.prompts if row.example is None)
+        if not prompts:
+            return
         others = (each for each in self.recent if each != prompts)
         self.recent = (prompts, *others)[:MOST_RECENT]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import napari
@@ -32,6 +32,7 @@ from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, 
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.controllers.why.why_section import WhySection
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab
 from napari_clip_heatmap._napari.state import DockState
@@ -40,17 +41,21 @@ from napari_clip_heatmap._napari.views.control_spec import ControlSection, Contr
 from napari_clip_heatmap._napari.views.controls import make_controls
 from napari_clip_heatmap._napari.views.dock_layout import add_shortcut, lay_out, show_row
 from napari_clip_heatmap._napari.views.export_menu import ExportMenu
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.help.help_menu import HelpMenu
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView
     from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView
     from napari_clip_heatmap._napari.controllers.canvas.outside_region import OutsideView
+    from napari_clip_heatmap._napari.controllers.examples.example_section import ExampleSection
     from napari_clip_heatmap._napari.job.model_download import ModelCatalog
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["HeatmapWidget"]
 
+
+RIGHT_BUTTON = 2
 
 DARK = 3 * 128
 """Sum of red, green and blue up to which a background is dark."""
@@ -97,6 +102,7 @@ class HeatmapWidget(Container[Any]):
         self["image"].follow(self._viewer.layers.selection.active)
         self._binding = ControlBinding(self.state, self)
         keep_recent(self.state)
+        self._late: list[ExampleSection] = []
         self._make_controllers(catalog)
         self._connect()
         self.closed = False
@@ -118,6 +124,15 @@ class HeatmapWidget(Container[Any]):
     def controls(self) -> Mapping[str, Any]:
         """The controls, by name."""
         return {control.name: control for control in self}
+
+    @cached_property
+    def examples(self) -> ExampleSection:
+        """Prompts made by clicking; made when it is first used."""
+        from napari_clip_heatmap._napari.controllers.examples.example_section import ExampleSection
+
+        section = ExampleSection(self.state, self._viewer, self)
+        self._late.append(section)
+        return section
 
     def show_row(self, name: str, *, shown: bool) -> None:
         """Show or hide a control with its label."""
@@ -173,6 +188,7 @@ class HeatmapWidget(Container[Any]):
             PromptController(state, viewer, rows),
             CursorReadout(state, viewer, rows),
             ClickRanking(state, viewer, self["ranked"]),
+            WhySection(state, viewer, self["why_grid"].view, self._session),
             DeviceLister(state),
             VerdictText(state, viewer),
             SliceFollower(state, viewer, self.start),
@@ -187,7 +203,7 @@ class HeatmapWidget(Container[Any]):
         self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
         self["remove_all"].changed.connect(self._remove_all)
         self.tabs.currentChanged.connect(self.preview_controller.update)
-        for name in ("make_objects", "class_table"):
+        for name in ("make_objects", "class_table", "why_grid"):
             self.tabs.currentChanged.connect(self[name].view.update_seen)
         self._views: tuple[CompareView | BestPromptView, ...] = ()
         self._outside: tuple[OutsideView, ...] = ()
@@ -195,6 +211,10 @@ class HeatmapWidget(Container[Any]):
         self["where"].changed.connect(self._on_where)
         for name in ("compare", "best"):
             self[name].changed.connect(self._make_views)
+        self["new_example"].changed.connect(lambda: self.examples.begin())
+        self["example_from_layer"].changed.connect(lambda: self.examples.take_layer())
+        self["example_search"].changed.connect(self._search_example)
+        self._viewer.mouse_drag_callbacks.append(self._offer_place)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
@@ -225,6 +245,17 @@ class HeatmapWidget(Container[Any]):
             self["where"].reset_choices()
             self["where"].value = layer
 
+    def _search_example(self) -> None:
+        choose_file(self.native, "A folder of encodings", self.examples.find_in, folder=True)
+
+    def _offer_place(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Offer what can be done with a place, where the right button is pressed and not moved."""
+        if event.button != RIGHT_BUTTON or self.state.image is None:
+            return
+        from napari_clip_heatmap._napari.controllers.examples.more_like_this import offer_place
+
+        yield from offer_place(self.state, viewer, self.examples, event, self.native)
+
     def _on_where(self, where: object) -> None:
         """Let the fill of outlines not dye the maps that are made inside of them."""
         if isinstance(where, Shapes):
@@ -249,8 +280,9 @@ class HeatmapWidget(Container[Any]):
     def _close(self) -> None:
         """Let go of the viewer; Qt's side of the widget is gone."""
         self.closed = True
-        for controller in (*self._controllers, *self._views, *self._outside):
+        for controller in (*self._controllers, *self._late, *self._views, *self._outside):
             controller.close()
+        self._viewer.mouse_drag_callbacks.remove(self._offer_place)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
         self._viewer.events.theme.disconnect(self._on_appearance)
         get_settings().appearance.events.font_size.disconnect(self._on_appearance)

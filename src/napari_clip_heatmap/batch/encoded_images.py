@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.job_folder import JobImage
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
     "EncodedModel",
@@ -199,14 +200,14 @@ class FoundImage:
 
 
 def search_encodings(
-    words: str, paths: Iterable[Path], model: str | None = None
+    words: str | Example, paths: Iterable[Path], model: str | None = None
 ) -> Iterator[FoundImage]:
     """Yield how well each encoded image suits words, in the order of the paths.
 
     Parameters
     ----------
-    words : str
-        A prompt.
+    words : str or Example
+        A prompt, or an example of the model that encoded.
     paths : iterable of Path
     model : str, optional
         Where the model lies, if not under its recorded name.

@@ -121,9 +121,7 @@ class ImageWorker:
 
         words = self.settings
         self.scoring = (
-            build_scoring(
-                self.model.text, words.prompts, words.score, words.baseline, words.templates
-            )
+            build_scoring(self.model.text, words.rows, words.score, words.baseline, words.templates)
             if words.prompts
             else None
         )

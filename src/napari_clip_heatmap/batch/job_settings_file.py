@@ -15,6 +15,9 @@ __all__ = ["SETTINGS_FILE", "option_values", "read_settings_file", "write_settin
 
 SETTINGS_FILE = "run.yaml"
 
+PROMPTS_FILE = "prompts.yaml"
+"""The prompts of a job that has examples among them."""
+
 _HEAD = """\
 # All settings of this job. To repeat it, or to do it with other images or settings
 # (options on the command line come before those of the file):
@@ -63,6 +66,9 @@ def option_values(settings: RunSettings) -> dict[str, Any]:
     }
     if view.limits is None and view.mode == "shown":
         del values["view"]
+    if settings.examples:  # they are in no words: the prompts lie in a file of their own
+        del values["prompt"]
+        values["prompts"] = str((settings.output / PROMPTS_FILE).resolve())
     return {name: value for name, value in values.items() if value not in (None, "", [], False)}
 
 
@@ -75,9 +81,17 @@ def write_settings_file(folder: Path, settings: RunSettings) -> None:
     """
     import yaml
 
+    from napari_clip_heatmap.prompting.prompt_set import Entry, PromptSet, save_set
+
     text = yaml.safe_dump(option_values(settings), sort_keys=False, allow_unicode=True)
     with writing(folder / SETTINGS_FILE) as draft:
         draft.write_text(_HEAD + text, encoding="utf-8")
+    if settings.examples:
+        examples = {each.name: each for each in settings.examples}
+        entries = tuple(
+            Entry(prompt=prompt, example=examples.get(prompt)) for prompt in settings.prompts
+        )
+        save_set(PromptSet(name="prompts", prompts=entries), folder / PROMPTS_FILE)
 
 
 def read_settings_file(path: Path, accepted: set[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,7 @@ from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.hashing import hash_json
 from napari_clip_heatmap.imaging.lattice import PARTS, Quality
 from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.prompting.example import Example
 from napari_clip_heatmap.prompting.language import PLAIN
 from napari_clip_heatmap.validation import one_of
 
@@ -49,7 +50,7 @@ class RunSettings:
     inputs : tuple of str
         Files, globs and folders, in order.
     prompts : tuple of str
-        The user's words, each once.
+        The user's words and the names of examples, each once.
     output : Path
         The job folder, which the results go to.
     recursive : bool
@@ -89,6 +90,8 @@ class RunSettings:
     objects : str, optional
         A file of labels, or a folder of such files named after the images: objects that are scored
         instead of those that the maps show.
+    examples : tuple of Example
+        Those of the prompts that are examples.
 
     Raises
     ------
@@ -126,6 +129,7 @@ class RunSettings:
     format: Literal["tif", "ome-zarr"] = "tif"
     threshold: float | str = "otsu"
     objects: str | None = None
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.write if kind not in KINDS]
@@ -141,14 +145,23 @@ class RunSettings:
             raise SettingsError("mpp and downsample both say how finely to look; give one of them")
 
     @property
+    def rows(self) -> tuple[str | Example, ...]:
+        """The prompts as `Encoding.heatmaps` takes them: words, or an example of that name."""
+        examples = {each.name: each for each in self.examples}
+        return tuple(examples.get(prompt, prompt) for prompt in self.prompts)
+
+    @property
     def counts_objects(self) -> bool:
         """Whether any output needs objects."""
         return bool(_OBJECT_KINDS.intersection(self.write)) or self.objects is not None
 
     def record(self) -> dict[str, Any]:
         """Return the settings as values that JSON has; the choice of pictures lies among them."""
-        values = asdict(self)
+        values = asdict(replace(self, examples=()))
         choice: dict[str, Any] = values.pop("choice")
+        del values["examples"]  # no key without examples: jobs from before there were any go on
+        if self.examples:
+            values["examples"] = [each.describe() for each in self.examples]
         record: dict[str, Any] = _plain(values | choice | {"output": str(self.output.resolve())})
         return record
 
@@ -177,7 +190,12 @@ class RunSettings:
         choice = {each.name: values.pop(each.name) for each in fields(PictureChoice)}
         view = dict(record["view"])
         view["limits"] = view["limits"] and tuple(view["limits"])
-        own = {"output": Path(record["output"]), "view": View(**view)}
+        examples = tuple(Example.restore(each) for each in record.get("examples", ()))
+        own = {
+            "output": Path(record["output"]),
+            "view": View(**view),
+            "examples": examples,
+        }
         return cls(**(values | own), choice=PictureChoice(**choice))
 
 

@@ -26,20 +26,17 @@ def keep_thumbnails(job: JobFolder, name: str, result: PlaneResult) -> None:
     --------
     >>> keep_thumbnails(job, "cells", result)  # doctest: +SKIP
     """
-    colors = _small(result.overview_colors) if result.channels else None
-    if colors is not None:
+    factor = max(1, -(-max(result.encoding.image_shape) // THUMBNAIL_SIDE))
+    colors = None
+    if result.channels:  # of large images no more is read than is shown
+        same = factor == result.overview_factor
+        colors = result.overview_colors if same else result.colors(factor)
         _write(job, name, 0, np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8))
     for number in range(len(result.target.settings.prompts)):
-        values = _small(result.overview(number))
+        values = result.overview(number, factor)
         drawn = result.jet(values)
         picture = drawn if colors is None else overlay(colors, drawn, np.isfinite(values))
         _write(job, name, number + 1, picture)
-
-
-def _small(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return every n-th pixel, so that the longer side fits."""
-    step = max(1, -(-max(picture.shape[:2]) // THUMBNAIL_SIDE))
-    return np.ascontiguousarray(picture[::step, ::step])
 
 
 def _write(job: JobFolder, name: str, number: int, picture: NDArray[np.uint8]) -> None:

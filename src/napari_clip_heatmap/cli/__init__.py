@@ -13,6 +13,7 @@ from napari_clip_heatmap.cli.doctor_command import add_doctor_command
 from napari_clip_heatmap.cli.encoding_commands import add_encoding_commands
 from napari_clip_heatmap.cli.evaluation_commands import add_evaluation_commands
 from napari_clip_heatmap.cli.gather_command import add_gather_command
+from napari_clip_heatmap.cli.heads_command import add_heads_command
 from napari_clip_heatmap.cli.model_commands import add_model_commands
 from napari_clip_heatmap.cli.run_command import add_run_command
 
@@ -26,6 +27,7 @@ add_demo_command(app)
 add_model_commands(app)
 add_cache_commands(app)
 add_evaluation_commands(app)
+add_heads_command(app)
 add_doctor_command(app)
 
 

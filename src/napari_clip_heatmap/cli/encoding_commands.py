@@ -8,6 +8,7 @@ import typer
 
 from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.option_values import (
+    asked_settings,
     parse_channel,
     parse_downsample,
     parse_format,
@@ -15,7 +16,6 @@ from napari_clip_heatmap.cli.option_values import (
     parse_part,
     parse_threshold,
     parse_view,
-    prompts_and_templates,
 )
 from napari_clip_heatmap.cli.options import Device, Json, Model, Precision, Preprocess, Quiet
 from napari_clip_heatmap.cli.run_command import run_and_report
@@ -23,6 +23,7 @@ from napari_clip_heatmap.cli.run_options import (
     Baseline,
     Channel,
     Downsample,
+    Examples,
     Format,
     ImageSize,
     Inputs,
@@ -155,6 +156,7 @@ def prompt(
     output: Output,
     words: Prompt = None,
     prompts: PromptSet = None,
+    example: Examples = None,
     model: Place = None,
     score: ScoreName = "relative",
     baseline: Baseline = None,
@@ -176,19 +178,18 @@ def prompt(
     from napari_clip_heatmap.batch.encoded_images import plan_prompts
     from napari_clip_heatmap.batch.run_settings import RunSettings
 
-    asked, sentences = prompts_and_templates(words or [], prompts, templates or [])
     settings = RunSettings(
         inputs=tuple(encodings),
-        prompts=asked,
+        prompts=(),
         output=output,
         model=model or "",
         score=score,
         baseline=tuple(baseline or ()),
-        templates=sentences,
         write=parse_names(write),
         format=parse_format(file_format),
         threshold=parse_threshold(threshold),
     )
+    settings = asked_settings(settings, words or [], prompts, templates or [], example or [])
     job = plan_prompts(settings, overwrite=overwrite)
     plan = RunPlan(overwrite=overwrite, encoded=True)
     try:
@@ -198,7 +199,9 @@ def prompt(
 
 
 def search(
-    words: Annotated[str, typer.Argument(help="What to look for, as a prompt.")],
+    words: Annotated[
+        str, typer.Argument(help="What to look for, as a prompt, or FILE.yaml of an example.")
+    ],
     encodings: Encodings,
     model: Place = None,
     top: Annotated[int, typer.Option(min=1, help="How many images to list.")] = 20,
@@ -209,12 +212,14 @@ def search(
     from dataclasses import asdict
 
     from napari_clip_heatmap.batch.encoded_images import find_encodings, search_encodings
+    from napari_clip_heatmap.prompting.example import Example
 
     printer = Printer(quiet, as_json)
+    asked = Example.load(words) if words.lower().endswith((".yaml", ".yml")) else words
     paths = find_encodings(encodings)
     found = []
     with printer.progress("Searching") as advance:
-        for each in search_encodings(words, paths, model):
+        for each in search_encodings(asked, paths, model):
             found.append(each)
             advance(len(found), len(paths))
     found.sort(key=lambda each: -each.similarity)

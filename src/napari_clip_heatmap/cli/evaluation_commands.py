@@ -68,6 +68,10 @@ def evaluate(
         bool,
         typer.Option("--prompt-lists", help="Instead: each score over many lists of prompts."),
     ] = False,
+    examples: Annotated[
+        bool,
+        typer.Option("--examples", help="Instead: simulated clicks against words."),
+    ] = False,
     imagenet_s: Annotated[
         Path | None,
         typer.Option(exists=True, help="Instead: ImageNet-Segmentation, gtsegs_ijcv.mat."),
@@ -92,6 +96,7 @@ def evaluate(
     from napari_clip_heatmap.files.output_folder import make_folder
 
     special = {
+        "examples": examples,
         "faithfulness": faithfulness,
         "localization": localization,
         "prompt-lists": prompt_lists,

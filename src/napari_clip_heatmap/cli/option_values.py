@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.imaging.view import View
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
+    "asked_settings",
     "parse_channel",
     "parse_downsample",
     "parse_format",
@@ -179,9 +184,12 @@ def parse_threshold(text: str) -> float | str:
 
 
 def prompts_and_templates(
-    typed: list[str], prompt_set: str | None, templates: list[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the prompts of a set followed by those typed, and the templates.
+    typed: list[str],
+    prompt_set: str | None,
+    templates: list[str],
+    examples: Sequence[Example] = (),
+) -> tuple[tuple[str | Example, ...], tuple[str, ...]]:
+    """Return the prompts of a set, those typed and the examples, and the templates.
 
     Raises
     ------
@@ -199,13 +207,76 @@ def prompts_and_templates(
     from napari_clip_heatmap.prompting.prompt_set import find_set
 
     chosen = None if prompt_set is None else find_set(prompt_set)
-    of_set = () if chosen is None else chosen.lines
-    prompts = tuple(prompt.text for prompt in distinct([*of_set, *typed]))
+    of_set = () if chosen is None else chosen.rows
+    prompts = tuple(prompt.row for prompt in distinct([*of_set, *typed, *examples]))
     if not prompts:
-        raise typer.BadParameter("there is no prompt; give --prompt WORDS, or --prompts FILE")
+        raise typer.BadParameter(
+            "there is no prompt; give --prompt WORDS, --prompts FILE, or --example NAME=..."
+        )
     if templates:
         return prompts, parse_templates(templates[0] if len(templates) == 1 else templates)
     return prompts, parse_templates("plain" if chosen is None else chosen.templates)
+
+
+def asked_settings(
+    settings: RunSettings,
+    typed: list[str],
+    prompt_set: str | None,
+    templates: list[str],
+    examples: list[str],
+) -> RunSettings:
+    """Return the settings of a job with what is asked: words, those of a set, and examples.
+
+    Examples are made here, from images that are encoded as the job encodes its own.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is no prompt.
+    ClipHeatmapError
+        The set, a prompt or an example cannot be read or made.
+
+    Examples
+    --------
+    >>> asked_settings(settings, ["nuclei"], None, [], []).prompts  # doctest: +SKIP
+    ('nuclei',)
+    """
+    from napari_clip_heatmap.prompting.example import Example
+
+    made = _job_examples(settings, examples) if examples else ()
+    rows, sentences = prompts_and_templates(typed, prompt_set, templates, made)
+    return replace(
+        settings,
+        prompts=tuple(each.name if isinstance(each, Example) else each for each in rows),
+        examples=tuple(each for each in rows if isinstance(each, Example)),
+        templates=sentences,
+    )
+
+
+def _job_examples(settings: RunSettings, texts: list[str]) -> tuple[Example, ...]:
+    from napari_clip_heatmap.api import encode
+    from napari_clip_heatmap.batch.run_job import load_job_model
+    from napari_clip_heatmap.files.made_examples import make_examples, parse_example
+    from napari_clip_heatmap.files.reading.image_file import read_image
+
+    requests = [parse_example(text) for text in texts]
+    of_images = any(each.needs_model for each in requests)
+    if of_images and settings.mpp is not None:
+        raise typer.BadParameter(
+            "--example with an image does not go with --mpp, for which the size of its pixels "
+            "must be known; give --downsample, or an encoding made with --mpp in place of the image"
+        )
+    model: Any = load_job_model(settings) if of_images else None
+    return make_examples(
+        requests,
+        lambda path: encode(
+            model,
+            read_image(path),
+            view=settings.view,
+            downsample=settings.downsample,
+            quality=settings.quality,
+        ),
+    )
 
 
 def _number(text: str) -> float | None:

@@ -11,6 +11,7 @@ import typer
 from napari_clip_heatmap.cli.application import ExitCode
 from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.option_values import (
+    asked_settings,
     parse_channel,
     parse_downsample,
     parse_format,
@@ -19,7 +20,6 @@ from napari_clip_heatmap.cli.option_values import (
     parse_part,
     parse_threshold,
     parse_view,
-    prompts_and_templates,
 )
 from napari_clip_heatmap.cli.options import Device, Json, Model, Precision, Preprocess, Quiet
 from napari_clip_heatmap.cli.run_options import (
@@ -28,6 +28,7 @@ from napari_clip_heatmap.cli.run_options import (
     Channel,
     Config,
     Downsample,
+    Examples,
     Format,
     Heads,
     ImageSize,
@@ -85,6 +86,7 @@ def run(
     inputs: Inputs = None,
     prompt: Prompt = None,
     prompts: PromptSet = None,
+    example: Examples = None,
     config: Config = None,
     recursive: Recursive = False,
     model: Model = "demo",
@@ -143,11 +145,10 @@ def run(
 
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
-    words, sentences = prompts_and_templates(prompt or [], prompts, templates or [])
     kinds = parse_kinds(write, into_source=into_source)
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
-        prompts=words,
+        prompts=(),
         output=output,
         recursive=recursive,
         model=model,
@@ -155,7 +156,6 @@ def run(
         precision=precision,
         score=score,
         baseline=tuple(baseline or ()),
-        templates=sentences,
         downsample=parse_downsample(downsample),
         mpp=mpp,
         quality=quality,
@@ -180,6 +180,7 @@ def run(
         cached=cache,
     )
     plan.check()
+    settings = asked_settings(settings, prompt or [], prompts, templates or [], example or [])
     job = plan_job(settings, overwrite=overwrite)  # before the seconds that a model costs
     try:
         run_and_report(job, plan, Printer(quiet, as_json), stop_on_error=stop_on_error)

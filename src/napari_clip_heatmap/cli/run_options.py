@@ -16,6 +16,7 @@ __all__ = [
     "Channel",
     "Config",
     "Downsample",
+    "Examples",
     "Format",
     "Heads",
     "ImageSize",
@@ -104,6 +105,16 @@ PromptSet = Annotated[
         "--prompts",
         autocompletion=complete_sets,
         help="A set of prompts: a YAML, CSV or TXT file, or one that is shipped.",
+    ),
+]
+Examples = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--example",
+        metavar="NAME=IMAGE:POINTS.csv",
+        help="A prompt made from places in an image, or in an encoding; may be repeated. The CSV "
+        "has the columns y and x in pixels, and for places that do not show the thing a column "
+        "sign with + and -. NAME=FILE.yaml takes a saved example.",
     ),
 ]
 ScoreName = Annotated[

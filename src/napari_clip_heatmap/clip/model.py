@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakMethod
 
 import numpy as np
@@ -24,6 +24,9 @@ from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import Fold, TokenMap, fold, token_map
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ImageError, shorten
+
+if TYPE_CHECKING:
+    from napari_clip_heatmap.core.head_vectors import HeadVectors
 
 __all__ = ["ClipModel"]
 
@@ -241,6 +244,19 @@ class ClipModel:
         parsed = parse_convention(convention)
         with torch.no_grad():
             return decompose(self._placed.tower, self._require_batch(batch), selection, parsed)
+
+    def head_vectors(self, batch: Tensor) -> HeadVectors:
+        """Return what every head took from every token, for sums of layers and heads."""
+        # Here, because only explanations need it.
+        from napari_clip_heatmap.core.head_vectors import run_heads
+
+        with torch.no_grad():
+            return run_heads(
+                self._placed.tower,
+                self._require_batch(batch),
+                outlier_factor=self.outlier_factor,
+                mlp_by_token=self.mlp_by_token,
+            )
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Return the unit direction of each prompt, (prompt, d_embed), float32 on the CPU."""

@@ -84,7 +84,14 @@ class LinearizedHead:
     per_mean: Tensor
     offset: Tensor
 
-    def project(self, terms: Tensor, statistics: HeadStatistics, fraction: float) -> Tensor:
+    def along(self, directions: Tensor) -> LinearizedHead:
+        """Return the map to products with directions, [prompt, d_embed]."""
+        texts = directions.to(self.weight).mT
+        return LinearizedHead(self.weight @ texts, self.per_mean @ texts, self.offset @ texts)
+
+    def project(
+        self, terms: Tensor, statistics: HeadStatistics, fraction: float | Tensor
+    ) -> Tensor:
         """Return the contribution of terms of the residual stream to the unit embedding.
 
         Parameters
@@ -100,8 +107,13 @@ class LinearizedHead:
         """
         return self.apply_norm(terms @ self.weight, statistics, fraction)
 
-    def apply_norm(self, projected: Tensor, statistics: HeadStatistics, fraction: float) -> Tensor:
-        """Finish `project` for terms that were multiplied by ``weight`` before."""
+    def apply_norm(
+        self, projected: Tensor, statistics: HeadStatistics, fraction: float | Tensor
+    ) -> Tensor:
+        """Finish `project` for terms that were multiplied by ``weight`` before.
+
+        The fraction may differ from image to image: a tensor that broadcasts with the terms.
+        """
         per_image = (slice(None), *[None] * (projected.ndim - 1))
         mean, sigma = statistics.mean[per_image], statistics.sigma[per_image]
         normed = (projected - fraction * mean * self.per_mean) / sigma + fraction * self.offset

@@ -10,7 +10,7 @@ from operator import index
 
 from napari_clip_heatmap.errors import DecompositionError, shorten
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "select", "select_pairs"]
 
 _LABEL = re.compile(r"L(?P<layer>\d{1,9})(?:H(?P<head>\d{1,9}))?|H(?P<only>\d{1,9})", re.IGNORECASE)
 
@@ -67,6 +67,54 @@ def select(
             "needs other heads."
         )
     return chosen
+
+
+def select_pairs(
+    layers: Sequence[int | str] | int | str | None,
+    heads: Sequence[int | str] | int | str | None,
+    *,
+    n_layers: int,
+    n_heads: int,
+) -> frozenset[tuple[int, int]]:
+    """Return (layer, head) of a request for a sum, which need form no grid.
+
+    Parameters
+    ----------
+    layers, heads : int or str, sequence of them, or None
+        ``"L4H2"`` names one head of one layer. A layer alone means all its heads, a head alone that
+        head of all layers, and both together those heads of those layers. None names nothing; the
+        request as a whole must name something.
+
+    Raises
+    ------
+    DecompositionError
+        A label cannot be read or is out of range, nothing is named, or named pairs contradict what
+        else is named.
+    """
+    entries = [*_parse_all(layers, "layer"), *_parse_all(heads, "head")]
+    if not entries:
+        raise DecompositionError(
+            "No layer and no head is named; give layers=['L4'], heads=['L4H2'], or both."
+        )
+    checked = [
+        (_in_range(layer, n_layers, "layer"), _in_range(head, n_heads, "head"))
+        for layer, head in entries
+    ]
+    pairs = {(layer, head) for layer, head in checked if layer is not None and head is not None}
+    alone = [pair for pair in checked if None in pair]
+    named_layers = {layer for layer, _ in alone if layer is not None}
+    named_heads = {head for _, head in alone if head is not None}
+    if not pairs:
+        return frozenset(product(named_layers or range(n_layers), named_heads or range(n_heads)))
+    if named_heads or not {layer for layer, _ in pairs} == (
+        named_layers or {layer for layer, _ in pairs}
+    ):
+        raise DecompositionError(
+            f"layers={shorten(repr(layers))} with heads={shorten(repr(heads))} can be read in two "
+            "ways: heads named with their layer ('L4H2') stand for themselves. Name every head "
+            "with its layer, or name layers and heads apart."
+        )
+    return frozenset(pairs)
 
 
 def _parse_all(

@@ -32,7 +32,9 @@ __all__ = [
     "find_outliers",
     "fold",
     "inpaint_outliers",
+    "input_by_token",
     "require_factor",
+    "resolved_mlp",
     "token_map",
 ]
 
@@ -116,8 +118,7 @@ def fold(
     """
     head = linearize_head(tower.head, convention)
     if directions is not None:
-        texts = directions.to(head.weight).mT  # [d_embed, prompt]
-        head = LinearizedHead(head.weight @ texts, head.per_mean @ texts, head.offset @ texts)
+        head = head.along(directions)
     n_folded = budget // (head.weight.numel() * head.weight.element_size())
     layers = tuple(
         block.out_weight.to(head.weight).mT @ head.weight if number < n_folded else None
@@ -160,7 +161,7 @@ def token_map(
     tower = tower.settled(residual)
     sums = _LayerSums(folded, tower, residual)
     if mlp_by_token:
-        sums.direct_by_token = _input_by_token(tower, residual)
+        sums.direct_by_token = input_by_token(tower, residual)
     for block, matrix, output in zip(
         tower.blocks, folded.layers, block_outputs(tower, residual), strict=True
     ):
@@ -189,12 +190,28 @@ def _without_outliers(complete: TokenMap, patches: Tensor, factor: float) -> Tok
     return replace(complete, tokens=tokens, rest=complete.rest + removed)
 
 
-def _input_by_token(tower: Tower, residual: Tensor) -> Tensor:
+def input_by_token(tower: Tower, residual: Tensor) -> Tensor:
     """Return what each token's input brings to the pooled one, [batch, token, d_model]."""
     n_tokens = residual.shape[1]
     each = torch.eye(n_tokens, device=residual.device, dtype=tower.begin(residual).dtype)
     weights = tower.head.pool(each.expand(len(residual), -1, -1))  # [batch, token]
     return weights[..., None] * residual.to(weights)
+
+
+def resolved_mlp(tower: Tower, output: BlockOutput) -> Tensor:
+    """Return what each token's MLP brings to the pooled one, [batch, token, d_model].
+
+    Raises
+    ------
+    DecompositionError
+        The tower does not pool by a mean over tokens.
+    """
+    if output.mlp_by_token is None:
+        raise DecompositionError(
+            f"The MLPs of this image tower ({tower.family}) belong to no patch: its "
+            "embedding is not a mean over tokens. Leave mlp_by_token at False."
+        )
+    return output.mlp_by_token()
 
 
 class _LayerSums:
@@ -226,12 +243,7 @@ class _LayerSums:
         self.bias = self.bias + bias_contribution(block, output, convention)
         self.direct = self.direct + output.mlp_out
         if self.direct_by_token is not None:
-            if output.mlp_by_token is None:
-                raise DecompositionError(
-                    f"The MLPs of this image tower ({self.tower.family}) belong to no patch: its "
-                    "embedding is not a mean over tokens. Leave mlp_by_token at False."
-                )
-            self.direct_by_token = self.direct_by_token + output.mlp_by_token()
+            self.direct_by_token = self.direct_by_token + resolved_mlp(self.tower, output)
 
     def project(self, statistics: HeadStatistics) -> tuple[Tensor, Tensor]:
         """Return the sum of each token [batch, token, out] and of all other terms [batch, out]."""

@@ -22,7 +22,7 @@ class SpecialRequest:
     Parameters
     ----------
     what : str
-        "faithfulness", "localization", "prompt-lists", "imagenet-s" or "voc".
+        "examples", "faithfulness", "localization", "prompt-lists", "imagenet-s" or "voc".
     data : Path or None
         As `evaluate_model` takes it.
     n_scenes, seed : int
@@ -59,6 +59,7 @@ def run_special(
         The data cannot be read.
     """
     runs = {
+        "examples": _examples,
         "faithfulness": _faithfulness,
         "localization": _localization,
         "prompt-lists": _prompt_lists,
@@ -71,6 +72,17 @@ def run_special(
 
 
 _Progress = Callable[[int, int], None]
+
+
+def _examples(
+    model: ClipModel, request: SpecialRequest, output: Path, progress: _Progress
+) -> tuple[object, Path]:
+    from napari_clip_heatmap.evaluation.clicks import measure_examples
+
+    report = measure_examples(
+        model, data=request.data, n_scenes=request.n_scenes, seed=request.seed, progress=progress
+    )
+    return report, report.write(output)[1]
 
 
 def _faithfulness(

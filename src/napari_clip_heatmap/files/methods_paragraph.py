@@ -173,6 +173,17 @@ def _describe_score(record: HeatmapMetadata) -> str:
     return (
         f"The prompts were {_listed(prompts)}{worded} with the "
         f"{method.name} score: {method.methods_sentence.format(against=against)}.{whole}"
+        f"{''.join(map(_describe_example, record.get('examples', ())))}"
+    )
+
+
+def _describe_example(example: HeatmapMetadata) -> str:
+    words, weight = example["words"], example["weight"]
+    mixed = f', and mixed with the words "{words}" (weight {weight:g} of the places)'
+    return (
+        f' "{example["name"]}" was no text, and nothing was subtracted from it: its direction was '
+        f"made from {example['positive']} positive and {example['negative']} negative places in an "
+        f"image, by a {example['recipe']}{mixed if words else ''}."
     )
 
 

@@ -159,6 +159,7 @@ def _constants(record: HeatmapMetadata) -> str:
     lines = [
         f"PROMPT = {record['prompt']!r}",
         f"WORDS = {_prompts(record)!r}",
+        *_examples(record),
         f"VIEW = nch.View(**{dict(view)!r})",
         *_region(record),
         f"TILING = {sampling!r}",
@@ -177,10 +178,22 @@ def _prompts(record: HeatmapMetadata) -> dict[str, Any]:
         given["templates"] = list(record["templates"])
     baseline, score = list(record.get("baseline", ())), record["score"]
     method = score_method(score)
-    single = method.needs_neutral([True] * len(given["prompts"]))
+    examples = {each["name"] for each in record.get("examples", ())}
+    single = method.needs_neutral([prompt not in examples for prompt in given["prompts"]])
     if baseline and method.takes_baseline and not (single and baseline == list(NEUTRAL_PROMPTS)):
         given["baseline"] = baseline
     return given
+
+
+def _examples(record: HeatmapMetadata) -> list[str]:
+    """Return the lines that put examples in the place of their names."""
+    records = list(record.get("examples", ()))
+    if not records:
+        return []
+    return [
+        f"EXAMPLES = {{each['name']: nch.Example.restore(each) for each in {records!r}}}",
+        'WORDS["prompts"] = [EXAMPLES.get(prompt, prompt) for prompt in WORDS["prompts"]]',
+    ]
 
 
 def _region(record: HeatmapMetadata) -> list[str]:

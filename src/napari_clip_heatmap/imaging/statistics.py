@@ -245,7 +245,8 @@ def _filtered(level: Any, y: slice, x: slice, low: float, high: float) -> NDArra
     """Return the filtered values of a rectangle that are in a range."""
     from napari_clip_heatmap.imaging.opencv import cv2
 
-    dtype, stored = np.dtype(level.dtype), None
+    dtype = np.dtype(level.dtype)
+    stored: NDArray[Any] | None = None
     if dtype in _FILTERED_AS_STORED:
         stored = stored_colors(level, y, x)
     if stored is not None:

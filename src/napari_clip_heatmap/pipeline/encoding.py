@@ -15,7 +15,8 @@ from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.imaging.view import ShownRange, View, seen_notes
-from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps
+from napari_clip_heatmap.pipeline.examples.example_maker import ExampleMaker
+from napari_clip_heatmap.pipeline.heatmaps import Heatmaps, LazyHeatmaps, refuse_heads
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.token_grid import (
@@ -24,6 +25,7 @@ from napari_clip_heatmap.pipeline.token_grid import (
     known_values,
     read_only,
 )
+from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.text import TextEncoder
@@ -33,7 +35,7 @@ __all__ = ["Encoding"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoding:
+class Encoding(ExampleMaker):
     """The token map of an image, and how it was made.
 
     It keeps neither the image nor the image tower: any number of prompts can be answered later.
@@ -132,11 +134,8 @@ class Encoding:
         """
         known = self.tile_embeddings
         if not len(known):
-            return (
-                np.zeros_like(self.token_map[0, 0])
-                if self.coarse is None
-                else self.coarse.embedding
-            )
+            nothing = np.zeros_like(self.token_map[0, 0])
+            return nothing if self.coarse is None else self.coarse.embedding
         return read_only(known.mean(axis=0, dtype=np.float64).astype(np.float32))
 
     @property
@@ -161,10 +160,9 @@ class Encoding:
     def count_tiles(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of some tiles (row, column) are done, and mostly valid if any of them is."""
         rows, columns = np.transpose(self.tiles)
-        done = np.zeros_like(self.accumulator.tile_mask)
-        done[rows, columns] = self.accumulator.tile_mask[rows, columns]
-        done &= among
-        return self.validity.counted(self.lattice, done)
+        inside = np.zeros_like(self.accumulator.tile_mask)
+        inside[rows, columns] = True
+        return self.validity.counted(self.lattice, inside & among & self.accumulator.tile_mask)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -228,17 +226,8 @@ class Encoding:
     def scored_cells(
         self, scoring: Scoring, cells: tuple[slice, slice] | None = None
     ) -> NDArray[np.float32]:
-        """Return the maps of a scoring on the lattice, as far as they are known.
-
-        Parameters
-        ----------
-        scoring, cells
-
-        Returns
-        -------
-        float32 (prompt, y, x)
-            NaN as in `lattice_values`.
-        """
+        """Return the maps of a scoring, float32 (prompt, y, x); NaN as in `lattice_values`."""
+        scoring.require_model(self.model)
         n_patches = self.lattice.y.cells_per_tile * self.lattice.x.cells_per_tile
         return scoring.apply(self.lattice_values(scoring.directions, cells), n_patches)
 
@@ -249,20 +238,21 @@ class Encoding:
 
     def heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),
         templates: str | Iterable[str] = "plain",
+        layers: object = None,
+        heads: object = None,
     ) -> Heatmaps:
         """Return one heatmap per prompt: a product with the token map, at image pixels.
 
         Parameters
         ----------
-        prompts : iterable of str
+        prompts : iterable of str or Example
             Repeated prompts and surrounding spaces are ignored. "nuclei | cell nuclei" are names
-            of one thing; "nuclei - background" is what is found beyond the background, whatever
-            the score.
+            of one thing; "nuclei - background", and an example, are not compared with the others.
         score : {"relative", "balanced", "absolute", "contrast", "softmax"}
             "absolute": the patch's contribution to the cosine similarity. "relative": minus the
             mean over the prompts, so that the maps sum to zero over prompts; with one prompt,
@@ -276,6 +266,8 @@ class Encoding:
             Sentences that names are put into, averaged in embedding space: the name of a set
             ("plain", "photo", "fluorescence", "brightfield", "histology", "electron microscopy")
             or sentences of your own, such as "a photo of {}".
+        layers, heads : None
+            An encoding holds the sum over all of them; `head_maps` has the maps of single ones.
 
         Returns
         -------
@@ -293,12 +285,13 @@ class Encoding:
         >>> maps.similarity.shape, maps.values.shape
         ((3,), (3, 96, 96))
         """
+        refuse_heads(layers, heads)
         scoring = build_scoring(self.text, prompts, score, baseline, templates)
         return self.lazy_maps(scoring).eager(self)
 
     def lazy_heatmaps(
         self,
-        prompts: Iterable[str],
+        prompts: Iterable[str | Example],
         score: Score = "relative",
         *,
         baseline: Iterable[str] = (),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_clip_heatmap.errors import shorten
+from napari_clip_heatmap.errors import SettingsError, shorten
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 
-__all__ = ["Heatmaps", "LazyHeatmaps", "Maps"]
+__all__ = ["Heatmaps", "LazyHeatmaps", "Maps", "refuse_heads"]
+
+
+def refuse_heads(layers: object, heads: object) -> None:
+    """Raise `SettingsError` where an encoding is asked for layers or heads."""
+    if layers is not None or heads is not None:
+        raise SettingsError(
+            "an encoding holds the sum over layers and heads, so it has no maps of single ones; "
+            "with the model and the image, head_maps(model, image, prompts).only(layers=['L4']) or "
+            ".only(heads=['L4H2']) has them"
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from napari_clip_heatmap.pipeline.score_registry import (
     ScoreMethod,
     score_method,
 )
+from napari_clip_heatmap.prompting.example import Example
 from napari_clip_heatmap.prompting.language import (
     PLAIN,
     Phrase,
@@ -126,6 +127,10 @@ class Scoring:
         Per prompt the texts that were encoded, as JSON-able values.
     logit_scale : float
         The model's factor from cosine to logit.
+    phrases : tuple of tuple of str
+        Per prompt the names of the thing; of an example none.
+    examples : mapping of str to Example
+        By name, those of the prompts that are examples.
     """
 
     prompts: tuple[str, ...]
@@ -137,6 +142,13 @@ class Scoring:
     notes: tuple[str, ...]
     recipes: tuple[dict[str, list[str]], ...]
     logit_scale: float = 1.0
+    phrases: tuple[Phrase, ...] = ()
+    examples: Mapping[str, Example] = field(default_factory=dict)
+
+    def require_model(self, model: Mapping[str, object]) -> None:
+        """Raise a `PromptError` if an example was made with weights other than this model's."""
+        for example in self.examples.values():
+            example.require_model(model.get("name"), model.get("weights_sha256"))
 
     @property
     def method(self) -> ScoreMethod:
@@ -168,7 +180,7 @@ class Scoring:
 
 def build_scoring(
     encoder: TextEncoder,
-    prompts: Iterable[str],
+    prompts: Iterable[str | Example],
     score: Score,
     baseline: Iterable[str] = (),
     templates: str | Iterable[str] = "plain",
@@ -179,9 +191,10 @@ def build_scoring(
     ----------
     encoder : TextEncoder
         Gives the unit direction of each text.
-    prompts : iterable of str
+    prompts : iterable of str or Example
         As `prompting.language` reads them; repeated prompts count once. A prompt with a contrast of
-        its own, ``nuclei - background``, is compared with that and not with the other prompts.
+        its own, ``nuclei - background``, is compared with that and not with the other prompts, and
+        neither is an example.
     score : {"relative", "balanced", "absolute", "contrast", "softmax"}
         See `SCORES`.
     baseline : iterable of str
@@ -200,13 +213,13 @@ def build_scoring(
     if not parsed:
         raise PromptError("no prompts given; give at least one, such as 'nuclei'")
     given = tuple(dict.fromkeys(map(parse_phrase, listed(baseline, "baseline prompts"))))
-    compared = [not prompt.minus for prompt in parsed]
+    compared = [prompt.compared for prompt in parsed]
     against = _baseline(method, given, compared)
     neutral = against is _NEUTRAL
     words = TextDirections(encoder, parse_templates(templates))
     # Neutral prompts are whole sentences already.
     others = TextDirections(encoder) if neutral else words
-    text = words.directions(prompt.names for prompt in parsed)
+    text = _own_directions(words, parsed)
     subtracted = others.directions(against) if against else np.zeros((0, text.shape[1]))
     own = _minus_own_contrast(words, parsed, text)
 
@@ -243,6 +256,8 @@ def build_scoring(
         ),
         recipes=tuple(_recipe(words, prompt) for prompt in parsed),
         logit_scale=encoder.logit_scale,
+        phrases=tuple(prompt.names for prompt in parsed),
+        examples={each.text: each.example for each in parsed if each.example is not None},
     )
 
 
@@ -274,6 +289,24 @@ def _baseline(
     return given or (_NEUTRAL if method.needs_neutral(compared) else ())
 
 
+def _own_directions(words: TextDirections, parsed: tuple[Prompt, ...]) -> Directions:
+    """Return the unit direction of each prompt: of its words, or of its example."""
+    worded = [prompt for prompt in parsed if prompt.example is None]
+    of_words = iter(words.directions(prompt.names for prompt in worded) if worded else ())
+    rows = []
+    for prompt in parsed:
+        example = prompt.example
+        rows.append(next(of_words) if example is None else example.direction.astype(np.float64))
+        if example is not None and len(example.direction) != words.encoder.d_embed:
+            raise PromptError(
+                f"the example '{shorten(example.name, 60)}' was made with the model "
+                f"'{shorten(example.model, 60)}', whose directions have {len(example.direction)} "
+                f"numbers; this model's have {words.encoder.d_embed}. Use the model it was made "
+                "with, or make the example again with Encoding.example"
+            )
+    return np.stack(rows)
+
+
 def _minus_own_contrast(
     words: TextDirections, parsed: tuple[Prompt, ...], text: Directions
 ) -> Directions:
@@ -286,6 +319,11 @@ def _minus_own_contrast(
 
 
 def _recipe(words: TextDirections, prompt: Prompt) -> dict[str, list[str]]:
+    if prompt.example is not None:
+        example = prompt.example
+        made = f"{example.positive} positive and {example.negative} negative places"
+        said = [example.words] if example.words else []
+        return {"texts": said, "minus": [], "example": [made, example.recipe]}
     minus = [text for phrase in prompt.minus for text in words.texts(phrase)]
     return {"texts": list(words.texts(prompt.names)), "minus": minus}
 
@@ -302,17 +340,22 @@ def _score_notes(
     """Say what the score does with these particular prompts."""
     if neutral:
         yield method.neutral_note.format(count=len(against))
-    if note := method.note(sum(not prompt.minus for prompt in parsed)):
+    if note := method.note(sum(prompt.compared for prompt in parsed)):
         yield note
+    if method.unit == "probability" and any(prompt.example for prompt in parsed):
+        yield (
+            "The directions of examples are not on the scale of words, so the softmax over both "
+            "is no more than a ranking; use the score balanced, relative or absolute."
+        )
     for prompt in parsed:
-        subtracted = method.requires_baseline and not prompt.minus
+        subtracted = method.requires_baseline and prompt.compared
         if (subtracted and tuple(against) == (prompt.names,)) or prompt.minus == (prompt.names,):
             yield f"{_short(prompt.text)} is contrasted with itself, so its map is zero."
 
 
 def _same_notes(parsed: Sequence[Prompt], text: Directions) -> Iterator[str]:
     """Say which prompts are the same to the model, such as "nuclei" and "Nuclei"."""
-    plain = [number for number, prompt in enumerate(parsed) if not prompt.minus]
+    plain = [number for number, prompt in enumerate(parsed) if prompt.compared]
     listed_already: set[int] = set()
     for place, number in enumerate(plain):
         same = [n for n in plain[place:] if np.array_equal(text[n], text[number])]

@@ -30,7 +30,7 @@ from napari_clip_heatmap.pipeline.presence import (
 from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring, unit_directions
 from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
-from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
     "Assessment",
@@ -153,8 +153,7 @@ class PromptVerdict:
 
     def describe(self) -> dict[str, Any]:
         """Return everything as JSON-able values, the words of earlier versions included."""
-        values = asdict(self)
-        del values["nothing_to_see"]
+        values = {key: each for key, each in asdict(self).items() if key != "nothing_to_see"}
         return {
             **values,
             "reasons": list(self.reasons),
@@ -163,8 +162,7 @@ class PromptVerdict:
         }
 
 
-PromptCheck = PromptVerdict
-"""The name of earlier versions."""
+PromptCheck = PromptVerdict  # the name of earlier versions
 
 
 @dataclass(frozen=True)
@@ -191,7 +189,7 @@ class Assessment:
 
 def assess(
     encoding: Encoding,
-    prompts: Iterable[str],
+    prompts: Iterable[str | Example],
     score: Score = "relative",
     *,
     baseline: Iterable[str] = (),
@@ -212,6 +210,7 @@ def assess(
     wug none
     """
     scoring = build_scoring(encoding.text, prompts, score, baseline, templates)
+    scoring.require_model(encoding.model)
     return assess_scoring(encoding, scoring, make_null_reference(encoding, scoring.templates))
 
 
@@ -227,11 +226,8 @@ def assess_scoring(
 
     Parameters
     ----------
-    encoding : Encoding
-    scoring : Scoring
-        From `build_scoring`, with the templates of the reference.
-    reference : NullReference
-        From `make_null_reference`, of the same encoding.
+    encoding, scoring, reference
+        From `build_scoring` and `make_null_reference`, with the same templates and encoding.
     pixel_size : (y, x)
         Size of an image pixel, in `unit`.
     unit : str
@@ -268,13 +264,12 @@ def judge_prompts(
     """
     tokens = None if at is None else tokens_at(encoding, at)
     text = unit_directions(scoring.text)
-    phrases = [parse_prompt(prompt).names for prompt in scoring.prompts]
     shown = scoring.directions[: len(text)].astype(np.float64)
     similarity = text @ reference.embedding
     figures = zip(
         scoring.prompts,
-        judge_texts(reference, phrases, text),
-        judge_presence(reference, phrases, text, tokens),
+        judge_texts(reference, scoring.phrases, text),
+        judge_presence(reference, scoring.phrases, text, tokens),
         judge_lists(reference, scoring, text),
         similarity.tolist(),
         _known(text @ reference.unowned),
@@ -309,6 +304,10 @@ def judge_prompts(
                 nothing_to_see=nothing is not None,
             )
         )
+    if scoring.examples:
+        from napari_clip_heatmap.pipeline.examples.example_verdict import judge_examples
+
+        return judge_examples(scoring.examples, verdicts, reference, tokens)
     return tuple(verdicts)
 
 
@@ -372,14 +371,16 @@ def _list_notes(
     scoring: Scoring, reference: NullReference, checks: tuple[PromptVerdict, ...]
 ) -> Iterable[str]:
     """Say what makes the relative maps of this list unreliable."""
-    if scoring.score != "relative" or len(checks) < 2:
+    worded = [n for n, each in enumerate(checks) if each.prompt not in scoring.examples]
+    if scoring.score != "relative" or len(worded) < 2:
         return
+    checks = tuple(checks[n] for n in worded)
     if senseless := [each.prompt for each in checks if each.text is Trust.NONE]:
         yield (
             "What means nothing takes part in the mean that relative subtracts: "
             f"{shorten(', '.join(senseless), 200)}. The score balanced leaves it out."
         )
-    text = unit_directions(scoring.text)
+    text = unit_directions(scoring.text[worded])
     near = np.triu(distances(text, text) < reference.scale.apart, k=1)
     for one, other in np.argwhere(near)[:3]:
         yield (

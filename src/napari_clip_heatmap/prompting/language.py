@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from napari_clip_heatmap.errors import PromptError, shorten, shown_value
+from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
     "PLAIN",
@@ -56,16 +57,31 @@ class Prompt:
         Synonyms of what to look for.
     minus : tuple of tuple of str
         What it is contrasted with, each with its synonyms; usually empty.
+    example : Example, optional
+        What stands in place of words; `text` is its name then, and there are no names.
     """
 
     text: str
     names: Phrase
     minus: tuple[Phrase, ...] = ()
+    example: Example | None = None
 
     @property
     def canonical(self) -> str:
         """The prompt with normalized spaces: prompts that are equal here mean the same."""
+        if self.example is not None:
+            return " ".join(self.text.split())
         return " - ".join(" | ".join(phrase) for phrase in (self.names, *self.minus))
+
+    @property
+    def compared(self) -> bool:
+        """Whether scores compare it with the other prompts: it has no contrast of its own."""
+        return not self.minus and self.example is None
+
+    @property
+    def row(self) -> str | Example:
+        """What `Encoding.heatmaps` takes: the text, or the example."""
+        return self.text if self.example is None else self.example
 
 
 def parse_prompt(line: object, what: str = "prompts") -> Prompt:
@@ -122,7 +138,7 @@ def listed(lines: object, what: str = "prompts") -> tuple[object, ...]:
     PromptError
         It is not a list, or has too many items.
     """
-    if isinstance(lines, str):
+    if isinstance(lines, str | Example):
         return (lines,)
     if not isinstance(lines, Iterable) or isinstance(lines, bytes | bytearray):
         raise PromptError(
@@ -141,17 +157,25 @@ def listed(lines: object, what: str = "prompts") -> tuple[object, ...]:
 
 
 def distinct(lines: object, what: str = "prompts") -> tuple[Prompt, ...]:
-    """Read each prompt once, in order.
+    """Read each prompt once, in order; examples may stand among them.
 
     Raises
     ------
     PromptError
-        As `listed` and `parse_prompt` do.
+        As `listed` and `parse_prompt` do, or an example has the name of another prompt.
     """
     first: dict[str, Prompt] = {}
     for line in listed(lines, what):
-        prompt = parse_prompt(line, what)
-        first.setdefault(prompt.canonical, prompt)
+        if isinstance(line, Example):
+            prompt = Prompt(line.name, (), (), line)
+        else:
+            prompt = parse_prompt(line, what)
+        same = first.setdefault(prompt.canonical, prompt)
+        if same.example != prompt.example:
+            raise PromptError(
+                f"two of the {what} are called '{shorten(prompt.text)}', and one of them is an "
+                "example; accepted: a name of its own for each. Rename the example"
+            )
     return tuple(first.values())
 
 

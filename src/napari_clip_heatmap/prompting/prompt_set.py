@@ -1,7 +1,8 @@
 """A named list of prompts, as a file to save, share and drop onto the viewer.
 
-YAML holds everything. CSV has a column ``prompt`` and optionally ``colormap``, separated by commas,
-semicolons or tabs. TXT has one prompt per line; lines that begin with ``#`` are comments.
+YAML holds everything, examples too. CSV has a column ``prompt`` and optionally ``colormap``,
+separated by commas, semicolons or tabs. TXT has one prompt per line; lines that begin with ``#``
+are comments.
 """
 
 from __future__ import annotations
@@ -15,9 +16,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from napari_clip_heatmap.errors import PromptError, shorten, shown_value
+from napari_clip_heatmap.prompting.example import Example
 from napari_clip_heatmap.prompting.language import MOST_PROMPTS, parse_prompt, parse_templates
 
 __all__ = [
@@ -42,14 +53,45 @@ _SEPARATORS = (",", ";", "\t")
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_example(value: object) -> Example | None:
+    return value if value is None or isinstance(value, Example) else Example.restore(value)
+
+
+_Example = Annotated[
+    Any,  # pydantic would look into the fields of an Example, whose arrays it does not know
+    PlainValidator(_as_example),
+    PlainSerializer(lambda each: None if each is None else each.describe()),
+]
+
+
 class Entry(BaseModel):
-    """One prompt of a set."""
+    """One prompt of a set, in words or as an example."""
 
     model_config = _STRICT
 
     prompt: str
+    """Its words, or the name of the example."""
     colormap: str = ""
     """A napari colormap for its layer; empty for the default."""
+    example: _Example = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_example(cls, values: Any) -> Any:
+        """Take the name of the example where no other is given, and refuse another."""
+        if not isinstance(values, Mapping) or values.get("example") is None:
+            return values
+        example = _as_example(values["example"])
+        name = values.get("prompt", example.name if example else "")
+        if example is None or name != example.name:
+            raise PromptError(f"the prompt {shown_value(name)} has an example of another name")
+        return {**values, "prompt": name, "example": example}
+
+    @property
+    def row(self) -> str | Example:
+        """What `Encoding.heatmaps` takes: the words, or the example."""
+        example: Example | None = self.example
+        return self.prompt if example is None else example
 
     @field_validator("prompt")
     @classmethod
@@ -74,8 +116,13 @@ class PromptSet(BaseModel):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The text of each prompt."""
+        """The text of each prompt; of an example its name."""
         return tuple(entry.prompt for entry in self.prompts)
+
+    @property
+    def rows(self) -> tuple[str | Example, ...]:
+        """Each prompt as `Encoding.heatmaps` takes it: words, or an example."""
+        return tuple(entry.row for entry in self.prompts)
 
     @field_validator("templates")
     @classmethod
@@ -137,12 +184,18 @@ def save_set(prompts: PromptSet, path: Path) -> None:
     Raises
     ------
     PromptError
-        The file cannot be written, or its ending is unknown.
+        The file cannot be written, its ending is unknown, or it has no place for an example.
     """
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise PromptError(
             f"{_name(path)} has no ending of a set of prompts; accepted: {', '.join(SUFFIXES)}"
+        )
+    examples = [entry.prompt for entry in prompts.prompts if entry.example is not None]
+    if examples and write is not _to_yaml:
+        raise PromptError(
+            f"{_name(path)} has no place for the example '{shorten(examples[0])}', which would be "
+            "read as words; save the set as .yaml"
         )
     try:
         path.write_text(write(prompts), encoding="utf-8", newline="")
@@ -275,9 +328,9 @@ def _to_yaml(prompts: PromptSet) -> str:
 
 def _to_csv(prompts: PromptSet) -> str:
     table = io.StringIO()
-    writer = csv.DictWriter(table, list(Entry.model_fields))
+    writer = csv.DictWriter(table, ["prompt", "colormap"])
     writer.writeheader()
-    writer.writerows(entry.model_dump() for entry in prompts.prompts)
+    writer.writerows(entry.model_dump(exclude={"example"}) for entry in prompts.prompts)
     return table.getvalue()
 
 

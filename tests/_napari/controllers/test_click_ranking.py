@@ -60,7 +60,9 @@ def test_a_list_of_words_is_ranked_with_the_prompts_and_again_where_it_changes(
     before = view.value
     state.set_control("ranking_list", "organelles")
     assert view.value != before
-    assert len(view.value.splitlines()) == 9
+    lines = view.value.splitlines()
+    assert len(lines) == 10
+    assert lines[-1].startswith("As a sum of words: ")
     assert set(words_of_list("organelles")) <= set(words_of_list("all shipped sets"))
 
 

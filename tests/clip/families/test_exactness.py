@@ -15,6 +15,7 @@ from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.core.convention import Convention
 from napari_clip_heatmap.core.decomposition import decompose
 from napari_clip_heatmap.core.exactness import relative_error
+from napari_clip_heatmap.core.head_vectors import run_heads
 from napari_clip_heatmap.core.selection import select
 from napari_clip_heatmap.core.token_map import fold, token_map
 
@@ -168,3 +169,26 @@ def test_half_precision_weights_sum_in_single(
     assert found.tokens.dtype == torch.float32
     scale = exact.tokens.std()
     assert (found.tokens - exact.tokens).abs().mean() <= 0.2 * scale
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", FAMILIES)
+def test_layers_and_heads_sum_to_the_map(
+    name: str, image_tower: Callable[..., Any], images_for: Callable[..., Tensor]
+) -> None:
+    tower = adapt(image_tower(name, torch.float64))
+    images = images_for(tower)
+    mapped, heads = token_map(tower, images, fold(tower)), run_heads(tower, images)
+    generator = torch.Generator().manual_seed(3)
+    text = F.normalize(torch.randn(3, tower.d_embed, generator=generator).double(), dim=-1)
+    cells = torch.rand(2, *tower.grid, generator=generator).double()
+    found = heads.contributions(heads.patch_weights(cells), text)
+    assert found.shape == (2, 3, tower.n_layers, tower.n_heads)
+    expected = torch.einsum("byx,byxd,pd->bp", cells, mapped.tokens, text)
+    torch.testing.assert_close(found.sum(dim=(2, 3)), expected)
+    maps = heads.maps(text).sum(dim=(2, 3))
+    torch.testing.assert_close(maps, (mapped.tokens @ text.mT).movedim(-1, 1))
+    ones = torch.ones(2, heads.n_tokens).double()
+    whole = heads.contributions(ones, text).sum(dim=(2, 3))
+    whole = whole + heads.direct_contributions(text).sum(dim=2)
+    torch.testing.assert_close(whole, F.normalize(mapped.representation, dim=-1) @ text.mT)

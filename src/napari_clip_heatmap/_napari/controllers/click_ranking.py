@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapResult
     from napari_clip_heatmap._napari.state import DockState, PlanePosition
     from napari_clip_heatmap._napari.view_protocols import TextView
+    from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.scoring import Scoring
 
 __all__ = ["ClickRanking", "Ranking", "rank_at", "words_of_list"]
+
+SUMMED = 5
+"""Words of the sum that a place is written as, at most."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +42,21 @@ class Ranking:
         In image pixels.
     words : tuple of (str, float)
         Each with its contribution to the cosine there minus the mean over all words; best first.
+    sum_of : tuple of (str, float)
+        The few words, with weights, whose sum is nearest to what is special at the patch.
     """
 
     y: float
     x: float
     words: tuple[tuple[str, float], ...]
+    sum_of: tuple[tuple[str, float], ...] = ()
 
     def text(self, most: int = 8) -> str:
         """Return the first few, a line each."""
         lines = [f"At y = {self.y:.0f}, x = {self.x:.0f} px:"]
         lines += [f"{n}. {word}  {value:+.2g}" for n, (word, value) in enumerate(self.words, 1)]
-        return "\n".join(lines[: most + 1])
+        few = " + ".join(f"{weight:.2f} {word}" for word, weight in self.sum_of)
+        return "\n".join([*lines[: most + 1], *([f"As a sum of words: {few}"] if few else [])])
 
 
 class ClickRanking:
@@ -142,4 +151,17 @@ def rank_at(
     contributions = encoding.lattice_values(scoring.directions, cells)[:, 0, 0]
     order = np.argsort(-contributions, kind="stable")
     beyond = contributions - contributions.mean()
-    return Ranking(y, x, tuple((scoring.prompts[n], float(beyond[n])) for n in order))
+    summed = words and encoding.complete
+    ranked = tuple((scoring.prompts[n], float(beyond[n])) for n in order)
+    return Ranking(y, x, ranked, _sum_of(encoding, scoring, (int(y), int(x))) if summed else ())
+
+
+def _sum_of(
+    encoding: Encoding, scoring: Scoring, spot: tuple[int, int]
+) -> tuple[tuple[str, float], ...]:
+    """Return the few words of a list that a place is made of, with their weights."""
+    # Here, because a run needs none of it.
+    from napari_clip_heatmap.pipeline.explanation.word_list import list_words
+
+    found = list_words(encoding, scoring.prompts, scoring.text, spot, SUMMED)
+    return tuple(zip(found.words, found.weights, strict=True))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapResult
 
 __all__ = [
+    "BLENDING",
     "HAND_SET",
     "align",
     "arrange",

@@ -104,9 +104,9 @@ class PromptController:
         unknown = {} if result is None else unknown_words_of(result)
         problems = {}
         for row in self._state.prompts:
-            if reason := problem_of(row.prompt):
+            if reason := problem_of(row):
                 problems[row.key] = f"Not run: {reason}"
-            elif words := unknown.get(row.prompt):
+            elif row.example is None and (words := unknown.get(row.prompt)):
                 problems[row.key] = (
                     f"The model never met {', '.join(map(repr, words))}: its map can only come "
                     "from pieces of these words."
@@ -136,7 +136,9 @@ class PromptController:
 def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
     """Return the words that the model never met, by prompt; prompts of known words are left out."""
     text = next(iter(shown.result.encodings.values())).text
-    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in shown.result.scoring.prompts}
+    scoring = shown.result.scoring
+    asked = [prompt for prompt in scoring.prompts if prompt not in scoring.examples]
+    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in asked}
     return {prompt: unknown for prompt, unknown in words.items() if unknown}
 
 

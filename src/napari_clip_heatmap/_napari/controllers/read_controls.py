@@ -28,13 +28,14 @@ from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
 from napari_clip_heatmap.errors import ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.score_registry import SCORES
+from napari_clip_heatmap.prompting.example import checked_example_name
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.state import DockState, PromptRow
     from napari_clip_heatmap.imaging.region import Region
 
 __all__ = [
@@ -103,10 +104,13 @@ def with_prompts(state: DockState, request: HeatmapRequest) -> HeatmapRequest:
     return replace(request, **_prompt_fields(state, request))
 
 
-def problem_of(prompt: str) -> str:
-    """Return why a prompt cannot be read; empty where it can."""
+def problem_of(row: PromptRow) -> str:
+    """Return why a row cannot be read; empty where it can."""
     try:
-        parse_prompt(prompt)
+        if row.example is None:
+            parse_prompt(row.prompt)
+        else:
+            checked_example_name(row.prompt)
     except PromptError as error:
         return str(error)
     return ""
@@ -126,12 +130,11 @@ def _prompt_fields(state: DockState, before: HeatmapRequest | None) -> dict[str,
         raise PromptError("there is no prompt: type at least one, a row each, such as nuclei")
     known = {} if before is None else dict(zip(before.keys, before.prompts, strict=False))
     prompts = {
-        row.key: known.get(row.key, "") if problem_of(row.prompt) else row.prompt
-        for row in state.prompts
+        row.key: known.get(row.key, "") if problem_of(row) else row.asked for row in state.prompts
     }
     readable = {key: prompt for key, prompt in prompts.items() if prompt}
     if not readable:
-        raise PromptError(problem_of(state.prompts[0].prompt))
+        raise PromptError(problem_of(state.prompts[0]))
     score = state.controls["score"]
     return {
         "prompts": tuple(readable.values()),

@@ -145,7 +145,9 @@ def region_of_rectangle(rectangle: Rectangle) -> Region:
     return Region(box=(y0, x0, y1, x1))
 
 
-def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) -> Region:
+def region_inside(
+    layer: Shapes | Labels, image: Image, point: Sequence[float], label: int | None = None
+) -> Region:
     """Return the region inside a layer's shapes, or where its labels are not 0.
 
     Of a stack of labels, the slice in view is used, for all slices of the image.
@@ -156,6 +158,8 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     image : Image
     point : sequence of float
         Where the viewer's sliders stand, in world units.
+    label : int, optional
+        Of labels, this one alone.
 
     Raises
     ------
@@ -167,7 +171,10 @@ def region_inside(layer: Shapes | Labels, image: Image, point: Sequence[float]) 
     if isinstance(layer, Shapes):
         return Region(mask=Outlines(polygons(layer, image)))
     index = shown_index(layer, point)
-    return Region(mask=LabeledRegion(Plane(finest(layer), index), _to_labels(layer, image, index)))
+    plane: Any = Plane(finest(layer), index)
+    if label is not None:
+        plane = np.asarray(finest(layer)[index]) == label
+    return Region(mask=LabeledRegion(plane, _to_labels(layer, image, index)))
 
 
 def _to_labels(layer: Labels, image: Image, index: tuple[int, ...]) -> NDArray[np.float64]:

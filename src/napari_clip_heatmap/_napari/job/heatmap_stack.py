@@ -297,6 +297,7 @@ def layer_records(
         "score": scoring.score,
         "baseline": list(scoring.baseline),
         "templates": list(scoring.templates),
+        "examples": [each.describe() for each in scoring.examples.values()],
         "unit": scoring.unit,
         "notes": list(result.notes),
         "model": model,

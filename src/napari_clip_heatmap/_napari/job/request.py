@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.score_registry import Score
     from napari_clip_heatmap.pipeline.scoring import Scoring
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = ["HeatmapRequest", "HeatmapResult", "PlaneRequest", "ResultStatus", "RunStep"]
 
@@ -64,7 +65,8 @@ class HeatmapRequest:
     ----------
     planes : tuple of PlaneRequest
         In the order of work; the first is the one in view.
-    prompts, baseline : tuple of str
+    prompts : tuple of str or Example
+    baseline : tuple of str
     keys : tuple of str
         Identifies each prompt's row and layer while its words are edited; by default the words.
     templates : str or tuple of str
@@ -97,7 +99,7 @@ class HeatmapRequest:
     """
 
     planes: tuple[PlaneRequest, ...]
-    prompts: tuple[str, ...]
+    prompts: tuple[str | Example, ...]
     keys: tuple[str, ...] = ()
     leading: Index = ()
     stores: tuple[Any, ...] = ()

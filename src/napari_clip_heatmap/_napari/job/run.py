@@ -21,7 +21,7 @@ from napari_clip_heatmap._napari.job.request import (
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
 from napari_clip_heatmap.pipeline.scoring import build_scoring
-from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.prompting.language import distinct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -372,6 +372,7 @@ def rescore(result: HeatmapResult, request: HeatmapRequest) -> HeatmapResult:
 def _keys(request: HeatmapRequest) -> tuple[str, ...]:
     """Return the keys of prompts that differ, as `build_scoring` tells them apart."""
     first: dict[str, str] = {}
-    for prompt, key in zip(request.prompts, request.keys or request.prompts, strict=True):
-        first.setdefault(parse_prompt(prompt).canonical, key)
+    for number, line in enumerate(request.prompts):
+        (prompt,) = distinct(line)
+        first.setdefault(prompt.canonical, request.keys[number] if request.keys else prompt.text)
     return tuple(first.values())

@@ -111,6 +111,10 @@ class Session:
             result = run.result(ResultStatus.COMPLETE)
         return replace(result, device_notes=self._new_notices(model))
 
+    def model_of(self, request: HeatmapRequest) -> ClipModel:
+        """Return the model of a request, loaded before or now; for work between runs."""
+        return self._loaded(request)
+
     def _ensure_downloaded(
         self, request: HeatmapRequest, stopped: Callable[[], bool]
     ) -> Iterator[RunStep]:

@@ -25,6 +25,8 @@ class ControlSection(Enum):
     REGION = "Where"
     STYLE = "Maps"
     CLICK = "Click"
+    WHY = "Why here"
+    EXAMPLES = "Examples"
     ANNOTATE = "Annotate"
     CLASSIFY = "Classify"
     LOADING = "Model"
@@ -44,6 +46,8 @@ SECTION_HELP = {
     ControlSection.REGION: "Which part of the image, and which slices",
     ControlSection.STYLE: "How maps are drawn, and how they are compared",
     ControlSection.CLICK: "What a click on the image finds",
+    ControlSection.WHY: "Which layers and heads of the model gave the map its value here",
+    ControlSection.EXAMPLES: "Ask by clicking on places instead of writing words",
     ControlSection.ANNOTATE: "Turn maps into labels, points and shapes",
     ControlSection.CLASSIFY: "Name objects of a segmentation by words",
     ControlSection.LOADING: "How the model is loaded, and which sentences it reads",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap._napari.views.annotation.annotate_controls import ANNOTATE_CONTROLS
+from napari_clip_heatmap._napari.views.examples.example_controls import EXAMPLE_CONTROLS
 from napari_clip_heatmap._napari.views.form_controls import ACTION_CONTROLS, FORM_CONTROLS
 from napari_clip_heatmap._napari.views.section_controls import SECTION_CONTROLS
+from napari_clip_heatmap._napari.views.why.why_controls import WHY_CONTROLS
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
@@ -18,6 +20,8 @@ __all__ = ["CONTROLS", "make_controls"]
 CONTROLS: tuple[ControlSpec, ...] = (
     *FORM_CONTROLS,
     *SECTION_CONTROLS,
+    *WHY_CONTROLS,
+    *EXAMPLE_CONTROLS,
     *ANNOTATE_CONTROLS,
     *ACTION_CONTROLS,
 )

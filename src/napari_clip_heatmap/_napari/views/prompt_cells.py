@@ -91,14 +91,15 @@ class PromptCell(QStyledItemDelegate):  # type: ignore[misc] # qtpy ships no typ
         editor.setPlaceholderText("such as: nuclei | cell nuclei")
         row = index.row()
         editor.setProperty(KEY, index.model().rows[row].key)
-        editor.setProperty(BEFORE, index.data())
+        editor.setProperty(BEFORE, index.data(Qt.ItemDataRole.EditRole))
         editor.textEdited.connect(lambda text: self.written.emit(row, text.strip()))
         return editor
 
     def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:  # noqa: N802
         # Also called for what was just typed, where the cursor must stay.
-        if editor.text().strip() != index.data():
-            editor.setText(index.data())
+        words = index.data(Qt.ItemDataRole.EditRole)
+        if editor.text().strip() != words:
+            editor.setText(words)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
         return super().sizeHint(option, index).expandedTo(QSize(60, 24))

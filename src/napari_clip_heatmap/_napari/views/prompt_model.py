@@ -22,7 +22,7 @@ from napari_clip_heatmap._napari.views.prompt_cells import (
 )
 from napari_clip_heatmap.pipeline.trust import Trust
 
-__all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of", "wrapped"]
+__all__ = ["PromptModel", "RowFigures", "lines_of", "rows_of", "shown_name", "wrapped"]
 
 
 MOVED = "application/x-clip-heatmap-row"
@@ -87,7 +87,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             self.beginResetModel()
             self.rows = rows
             self.endResetModel()
-        if [(r.key, r.prompt) for r in old] != [(r.key, r.prompt) for r in rows]:
+        before, after = ([(r.key, r.prompt, r.example) for r in each] for each in (old, rows))
+        if before != after:
             self.prompts_changed.emit()
         colors = {row.key: row.colormap for row in old}
         for row in rows:
@@ -100,6 +101,13 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         new = tuple(map(PromptRow, prompts))
         self.edit((*self.rows[:number], *new, *self.rows[number:]), "add")
         return number
+
+    def put_example(self, row: PromptRow) -> None:
+        """Give a row its example, or add it at the end; as clicks are undone on their layer."""
+        if any(each.key == row.key for each in self.rows):
+            self.become(tuple(row if each.key == row.key else each for each in self.rows))
+        else:
+            self.edit((*self.rows, row), "add")
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Remove rows."""
@@ -181,6 +189,8 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], PromptColumn(index.column())
+        if role == Qt.ItemDataRole.DisplayRole and column == PromptColumn.PROMPT:
+            return shown_name(row)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(row, column)
         if role == Qt.ItemDataRole.CheckStateRole and column == PromptColumn.SHOWN:
@@ -207,7 +217,9 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         problem = self._problems.get(row.key)
         if column == PromptColumn.PROMPT and problem:
             return f"{row.prompt}\n\n{wrapped(problem)}"
-        words = f"{row.prompt}\n\n" if column == PromptColumn.PROMPT else ""
+        words = f"{shown_name(row)}\n\n" if column == PromptColumn.PROMPT else ""
+        if column == PromptColumn.PROMPT and row.example is not None:
+            return words + wrapped(EXAMPLE_HELP)
         return words + HEADS[column][1]
 
     def _color(self, row: PromptRow, column: PromptColumn, figures: RowFigures) -> QBrush | None:
@@ -353,6 +365,21 @@ class RowFigures:
     fraction: float = 0.0
     trust: Trust | None = None
     facts: tuple[str, ...] = ()
+
+
+EXAMPLE_HELP = (
+    "An example: its map shows what looks like its places. Their numbers follow its name, those "
+    "that show the thing first; then the AUROC of its places, each judged by the others."
+)
+
+
+def shown_name(row: PromptRow) -> str:
+    """Return the words of a row; of an example its name and how well its places agree."""
+    example = row.example
+    if example is None:
+        return row.prompt
+    agree = "" if example.leave_one_out is None else f", AUROC {example.leave_one_out:.2f}"
+    return f"{row.prompt} ({example.positive} + {example.negative}{agree})"
 
 
 def wrapped(text: str, width: int = 60) -> str:

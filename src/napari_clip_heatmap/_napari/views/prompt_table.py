@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from magicgui.widgets import Container
 from napari.utils.colormaps import AVAILABLE_COLORMAPS
@@ -40,7 +41,7 @@ RECENT_WIDTH = 360
 
 
 class PromptTable(Container[Any]):
-    """A table of prompts; its value is the list of prompts that are not blank.
+    """A table of prompts; its value is the list of words that are not blank, without examples.
 
     Parameters
     ----------
@@ -90,8 +91,8 @@ class PromptTable(Container[Any]):
 
     @property
     def value(self) -> list[str]:
-        """The prompts, in order."""
-        return [row.prompt for row in self.rows]
+        """The prompts in words, in order; an example's name alone says nothing."""
+        return [row.prompt for row in self.rows if row.example is None]
 
     @value.setter
     def value(self, prompts: str | Iterable[str]) -> None:
@@ -126,7 +127,10 @@ class PromptTable(Container[Any]):
     def save(self, path: str | Path) -> None:
         """Write the prompts to a file; show an error if that fails."""
         try:
-            entries = tuple(Entry(prompt=r.prompt, colormap=r.colormap) for r in self.rows)
+            entries = tuple(
+                Entry(prompt=r.prompt, colormap=r.colormap, example=r.example and r.asked)
+                for r in self.rows
+            )
             if not entries:
                 raise PromptError("there is no prompt to save: type at least one")
             save_set(PromptSet(prompts=entries, templates=self.templates), Path(path))
@@ -164,10 +168,8 @@ class PromptTable(Container[Any]):
         rows = []
         for entry in chosen.prompts:
             known = entry.colormap if entry.colormap in (*COLORMAPS, *AVAILABLE_COLORMAPS) else ""
-            key = old.pop(entry.prompt, None)
-            rows.append(
-                PromptRow(entry.prompt, known, key) if key else PromptRow(entry.prompt, known)
-            )
+            key = old.pop(entry.prompt, None) or uuid4().hex
+            rows.append(PromptRow(entry.prompt, known, key, entry.example))
         self.templates = chosen.templates
         self.model.edit(rows, f"set {chosen.name}")
         self.loaded.emit(chosen)

@@ -93,16 +93,27 @@ class PlaneResult:
         """Image pixels per pixel of `overview`."""
         return max(1, -(-max(self.encoding.image_shape) // OVERVIEW_SIDE))
 
-    def overview(self, number: int) -> NDArray[np.float32]:
-        """Return the map of one prompt at the size of pictures to look at, float32 (y, x)."""
-        factor, only = self.overview_factor, slice(number, number + 1)
+    def overview(self, number: int, factor: int | None = None) -> NDArray[np.float32]:
+        """Return the map of one prompt at the size of pictures to look at, float32 (y, x).
+
+        Parameters
+        ----------
+        number : int
+            Of the prompt.
+        factor : int, optional
+            Image pixels per pixel; by default `overview_factor`.
+        """
+        factor, only = factor or self.overview_factor, slice(number, number + 1)
         shown: NDArray[np.float32] = self.maps.window(factor=factor, maps=only)[0]
         return shown
 
     @cached_property
     def overview_colors(self) -> NDArray[np.float32]:
         """The image as the model sees it, float32 (y, x, 3) in 0..1, as large as `overview`."""
-        factor = self.overview_factor
+        return self.colors(self.overview_factor)
+
+    def colors(self, factor: int) -> NDArray[np.float32]:
+        """Return the image as the model sees it, float32 (y, x, 3) in 0..1, made smaller."""
         height, width = (-(-length // factor) for length in self.encoding.image_shape)
         appearance = self.encoding.view.appearance(self.channels)
         source = ImageSource(self.channels, appearance, (height, width))
@@ -171,7 +182,7 @@ class PlaneResult:
         return score_objects(
             self.encoding,
             plane,
-            settings.prompts,
+            settings.rows,
             settings.score,
             baseline=settings.baseline,
             templates=settings.templates,

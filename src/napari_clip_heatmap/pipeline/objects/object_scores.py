@@ -31,7 +31,7 @@ from napari_clip_heatmap.pipeline.presence import earlier_word, least_trust, lev
 from napari_clip_heatmap.pipeline.score_registry import Score
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust
-from napari_clip_heatmap.prompting.language import parse_prompt
+from napari_clip_heatmap.prompting.example import Example
 
 __all__ = ["ObjectScores", "score_objects"]
 
@@ -128,7 +128,7 @@ class ObjectScores:
 def score_objects(
     encoding: Encoding | Iterable[Encoding],
     labels: Any,
-    prompts: Iterable[str],
+    prompts: Iterable[str | Example],
     score: Score = "absolute",
     *,
     baseline: Iterable[str] = (),
@@ -251,7 +251,7 @@ def _judged(
     rank = (null < own[:, np.newaxis]).mean(axis=1)
     total = sums.contribution.sum(axis=0)
     texts = _text_trust(scoring, nulls[0])
-    found = _presence(sums.strongest[row, best], nulls)
+    found = _presence(scoring, best, sums.strongest[row, best], nulls)
     trust = tuple(
         least_trust((texts[number], each)) for number, each in zip(best, found, strict=True)
     )
@@ -279,21 +279,36 @@ def _judged(
 
 
 def _text_trust(scoring: Scoring, null: NullReference) -> list[Trust]:
-    phrases = [parse_prompt(prompt).names for prompt in scoring.prompts]
-    directions = null.words.directions(phrases)
-    return [each.finding.trust for each in judge_texts(null, phrases, directions)]
+    answers = judge_texts(null, scoring.phrases, scoring.text.astype(np.float64))
+    trust = [each.finding.trust for each in answers]
+    for name, example in scoring.examples.items():
+        from napari_clip_heatmap.pipeline.examples.example_verdict import judge_places
+
+        trust[scoring.prompts.index(name)] = judge_places(example).trust
+    return trust
 
 
-def _presence(strongest: NDArray[np.float64], nulls: Sequence[NullReference]) -> list[Trust]:
+def _presence(
+    scoring: Scoring,
+    best: NDArray[np.intp],
+    strongest: NDArray[np.float64],
+    nulls: Sequence[NullReference],
+) -> list[Trust]:
     """Return for each object whether its best prompt's thing is there."""
     calibration = nulls[0].calibration
-    if calibration is None:
-        return [Trust.UNKNOWN] * len(strongest)
-    null = float(np.mean([each.tokens.null for each in nulls]))
-    known = np.isfinite(strongest)
-    strengths = np.full(len(strongest), np.nan)
-    strengths[known] = strength_of(calibration, strongest[known], null)
-    return [level_of(calibration, float(strength)) for strength in strengths]
+    levels = [Trust.UNKNOWN] * len(strongest)
+    if calibration is not None:
+        null = float(np.mean([each.tokens.null for each in nulls]))
+        known = np.isfinite(strongest)
+        strengths = np.full(len(strongest), np.nan)
+        strengths[known] = strength_of(calibration, strongest[known], null)
+        levels = [level_of(calibration, float(strength)) for strength in strengths]
+    for name, example in scoring.examples.items():
+        from napari_clip_heatmap.pipeline.examples.example_verdict import example_presence
+
+        for number in np.flatnonzero(best == scoring.prompts.index(name)):
+            levels[number] = example_presence(example, float(strongest[number]))
+    return levels
 
 
 def _standing(sums: StackSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

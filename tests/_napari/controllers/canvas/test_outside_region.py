@@ -48,7 +48,7 @@ def test_what_was_computed_outside_stays_dimmed_and_the_map_holds_the_region(
     assert not outside(viewer)
     choose_rectangle(viewer, widget)
     run(widget, qtbot)
-    qtbot.waitUntil(lambda: len(outside(viewer)) == 1)
+    qtbot.waitUntil(lambda: len(outside(viewer)) == 1, timeout=20_000)
     (dimmed,) = outside(viewer)
     inner = heatmaps_by_row(viewer, cells)[first]
     known = np.isfinite(inner.data)
@@ -69,7 +69,7 @@ def test_it_follows_the_current_row_and_the_opacity_and_goes_with_the_maps(
     run(widget, qtbot)
     choose_rectangle(viewer, widget)
     run(widget, qtbot)
-    qtbot.waitUntil(lambda: len(outside(viewer)) == 1)
+    qtbot.waitUntil(lambda: len(outside(viewer)) == 1, timeout=20_000)
     assert outside(viewer)[0].name.startswith("red")
     widget.visibility.step(1)
     qtbot.waitUntil(lambda: [each.name[:5] for each in outside(viewer)] == ["green"])
@@ -96,7 +96,7 @@ def test_a_layer_that_the_user_removes_does_not_come_back(viewer, widget, cells,
     run(widget, qtbot)
     choose_rectangle(viewer, widget)
     run(widget, qtbot)
-    qtbot.waitUntil(lambda: len(outside(viewer)) == 1)
+    qtbot.waitUntil(lambda: len(outside(viewer)) == 1, timeout=20_000)
     viewer.layers.remove(outside(viewer)[0])
     widget["opacity"].value = 0.4
     qtbot.wait(300)

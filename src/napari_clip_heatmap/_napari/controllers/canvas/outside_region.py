@@ -62,18 +62,7 @@ class OutsideView:
         self._layer: Image | None = None
         self._shown: tuple[object, str] | None = None
         self._job = Job(self._on_made, self._on_error, debounce_ms=DEBOUNCE_MS)
-        self._emitters = tuple(
-            getattr(state.events, name)
-            for name in (
-                "results",
-                "image",
-                "status",
-                "visible_rows",
-                "style",
-                "by_hand",
-                "current",
-            )
-        )
+        self._emitters = tuple(getattr(state.events, name) for name in FOLLOWED)
         for emitter in self._emitters:
             emitter.connect(self.update)
 
@@ -186,14 +175,13 @@ def map_outside(shown: LayerResult, key: str) -> Any:
     window = _window_of(planes, number)
     shape = (*leading, *lattice.image_shape)
     if 4 * prod(shape) > EAGER_BYTES:
-        is_large = max(lattice.image_shape) > LARGEST_PLANE
-        pyramid = lazy_pyramid(window, lattice, leading, SMALLEST_LEVEL)
-        return pyramid if is_large else lazy_array(window, lattice, leading)
+        if max(lattice.image_shape) > LARGEST_PLANE:
+            return lazy_pyramid(window, lattice, leading, SMALLEST_LEVEL)
+        return lazy_array(window, lattice, leading)
+    height, width = lattice.image_shape
     pixels = np.full(shape, np.nan, np.float32)
     for index in planes:
-        pixels[index] = window(
-            index, slice(0, lattice.image_shape[0]), slice(0, lattice.image_shape[1]), 1
-        )
+        pixels[index] = window(index, slice(0, height), slice(0, width), 1)
     return pixels
 
 

@@ -12,10 +12,16 @@ from napari_clip_heatmap._napari.views.annotation.gate_plot import GatePlot
 from napari_clip_heatmap._napari.views.annotation.make_buttons import MakeButtons
 from napari_clip_heatmap._napari.views.annotation.slice_plot import SlicePlot
 
-__all__ = ["ClassTableControl", "GateControl", "MakeControl", "SlicePlotControl"]
+__all__ = [
+    "ClassTableControl",
+    "GateControl",
+    "MakeControl",
+    "NativeControl",
+    "SlicePlotControl",
+]
 
 
-class _NativeControl(Container[Any]):
+class NativeControl(Container[Any]):
     """A control that holds one Qt widget, `view`."""
 
     kind: ClassVar[type[QWidget]]
@@ -29,25 +35,25 @@ class _NativeControl(Container[Any]):
         layout.addWidget(self.view)
 
 
-class MakeControl(_NativeControl):
+class MakeControl(NativeControl):
     """Buttons that make layers and files of objects."""
 
     kind = MakeButtons
 
 
-class SlicePlotControl(_NativeControl):
+class SlicePlotControl(NativeControl):
     """Count and area per slice."""
 
     kind = SlicePlot
 
 
-class ClassTableControl(_NativeControl):
+class ClassTableControl(NativeControl):
     """Objects and their names."""
 
     kind = ClassTable
 
 
-class GateControl(_NativeControl):
+class GateControl(NativeControl):
     """Scores of objects, with a gate."""
 
     kind = GatePlot

@@ -1,0 +1,1 @@
+"""Examples: prompts made by clicking on places."""

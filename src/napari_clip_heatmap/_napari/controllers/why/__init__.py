@@ -1,0 +1,1 @@
+"""What the section that explains a map does."""

@@ -1,0 +1,1 @@
+"""Controls and menus for prompts made by clicking on places."""

@@ -1,0 +1,1 @@
+"""The section that explains a map: a grid of layers and heads."""

@@ -1,0 +1,1 @@
+"""Examples: directions made from places in an image."""

@@ -1,0 +1,105 @@
+"""Verdicts on examples: what places have in common, whether the thing is there, and their text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.examples.example_verdict import (
+    ExampleVerdict,
+    example_presence,
+    judge_places,
+)
+from napari_clip_heatmap.pipeline.null_reference import make_null_reference
+from napari_clip_heatmap.pipeline.scoring import build_scoring
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.pipeline.verdicts import assess, judge_prompts
+
+
+@pytest.fixture
+def encoding(model):
+    rng = np.random.default_rng(0)
+    image = rng.integers(80, 160, (64, 64, 3)).astype(np.uint8)
+    image[16:32, 16:32, 0] = 250
+    return encode(model, image, downsample=1)
+
+
+@pytest.fixture
+def example(encoding):
+    good = [(18, 18), (22, 26), (28, 20), (26, 30)]
+    return encoding.example(good, [(50, 50), (6, 40)], name="mine")
+
+
+def only(encoding, prompts):
+    return {check.prompt: check for check in assess(encoding, prompts, "absolute").checks}
+
+
+def test_the_verdicts_on_words_are_what_they_are_without_examples(encoding, example):
+    alone, mixed = only(encoding, ["red", "wug"]), only(encoding, ["red", example, "wug"])
+    assert mixed["red"] == alone["red"]
+    assert mixed["wug"] == alone["wug"]
+    assert list(mixed) == ["red", "mine", "wug"]
+
+
+def test_an_example_is_judged_by_its_places(encoding, example):
+    check = only(encoding, ["red", example])["mine"]
+    assert isinstance(check, ExampleVerdict)
+    assert check.dependence == example.dependence
+    assert check.leave_one_out == example.leave_one_out == 1.0
+    assert check.nearest == "random places"
+    assert "AUROC 1.00" in check.figures
+    assert "nonsense" not in check.figures
+    assert check.describe()["leave_one_out"] == 1.0
+    assert check.text is judge_places(example).trust
+    assert check.presence is Trust.GOOD
+    assert check.agreement == pytest.approx(1)
+
+
+def test_distance_from_random_places_decides(example):
+    for dependence, trust in ((0.3, Trust.NONE), (0.8, Trust.DOUBTFUL), (9.0, Trust.GOOD)):
+        judged = judge_places(dataclasses.replace(example, dependence=dependence))
+        assert judged.trust is trust
+        assert judged.reason
+
+
+def test_words_alone_are_no_places(example):
+    silent = dataclasses.replace(example, dependence=9.0, words="red", weight=0.0)
+    assert judge_places(silent).trust is Trust.DOUBTFUL
+
+
+def test_presence_lies_between_background_and_places(example):
+    at = dataclasses.replace(example, background=1.0, foreground=3.0)
+    found = [example_presence(at, top) for top in (1.0, 1.9, 2.3, 2.9, 5.0)]
+    assert found == [Trust.NONE, Trust.NONE, Trust.DOUBTFUL, Trust.GOOD, Trust.GOOD]
+    assert example_presence(at, float("nan")) is Trust.UNKNOWN
+    turned = dataclasses.replace(example, background=3.0, foreground=1.0)
+    assert example_presence(turned, 2.0) is Trust.UNKNOWN
+
+
+def test_a_thing_that_is_not_there_is_not_found(model, example):
+    rng = np.random.default_rng(1)
+    empty = encode(model, rng.integers(80, 160, (64, 64, 3)).astype(np.uint8), downsample=1)
+    check = only(empty, [example])["mine"]
+    assert (check.presence, check.trust) == (Trust.NONE, Trust.NONE)
+    assert "Not found in this image" in check.advice
+
+
+def test_a_place_is_judged_by_its_patch(encoding, example):
+    scoring = build_scoring(encoding.text, [example], "absolute")
+    reference = make_null_reference(encoding)
+    (there,) = judge_prompts(encoding, scoring, reference, at=(24.0, 24.0))
+    (elsewhere,) = judge_prompts(encoding, scoring, reference, at=(50.0, 50.0))
+    assert there.presence is Trust.GOOD
+    assert elsewhere.presence is Trust.NONE
+    assert "here" in elsewhere.advice
+
+
+def test_a_flat_image_shows_nothing(model, example):
+    flat = encode(model, np.full((64, 64, 3), 90, np.uint8), downsample=1)
+    check = only(flat, ["red", example])["mine"]
+    assert check.trust is Trust.NONE
+    assert check.nothing_to_see
+    assert "nearly constant" in check.advice
