@@ -107,7 +107,7 @@ def explain(
     --------
     >>> why = nch.explain(model, image, ["nuclei", "filaments"], at=(40, 52))
     >>> why.contributions.shape
-    (2, 4, 8)
+    (2, 5, 8)
     >>> maps = nch.encode(model, image).heatmaps(["nuclei", "filaments"])
     >>> bool(abs(why.value - maps.values[:, 40, 52]).max() < 1e-5)
     True

@@ -96,7 +96,7 @@ class HeadMaps:
     --------
     >>> every = nch.head_maps(model, image, ["nuclei", "filaments"])
     >>> every.lattice_values.shape
-    (2, 4, 8, 12, 12)
+    (2, 5, 8, 12, 12)
     >>> every.without(layers=["L3"]).similarity.shape
     (2,)
     """
