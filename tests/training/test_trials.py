@@ -40,7 +40,7 @@ def test_a_trial_gives_a_row(run: Path, name: str, start: Path | None) -> None:
 
 
 def test_a_trial_sees_pictures_as_the_model_it_started_from(run: Path) -> None:
-    picture = draw(3, (96, 96)).image
+    picture = draw(3, (96, 96)).image.astype("float32") / 255
     found = Trial("base", run, 0, DEMO).model()
     expected = nch.load_model("demo", device="cpu")
     pairs = [model.preprocess(picture[None]) for model in (found, expected)]
