@@ -267,6 +267,7 @@ def one_prompt(scoring: Scoring, number: int) -> Scoring:
         text=scoring.text[one],
         directions=scoring.directions[one],
         recipes=scoring.recipes[one],
+        phrases=scoring.phrases[one],
     )
 
 

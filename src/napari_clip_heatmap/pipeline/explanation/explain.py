@@ -27,6 +27,7 @@ from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.score_registry import Score
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
     "Step",
@@ -35,6 +36,7 @@ __all__ = [
     "explain_whole",
     "finish",
     "require_model",
+    "require_own_examples",
     "require_sum",
 ]
 
@@ -47,7 +49,7 @@ Result = TypeVar("Result")
 def explain(
     model: ClipModel,
     image: ArrayLike | Channel | Sequence[Channel],
-    prompts: Iterable[str],
+    prompts: Iterable[str | Example],
     *,
     at: Any = None,
     score: Score = "relative",
@@ -73,7 +75,7 @@ def explain(
     model : ClipModel
     image : array, Channel or sequence of Channel
         As `encode` takes it.
-    prompts : iterable of str
+    prompts : iterable of str or Example
     at : (int, int), bool array (y, x) or None
         A pixel as (row, column); a mask, over whose pixels the maps' mean is explained; or None:
         the similarity of the whole image, which is the mean over its tiles.
@@ -107,13 +109,14 @@ def explain(
     --------
     >>> why = nch.explain(model, image, ["nuclei", "filaments"], at=(40, 52))
     >>> why.contributions.shape
-    (2, 4, 8)
+    (2, 5, 8)
     >>> maps = nch.encode(model, image).heatmaps(["nuclei", "filaments"])
     >>> bool(abs(why.value - maps.values[:, 40, 52]).max() < 1e-5)
     True
     """
     require_model(model)
     scoring = build_scoring(model.text, prompts, score, baseline, templates)
+    require_own_examples(model, scoring)
     tiled = TiledImage(
         model,
         image,
@@ -252,6 +255,12 @@ def require_model(model: object) -> None:
             f"model is {shown_value(model)}; accepted: what load_model returns, such as "
             "load_model('demo')"
         )
+
+
+def require_own_examples(model: ClipModel, scoring: Scoring) -> None:
+    """Raise `PromptError` if a prompt is an example that was made with another model."""
+    if scoring.examples:  # else the hash of the weights is not needed
+        scoring.require_model(model.describe())
 
 
 def require_sum(scoring: Scoring) -> None:

@@ -48,7 +48,7 @@ class Explanation:
     --------
     >>> why = nch.explain(model, image, ["nuclei", "filaments"], at=(40, 52))
     >>> why.contributions.shape
-    (2, 4, 8)
+    (2, 5, 8)
     >>> bool(abs(why.contributions.sum(axis=(1, 2)) + why.rest - why.value).max() < 1e-6)
     True
     """

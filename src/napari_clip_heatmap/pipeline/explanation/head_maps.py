@@ -16,6 +16,7 @@ from napari_clip_heatmap.pipeline.explanation.explain import (
     Step,
     finish,
     require_model,
+    require_own_examples,
     require_sum,
 )
 from napari_clip_heatmap.pipeline.explanation.explanation import HeadName, head_label, label_mask
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.validity import Validity
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.pipeline.score_registry import Score
+    from napari_clip_heatmap.prompting.example import Example
 
 __all__ = ["HeadHeatmaps", "HeadMaps", "head_maps", "map_heads"]
 
@@ -96,7 +98,7 @@ class HeadMaps:
     --------
     >>> every = nch.head_maps(model, image, ["nuclei", "filaments"])
     >>> every.lattice_values.shape
-    (2, 4, 8, 12, 12)
+    (2, 5, 8, 12, 12)
     >>> every.without(layers=["L3"]).similarity.shape
     (2,)
     """
@@ -197,7 +199,7 @@ class HeadMaps:
 def head_maps(
     model: ClipModel,
     image: ArrayLike | Channel | Sequence[Channel],
-    prompts: Iterable[str],
+    prompts: Iterable[str | Example],
     *,
     score: Score = "relative",
     baseline: Iterable[str] = (),
@@ -248,6 +250,7 @@ def head_maps(
     """
     require_model(model)
     scoring = build_scoring(model.text, prompts, score, baseline, templates)
+    require_own_examples(model, scoring)
     tiled = TiledImage(
         model,
         image,
