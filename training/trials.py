@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from open_clip.model import CLIP
+from open_clip.model import CLIP, set_model_preprocess_cfg
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -38,7 +38,7 @@ from training.configurations import (
     configuration,
     widen_stem,
 )
-from training.export import TextIds, full_state
+from training.export import PREPROCESS_CONFIG, TextIds, full_state
 from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
 from training.network import embed, encode_texts
@@ -57,7 +57,7 @@ _RATE, _RATE_FROM_START = 2e-3, 5e-4
 _SEED = 6_000_000
 
 
-class _Trial:
+class Trial:
     """One shape, trained by the text tower and the teacher of a run."""
 
     def __init__(self, name: str, run: Path, seed: int, start: Path | None = None) -> None:
@@ -133,6 +133,7 @@ class _Trial:
         if self.name == OVERLAPPING_STEM:
             widen_stem(whole.visual)
         whole.load_state_dict(full_state(self.clip, self.heads.image, self.ids, self.config))
+        set_model_preprocess_cfg(whole, PREPROCESS_CONFIG)
         return nch.load_model(whole.eval(), device="cpu")
 
     def megabytes(self) -> float:
@@ -150,7 +151,7 @@ def run_trial(
     start: Path | None = None,
 ) -> dict[str, Any]:
     """Train one shape, from the image tower in ``start`` if given, and return its row."""
-    trial = _Trial(name, run, seed, start)
+    trial = Trial(name, run, seed, start)
     n_views = trial.train(60 * minutes, seed, _RATE if start is None else _RATE_FROM_START)
     model = trial.model()
     picture = draw(_SEED, (512, 512)).image

@@ -47,6 +47,7 @@ def test_evaluate_passes_everything_on(
         "n_scenes": 3,
         "seed": 7,
         "n_seeds": 2,
+        "fold": None,
     }
 
 

@@ -81,6 +81,7 @@ def test_the_record_tells_how_to_repeat(model: str, cells: Path, tmp_path: Path)
         "inputs": [str(cells)],
         "recursive": False,
         "mpp": None,
+        "quality": "standard",
         "layers": [],
         "heads": [],
         "inside": None,

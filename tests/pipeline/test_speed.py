@@ -82,7 +82,7 @@ def test_batches_shrink_to_the_memory_there_is(
 
     monkeypatch.setattr(model, "token_map", small_memory, raising=False)
     monkeypatch.setattr(tiny_model, "max_batch", None)
-    monkeypatch.setattr("napari_clip_heatmap.pipeline.batches._suitable", lambda model: 8)
+    monkeypatch.setattr("napari_clip_heatmap.pipeline.batches.suitable_size", lambda model: 8)
     found = measure_speed(model)
     assert set(model.sizes[-3:]) == {2}
     expected = (1 + 0.25 * 2) / 2 * tiles_per_megapixel(model.grid, model.patch_size)

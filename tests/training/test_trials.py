@@ -11,9 +11,10 @@ from training.export import TextIds
 from training.figures import FigureRequest
 from training.network import embed
 from training.teacher import Teacher
-from training.trials import compare_scales, run_trial, table
+from training.trials import Trial, compare_scales, run_trial, table
 
 import napari_clip_heatmap as nch
+from napari_clip_heatmap.scenes import draw
 
 DEMO = Path(nch.__file__).parent / "demo"
 
@@ -36,6 +37,14 @@ def test_a_trial_gives_a_row(run: Path, name: str, start: Path | None) -> None:
     assert 1 < row["MB"] < 20
     assert 0 <= row["drawn all pixels"] <= 1
     assert name in table([row])
+
+
+def test_a_trial_sees_pictures_as_the_model_it_started_from(run: Path) -> None:
+    picture = draw(3, (96, 96)).image.astype("float32") / 255
+    found = Trial("base", run, 0, DEMO).model()
+    expected = nch.load_model("demo", device="cpu")
+    pairs = [model.preprocess(picture[None]) for model in (found, expected)]
+    torch.testing.assert_close(*pairs, atol=1e-5, rtol=0)
 
 
 def test_a_wider_stem_changes_nothing_before_it_learns() -> None:

@@ -33,6 +33,11 @@ class ExampleRequest:
         An image, an encoding, or with `points` None a saved example.
     points : Path or None
         The table of points in it.
+
+    Examples
+    --------
+    >>> ExampleRequest("mine", Path("cells.tif"), Path("points.csv")).needs_model
+    True
     """
 
     name: str

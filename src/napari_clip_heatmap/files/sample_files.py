@@ -46,6 +46,11 @@ def write_samples(folder: Path, *, overwrite: bool = False) -> list[Path]:
     ------
     OutputError
         One of them is there already and may not be replaced.
+
+    Examples
+    --------
+    >>> write_samples(Path("samples"))[0]  # doctest: +SKIP
+    PosixPath('samples/cells.tif')
     """
     paths = [folder / name for name in SAMPLE_FILES]
     present = [path for path in paths if path.exists()]

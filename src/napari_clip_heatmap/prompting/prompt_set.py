@@ -166,7 +166,8 @@ def load_set(path: Path) -> PromptSet:
                 f"{_name(path)} has more than {LARGEST // 2**20} MB, which is no set of prompts"
             )
         content = read(path.read_text(encoding="utf-8-sig"))  # spreadsheets write the mark
-        return PromptSet.model_validate({"name": path.stem} | content)
+        named = {"name": path.stem} | content
+        return PromptSet.model_validate(named | {"name": named["name"] or path.stem})
     except OSError as error:
         raise PromptError(f"{_name(path)} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:

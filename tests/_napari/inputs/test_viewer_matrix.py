@@ -282,7 +282,10 @@ def test_sliders_outside_the_image_are_named(viewer, place, step):
 @pytest.mark.parametrize("place", [-2, 6])
 def test_a_map_is_moved_to_where_a_margin_draws_its_image(viewer, place, scale):
     (layer,) = add(viewer, one(BLOBS, projection_mode="mean", scale=scale))
-    viewer.add_points([(-9 * scale[0], 0, 0), (9 * scale[0], 0, 0)], visible=False)
+    middle = [
+        n * each / 2 for n, each in zip(BLOBS.shape[1:], scale[1:], strict=True)
+    ]  # so that the picture grows along z alone
+    viewer.add_points([(z * scale[0], *middle) for z in (-9, 9)], size=1, visible=False)
     viewer.dims.margin_left = viewer.dims.margin_right = (3 * scale[0], 0, 0)
     viewer.dims.set_point(0, place * scale[0])
     assert drawn(viewer).std() > 0.01

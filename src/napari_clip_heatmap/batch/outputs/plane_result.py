@@ -103,8 +103,8 @@ class PlaneResult:
         factor : int, optional
             Image pixels per pixel; by default `overview_factor`.
         """
-        factor, only = factor or self.overview_factor, slice(number, number + 1)
-        shown: NDArray[np.float32] = self.maps.window(factor=factor, maps=only)[0]
+        step, only = factor or self.overview_factor, slice(number, number + 1)
+        shown: NDArray[np.float32] = self.maps.window(factor=step, maps=only)[0]
         return shown
 
     @cached_property
