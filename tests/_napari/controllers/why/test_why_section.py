@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
@@ -179,7 +180,9 @@ def test_words_of_heads_are_in_the_grid(dock, qtbot, tiny_model):
     open_section(dock, qtbot)
     click_image(dock, qtbot, 30, 41)
     explained(dock, qtbot, "At y = 30")
-    qtbot.mouseMove(dock.grid, dock.grid.center_of((1, 2)).toPoint())
+    spot = dock.grid.center_of((1, 2))
+    where, none = (spot, dock.grid.mapToGlobal(spot)), Qt.MouseButton.NoButton
+    QApplication.sendEvent(dock.grid, QMouseEvent(QEvent.Type.MouseMove, *where, none, none, NONE))
     assert dock.view.hover.text().endswith("word 12")
 
 

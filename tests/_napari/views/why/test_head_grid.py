@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPoint, Qt
-from qtpy.QtGui import QHelpEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QHelpEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_clip_heatmap._napari.views.why.head_grid import LEFT, TOP, GridFigures, HeadGrid
@@ -33,6 +33,13 @@ def click(qtbot, grid, spot, modifier=NONE):
 
 def cell(grid, layer, head):
     return grid.center_of((layer, head)).toPoint()
+
+
+def hover(grid, spot):
+    """Move the mouse; the pointer itself stays, as it may be over another window."""
+    where = QPointF(spot), QPointF(grid.mapToGlobal(spot))
+    none = Qt.MouseButton.NoButton
+    QApplication.sendEvent(grid, QMouseEvent(QEvent.Type.MouseMove, *where, none, none, NONE))
 
 
 def test_a_click_selects_and_a_second_one_takes_it_back(qtbot, grid):
@@ -73,11 +80,11 @@ def test_keys_move_and_select(qtbot, grid):
 def test_hovering_tells_the_numbers(qtbot, grid):
     told = []
     grid.hovered.connect(told.append)
-    qtbot.mouseMove(grid, cell(grid, 1, 2))
+    hover(grid, cell(grid, 1, 2))
     assert told[-1] == f"L1H2  {float(grid.figures.values[1, 2]):+.5f}  round spots"
-    qtbot.mouseMove(grid, QPoint(LEFT // 2, cell(grid, 2, 0).y()))
+    hover(grid, QPoint(LEFT // 2, cell(grid, 2, 0).y()))
     assert told[-1] == f"L2  {float(grid.figures.values[2].sum()):+.5f}"
-    qtbot.mouseMove(grid, cell(grid, 1, 4))  # after the last head: the MLP
+    hover(grid, cell(grid, 1, 4))  # after the last head: the MLP
     assert told[-1] == "L1 MLP  -0.50000"
     spot = cell(grid, 0, 1)
     QApplication.sendEvent(grid, QHelpEvent(QEvent.Type.ToolTip, spot, grid.mapToGlobal(spot)))
