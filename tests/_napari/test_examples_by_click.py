@@ -46,7 +46,7 @@ def canvas_spot(viewer, y, x):
     """Return where a point of the image is drawn on the canvas."""
     native = viewer.window._qt_viewer.canvas.native
     size = np.array([native.height(), native.width()])
-    camera = viewer.camera
+    camera = getattr(viewer, "scene", viewer).camera
     spot = (np.array([y, x]) - camera.center[-2:]) * camera.zoom + size / 2
     return native, QPoint(round(spot[1]), round(spot[0]))
 
@@ -167,7 +167,7 @@ def test_a_right_click_offers_more_like_this(viewer, widget, qtbot):
 
 def test_a_right_drag_stays_napari_s(viewer, widget, qtbot):
     native, spot = canvas_spot(viewer, 50, 100)
-    zoom = viewer.camera.zoom
+    zoom = getattr(viewer, "scene", viewer).camera.zoom
     qtbot.mousePress(native, RIGHT, pos=spot)
     for step in range(1, 6):
         qtbot.mouseMove(native, spot + QPoint(0, 8 * step))

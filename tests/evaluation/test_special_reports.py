@@ -20,7 +20,7 @@ def run(model: ClipModel, what: str, tmp_path: Path, n_scenes: int = 3) -> tuple
 
 
 def test_what_does_not_exist_is_refused(demo: ClipModel, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="accepted: faithfulness"):
+    with pytest.raises(SettingsError, match="accepted: examples, faithfulness"):
         run(demo, "beauty", tmp_path)
     with pytest.raises(SettingsError, match="needs the folder"):
         run(demo, "voc", tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Points
+from npe2 import PluginManager
 
 from napari_clip_heatmap.errors import PromptError
 from napari_clip_heatmap.files.example_points import read_example_points
@@ -39,6 +40,7 @@ def test_without_signs_all_points_are_positive(tmp_path):
 
 def test_what_napari_writes_is_read(tmp_path):
     layer = Points(np.array([[1.0, 2.0], [3.0, 4.0]]), features={"sign": ["+", "-"]})
+    PluginManager.instance().discover()  # napari's own writers
     (path,) = layer.save(str(tmp_path / "saved.csv"), plugin="napari")
     positive, _ = read_example_points(type(tmp_path)(path))
     assert positive[0].tolist() == [1, 2]

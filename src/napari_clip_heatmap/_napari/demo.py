@@ -19,6 +19,9 @@ __all__ = ["begin_demo", "open_demo", "why_no_display"]
 
 PLUGIN = "napari-clip-heatmap"
 
+DEMO_SETTINGS = {"model": "demo", "score": "balanced", "templates": "plain", "view": "shown"}
+"""By name of the control."""
+
 
 def open_demo() -> None:
     """Open napari with the demo; returns when its window is closed."""
@@ -45,6 +48,9 @@ def begin_demo(viewer: napari.Viewer) -> HeatmapWidget:
 
     viewer.open_sample(PLUGIN, "drawn_scene")
     widget: HeatmapWidget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")[1]
+    # What the user chose last comes back in a new dock; the demo is the same for everybody.
+    for name, value in DEMO_SETTINGS.items():
+        widget[name].value = value
     widget["prompts"].value = list(SAMPLE_PROMPTS)
     widget.start()
     QTimer.singleShot(0, viewer.reset_view)  # the dock has taken its room from the canvas

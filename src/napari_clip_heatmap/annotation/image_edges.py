@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.annotation.segmentation import connected, enclosed_pixels, without_small
-from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.errors import ImageError, shown_value
 from napari_clip_heatmap.imaging.channel import stretched
 
 __all__ = ["check_pixels", "segment_by_image"]
@@ -30,7 +30,13 @@ def check_pixels(image: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
     ImageError
         It is no image of this shape.
     """
-    pixels = np.asarray(image)
+    try:
+        pixels = np.asarray(image)
+    except Exception as error:
+        raise ImageError(
+            f"the image ({type(image).__name__}) cannot be read as an array "
+            f"({shown_value(error, 160)}); accepted: the image that was encoded"
+        ) from error
     fits = pixels.ndim in (2, 3) and pixels.shape[:2] == shape and pixels.dtype.kind in "buif"
     if not fits or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(

@@ -72,10 +72,11 @@ def test_the_recipe_that_is_used_is_that_of_encodings(trial):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_gives_unit_directions_that_are_better_than_chance(trial, recipe):
+def test_every_recipe_gives_unit_directions(trial, recipe):
     for _, direction in trial.rounds(RECIPES[recipe], trial.words_map()):
         assert np.linalg.norm(direction) == pytest.approx(1)
-    assert trial.score(trial.map_of(direction)) > (0.3 if "mean" in recipe else 0.6)
+    if recipe != "mean of the places":  # mostly what all of the image has in common
+        assert trial.score(trial.map_of(direction)) > 0.6
 
 
 def test_the_score_is_an_auroc(trial):

@@ -122,7 +122,9 @@ class ClickReport:
             yield f"| {name} | {means} | {self._worst(f'{name} {TARGET_COUNT}')} |"
 
     def _over(self, measure: str) -> str:
-        return f"{np.nanmean([self.mean(kind, measure) for kind in self.values]):.3f}"
+        means = [self.mean(kind, measure) for kind in self.values]
+        known = [mean for mean in means if not np.isnan(mean)]
+        return f"{np.mean(known):.3f}" if known else "-"
 
     def _worst(self, measure: str) -> str:
         lowest = min(self.mean(kind, measure) for kind in self.values)
