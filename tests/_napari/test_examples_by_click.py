@@ -62,11 +62,11 @@ def example_rows(widget):
     return [row for row in widget["prompts"].model.rows if row.example is not None]
 
 
-def heat(viewer, widget, key):
-    (index,) = {()}
+def heat(viewer, widget, key, qtbot):
+    qtbot.waitUntil(lambda: key in heatmaps_by_row(viewer, widget.state.image), timeout=20_000)
+    settle(widget, qtbot)
     layer = heatmaps_by_row(viewer, widget.state.image)[key]
-    data = layer.data[0] if layer.multiscale else layer.data
-    return np.asarray(data)[index]
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
 def wait_for_places(widget, qtbot, positive, negative):
@@ -83,7 +83,7 @@ def wait_for_places(widget, qtbot, positive, negative):
 
 def begin(widget, qtbot):
     button = widget["new_example"].native
-    assert button.isVisible()
+    qtbot.waitUntil(button.isVisible)
     qtbot.mouseClick(button, LEFT)
 
 
@@ -93,7 +93,7 @@ def test_clicks_make_a_row_and_a_map_that_follow_them(viewer, widget, qtbot):
     wait_for_places(widget, qtbot, 1, 0)
     (row,) = example_rows(widget)
     assert row.prompt == "example 1"
-    shown = heat(viewer, widget, row.key)
+    shown = heat(viewer, widget, row.key, qtbot)
     assert shown[:, :40].mean() > max(shown[:, 40:80].mean(), shown[:, 80:].mean())
     minus = widget["example_sign"].native.findChildren(type(widget["example_sign"].native))
     assert minus is not None
@@ -141,7 +141,7 @@ def test_words_are_mixed_in_with_the_slider(viewer, widget, qtbot):
     widget["example_weight"].value = 0.0
     qtbot.waitUntil(lambda: example_rows(widget)[0].example.weight == 0, timeout=20_000)
     settle(widget, qtbot)
-    shown = heat(viewer, widget, example_rows(widget)[0].key)
+    shown = heat(viewer, widget, example_rows(widget)[0].key, qtbot)
     assert shown[:, 80:].mean() > shown[:, :40].mean()
 
 
@@ -154,7 +154,7 @@ def test_a_right_click_offers_more_like_this(viewer, widget, qtbot):
     spot = menus[-1].actionGeometry(menus[-1].actions()[0]).center()
     qtbot.mouseClick(menus[-1], LEFT, pos=spot)
     wait_for_places(widget, qtbot, 1, 0)
-    shown = heat(viewer, widget, example_rows(widget)[0].key)
+    shown = heat(viewer, widget, example_rows(widget)[0].key, qtbot)
     assert shown[:, 80:].mean() > shown[:, :80].mean()
     click(viewer, qtbot, 50, 60, RIGHT)
     menus = [each for each in widget.native.findChildren(QMenu) if each.isVisible()]
@@ -193,7 +193,7 @@ def test_labels_and_shapes_are_taken_as_places(viewer, widget, qtbot):
     settle(widget, qtbot)
     (row,) = example_rows(widget)
     assert row.prompt == "marked 3"
-    shown = heat(viewer, widget, row.key)
+    shown = heat(viewer, widget, row.key, qtbot)
     assert shown[:, 80:].mean() > shown[:, :80].mean()
     shapes = viewer.add_shapes([[0, 0], [95, 30]], shape_type="rectangle", name="drawn")
     viewer.layers.selection.active = shapes

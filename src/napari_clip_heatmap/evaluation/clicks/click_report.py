@@ -129,7 +129,7 @@ class ClickReport:
     def _worst(self, measure: str) -> str:
         lowest = min(self.mean(kind, measure) for kind in self.values)
         found = [min(each[measure]) for each in self.values.values() if each.get(measure)]
-        return f"{lowest:.3f} | {np.mean(found):.3f}"
+        return f"{lowest:.3f} | {np.mean(found):.3f}" if found else "- | -"
 
 
 def _cell(values: list[float]) -> str:

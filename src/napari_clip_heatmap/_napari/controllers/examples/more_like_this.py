@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Points
 
 from napari_clip_heatmap._napari.controllers.cursor import position_on
 from napari_clip_heatmap._napari.inputs.layer_regions import image_shape
@@ -41,9 +41,15 @@ def offer_place(
         Owner of the menu.
     """
     start, world = np.array(event.pos, float), tuple(event.position)
+    layer = viewer.layers.selection.active
+    adds = isinstance(layer, Points) and layer.mode == "add"
+    if adds:
+        layer.mode = "pan_zoom"  # napari adds a point with any button
     yield
     while event.type == "mouse_move":
         yield
+    if adds:
+        layer.mode = "add"
     if np.abs(np.array(event.pos, float) - start).max() > STILL:
         return
     if entries := entries_at(state, viewer, section, world):
