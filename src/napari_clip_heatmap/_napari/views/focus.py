@@ -62,8 +62,13 @@ class FocusRing(QFocusFrame):  # type: ignore[misc] # qtpy ships no types
         """Lie where the control is now, if that is in sight."""
         self.setWidget(None)
         held = self._held
-        if held is not None and isalive(held) and self._inside.isAncestorOf(held):
-            self.setWidget(held)
+        if held is None or not isalive(held) or not self._inside.isAncestorOf(held):
+            return
+        if held.visibleRegion().isEmpty():  # Qt does not scroll back to what Tab returns to
+            for area in self._inside.findChildren(QScrollArea):
+                if area.isAncestorOf(held):
+                    area.ensureWidgetVisible(held)
+        self.setWidget(held)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)

@@ -127,6 +127,7 @@ class ClassTable(OnScreen):
         super().__init__(parent)
         self.rows = ClassRows(self)
         self.view = QTableView()
+        self.view.setTabKeyNavigation(False)  # so that Tab leaves the table
         self.view.setModel(self.rows)
         self.view.setAccessibleName("Objects and their names")
         self.view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
