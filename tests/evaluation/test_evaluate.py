@@ -15,7 +15,7 @@ def test_everything_is_measured_and_written(demo, real_data, tmp_path):
         demo,
         data=real_data,
         output=output,
-        n_scenes=4,
+        n_scenes=2,
         seed=3,
         n_seeds=2,
         progress=lambda done, total: seen.append((done, total)),
