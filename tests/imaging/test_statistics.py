@@ -132,3 +132,11 @@ def test_stripes_and_broken_lines_are_what_is_shown():
     image[:, ::4] = 60_000
     assert lines_of(image) == 0
     assert lines_of(np.zeros((50, 50), np.uint16)) == 0
+
+
+def test_a_masked_line_is_no_defective_one():
+    image = np.ma.array(scene(), mask=False)
+    image[:, 30] = 65535
+    assert lines_of(image) == 1
+    image[:, 30] = np.ma.masked
+    assert lines_of(image) == 0

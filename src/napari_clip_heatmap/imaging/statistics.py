@@ -177,7 +177,8 @@ def count_lines(channel: Channel, low: float, high: float) -> int:
     for lines in (level, level.swapaxes(0, 1)):
         some = lines[:: -(-len(lines) // _CROSSINGS)]
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no line
-            halved = some.astype(np.float64).reshape(*some.shape[:2], -1)[..., :3] / 2
+            numbers = np.ma.filled(some.astype(np.float64), np.nan)  # what is masked is none either
+            halved = numbers.reshape(*some.shape[:2], -1)[..., :3] / 2
             values = halved.mean(axis=-1)
             before, after = np.diff(values[:, :-1]), -np.diff(values[:, 1:])
             apart = np.minimum(np.abs(before), np.abs(after))
