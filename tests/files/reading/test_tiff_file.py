@@ -168,3 +168,12 @@ def test_colors_of_one_sample_are_no_picture(tmp_path, photometric):
         tiff.pages[0].tags["PhotometricInterpretation"].overwrite(photometric)
     with pytest.raises(ImageError, match="1 sample per pixel"):
         read_image(path)
+
+
+def test_a_size_of_a_damaged_file_is_refused_at_once(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 5), np.uint8))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["ImageWidth"].overwrite(2**32 - 1)
+    with pytest.raises(ImageError, match="at most 16777216 a side"):
+        read_image(path)

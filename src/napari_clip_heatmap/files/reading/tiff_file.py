@@ -26,6 +26,9 @@ TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 AXIS_KINDS: dict[str, Literal["time", "z", "channel"]] = {"T": "time", "Z": "z", "C": "channel"}
 """tifffile's letters; any other counts as pages."""
 
+_LONGEST_SIDE = 2**24
+"""Pixels; a hundred times the longest slides."""
+
 _GUESSED_PYRAMIDS = ("generic", "shaped", "uniform")
 """Kinds of files in which tifffile takes smaller pages for levels by their size alone."""
 
@@ -61,6 +64,8 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
         pictures = tiff_pictures(tiff)
         if not pictures:
             raise ImageError(f"{name} is a TIFF without a picture; choose another file")
+        for series in pictures:
+            _require_sane_size(series.keyframe, name)
         if len(pictures) > 1 and choice.series is None and choice.page is not None:
             return _read_page(tiff, choice, name)
         described = [_described(series) for series in pictures]
@@ -91,6 +96,16 @@ def _not_levels(series: TiffPageSeries) -> Iterator[TiffPageSeries]:
         for level in series.levels[1:]:
             if not (level.keyframe.is_reduced or level.keyframe.is_subifd):
                 yield level
+
+
+def _require_sane_size(page: TiffPage, name: str) -> None:
+    """Refuse a size that only a damaged file has, before time and memory go into it."""
+    height, width = page.imagelength, page.imagewidth
+    if max(height, width) > _LONGEST_SIDE:
+        raise ImageError(
+            f"{name} says that it is {height} x {width} pixels; accepted: at most {_LONGEST_SIDE} "
+            "a side. The file is damaged; export it again"
+        )
 
 
 def _belongs_to_another(page: TiffPage) -> bool:
