@@ -16,7 +16,11 @@ from napari_clip_heatmap.batch.inputs.plane_axes import PlaneAxes, chosen_axes
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice, short_name
-from napari_clip_heatmap.files.reading.tiff_file import AXIS_KINDS, tiff_pictures
+from napari_clip_heatmap.files.reading.tiff_file import (
+    AXIS_KINDS,
+    require_sane_size,
+    tiff_pictures,
+)
 from napari_clip_heatmap.imaging.channel import Channel, as_channels
 
 if TYPE_CHECKING:
@@ -80,6 +84,7 @@ def open_tiff(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             # By a page of pages that are no stack, or not there: the reader says which.
             return _one_picture(entry, choice)
         series = pictures[number]
+        require_sane_size(series.keyframe, name)
         size = tiff_pixel_size(tiff, series.keyframe.aspage(), number)
         axes: list[Axis] = [(AXIS_KINDS.get(name, "page"), n) for name, n in _leading(series)]
         _require_channels(dict(axes).get("channel", 1), choice, name)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-__all__ = ["AXIS_KINDS", "TIFF_MAGIC", "read_tiff", "tiff_pictures"]
+__all__ = ["AXIS_KINDS", "TIFF_MAGIC", "read_tiff", "require_sane_size", "tiff_pictures"]
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF begins, whatever its name ends in."""
@@ -65,7 +65,7 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
         if not pictures:
             raise ImageError(f"{name} is a TIFF without a picture; choose another file")
         for series in pictures:
-            _require_sane_size(series.keyframe, name)
+            require_sane_size(series.keyframe, name)
         if len(pictures) > 1 and choice.series is None and choice.page is not None:
             return _read_page(tiff, choice, name)
         described = [_described(series) for series in pictures]
@@ -98,8 +98,18 @@ def _not_levels(series: TiffPageSeries) -> Iterator[TiffPageSeries]:
                 yield level
 
 
-def _require_sane_size(page: TiffPage, name: str) -> None:
-    """Refuse a size that only a damaged file has, before time and memory go into it."""
+def require_sane_size(page: TiffPage, name: str) -> None:
+    """Refuse a size that only a damaged file has, before time and memory go into it.
+
+    Raises
+    ------
+    ImageError
+        A side is longer than any detector's or slide's.
+
+    Examples
+    --------
+    >>> require_sane_size(tiff.pages[0], "'a.tif'")  # doctest: +SKIP
+    """
     height, width = page.imagelength, page.imagewidth
     if max(height, width) > _LONGEST_SIDE:
         raise ImageError(
