@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from napari_clip_heatmap.batch import spread_tiles
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.batch.spread_tiles import chunks_left, compute_chunk, run_part

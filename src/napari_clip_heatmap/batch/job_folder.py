@@ -138,7 +138,7 @@ class JobFolder:
             The disk refuses.
         """
         with disk_errors(self.folder):
-            write_json(self._record_path(name), {"format": _FORMAT, **record})
+            write_json(self._record_path(name), {"format": _FORMAT, **record}, indent=None)
 
     def forget(self, name: str) -> None:
         """Remove the record of an image."""
@@ -202,14 +202,13 @@ class JobFolder:
                 f"{shorten(now.get(key), 60)}); choose another --output, or add --overwrite"
             )
 
-    def require_free(self, image: JobImage, files: Sequence[str]) -> None:
-        """Raise if a result would replace a file that no image of the job has written.
+    def require_free(self, files: Sequence[str], record: dict[str, Any] | None) -> None:
+        """Raise if a result would replace a file that its image, by its record, has not written.
 
         Raises
         ------
         OutputError
         """
-        record = self.record(image.name)
         own = set(record["files"]) if record else set()
         for file in files:
             if file not in own and (self.folder / file).exists():

@@ -26,6 +26,9 @@ __all__ = ["RUN_JSON", "SUMMARY_CSV", "SUMMARY_HTML", "write_reports"]
 RUN_JSON, SUMMARY_CSV, SUMMARY_HTML = "run.json", "summary.csv", "summary.html"
 RECORD_FORMAT = 1
 
+_MANY = 100
+"""Images up to which ``run.json`` is written to be read by people, too; it takes longer."""
+
 _PLACES = ("row", "column", "field")
 _STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }
@@ -63,7 +66,8 @@ def write_reports(job: JobFolder, settings: RunSettings) -> dict[str, Any]:
     failed = {name: each for name, each in records.items() if each["state"] == "failed"}
     record = _run_record(settings, done.values(), failed.values())
     with disk_errors(job.folder):
-        write_json(job.folder / RUN_JSON, record)
+        many = len(record["images"]) > _MANY
+        write_json(job.folder / RUN_JSON, record, indent=None if many else 2)
         write_settings_file(job.folder, settings)
         _write_csv(job.folder / SUMMARY_CSV, record["images"])
         with writing(job.folder / SUMMARY_HTML) as draft, draft.open("w", encoding="utf-8") as page:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.inputs.image_list import find_sources, list_images
 from napari_clip_heatmap.batch.inputs.inside import check_inside
 from napari_clip_heatmap.batch.job_folder import STATE, JobFolder, JobImage
@@ -149,10 +150,9 @@ def run_images(
     ...     print(outcome.image.name, outcome.state.value)
     """
     busy = []
-    for image in images:
-        outcome = worker.work(image)
+    for outcome in worker.work_together(images):
         if outcome.state is WorkState.BUSY:
-            busy.append(image)
+            busy.append(outcome.image)
         else:
             yield outcome
     for image in busy:

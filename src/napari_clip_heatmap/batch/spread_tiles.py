@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState, reason_of
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState, reason_of
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.inputs.source_content import content_of_source
 from napari_clip_heatmap.errors import ImageError, SettingsError
 

@@ -65,7 +65,7 @@ from napari_clip_heatmap.cli.run_plan import RunPlan, stopping
 from napari_clip_heatmap.errors import Cancelled, ImageError
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.batch.image_worker import ImageOutcome
+    from napari_clip_heatmap.batch.image_outcome import ImageOutcome
     from napari_clip_heatmap.batch.run_job import ImageJob
 
 __all__ = ["add_run_command", "run_and_report"]
@@ -204,7 +204,7 @@ def run_and_report(
     --------
     >>> run_and_report(job, RunPlan(), Printer())  # doctest: +SKIP
     """
-    from napari_clip_heatmap.batch.image_worker import WorkState
+    from napari_clip_heatmap.batch.image_outcome import WorkState
 
     failed: list[ImageOutcome] = []
     n_done, is_stopped = 0, False
@@ -256,7 +256,7 @@ def _finish(
 
 def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     """Say what was written for an image, how it was looked at, and what to think of it."""
-    from napari_clip_heatmap.batch.image_worker import WorkState
+    from napari_clip_heatmap.batch.image_outcome import WorkState
     from napari_clip_heatmap.files.seen_image import describe_seen
     from napari_clip_heatmap.imaging.view import ShownRange
 

@@ -165,18 +165,26 @@ class LabeledRegion:
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points of a grid are in a label, bool (n_y, n_x)."""
         result = np.zeros((len(y), len(x)), bool)
+        rows = max(1, _BAND // max(1, len(x)))  # coordinates take 100 bytes a point
+        for top in range(0, len(y), rows):
+            self._mark(y[top : top + rows], x, result[top : top + rows])
+        return result
+
+    def _mark(
+        self, y: NDArray[np.float64], x: NDArray[np.float64], result: NDArray[np.bool_]
+    ) -> None:
+        """Set which points of a few rows are in a label."""
         grid = np.stack(np.meshgrid(y, x, indexing="ij"))
         at = _moved(grid.reshape(2, -1), self.matrix).reshape(grid.shape)
         row, column = np.floor(np.clip(at, -1, 2**62)).astype(np.int64)
         height, width = self.labels.shape
         within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         if not within.any():
-            return result
+            return
         row, column = row[within], column[within]
         top, left = int(row.min()), int(column.min())
         near = np.asarray(self.labels[top : int(row.max()) + 1, left : int(column.max()) + 1])
         result[within] = near[row - top, column - left] != 0
-        return result
 
     def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:
         """Yield the center of each labeled pixel, and its outline where it is no image pixel."""
