@@ -190,11 +190,13 @@ def test_voc_is_measured_in_its_own_folders(model: str, tmp_path: Path, names: s
     assert row["pixel accuracy"] == pytest.approx(hits, abs=5e-3)
 
 
-def test_calibrate_writes_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibrate_writes_a_record(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "napari_clip_heatmap.pipeline.calibration._user_folder", lambda: tmp_path / "own"
     )
-    result = cli("calibrate", "demo", "--scenes", 24, "--seed", 3)
+    result = cli("calibrate", model, "--scenes", 24, "--seed", 3)
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "own").glob("*.json"))) == 1
     assert "Verdicts use it from now on" in result.stdout
