@@ -22,7 +22,12 @@ from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.job_folder import JobFolder
 from napari_clip_heatmap.batch.run_job import load_job_model, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
-from napari_clip_heatmap.batch.spread_tiles import TileChunk, chunks_left, compute_chunk
+from napari_clip_heatmap.batch.spread_tiles import (
+    TileChunk,
+    chunks_left,
+    compute_chunk,
+    is_small,
+)
 from napari_clip_heatmap.errors import (
     Cancelled,
     DeviceError,
@@ -221,8 +226,9 @@ class _ClusterRun:
         """Take the next image, or several small ones, but leave some for each thread."""
         most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * n_threads)))
         images = [self.waiting.popleft()]
-        while self.waiting and len(images) < most and all(map(_is_small, images)):
-            images.append(self.waiting.popleft())
+        if is_small(images[0], _SMALL):
+            while self.waiting and len(images) < most and is_small(self.waiting[0], _SMALL):
+                images.append(self.waiting.popleft())
         return images
 
     def finished(self) -> list[ImageOutcome]:
@@ -314,11 +320,6 @@ def _too_much(image: JobImage) -> ImageOutcome:
         "for want of memory; use fewer workers, or a larger --downsample"
     )
     return ImageOutcome(image, WorkState.FAILED, reason)
-
-
-def _is_small(image: JobImage) -> bool:
-    source = Path(image.entry.source)
-    return source.is_file() and source.stat().st_size < _SMALL
 
 
 @lru_cache(maxsize=2)
