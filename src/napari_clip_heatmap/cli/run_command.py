@@ -27,6 +27,7 @@ from napari_clip_heatmap.cli.run_options import (
     Cache,
     Channel,
     Config,
+    Csv,
     Downsample,
     Examples,
     Format,
@@ -37,6 +38,7 @@ from napari_clip_heatmap.cli.run_options import (
     IntoSource,
     Layers,
     Mpp,
+    NoOverlay,
     Objects,
     Output,
     Overwrite,
@@ -110,6 +112,8 @@ def run(
     heads: Heads = None,
     inside: Inside = None,
     write: Write = "maps,overlays",
+    no_overlay: NoOverlay = False,
+    csv: Csv = False,
     into_source: IntoSource = False,
     file_format: Format = "tif",
     threshold: Threshold = "otsu",
@@ -145,7 +149,7 @@ def run(
 
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
-    kinds = parse_kinds(write, into_source=into_source)
+    kinds = parse_kinds(write, into_source=into_source, csv=csv, no_overlay=no_overlay)
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
         prompts=(),

@@ -216,7 +216,6 @@ def make_null_reference(
         Of these templates, where it is known from another image of the same model.
     """
     scale = scale or NonsenseScale.of(TextDirections(encoding.text, templates))
-    nonsense = scale.directions
     # Neutral prompts are whole sentences.
     neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
@@ -225,8 +224,8 @@ def make_null_reference(
         embedding=embedding,
         unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
-        tokens=measure_tokens(encoding, nonsense),
-        similarities=np.concatenate([nonsense, neutral]) @ embedding,
+        tokens=measure_tokens(encoding, scale.directions),
+        similarities=np.concatenate([scale.directions, neutral]) @ embedding,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
 
@@ -237,22 +236,14 @@ def correlations(
     """Return the correlation of each map of one set with each of another; 0 for flat maps."""
     scale = np.outer(_deviations(covariance, one), _deviations(covariance, other))
     products = one @ covariance @ other.T
-    result: NDArray[np.float64] = np.divide(
-        products, scale, out=np.zeros_like(products), where=scale > 0
-    )
-    return result.clip(-1, 1)
+    related = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+    return np.asarray(related.clip(-1, 1))
 
 
 def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
-    deviations: NDArray[np.float64] = np.sqrt(_variances(covariance, directions))
-    return deviations
-
-
-def _variances(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
     # Two plain products: einsum takes longer to find an order than to multiply.
-    found = (directions @ covariance * directions).sum(axis=1)
-    variances: NDArray[np.float64] = np.maximum(found, 0)
-    return variances
+    variances = (directions @ covariance * directions).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(variances, 0)))
 
 
 @dataclass(frozen=True)
@@ -391,7 +382,7 @@ def judge_lists(
         scoring.directions.astype(np.float64), len(scoring.prompts)
     )
     related = correlations(reference.covariance, shown, directions).diagonal()
-    varies = _variances(reference.covariance, directions) > 0
+    varies = _deviations(reference.covariance, directions) > 0
     for agreement, known in zip(related.tolist(), varies.tolist(), strict=True):
         yield (_list_finding(agreement), agreement) if known else (Finding(Trust.GOOD, ""), None)
 
