@@ -6,6 +6,7 @@ same paths. What travels through the scheduler are names and records.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections import deque
@@ -153,8 +154,20 @@ def remote_cluster(address: str, tls: Tls | None = None) -> Iterator[Client]:
     from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler, connect
 
     # A scheduler that is named for a job is trusted, as the help of --scheduler says.
-    with connect(Scheduler(address, tls, trusted=True)) as client:
+    with _quiet_logs(), connect(Scheduler(address, tls, trusted=True)) as client:
         yield client
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep tracebacks of a lost connection off the screen: what matters is raised."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def run_on_cluster(

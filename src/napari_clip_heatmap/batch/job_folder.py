@@ -20,13 +20,16 @@ from napari_clip_heatmap.batch.whole_output import DRAFT, disk_errors, remove_pa
 from napari_clip_heatmap.errors import OutputError, shorten
 from napari_clip_heatmap.files.file_names import slug
 
-__all__ = ["ENCODING_SUFFIX", "STATE", "JobFolder", "JobImage"]
+__all__ = ["ENCODING_SUFFIX", "JOB_FILE", "STATE", "JobFolder", "JobImage"]
 
 ENCODING_SUFFIX = "_encoding.zarr.zip"
 """What the names of encodings end with."""
 
 STATE = ".clip-heatmap"
 """Name of the folder of what a job knows, in the job folder."""
+
+JOB_FILE = f"{STATE}/job.json"
+"""The settings of the job as of its last run, for `gather`."""
 
 _FORMAT = 1
 
@@ -124,6 +127,14 @@ class JobFolder:
         paths = sorted((self.state / "images").glob("[!.]*.json"))
         found = {path.stem: record for path in paths if (record := _read(path)) is not None}
         return dict(sorted(found.items(), key=lambda each: int(each[1]["number"])))
+
+    def inputs(self, settings: RunSettings) -> list[str]:
+        """Return the inputs of all commands so far that had these settings."""
+        known = _read(self.folder / JOB_FILE) or {}
+        now = {"quality": settings.quality, **settings.decisive()}
+        before = {"quality": "standard", **known}
+        same = all(before.get(name) == value for name, value in now.items())
+        return list(known["inputs"]) if known and same else []
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of an image; None if it was not begun."""

@@ -8,6 +8,7 @@ import html
 import io
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -68,11 +69,20 @@ def write_reports(job: JobFolder, settings: RunSettings) -> dict[str, Any]:
     with disk_errors(job.folder):
         many = len(record["images"]) > _MANY
         write_json(job.folder / RUN_JSON, record, indent=None if many else 2)
-        write_settings_file(job.folder, settings)
+        write_settings_file(job.folder, _of_all_commands(job, settings, done.values()))
         _write_csv(job.folder / SUMMARY_CSV, record["images"])
         with writing(job.folder / SUMMARY_HTML) as draft, draft.open("w", encoding="utf-8") as page:
             page.writelines(_html(job, done, failed, settings))
     return record
+
+
+def _of_all_commands(
+    job: JobFolder, settings: RunSettings, done: Iterable[dict[str, Any]]
+) -> RunSettings:
+    """Return settings with the inputs and kinds of output of earlier commands, too."""
+    kinds = dict.fromkeys(kind for each in done for kind in each["kinds"])
+    inputs = tuple(job.inputs(settings)) or settings.inputs
+    return replace(settings, inputs=inputs, write=tuple(kinds) or settings.write)
 
 
 def _run_record(
