@@ -28,6 +28,7 @@ def test_an_encoding_comes_with_its_image_and_the_jobs_prompts(read, job, image,
     assert not shown
 
 
+@pytest.mark.parametrize("name", ["one.zarr", "one.zarr.zip"])
 def test_without_its_image_a_picture_of_the_encoding_is_shown(
     read, image, tmp_path, shown, monkeypatch, name
 ):
