@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
-from napari_clip_heatmap._napari.job.heatmap_stack import layer_records
+from napari_clip_heatmap._napari.job.request import layer_records
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["LayerUpdater", "LayerWatcher", "StyleController"]
+__all__ = ["LayerUpdater", "LayerWatcher", "StyleController", "records_of"]
 
 
 class LayerUpdater:
@@ -46,6 +46,8 @@ class LayerUpdater:
     hold : callable(bool), optional
         Called before and after layers are made, with True and False: a thread that computes at that
         time would make the window wait for Python twice as long.
+    drawn : collection of int
+        Numbers of the prompts whose maps are on screen already.
     """
 
     def __init__(
@@ -58,10 +60,11 @@ class LayerUpdater:
         removed_rows: Collection[str] = (),
         current: str = "",
         hold: Callable[[bool], None] = lambda _held: None,
+        drawn: Collection[int] = (),
     ) -> None:
         self._viewer, self._source, self._request = viewer, source, request
         self._on_finished, self._style, self._removed_rows = on_finished, style, removed_rows
-        self._current, self._hold = current, hold
+        self._current, self._hold, self._drawn = current, hold, drawn
         self._result: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -119,8 +122,10 @@ class LayerUpdater:
         limits = self._style().limits(result.limits, result.keys)
         shown = self._shown()
         for number in sorted(shown, key=lambda each: not shown[each].visible):
-            layers.repaint(shown[number], limits[number], last=last)
-            yield number
+            if number not in self._drawn:
+                layers.repaint(shown[number], limits[number], last=last)
+                yield number
+        self._drawn = ()
         if last:
             metadata = self._layer_metadata(result)
             for number, layer in self._shown().items():
@@ -147,17 +152,19 @@ class LayerUpdater:
             self._hold(False)
 
     def _layer_metadata(self, result: HeatmapResult) -> list[layers.LayerMetadata]:
-        return layer_records(
-            result,
-            self._request,
-            source=self._source.name,
-            source_id=str(self._source.unique_id),
-        )
+        return records_of(result, self._request, self._source)
 
     def _shown(self) -> dict[int, Image]:
         """Return the layers that still exist, by the number of their prompt."""
         made = self._layers or {}
         return {number: layer for number, layer in made.items() if layer in self._viewer.layers}
+
+
+def records_of(
+    result: HeatmapResult, request: HeatmapRequest, source: Image
+) -> list[layers.LayerMetadata]:
+    """Return what the layers of a result say of themselves, in the order of its prompts."""
+    return layer_records(result, request, source=source.name, source_id=str(source.unique_id))
 
 
 PLACEMENT_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ __all__ = [
     "is_changing",
     "is_own",
     "own_heatmaps",
-    "placement",
     "remove_all",
+    "renew_seen",
     "repaint",
     "row_key_of",
     "set_color_bar",
@@ -161,6 +161,34 @@ def show_heatmaps(
             yield number, layer
     if added:
         arrange(viewer, source, [mark["row"] for mark in marks])
+
+
+def renew_seen(
+    viewer: ViewerModel,
+    source: Image,
+    result: HeatmapResult,
+    marks: Sequence[LayerMetadata],
+    look: LayerStyle,
+    seen: Collection[str],
+) -> frozenset[int]:
+    """Draw the maps of some rows that have their layers; `show_heatmaps` shows all of a result.
+
+    Returns
+    -------
+    frozenset of int
+        The numbers of their prompts.
+    """
+    ours = heatmaps_by_row(viewer, source)
+    limits = look.limits(result.limits, result.keys)
+    drawn = set()
+    for number, mark in enumerate(marks):
+        layer = ours.get(mark["row"])
+        if mark["row"] in seen and layer is not None:
+            stack = result.stack
+            shown = _Map(stack.layer_data(number), stack.multiscale, limits[number], mark)
+            repaint(_renew(viewer, layer, source, shown, look), limits[number], last=True)
+            drawn.add(number)
+    return frozenset(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,30 +397,3 @@ def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]
         else:
             layer.visible = False  # only now: a layer that is added hidden has no thumbnail
             viewer.layers.selection.active = active
-
-
-def placement(layer: Image) -> dict[str, Any]:
-    """Return the settings that place a layer of the same shape where another lies.
-
-    Every part of the transform is copied as it is, so nothing is lost by taking a matrix apart.
-
-    Parameters
-    ----------
-    layer : Image
-        The source.
-
-    Returns
-    -------
-    dict
-        scale, translate, rotate, shear, affine, units, axis_labels: arguments of
-        ``napari.layers.Image`` and attributes of a layer.
-    """
-    return {
-        "scale": layer.scale,
-        "translate": layer.translate,
-        "rotate": layer.rotate,
-        "shear": layer.shear,
-        "affine": layer.affine.affine_matrix,
-        "units": layer.units,
-        "axis_labels": layer.axis_labels,
-    }

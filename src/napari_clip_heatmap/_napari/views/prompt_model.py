@@ -82,7 +82,10 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         old = self.rows
         if [row.key for row in old] == [row.key for row in rows]:
             self.rows = rows
-            self._repaint(*PromptColumn)
+            for number, row in enumerate(rows):
+                if row != old[number]:
+                    end = self.index(number, max(PromptColumn))
+                    self.dataChanged.emit(self.index(number, 0), end)
         else:
             self.beginResetModel()
             self.rows = rows

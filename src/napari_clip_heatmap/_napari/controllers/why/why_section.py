@@ -277,8 +277,11 @@ class WhySection:
         if shown.image not in self._viewer.layers or not self._view.grid.selected:
             self._view.show_outcome("")
             return
-        key = shown.result.keys[asked.prompt]
-        limits = shown.result.limits[asked.prompt] if asked.left_out else None
+        keys, limits = shown.result.keys, None
+        key = keys[asked.prompt]
+        if asked.left_out:  # to be compared with the map itself
+            style = self._state.style_of(shown.image)
+            limits = style.limits(shown.result.limits, keys)[asked.prompt]
         self._layer.show(shown.image, asked.index, picture, key, limits)
         self._view.show_outcome(_outcome(picture, asked))
 
