@@ -6,9 +6,12 @@ A direction depends on its prompt alone; scores that compare prompts are compute
 from __future__ import annotations
 
 import copy
+import os
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,11 @@ Tokenizer = Callable[[list[str]], Tensor]
 
 BATCH = 32
 """Prompts per pass through the text tower."""
+
+SMALL = 20_000_000
+"""Text weights times prompts, up to which a pass on a CPU takes milliseconds in one thread. Threads
+that share such short operations wait for one another for far longer, as soon as another program or
+the window needs a core."""
 
 
 def text_tower(model: nn.Module) -> nn.Module:
@@ -166,8 +174,10 @@ class TextEncoder:
         return self._run_tower(tokens)
 
     def _run_tower(self, tokens: Tensor) -> Tensor:
-        with torch.no_grad(), eval_mode(self._tower):
-            vectors = self._tower.encode_text(tokens.to(self._device)).float()
+        if self._device.type == "cpu" and len(tokens) * self._size <= SMALL:
+            vectors = _one_thread(os.getpid()).submit(self._vectors, tokens).result()
+        else:
+            vectors = self._vectors(tokens)
         length = torch.linalg.vector_norm(vectors, dim=-1)
         if not (length.isfinite() & (length > 0)).all():
             raise ModelLoadError(
@@ -176,6 +186,15 @@ class TextEncoder:
                 "checkpoint."
             )
         return F.normalize(vectors, dim=-1).cpu()
+
+    def _vectors(self, tokens: Tensor) -> Tensor:
+        with torch.no_grad(), eval_mode(self._tower):
+            vectors: Tensor = self._tower.encode_text(tokens.to(self._device)).float()
+        return vectors
+
+    @property
+    def _size(self) -> int:
+        return sum(weights.numel() for weights in self._tower.parameters())
 
     @property
     def _device(self) -> torch.device:
@@ -186,6 +205,16 @@ class TextEncoder:
         if self._tokenizer is None:
             self._tokenizer = self._make_tokenizer()
         return self._tokenizer(prompts)
+
+
+@cache
+def _one_thread(_process: int) -> ThreadPoolExecutor:
+    """Return a thread in which torch uses no others; one in each process, as forks lose theirs."""
+    n_threads = torch.get_num_threads()
+    executor = ThreadPoolExecutor(1, thread_name_prefix="clip-heatmap-text")
+    executor.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(n_threads)  # what holds here, and in threads to come
+    return executor
 
 
 def _require_prompts(prompts: Sequence[str]) -> list[str]:
