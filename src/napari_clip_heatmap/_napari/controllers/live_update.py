@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,10 @@ __all__ = [
 DEBOUNCE_MS = 0
 """A keystroke's heatmaps are begun at once, before the table is drawn with what was typed."""
 
+TOGETHER_SECONDS = 0.05
+"""The window waits for the map at most this long: to draw it together with the letter takes half
+the time of drawing first the one and then the other."""
+
 DRAWING_SECONDS = 0.05
 """The map that is seen is drawn first; the others and all figures come this much later."""
 
@@ -61,6 +66,7 @@ class LiveUpdater:
         self._state, self._viewer, self._style = state, viewer, style
         self._job = Job(self.show, self._on_error, on_step=self._show_seen, debounce_ms=DEBOUNCE_MS)
         self._updater: LayerUpdater | None = None
+        self._handover = _Handover()
         self._begun: tuple[HeatmapResult, HeatmapRequest] | None = None
         self._drawn: tuple[LayerResult, frozenset[int]] | None = None
         self._emitters = tuple(
@@ -88,7 +94,10 @@ class LiveUpdater:
         elif self._outdated(result) is not None:
             if self._job.running:
                 self._job.cancel()  # it need not wait for what it painted to be drawn
+            before = self._handover
             self._job.submit(self._prepare)
+            if self._job.running and self._handover is not before:  # it has begun
+                self._show_together(self._handover)
 
     def show(self, result: LayerResult) -> None:
         """Show a result that no run made; the prompts follow from it from now on."""
@@ -124,12 +133,20 @@ class LiveUpdater:
         if result is None or request is None:
             return None
         self._begun = result.result, request
-        return partial(_rescored, result, request, self._state.visible_rows | {self._state.current})
+        self._handover = _Handover()
+        seen = self._state.visible_rows | {self._state.current}
+        return partial(_rescored, result, request, seen, self._handover)
+
+    def _show_together(self, handover: _Handover) -> None:
+        if handover.ready.wait(TOGETHER_SECONDS) and handover.result is not None:
+            self._show_seen(handover.result)
 
     def _show_seen(self, result: LayerResult) -> None:
         """Draw the maps that are visible; all else, such as figures, comes after them."""
         state, image = self._state, result.image
         if state.busy or image not in self._viewer.layers:
+            return
+        if self._drawn is not None and self._drawn[0] is result:
             return
         self._stop_showing()
         drawn = layers.renew_seen(
@@ -180,15 +197,28 @@ class LiveUpdater:
             self._updater = None
 
 
+@dataclass(eq=False)
+class _Handover:
+    """Where the thread that works leaves a result for the window, which may wait for it."""
+
+    ready: threading.Event = field(default_factory=threading.Event)
+    result: LayerResult | None = None
+
+
 def _rescored(
     before: LayerResult,
     request: HeatmapRequest,
     seen: frozenset[str],
+    handover: _Handover,
     stopped: Callable[[], bool],
 ) -> Generator[LayerResult, None, LayerResult]:
     """Score an encoding again; yields once the maps that are seen are painted."""
-    found = rescore(before.result, request, seen)
-    result = replace(before, request=request, result=found, assessment=None)
+    try:
+        found = rescore(before.result, request, seen)
+        result = replace(before, request=request, result=found, assessment=None)
+        handover.result = result
+    finally:
+        handover.ready.set()
     yield result
     drawn = time.monotonic() + DRAWING_SECONDS
     while time.monotonic() < drawn and not stopped():
@@ -271,7 +301,10 @@ class VerdictText:
         self._written = ""
         self._emitters = tuple(
             getattr(state.events, name)
-            for name in ("results", "image", "status", "step", "visible_rows", "missing_slice")
+            for name in (
+                *("results", "image", "status", "step", "visible_rows", "missing_slice"),
+                "controls",
+            )
         )
         for emitter in self._emitters:
             emitter.connect(self.update)
@@ -298,12 +331,15 @@ class VerdictText:
         ours = layers.heatmaps_by_row(self._viewer, state.image)
         prompts = {row.key: row.prompt for row in state.prompts}
         trust = {} if result is None else result.trust
+        comparing, good = state.controls.get("compare"), _words(Trust.GOOD)
         preview = state.busy or (result is not None and result.is_preview)
         lines = []
         for key, layer in ours.items():
             if layer.visible and key in prompts:
                 word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
                 word = word if state.missing_slice is None else "this slice is not computed"
+                if comparing and word == good:
+                    continue  # the titles name the maps, and the text would lie on one of them
                 lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
         return lines
 

@@ -44,6 +44,11 @@ class HeadLayer:
         self._name = ""
 
     @property
+    def last(self) -> Image | None:
+        """The layer that was shown last, whoever it belongs to by now."""
+        return self._layer
+
+    @property
     def layer(self) -> Image | None:
         """The layer, while it is there and ours."""
         layer = self._layer
