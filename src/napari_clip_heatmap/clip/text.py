@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
@@ -33,10 +33,12 @@ Tokenizer = Callable[[list[str]], Tensor]
 BATCH = 32
 """Prompts per pass through the text tower."""
 
-SMALL = 20_000_000
-"""Text weights times prompts, up to which a pass on a CPU takes milliseconds in one thread. Threads
-that share such short operations wait for one another for far longer, as soon as another program or
-the window needs a core."""
+SMALL = 10_000_000
+"""Weights of a text tower that takes milliseconds for a prompt in one thread of a CPU. Threads that
+share such short operations wait for one another for far longer, as soon as another program or the
+window needs a core."""
+
+Result = TypeVar("Result")
 
 
 def text_tower(model: nn.Module) -> nn.Module:
@@ -143,6 +145,18 @@ class TextEncoder:
             dict.fromkeys(word for word in stripped if word and word not in self._vocabulary)
         )
 
+    def in_one_thread(self, work: Callable[[], Result]) -> Result:
+        """Run work that encodes a prompt or two where torch splits no operation among threads.
+
+        Of a large tower, or one that is not on the CPU, it runs as it is.
+        """
+        return self._in_one_thread("work", work)
+
+    def _in_one_thread(self, name: str, work: Callable[[], Result]) -> Result:
+        if torch.get_num_threads() == 1 or self._device.type != "cpu" or self._size > SMALL:
+            return work()
+        return _one_thread(name, os.getpid()).submit(work).result()
+
     def replace_tower(self, tower: nn.Module) -> None:
         """Use another copy of the same weights from now on, such as one on another device."""
         self._tower = tower
@@ -174,10 +188,10 @@ class TextEncoder:
         return self._run_tower(tokens)
 
     def _run_tower(self, tokens: Tensor) -> Tensor:
-        if self._device.type == "cpu" and len(tokens) * self._size <= SMALL:
-            vectors = _one_thread(os.getpid()).submit(self._vectors, tokens).result()
-        else:
+        if len(tokens) > 2:
             vectors = self._vectors(tokens)
+        else:
+            vectors = self._in_one_thread("text", lambda: self._vectors(tokens))
         length = torch.linalg.vector_norm(vectors, dim=-1)
         if not (length.isfinite() & (length > 0)).all():
             raise ModelLoadError(
@@ -208,10 +222,10 @@ class TextEncoder:
 
 
 @cache
-def _one_thread(_process: int) -> ThreadPoolExecutor:
+def _one_thread(name: str, _process: int) -> ThreadPoolExecutor:
     """Return a thread in which torch uses no others; one in each process, as forks lose theirs."""
     n_threads = torch.get_num_threads()
-    executor = ThreadPoolExecutor(1, thread_name_prefix="clip-heatmap-text")
+    executor = ThreadPoolExecutor(1, thread_name_prefix=f"one-thread-{name}")
     executor.submit(torch.set_num_threads, 1).result()
     torch.set_num_threads(n_threads)  # what holds here, and in threads to come
     return executor

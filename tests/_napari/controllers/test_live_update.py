@@ -9,6 +9,7 @@ from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
 from napari_clip_heatmap._napari.state import PromptRow, RunStatus
 
@@ -41,6 +42,14 @@ def test_the_layers_follow_the_words_and_no_tile_is_encoded_again(
     assert state.result.request.prompts == ("red", "longer words", "blue")
     assert model.tiles == tiles
     assert not updater.showing
+
+
+def test_a_name_that_the_user_gave_stays_over_all_edits(updater, state, viewer_model, cells):
+    layer = heatmaps_by_row(viewer_model, cells)["g"]
+    layer.name = "mine"
+    for words in ("longer words", "other words", "green"):
+        rename(state, 1, words)
+        assert layer.name == "mine"
 
 
 def test_rows_that_go_take_their_layers_along_and_new_ones_bring_theirs(
@@ -100,13 +109,16 @@ def test_the_map_that_is_seen_is_drawn_before_the_others_are_painted(
     paint_rest = HeatmapStack.paint_rest
 
     def painted(stack):
-        done.append(("rest", ours["r"].name))
+        done.append("rest")
         paint_rest(stack)
 
     monkeypatch.setattr(HeatmapStack, "paint_rest", painted)
-    ours["r"].events.set_data.connect(lambda _: done.append(("drawn", ours["r"].name)))
+    ours["r"].events.set_data.connect(
+        lambda _: done.append(ours["r"].metadata[METADATA_KEY]["prompt"])
+    )
     rename(state, 0, "longer words")
-    assert done[:2] == [("drawn", "longer words"), ("rest", "longer words")]
+    assert done[:2] == ["longer words", "rest"]
+    assert ours["r"].name == "longer words"
     result = state.result.result
     for number, key in enumerate(result.keys):
         maps = result.stack.maps_at(())

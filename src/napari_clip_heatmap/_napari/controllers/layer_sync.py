@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState
 
 __all__ = ["LayerUpdater", "LayerWatcher", "StyleController", "records_of"]
+
+STEP_SECONDS = 0.01
+"""Between two looks at what else is to be done in the window."""
 
 
 class LayerUpdater:
@@ -94,16 +98,18 @@ class LayerUpdater:
         self._work = self._steps()
 
     def _next(self) -> None:
-        """Do one step, and the next when Qt is idle again."""
-        if self._work is None:
-            return
-        try:
-            next(self._work)
-        except StopIteration:
-            self._work = None
-            self._on_done()
-        else:
-            QTimer.singleShot(0, self._next)
+        """Do a step, or several short ones, and the next when Qt is idle again."""
+        end = time.perf_counter() + STEP_SECONDS
+        while self._work is not None:
+            try:
+                next(self._work)
+            except StopIteration:
+                self._work = None
+                self._on_done()
+                return
+            if time.perf_counter() > end:
+                QTimer.singleShot(0, self._next)
+                return
 
     def _on_done(self) -> None:
         if self._again:
@@ -122,9 +128,11 @@ class LayerUpdater:
         limits = self._style().limits(result.limits, result.keys)
         shown = self._shown()
         for number in sorted(shown, key=lambda each: not shown[each].visible):
-            if number not in self._drawn:
+            if number in self._drawn:
+                shown[number].refresh(data_displayed=False, highlight=False, extent=False)
+            else:
                 layers.repaint(shown[number], limits[number], last=last)
-                yield number
+            yield number
         self._drawn = ()
         if last:
             metadata = self._layer_metadata(result)
@@ -260,7 +268,7 @@ class StyleController:
             return  # the layers are as they should be; linked ones may be half way there
         state, result = self._state, self._state.result
         ours = layers.heatmaps_by_row(self._viewer, state.image)
-        self._unlink()
+        self.unlink()
         if not ours:
             return
         look = state.style_of(state.image)
@@ -342,7 +350,8 @@ class StyleController:
         for group in self._linked:
             self._viewer.layers.link_layers(group, LINKED)
 
-    def _unlink(self) -> None:
+    def unlink(self) -> None:
+        """Let each layer's limits change alone, which takes less time; `apply` links them again."""
         for group in self._linked:
             there = [layer for layer in group if layer in self._viewer.layers]
             if len(there) > 1:

@@ -156,7 +156,7 @@ def show_heatmaps(
         elif mark["row"] not in absent:
             layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
             _add(viewer, layer, first=not added and not is_kept, old=before.values())
-            set_metadata(layer, mark)
+            set_metadata(layer, mark, named=True)
             added += 1
             yield number, layer
     if added:
@@ -171,22 +171,19 @@ def renew_seen(
     look: LayerStyle,
     seen: Collection[str],
 ) -> frozenset[int]:
-    """Draw the maps of some rows that have their layers; `show_heatmaps` shows all of a result.
+    """Draw the maps of some rows that were painted over where they lie; return their numbers.
 
-    Returns
-    -------
-    frozenset of int
-        The numbers of their prompts.
+    `show_heatmaps` shows all of a result, and lets names and thumbnails follow.
     """
     ours = heatmaps_by_row(viewer, source)
     limits = look.limits(result.limits, result.keys)
     drawn = set()
     for number, mark in enumerate(marks):
         layer = ours.get(mark["row"])
-        if mark["row"] in seen and layer is not None:
-            stack = result.stack
-            shown = _Map(stack.layer_data(number), stack.multiscale, limits[number], mark)
-            repaint(_renew(viewer, layer, source, shown, look), limits[number], last=True)
+        wanted = mark["row"] in seen and layer is not None
+        if wanted and layer.data is result.stack.layer_data(number):
+            set_metadata(layer, mark)
+            repaint(layer, limits[number])
             drawn.add(number)
     return frozenset(drawn)
 
@@ -273,12 +270,14 @@ def align(layer: Image, source: Image) -> None:
             setattr(layer, name, value)
 
 
-def set_metadata(layer: Image, mark: LayerMetadata) -> None:
-    """Let a layer say of itself where it comes from."""
+def set_metadata(layer: Image, mark: LayerMetadata, *, named: bool = False) -> None:
+    """Let a layer say of itself where it comes from; `named`: its name was just given by us."""
+    before = {} if named else _mark(layer)
     layer.metadata[METADATA_KEY] = {
         **mark,
         "layer_id": str(layer.unique_id),
-        "layer_name": layer.name,
+        "layer_name": before.get("layer_name", layer.name),
+        "named_after": before.get("named_after", mark["prompt"]),
     }
 
 
@@ -361,9 +360,9 @@ def _renew(
 ) -> Image:
     """Give a layer of ours a new picture."""
     before = _mark(layer)
-    named_by_us = layer.name == before.get("layer_name")
-    if named_by_us and before.get("prompt") != shown.mark["prompt"]:
-        layer.name = _name(viewer, source, shown.mark["prompt"], own=layer)
+    prompt, is_ours = shown.mark["prompt"], layer.name == before.get("layer_name")
+    if named := is_ours and before.get("named_after") != prompt:
+        layer.name = _name(viewer, source, prompt, own=layer)
     if layer.multiscale != shown.multiscale or layer.ndim != source.ndim:
         return _replace(viewer, layer, _layer(source, shown, look, layer.name))
     if layer.data is not shown.data:  # else it was painted over where it lies
@@ -372,7 +371,7 @@ def _renew(
             _let_convert(layer)
     align(layer, source)  # it may have been moved, or its unit set, since
     set_limits(layer, shown.limits)
-    set_metadata(layer, shown.mark)
+    set_metadata(layer, shown.mark, named=named)
     return layer
 
 

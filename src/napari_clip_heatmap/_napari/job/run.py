@@ -376,10 +376,14 @@ def rescore(
         )
     encodings: Mapping[Index, Encoding] = result.encodings
     text = next(iter(encodings.values())).text
-    scored = PromptScorer(request, text, result.stack)
-    for index, encoding in encodings.items():
-        scored.paint(index, encoding, keys=seen)
-    return scored.result(result.status, result.message)
+
+    def score() -> HeatmapResult:
+        scored = PromptScorer(request, text, result.stack)
+        for index, encoding in encodings.items():
+            scored.paint(index, encoding, keys=seen)
+        return scored.result(result.status, result.message)
+
+    return text.in_one_thread(score)
 
 
 def _keys(request: HeatmapRequest) -> tuple[str, ...]:

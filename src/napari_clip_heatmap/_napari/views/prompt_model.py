@@ -132,8 +132,6 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
             self.colored.emit(rows[number].key)  # chosen again: a colormap set by hand gives way
         self.edit(rows, "color")
 
-    # What the rows show.
-
     def set_visible(self, visible: Mapping[str, bool]) -> None:
         """Show which rows' layers are visible, by key; other rows have no layer."""
         self._visible = dict(visible)
