@@ -81,7 +81,7 @@ class LayerUpdater:
             self._again = True
             return
         self._begin()
-        self._next()  # at once: the window would first repaint the dock, and the map come after
+        self._next(0)  # at once: the window would first repaint the dock, and the map come after
 
     def align(self) -> None:
         """Move the layers to where their source is now."""
@@ -97,9 +97,9 @@ class LayerUpdater:
         self._again = False
         self._work = self._steps()
 
-    def _next(self) -> None:
-        """Do a step, or several short ones, and the next when Qt is idle again."""
-        end = time.perf_counter() + STEP_SECONDS
+    def _next(self, seconds: float = STEP_SECONDS) -> None:
+        """Do a step, or several that are short, and the next when Qt is idle again."""
+        end = time.perf_counter() + seconds
         while self._work is not None:
             try:
                 next(self._work)
