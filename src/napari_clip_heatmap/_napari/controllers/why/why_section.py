@@ -91,7 +91,7 @@ class WhySection:
             ("controls", self._on_controls),
             ("status", self._on_status),
         )
-        self._listening = False
+        self._listening = self._hides = False
         viewer.layers.events.removed.connect(self._on_removed)
         self._show()
 
@@ -291,10 +291,11 @@ class WhySection:
         self._view.show_outcome(_outcome(picture, asked))
 
     def _show_maps(self, *, shown: bool) -> None:
-        """Show or hide the prompts' own maps, those that are wanted."""
+        """Hide the prompts' own maps, those that are wanted, or show again what was hidden."""
         state = self._state
-        if state.controls.get("compare"):
-            return  # each in a place of its own
+        if (shown and not self._hides) or state.controls.get("compare"):
+            return  # side by side each has a place of its own
+        self._hides = not shown
         with changing():
             for key, layer in heatmaps_by_row(self._viewer, state.image).items():
                 if key == state.current or key in state.ticked:
