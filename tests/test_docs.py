@@ -66,6 +66,7 @@ def test_examples_run_as_written(
     page: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("CLIP_HEATMAP_CACHE", str(samples / "cache"))  # pages share their images
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples").symlink_to(samples / "samples", target_is_directory=True)
     for example in SYBIL.parse(page).examples():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 import torch
 from napari.utils.notifications import notification_manager
 
-from napari_clip_heatmap._napari import settings
+from napari_clip_heatmap._napari import settings, startup
 from napari_clip_heatmap._napari.demo import why_no_display
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_with_progress
 from napari_clip_heatmap._napari.job.session import Session
@@ -37,6 +38,14 @@ def pytest_runtest_setup(item):
 def no_settings(monkeypatch):
     """No test finds what another, or the developer, chose last."""
     monkeypatch.setattr(settings, "section", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def kept_frozen(monkeypatch):
+    """Let `collection_paused` not unfreeze what `frozen_modules` froze."""
+    kept = {name: getattr(gc, name) for name in ("isenabled", "disable", "enable")}
+    nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
+    monkeypatch.setattr(startup, "gc", SimpleNamespace(**kept, **nothing))
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}

@@ -15,6 +15,12 @@ class Ring:
 
 
 @pytest.fixture(autouse=True)
+def kept_frozen():
+    """Here `collection_paused` freezes and unfreezes, as it does for a user."""
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
 def collection_enabled():
     enabled = gc.isenabled()
     gc.enable()

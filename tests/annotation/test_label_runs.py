@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,6 +34,7 @@ def test_runs_are_the_image(labels):
     assert (runs.length > 0).all()
 
 
+@settings(max_examples=40)
 @given(labels=label_images, pixels=st.integers(1, 60), chunk=st.integers(1, 9))
 def test_blocks_of_any_kind_of_array_are_the_image(labels, pixels, chunk):
     lazy = da.from_array(labels, chunks=chunk)

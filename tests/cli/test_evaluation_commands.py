@@ -62,8 +62,8 @@ def test_figures_for_programs(model: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert json.loads(result.stdout) == {"nuclei": [0.5]}
 
 
-def test_verdicts_for_programs_and_people(tmp_path: Path) -> None:
-    asked = ("honesty", "--scenes", "1", "--gibberish", "1", "-o", tmp_path)
+def test_verdicts_for_programs_and_people(model: str, tmp_path: Path) -> None:
+    asked = ("honesty", "-m", model, "--scenes", "1", "--gibberish", "1", "-o", tmp_path)
     reported = json.loads(cli(*asked, "--json").stdout)
     assert reported == json.loads((tmp_path / "honesty.json").read_text(encoding="utf-8"))
     assert reported["judged"]
@@ -79,9 +79,10 @@ def test_one_special_evaluation_at_a_time(tmp_path: Path) -> None:
     assert cli("evaluate", "--voc-names", "odd", "-o", tmp_path).exit_code == 2
 
 
-def test_localization_and_prompt_lists_write_their_reports(tmp_path: Path) -> None:
+def test_localization_and_prompt_lists_write_their_reports(model: str, tmp_path: Path) -> None:
+    where = ("-m", model, "-o", tmp_path)
     for name in ("localization", "prompt-lists"):
-        result = cli("evaluate", f"--{name}", "--scenes", 3, "--seed", 4, "-o", tmp_path)
+        result = cli("evaluate", f"--{name}", "--scenes", 3, "--seed", 4, *where)
         assert result.exit_code == 0, result.output
         assert "| " in result.stdout
         assert (tmp_path / f"{name}.json").is_file()
@@ -115,7 +116,7 @@ def test_localization_takes_labeled_images(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     iio.imwrite(folder / "stained_1.png", scene.image)
     iio.imwrite(folder / "stained_1_labels.png", scene.masks["nuclei"].astype(np.uint16))
-    found = figures(tmp_path, "--localization", "--data", tmp_path / "data", "--scenes", 2)
+    found = figures(tmp_path, "--localization", "--data", tmp_path / "data", "--scenes", 1)
     assert found["methods"][0] == "exact"
     assert {"maskclip", "naclip", "value-only", "centered", "last layers"} <= set(found["methods"])
     maps = nch.encode(nch.load_model("demo"), scene.image).heatmaps(CLASSES).values
@@ -189,11 +190,13 @@ def test_voc_is_measured_in_its_own_folders(model: str, tmp_path: Path, names: s
     assert row["pixel accuracy"] == pytest.approx(hits, abs=5e-3)
 
 
-def test_calibrate_writes_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibrate_writes_a_record(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "napari_clip_heatmap.pipeline.calibration._user_folder", lambda: tmp_path / "own"
     )
-    result = cli("calibrate", "demo", "--scenes", 24, "--seed", 3)
+    result = cli("calibrate", model, "--scenes", 24, "--seed", 3)
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "own").glob("*.json"))) == 1
     assert "Verdicts use it from now on" in result.stdout

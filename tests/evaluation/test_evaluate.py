@@ -8,11 +8,11 @@ from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.evaluation.evaluate import evaluate_model
 
 
-def test_everything_is_measured_and_written(demo, real_data, tmp_path):
+def test_everything_is_measured_and_written(tiny_model, real_data, tmp_path):
     seen = []
     output = tmp_path / "out"
     report = evaluate_model(
-        demo,
+        tiny_model,
         data=real_data,
         output=output,
         n_scenes=2,
@@ -31,10 +31,10 @@ def test_everything_is_measured_and_written(demo, real_data, tmp_path):
     assert (output / "report.md").read_text(encoding="utf-8").strip() == str(report).strip()
 
 
-def test_a_folder_without_truth_is_refused(demo, tmp_path):
+def test_a_folder_without_truth_is_refused(tiny_model, tmp_path):
     with pytest.raises(ImageError):
         evaluate_model(
-            demo,
+            tiny_model,
             data=tmp_path,
             output=tmp_path / "out",
             n_scenes=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from napari_clip_heatmap.scenes import CLASSES, draw
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
+    from napari_clip_heatmap.scenes import Scene
 
 __all__ = ["write_examples"]
 
@@ -28,15 +30,24 @@ def write_examples(model: ClipModel, folder: Path, seed: int) -> None:
 
     The outline of the true mask is drawn on the heatmap in white.
     """
-    for name in CLASSES:
+
+    @cache  # most scenes show several classes
+    def drawn(number: int) -> Scene:
+        return draw(seed + number, (_SIDE, _SIDE))
+
+    @cache
+    def heatmaps(number: int) -> NDArray[np.uint8]:
+        return encode(model, drawn(number).image).heatmaps(CLASSES).jet()
+
+    for place, name in enumerate(CLASSES):
         columns: list[NDArray[np.uint8]] = []
         number = 0
         while len(columns) < _EXAMPLES:
-            scene = draw(seed + number, (_SIDE, _SIDE))
-            number += 1
+            scene = drawn(number)
             if scene.masks.get(name, np.zeros(1)).sum() > _SIDE:
-                heat = encode(model, scene.image).heatmaps(CLASSES).jet()[CLASSES.index(name)]
+                heat = heatmaps(number)[place]
                 columns.append(_column(scene.image, heat, scene.masks[name]))
+            number += 1
         write_picture(folder / f"example_{name.replace(' ', '_')}.png", np.hstack(columns))
 
 
