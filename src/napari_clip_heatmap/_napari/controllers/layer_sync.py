@@ -272,7 +272,8 @@ class StyleController:
         if not ours:
             return
         look = state.style_of(state.image)
-        if result is not None and not state.busy:
+        newer = result is not None and result.result.stack.painted_over  # and soon the result
+        if result is not None and not state.busy and not newer:
             limits = look.limits(result.result.limits, result.result.keys)
             for key, each in zip(result.result.keys, limits, strict=True):
                 if key in ours:
