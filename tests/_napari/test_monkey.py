@@ -9,10 +9,10 @@ ends in a segmentation fault inside the driver (seen with napari 0.9, vispy 0.17
 
     viewer = napari.Viewer()
     first = viewer.add_image(np.random.random((40, 48)))
-    viewer.dims.ndisplay = 3  # and let the window draw
+    viewer.dims.ndisplay = 3  # after this and each of the next lines the window draws
     viewer.layers.remove(first)
-    viewer.add_image(np.zeros((40, 48, 3), np.uint8))  # RGB; let it draw
-    viewer.add_image(np.random.random((40, 48)))  # let it draw
+    viewer.add_image(np.random.random((40, 48)))
+    viewer.add_image(np.random.random((40, 48)))
 """
 
 from __future__ import annotations
