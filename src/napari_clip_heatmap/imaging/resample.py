@@ -128,8 +128,8 @@ def _outermost(axis: Axis) -> _Ends:
     first = np.flatnonzero(np.diff(left, prepend=-1))
     last = np.append(first[1:], len(left)) - 1
     cells = left[first]
-    weights = tuple((positions[ends] - cells).astype(np.float32) for ends in (first, last))
-    return cells, np.minimum(cells + 1, axis.n_cells - 1), weights
+    at_first, at_last = ((positions[ends] - cells).astype(np.float32) for ends in (first, last))
+    return cells, np.minimum(cells + 1, axis.n_cells - 1), (at_first, at_last)
 
 
 def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:

@@ -180,8 +180,9 @@ def renew_seen(
     drawn = set()
     for number, mark in enumerate(marks):
         layer = ours.get(mark["row"])
-        wanted = mark["row"] in seen and layer is not None
-        if wanted and layer.data is result.stack.layer_data(number):
+        if layer is None or mark["row"] not in seen:
+            continue
+        if layer.data is result.stack.layer_data(number):
             set_metadata(layer, mark)
             repaint(layer, limits[number])
             drawn.add(number)
