@@ -138,6 +138,8 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
 
 
 def _areas(image: dict[str, Any], each: dict[str, Any], *, in_unit: bool) -> list[Any]:
+    if "count" not in each:  # of an image that was done before objects were wanted
+        return [""] * (4 if in_unit else 3)
     height, width = image["encoding"]["image_shape"]
     cells = [each["count"], each["area"], f"{each['area'] / (height * width):.6g}"]
     if in_unit:
