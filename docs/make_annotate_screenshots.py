@@ -10,14 +10,11 @@ import argparse
 from pathlib import Path
 
 import napari
-from PIL import Image
-from viewer_waits import pause, wait_until
+from viewer_waits import pause, picture, run_scene, wait_until
 
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.scenes import sample_scene
 
-SIZE = (1360, 900)
 PROMPTS = ["nuclei", "filaments", "vesicles", "bacteria"]
 
 
@@ -27,17 +24,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     folder = parser.parse_args().output
 
-    viewer = napari.Viewer(show=False)
-    window = viewer.window._qt_window
-    window.resize(*SIZE)
-    window.show()
-    viewer.add_image(sample_scene(), name="cells", scale=(0.2, 0.2), units=("um", "um"))
-    dock = HeatmapWidget(viewer)
-    viewer.window.add_dock_widget(dock, name="CLIP Heatmap")
-    dock["prompts"].value = PROMPTS
-    dock.start()
-    wait_until(lambda: dock["run"].enabled)
-
+    viewer, dock = run_scene(PROMPTS)
     dock.open_section(ControlSection.ANNOTATE)
     wait_until(lambda: bool(dock.state.annotation.counts))
     show(dock, "make_objects")
@@ -81,13 +68,6 @@ def show(dock: HeatmapWidget, name: str) -> None:
     pause(0.3)
     if area is not None:
         area.ensureWidgetVisible(native)
-
-
-def picture(viewer: napari.Viewer, path: Path) -> None:
-    """Write what the window shows."""
-    pause(1.5)
-    pixels = viewer.screenshot(canvas_only=False, flash=False)
-    Image.fromarray(pixels).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import napari
 from napari.settings import get_settings
-from PIL import Image
-from viewer_waits import pause, wait_until
+from viewer_waits import open_window, pause, picture, wait_until
 
 from napari_clip_heatmap._napari.demo import begin_demo
 
 DOCS = Path(__file__).parent
-COLORS = 256
 
 
 @dataclass(frozen=True)
@@ -70,30 +67,23 @@ def main() -> None:
             subprocess.run(command, env=environment, check=True)
 
 
-def take(picture: Picture) -> None:
+def take(wanted: Picture) -> None:
     """Open the demo, wait for its heatmaps and verdicts, write the picture."""
     appearance = get_settings().appearance
-    appearance.theme = picture.theme
-    if picture.font:
-        appearance.font_size = picture.font
-    viewer = napari.Viewer(show=False)
-    window = viewer.window._qt_window
-    window.resize(*picture.size)
-    window.show()
+    appearance.theme = wanted.theme
+    if wanted.font:
+        appearance.font_size = wanted.font
+    viewer = open_window(wanted.size)
     widget = begin_demo(viewer)
-    widget.tabs.open(picture.tab)
+    widget.tabs.open(wanted.tab)
     wait_until(
         lambda: widget.state.result is not None and widget.state.result.assessment is not None
     )
-    if picture.view:
-        widget[picture.view].value = True
+    if wanted.view:
+        widget[wanted.view].value = True
         pause(2)
     viewer.reset_view()
-    pause(2)
-    picture.path.parent.mkdir(exist_ok=True)
-    viewer.screenshot(picture.path, canvas_only=False, flash=False)
-    with Image.open(picture.path) as taken:
-        taken.convert("RGB").quantize(COLORS).save(picture.path, optimize=True)
+    picture(viewer, wanted.path)
     viewer.close()
 
 

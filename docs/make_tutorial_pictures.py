@@ -19,7 +19,7 @@ import napari
 from PIL import Image
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
-from viewer_waits import pause, wait_until
+from viewer_waits import frame, open_window, pause, picture, wait_until
 
 from napari_clip_heatmap._napari.demo import PLUGIN
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
@@ -66,14 +66,12 @@ def take(name: str) -> None:
     if name == "moving":
         take_moving(DOCS / "moving.gif")
         return
-    picture = PICTURES[name]
-    viewer, dock = begin(picture.sample, picture.prompts, SIZE)
-    picture.before(viewer, dock)
+    wanted = PICTURES[name]
+    viewer, dock = begin(wanted.sample, wanted.prompts, SIZE)
+    wanted.before(viewer, dock)
     run(dock)
-    picture.after(viewer, dock)
-    pause(2)
-    (DOCS / "pictures").mkdir(exist_ok=True)
-    frame(viewer).quantize(256).save(DOCS / "pictures" / f"{name}.png", optimize=True)
+    wanted.after(viewer, dock)
+    picture(viewer, DOCS / "pictures" / f"{name}.png")
     viewer.close()
 
 
@@ -81,10 +79,7 @@ def begin(
     sample: str, prompts: tuple[str, ...], size: tuple[int, int]
 ) -> tuple[napari.Viewer, HeatmapWidget]:
     """Open a window with a sample and the dock."""
-    viewer = napari.Viewer(show=False)
-    window = viewer.window._qt_window
-    window.resize(*size)
-    window.show()
+    viewer = open_window(size)
     viewer.open_sample(PLUGIN, sample)
     dock: HeatmapWidget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")[1]
     dock["prompts"].value = list(prompts)
@@ -97,11 +92,6 @@ def run(dock: HeatmapWidget) -> None:
     """Press run, and wait for maps and verdicts."""
     dock.start()
     wait_until(lambda: dock.state.result is not None and dock.state.result.assessment is not None)
-
-
-def frame(viewer: napari.Viewer) -> Image.Image:
-    """Return what the window shows."""
-    return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
 
 
 def to_plane_of_nuclei(viewer: napari.Viewer, dock: HeatmapWidget) -> None:

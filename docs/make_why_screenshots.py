@@ -9,16 +9,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import napari
-from PIL import Image
-from viewer_waits import pause, wait_until
+from viewer_waits import picture, run_scene, wait_until
 
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
 from napari_clip_heatmap._napari.views.why.why_view import LEFT_OUT
-from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.scenes import sample_scene
 
-SIZE = (1360, 900)
 PROMPTS = ["nuclei", "filaments", "vesicles", "bacteria"]
 PLACE = (250, 300)
 
@@ -30,18 +25,7 @@ def main() -> None:
     parser.add_argument("--theme", default="dark")
     options = parser.parse_args()
 
-    viewer = napari.Viewer(show=False)
-    viewer.theme = options.theme
-    window = viewer.window._qt_window
-    window.resize(*SIZE)
-    window.show()
-    viewer.add_image(sample_scene(), name="cells", scale=(0.2, 0.2), units=("um", "um"))
-    dock = HeatmapWidget(viewer)
-    viewer.window.add_dock_widget(dock, name="CLIP Heatmap")
-    dock["prompts"].value = PROMPTS
-    dock.start()
-    wait_until(lambda: dock["run"].enabled)
-
+    viewer, dock = run_scene(PROMPTS, options.theme)
     view = dock["why_grid"].view
     dock.open_section(ControlSection.WHY)
     dock.state.clicked = ((), float(PLACE[0]), float(PLACE[1]))
@@ -59,13 +43,6 @@ def main() -> None:
     wait_until(lambda: "without these heads" in view.outcome.text())
     picture(viewer, options.output / "why-here-left-out.png")
     viewer.close()
-
-
-def picture(viewer: napari.Viewer, path: Path) -> None:
-    """Write what the window shows."""
-    pause(1.5)
-    pixels = viewer.screenshot(canvas_only=False, flash=False)
-    Image.fromarray(pixels).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

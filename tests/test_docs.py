@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -111,6 +112,29 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
         assert path.exists(), f"{name_of(page)}: {target}"
         anchor = urlparse(target).fragment
         assert not anchor or anchor in anchors(path), f"{name_of(page)}: {target}"
+
+
+def clicks_from_the_readme() -> dict[Path, int]:
+    """How many links lead from the README to each page, without the site's own menu."""
+    found, at = {ROOT / "README.md": 0}, [ROOT / "README.md"]
+    for page in at:
+        leads = (local_path(page, target) for target in targets(page))
+        for path in (each.resolve() for each in leads if each is not None):
+            if path.suffix == ".md" and path not in found:
+                found[path] = found[page] + 1
+                at.append(path)
+    return found
+
+
+def test_each_tutorial_and_guide_is_three_clicks_from_the_readme() -> None:
+    clicks = clicks_from_the_readme()
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
+    (tutorials,) = (each["Tutorials"] for each in nav if "Tutorials" in each)
+    (guides,) = (each["Guides"] for each in nav if "Guides" in each)
+    pages = [page for entry in (*tutorials, *guides) for page in entry.values()]
+    assert len(pages) > 12
+    far = [page for page in pages if clicks.get(DOCS / page, 99) > 3]
+    assert not far, far
 
 
 def test_no_page_is_left_out_of_the_site() -> None:

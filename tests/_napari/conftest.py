@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from napari._qt.widgets import qt_welcome
+from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 
 from napari_clip_heatmap._napari import settings, startup
@@ -38,6 +40,20 @@ def pytest_runtest_setup(item):
 def no_settings(monkeypatch):
     """No test finds what another, or the developer, chose last."""
     monkeypatch.setattr(settings, "section", lambda: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lean_windows():
+    """Let napari neither write its settings for each dock nor its welcome for each shortcut.
+
+    That is a fifth of what a window costs, and no test here is about it.
+    """
+    welcome = getattr(qt_welcome, "QtWelcomeWidget", object())  # earlier versions lack it
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((NapariSettings, "_maybe_save"), (welcome, "refresh")):
+            if hasattr(owner, name):
+                patch.setattr(owner, name, lambda _self, *_event: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ Model = Annotated[
 Preprocess = Annotated[
     str | None,
     typer.Option(
-        help="Where the model does not say it: openai, imagenet, half, none, or mean and deviation "
-        "of the colors, r,g,b/r,g,b.",
+        help="How to normalize colors for a model whose files do not say it: openai, imagenet, "
+        "half, none, or mean and standard deviation as r,g,b/r,g,b.",
     ),
 ]
 Device = Annotated[

@@ -140,8 +140,9 @@ ViewMode = Annotated[
         "--view",
         metavar="percentile|min-max|raw|LOW,HIGH",
         autocompletion=complete_views,
-        help="Which values become black and white; by default 8 bits as they are, other types "
-        "by their range without hot pixels and no-data values.",
+        help="Which values are shown as black and white. By default 8-bit images stay as they "
+        "are, and other types are scaled to the range of their values, without hot pixels and "
+        "no-data values.",
     ),
 ]
 Page = Annotated[
@@ -182,8 +183,9 @@ ImageSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Side in pixels of what the model looks at in one pass, in whole patches: larger "
-        "gives it more context, by interpolated positions. By default as it was trained.",
+        help="Side in pixels of a tile, a multiple of the patch size. Larger tiles give the "
+        "model more context; its position embeddings are interpolated to fit. Default: the size "
+        "that the model was trained at.",
     ),
 ]
 Layers = Annotated[
@@ -198,7 +200,8 @@ Inside = Annotated[
     str | None,
     typer.Option(
         metavar="tissue|labels:FILE",
-        help="Look only where tissue is, or where a file has labels; the rest costs nothing.",
+        help="Encode only where there is tissue, or where a label image is not 0, and skip the "
+        "rest.",
     ),
 ]
 IntoSource = Annotated[

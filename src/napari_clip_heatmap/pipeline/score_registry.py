@@ -189,8 +189,8 @@ class Balanced(ScoreMethod):
 
     name = "balanced"
     help = (
-        "how much a prompt fits here, half of what the other prompts share left out; nonsense and "
-        "other names of the same thing change nothing"
+        "how well a prompt fits here, minus half of what all named things have in common; nonsense "
+        "words and synonyms in the list change nothing"
     )
     methods_sentence = (
         "half of the mean over one direction for each thing that the prompts name was subtracted; "
@@ -262,8 +262,8 @@ class Softmax(ScoreMethod):
 
     name = "softmax"
     help = (
-        "which prompt a patch fits best, as fractions that sum to 1 over the prompts; no "
-        "probability that the model would give to any picture"
+        "which prompt fits a patch best, as fractions that sum to 1 over the prompts; they are "
+        "not the model's probabilities"
     )
     methods_sentence = "the softmax over {against} was taken at the model's own logit scale"
     takes_baseline = True

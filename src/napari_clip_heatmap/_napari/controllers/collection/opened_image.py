@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     )
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.scoring import Scoring
 
-__all__ = ["OpenedImage", "read_item"]
+__all__ = ["OpenedImage", "map_layer", "read_item"]
 
 _LARGEST_MAP = 4096
 """Longest side of a map in pixels: one that is finer would only be interpolated."""
@@ -67,7 +68,7 @@ def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -
             raise
         message = f"The map of {item.name} alone is open: {error}"
     if words:
-        layers.append(_of_map(encoding, collection, words))
+        layers.append(map_layer(encoding, collection.scoring(words), 0))
     return OpenedImage(tuple(layers), message)
 
 
@@ -124,20 +125,24 @@ class _Level:
         return np.asarray(self._level[key])
 
 
-def _of_map(encoding: Encoding, collection: EncodedCollection, words: str) -> dict[str, Any]:
-    maps = encoding.lazy_maps(collection.scoring(words))
+def map_layer(encoding: Encoding, scoring: Scoring, number: int) -> dict[str, Any]:
+    """Return the map of one prompt of a scoring, as `ViewerModel.add_image` takes it."""
+    maps = encoding.lazy_maps(scoring)
     factor = max(1, -(-max(encoding.image_shape) // _LARGEST_MAP))
-    (values,) = maps.window(factor=factor)
+    (values,) = maps.window(factor=factor, maps=slice(number, number + 1))
     middle = (factor - 1) / 2
-    low, high = (float(each) for each in maps.limits[0])
+    low, high = (float(each) for each in maps.limits[number])
     return {
         "data": values,
-        "name": words,
+        "name": scoring.prompts[number],
         "colormap": "jet",
         "blending": "translucent_no_depth",
         "opacity": 0.5,
         "contrast_limits": (low, high) if low < high else None,
         "scale": (factor, factor),
         "translate": (middle, middle),
-        "metadata": {"similarity": float(maps.similarity[0]), "encoding": encoding.describe()},
+        "metadata": {
+            "similarity": float(maps.similarity[number]),
+            "encoding": encoding.describe(),
+        },
     }

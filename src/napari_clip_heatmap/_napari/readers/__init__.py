@@ -1,0 +1,1 @@
+"""What napari's File > Open and drag and drop make of files that this package writes."""
