@@ -83,6 +83,9 @@ class ColourText:
     def unknown_words(self, prompt):
         return ()
 
+    def in_one_thread(self, work):
+        return work()
+
 
 class ColourModel:
     """The share of a patch is its mean colour."""

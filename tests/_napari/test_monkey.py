@@ -2,6 +2,17 @@
 
 ``CLIP_HEATMAP_MONKEY=20x250 pytest tests/_napari/test_monkey.py`` tries 20 seeds of 250 actions;
 ``CLIP_HEATMAP_MONKEY_WITHOUT=do_run,do_edit`` leaves some out, to find the one that matters.
+
+The view turns to 3-D only where ``CLIP_HEATMAP_MONKEY_WITHOUT`` is set, such as to nothing, and the
+graphics driver is not Mesa's software renderer: with that one napari alone, without this plugin,
+ends in a segmentation fault inside the driver (seen with napari 0.9, vispy 0.17, Mesa 22.3)::
+
+    viewer = napari.Viewer()
+    first = viewer.add_image(np.random.random((40, 48)))
+    viewer.dims.ndisplay = 3  # after this and each of the next lines the window draws
+    viewer.layers.remove(first)
+    viewer.add_image(np.random.random((40, 48)))
+    viewer.add_image(np.random.random((40, 48)))
 """
 
 from __future__ import annotations
@@ -19,7 +30,7 @@ from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 
 SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "1x30").split("x"))
-WITHOUT = os.environ.get("CLIP_HEATMAP_MONKEY_WITHOUT", "").split(",")
+WITHOUT = os.environ.get("CLIP_HEATMAP_MONKEY_WITHOUT", "do_turn_to_3d").split(",")
 
 PROMPTS = ("red", "green", "blue", "some more", "red | green", "red - red", "blue |", "")
 

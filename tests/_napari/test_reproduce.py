@@ -18,8 +18,7 @@ from napari.utils import Colormap
 import napari_clip_heatmap as nch
 from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import describe_origin
-from napari_clip_heatmap._napari.job.heatmap_stack import layer_records
-from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
+from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest, layer_records
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.sample_data import drawn_scene
 from napari_clip_heatmap.errors import SettingsError

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,3 +172,25 @@ def test_transformers_never_asks_whether_to_run_code(monkeypatch: pytest.MonkeyP
         "trust_remote_code": False,
         "clean": "canonicalize",
     }
+
+
+def test_a_few_prompts_take_one_thread_and_leave_the_others_their_number(
+    tiny_clip: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    used: list[int] = []
+    encode_text = tiny_clip.encode_text
+
+    def counted(tokens: Any) -> Any:
+        used.append(torch.get_num_threads())
+        return encode_text(tokens)
+
+    monkeypatch.setattr(tiny_clip, "encode_text", counted)
+    one = encoder(tiny_clip).encode(["nuclei"])
+    monkeypatch.setattr(text_module, "SMALL", 0)
+    again = encoder(tiny_clip).encode(["nuclei"])
+    assert used == [1, before]
+    assert torch.get_num_threads() == before
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(torch.get_num_threads).result() == before
+    torch.testing.assert_close(one, again)

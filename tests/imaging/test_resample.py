@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.resample import WINDOW, coarser, to_image_pixels
+from napari_clip_heatmap.imaging.resample import WINDOW, coarser, pixel_range, to_image_pixels
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,13 @@ def test_a_coarser_level_is_the_same_map_seen_from_further_off():
     assert coarse.shape == (100, 160)
     blocks = fine.reshape(100, 4, 160, 4).mean((1, 3))
     assert np.abs(coarse - blocks)[4:-4, 4:-4].max() < 0.05
+
+
+@given(st.data())
+def test_the_range_of_pixels_is_known_without_all_of_them(data):
+    lattice = drawn_lattice(data, 400)
+    seed = data.draw(st.integers(0, 99))
+    values = np.random.default_rng(seed).standard_normal((2, *lattice.grid)).astype(np.float32)
+    pixels = to_image_pixels(values, lattice)
+    expected = np.stack([pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))], axis=1)
+    np.testing.assert_allclose(pixel_range(values, lattice), expected, atol=2e-6)

@@ -10,7 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from napari.utils.colormaps import Colormap, ensure_colormap
 
-__all__ = ["COLORMAPS", "OPACITY", "SIGNED", "LayerStyle", "named_colormap"]
+__all__ = [
+    "COLORMAPS",
+    "OPACITY",
+    "SIGNED",
+    "LayerStyle",
+    "named_colormap",
+    "signed_and_clear",
+]
 
 SIGNED = "signed"
 """Blue below zero, red above, and the same strength to both sides."""
@@ -145,6 +152,11 @@ def named_colormap(name: str) -> Any:
     if name != SIGNED:
         return name
     return Colormap(np.array(_SIGNED_COLORS, np.float32), name=SIGNED)
+
+
+def signed_and_clear() -> Colormap:
+    """Return the colormap "signed", clear near zero."""
+    return _transparent_low(SIGNED, _CLEAR_UNTIL, _GROUND)
 
 
 @cache

@@ -24,14 +24,13 @@ from napari_clip_heatmap._napari.controllers.help.first_steps import FirstPrompt
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.live_update import (
     LiveUpdater,
-    SliceFollower,
     VerdictController,
     VerdictText,
 )
 from napari_clip_heatmap._napari.controllers.model_chooser import DeviceLister, ModelChooser
 from napari_clip_heatmap._napari.controllers.preview import PreviewController
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility, PromptController
-from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.controllers.run_control import RunController, SliceFollower
 from napari_clip_heatmap._napari.controllers.why.why_section import WhySection
 from napari_clip_heatmap._napari.job.session import Session
 from napari_clip_heatmap._napari.settings import keep, keep_recent, keep_tab

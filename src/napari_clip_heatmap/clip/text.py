@@ -6,11 +6,14 @@ A direction depends on its prompt alone; scores that compare prompts are compute
 from __future__ import annotations
 
 import copy
+import os
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
@@ -29,6 +32,13 @@ Tokenizer = Callable[[list[str]], Tensor]
 
 BATCH = 32
 """Prompts per pass through the text tower."""
+
+SMALL = 10_000_000
+"""Weights of a text tower that takes milliseconds for a prompt in one thread of a CPU. Threads that
+share such short operations wait for one another for far longer, as soon as another program or the
+window needs a core."""
+
+Result = TypeVar("Result")
 
 
 def text_tower(model: nn.Module) -> nn.Module:
@@ -135,6 +145,18 @@ class TextEncoder:
             dict.fromkeys(word for word in stripped if word and word not in self._vocabulary)
         )
 
+    def in_one_thread(self, work: Callable[[], Result]) -> Result:
+        """Run work that encodes a prompt or two where torch splits no operation among threads.
+
+        Of a large tower, or one that is not on the CPU, it runs as it is.
+        """
+        return self._in_one_thread("work", work)
+
+    def _in_one_thread(self, name: str, work: Callable[[], Result]) -> Result:
+        if torch.get_num_threads() == 1 or self._device.type != "cpu" or self._size > SMALL:
+            return work()
+        return _one_thread(name, os.getpid()).submit(work).result()
+
     def replace_tower(self, tower: nn.Module) -> None:
         """Use another copy of the same weights from now on, such as one on another device."""
         self._tower = tower
@@ -166,8 +188,10 @@ class TextEncoder:
         return self._run_tower(tokens)
 
     def _run_tower(self, tokens: Tensor) -> Tensor:
-        with torch.no_grad(), eval_mode(self._tower):
-            vectors = self._tower.encode_text(tokens.to(self._device)).float()
+        if len(tokens) > 2:
+            vectors = self._vectors(tokens)
+        else:
+            vectors = self._in_one_thread("text", lambda: self._vectors(tokens))
         length = torch.linalg.vector_norm(vectors, dim=-1)
         if not (length.isfinite() & (length > 0)).all():
             raise ModelLoadError(
@@ -176,6 +200,15 @@ class TextEncoder:
                 "checkpoint."
             )
         return F.normalize(vectors, dim=-1).cpu()
+
+    def _vectors(self, tokens: Tensor) -> Tensor:
+        with torch.no_grad(), eval_mode(self._tower):
+            vectors: Tensor = self._tower.encode_text(tokens.to(self._device)).float()
+        return vectors
+
+    @property
+    def _size(self) -> int:
+        return sum(weights.numel() for weights in self._tower.parameters())
 
     @property
     def _device(self) -> torch.device:
@@ -186,6 +219,16 @@ class TextEncoder:
         if self._tokenizer is None:
             self._tokenizer = self._make_tokenizer()
         return self._tokenizer(prompts)
+
+
+@cache
+def _one_thread(name: str, _process: int) -> ThreadPoolExecutor:
+    """Return a thread in which torch uses no others; one in each process, as forks lose theirs."""
+    n_threads = torch.get_num_threads()
+    executor = ThreadPoolExecutor(1, thread_name_prefix=f"one-thread-{name}")
+    executor.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(n_threads)  # what holds here, and in threads to come
+    return executor
 
 
 def _require_prompts(prompts: Sequence[str]) -> list[str]:

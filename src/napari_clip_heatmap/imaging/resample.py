@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 
-__all__ = ["WINDOW", "Sampling", "at_pixel", "coarser", "to_image_pixels"]
+__all__ = ["WINDOW", "Sampling", "at_pixel", "coarser", "pixel_range", "to_image_pixels"]
 
 
 WINDOW = 1024
@@ -79,6 +79,57 @@ def at_pixel(values: NDArray[np.float32], lattice: Lattice, y: int, x: int) -> N
     float32 (map,)
     """
     return _window(values, lattice, slice(y, y + 1), slice(x, x + 1), _bands)[:, 0, 0]
+
+
+def pixel_range(values: NDArray[np.float32], lattice: Lattice) -> NDArray[np.float32]:
+    """Return the lowest and highest pixel of each map, without interpolating all pixels.
+
+    Between four cell centers a map is linear along each axis, so that its extremes are at the
+    outermost pixels there.
+
+    Parameters
+    ----------
+    values : float32 (map, grid_y, grid_x)
+        All finite.
+    lattice : Lattice
+
+    Returns
+    -------
+    float32 (map, 2)
+        Equal to the range of `to_image_pixels` up to rounding.
+    """
+    ends_y, ends_x = _outermost(lattice.y), _outermost(lattice.x)
+    ranges = np.empty((len(values), 2), np.float32)
+    for number, cells in enumerate(values):  # one at a time: what a processor keeps close by
+        corners = [
+            pixels for rows in _at_ends(cells.T, ends_y) for pixels in _at_ends(rows.T, ends_x)
+        ]
+        ranges[number] = min(map(np.min, corners)), max(map(np.max, corners))
+    return ranges
+
+
+_Ends = tuple[NDArray[np.intp], NDArray[np.intp], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def _at_ends(values: NDArray[np.float32], ends: _Ends) -> Iterator[NDArray[np.float32]]:
+    """Interpolate the last axis at the first pixel between each two cells, then at the last one."""
+    left, right, weights = ends
+    low = values[:, left]
+    step = values[:, right] - low
+    for weight in weights:
+        yield low + weight * step
+
+
+@lru_cache(maxsize=32)
+def _outermost(axis: Axis) -> _Ends:
+    """Return the cells left and right of where pixels are, and how far the outermost are along."""
+    positions = axis.cell_positions()
+    left = np.minimum(positions.astype(np.intp), max(axis.n_cells - 2, 0))
+    first = np.flatnonzero(np.diff(left, prepend=-1))
+    last = np.append(first[1:], len(left)) - 1
+    cells = left[first]
+    at_first, at_last = ((positions[ends] - cells).astype(np.float32) for ends in (first, last))
+    return cells, np.minimum(cells + 1, axis.n_cells - 1), (at_first, at_last)
 
 
 def _tiling(wanted: slice, length: int) -> Iterator[tuple[slice, slice, slice]]:

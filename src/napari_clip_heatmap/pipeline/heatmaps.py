@@ -13,7 +13,13 @@ from napari_clip_heatmap.errors import SettingsError, shorten
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.lattice import Lattice
 from napari_clip_heatmap.imaging.region import Region
-from napari_clip_heatmap.imaging.resample import WINDOW, at_pixel, coarser, to_image_pixels
+from napari_clip_heatmap.imaging.resample import (
+    WINDOW,
+    at_pixel,
+    coarser,
+    pixel_range,
+    to_image_pixels,
+)
 from napari_clip_heatmap.imaging.validity import Validity
 from napari_clip_heatmap.pipeline.objects.heatmap_objects import HeatmapObjects
 from napari_clip_heatmap.pipeline.score_registry import Score
@@ -264,6 +270,19 @@ class LazyHeatmaps(Maps):
         if self.flat:
             limits[:, 1] = limits[:, 0] + 1
         return limits
+
+    @property
+    def gapless(self) -> bool:
+        """Whether every pixel of every map has a value."""
+        holes = self.validity.holes or not self.region.is_whole
+        return not holes and bool(np.isfinite(self.lattice_values).all())
+
+    def pixel_limits(self) -> NDArray[np.float32]:
+        """Return the smallest and largest pixel of each map, float32 (prompt, 2).
+
+        For maps that are `gapless`; they need not be interpolated for it.
+        """
+        return pixel_range(self.lattice_values, self.lattice)
 
     def window(
         self,

@@ -44,6 +44,16 @@ def job(qapp, heard):
     assert QThreadPool.globalInstance().waitForDone(20_000)
 
 
+def test_without_a_pause_work_begins_at_once(heard, qtbot):
+    job = Job(heard.results.append, heard.errors.append, on_end=heard.end)
+    job.submit(lambda: lambda _stopped: "first")
+    assert job.running
+    job.submit(lambda: lambda _stopped: "second")
+    qtbot.waitUntil(lambda: heard.ends == 2, timeout=20_000)
+    assert heard.results[-1] == "second"
+    job.close()
+
+
 def test_work_runs_in_another_thread_and_is_reported_in_this_one(job, heard, qtbot):
     job.submit(lambda: lambda _stopped: threading.get_ident())
     qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.views.form_controls import REMOVE, RESTORE
 from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.files.methods_paragraph import methods_text
@@ -111,6 +112,27 @@ def test_an_encoding_is_saved_and_opened_without_the_image_tower(
     qtbot.waitUntil(lambda: "absent" in messages[-1].message, timeout=60_000)
 
 
+def test_after_remove_all_a_saved_encoding_brings_its_layers_and_figures(
+    viewer, widget, image, qtbot, tmp_path
+):
+    path = tmp_path / "cells.zarr.zip"
+    widget.export.save(path)
+    qtbot.waitUntil(lambda: "Saved" in widget["status"].value, timeout=60_000)
+    widget["remove_all"].native.click()
+    assert widget.state.result is None
+    assert not own_heatmaps(viewer)
+    assert widget["remove_all"].text == RESTORE
+    widget.export.open(path)
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.live_updater.showing, timeout=60_000)
+    assert widget["remove_all"].text == REMOVE, "what was removed is not offered any more"
+    assert {layer.name for layer in own_heatmaps(viewer)} == set(PROMPTS)
+    assert sum(layer.visible for layer in own_heatmaps(viewer)) == 1
+    model = widget["prompts"].model
+    figure = model.index(0, PromptColumn.SIMILARITY).data()
+    assert float(figure) == pytest.approx(widget.state.result.result.similarity[0], abs=1e-3)
+
+
 def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
     cache = widget.cache
     assert len(cache) == 1
@@ -119,6 +141,7 @@ def test_the_cache_is_measured_and_cleared(viewer, widget, image, qtbot):
     action(widget, "Clear the cache").trigger()
     box = widget.native.window().findChild(QMessageBox)
     assert len(cache) == 1, "it cannot be undone, so it is confirmed"
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.Cancel)
     box.reject()
     qtbot.waitUntil(lambda: widget.native.window().findChild(QMessageBox) is None)
     action(widget, "Clear the cache").trigger()

@@ -8,7 +8,7 @@ from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap, placement
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ SHEARED = np.array([[1.1, 0.3, 5], [-0.2, 0.9, 7], [0, 0, 1]])
 )
 def test_a_heatmap_lies_on_its_image(options):
     source = Image(np.zeros((20, 30)), **options)
-    heatmap = Image(np.zeros((20, 30)), **layers.placement(source))
+    heatmap = Image(np.zeros((20, 30)), **placement(source))
     np.testing.assert_allclose(heatmap.extent.world, source.extent.world)
     for corner in [(0, 0), (19, 0), (7, 29)]:
         np.testing.assert_allclose(heatmap.data_to_world(corner), source.data_to_world(corner))
@@ -141,7 +141,7 @@ def test_a_stack_lies_on_its_stack(rotate):
         units=("s", "um", "um", "um"),
         rotate=np.eye(4) if rotate == 0 else _turn(rotate),
     )
-    heatmap = Image(np.zeros((4, 5, 20, 30), np.float32), **layers.placement(source))
+    heatmap = Image(np.zeros((4, 5, 20, 30), np.float32), **placement(source))
     for corner in [(0, 0, 0, 0), (3, 4, 19, 0), (1, 2, 7, 29)]:
         np.testing.assert_allclose(heatmap.data_to_world(corner), source.data_to_world(corner))
     assert heatmap.units == source.units

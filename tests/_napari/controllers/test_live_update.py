@@ -9,6 +9,8 @@ from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import LiveUpdater, VerdictController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack
 from napari_clip_heatmap._napari.state import PromptRow, RunStatus
 
 
@@ -40,6 +42,14 @@ def test_the_layers_follow_the_words_and_no_tile_is_encoded_again(
     assert state.result.request.prompts == ("red", "longer words", "blue")
     assert model.tiles == tiles
     assert not updater.showing
+
+
+def test_a_name_that_the_user_gave_stays_over_all_edits(updater, state, viewer_model, cells):
+    layer = heatmaps_by_row(viewer_model, cells)["g"]
+    layer.name = "mine"
+    for words in ("longer words", "other words", "green"):
+        rename(state, 1, words)
+        assert layer.name == "mine"
 
 
 def test_rows_that_go_take_their_layers_along_and_new_ones_bring_theirs(
@@ -88,6 +98,45 @@ def test_a_layer_that_the_user_removed_stays_away_until_it_is_wanted(
     assert {*heatmaps_by_row(viewer_model, cells)} == {"r", "b"}
     state.removed_rows = frozenset()
     assert {*heatmaps_by_row(viewer_model, cells)} == {"r", "g", "b"}
+
+
+def test_the_map_that_is_seen_is_drawn_before_the_others_are_painted(
+    updater, state, viewer_model, cells, monkeypatch
+):
+    state.current, state.visible_rows = "r", frozenset({"r"})
+    ours = heatmaps_by_row(viewer_model, cells)
+    done = []
+    paint_rest = HeatmapStack.paint_rest
+
+    def painted(stack):
+        done.append("rest")
+        paint_rest(stack)
+
+    monkeypatch.setattr(HeatmapStack, "paint_rest", painted)
+    ours["r"].events.set_data.connect(
+        lambda _: done.append(ours["r"].metadata[METADATA_KEY]["prompt"])
+    )
+    rename(state, 0, "longer words")
+    assert done[:2] == ["longer words", "rest"]
+    assert ours["r"].name == "longer words"
+    result = state.result.result
+    for number, key in enumerate(result.keys):
+        maps = result.stack.maps_at(())
+        assert (ours[key].data == maps.window()[number]).all()
+
+
+def test_words_that_are_taken_back_at_once_leave_the_first_maps(
+    updater, state, viewer_model, cells, immediate, monkeypatch
+):
+    before = {key: each.data.copy() for key, each in heatmaps_by_row(viewer_model, cells).items()}
+    # The newer request comes while work is done, whose result is then not delivered.
+    monkeypatch.setattr(immediate, "_do", lambda job, work: [*work(lambda: True)])
+    rename(state, 0, "longer words")
+    monkeypatch.undo()
+    rename(state, 0, "red")
+    after = heatmaps_by_row(viewer_model, cells)
+    for key, data in before.items():
+        assert (after[key].data == data).all()
 
 
 def test_verdicts_are_found_once_for_each_result(updater, state, monkeypatch):

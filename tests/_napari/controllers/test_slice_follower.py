@@ -7,8 +7,7 @@ import pytest
 
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
-from napari_clip_heatmap._napari.controllers.live_update import SliceFollower
-from napari_clip_heatmap._napari.controllers.run_control import RunController
+from napari_clip_heatmap._napari.controllers.run_control import RunController, SliceFollower
 from napari_clip_heatmap._napari.state import RunStatus
 
 

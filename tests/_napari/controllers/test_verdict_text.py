@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from napari_clip_heatmap._napari.controllers.live_update import (
 )
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.state import RunStatus
+from napari_clip_heatmap.pipeline.trust import Trust
 
 
 @pytest.fixture
@@ -36,6 +38,21 @@ def test_the_visible_maps_are_named_with_their_trust(ran, state, viewer_model, c
     assert lines == [f"red - trust: {word}", f"blue - trust: {state.result.trust['b']}"]
     state.missing_slice = (3,)
     assert text_overlay_of(viewer_model).text.startswith("red - this slice is not computed")
+
+
+def test_side_by_side_only_the_maps_are_named_that_are_not_to_be_trusted(
+    ran, state, viewer_model, cells
+):
+    trust = [SimpleNamespace(trust=each) for each in (Trust.GOOD, Trust.NONE, Trust.GOOD)]
+    state.keep_result(
+        replace(state.result, assessment=SimpleNamespace(checks=tuple(trust), notes=()))
+    )
+    for layer in heatmaps_by_row(viewer_model, cells).values():
+        layer.visible = True
+    ran.update()
+    assert len(text_overlay_of(viewer_model).text.splitlines()) == 3
+    state.set_control("compare", True)
+    assert text_overlay_of(viewer_model).text == "green - trust: none"
 
 
 def test_while_a_run_is_at_work_its_maps_are_a_preview(ran, state, viewer_model):

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import Colormap
 
-from napari_clip_heatmap._napari.controllers.layers import placement
 from napari_clip_heatmap._napari.inputs.layer_channels import channels_of, outside_shift, view_notes
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
+from napari_clip_heatmap._napari.inputs.layer_planes import placement, shown_index
 from napari_clip_heatmap.imaging.source import ImageSource
 from napari_clip_heatmap.imaging.view import View
 

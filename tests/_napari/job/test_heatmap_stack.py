@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import dask.array as da
@@ -8,14 +7,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import heatmap_stack as module
-from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack, layer_records, limits_of
-from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest, ResultStatus
-from napari_clip_heatmap._napari.job.run import PromptScorer
-from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.files.reproduction_script import python_script
-from napari_clip_heatmap.imaging.channel import Channel
-from napari_clip_heatmap.imaging.compositing import Blend, ThickPlane
-from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap._napari.job.heatmap_stack import HeatmapStack, limits_of
 from napari_clip_heatmap.pipeline.encode import encode
 
 PROMPTS = ("red", "green")
@@ -125,67 +117,3 @@ def test_limits_hold_what_is_painted_and_only_widen_until_they_settle(maps):
 def test_limits_are_never_equal():
     assert limits_of(np.full((3, 3), 2, np.float32)) == (2, 2 + 1e-6)
     assert limits_of(np.full((3, 3), np.nan, np.float32)) == (0, 1)
-
-
-ORIGIN = {
-    "layer": "cells",
-    "path": None,
-    "shape": [40, 50],
-    "dtype": "float64",
-    "sample": None,
-    "levels": [],
-    "colormap": None,
-}
-
-MODEL = {"name": "demo", "image_size": [96, 96], "mean": [0.5] * 3, "std": [0.5] * 3}
-"""Of the record of a model that a script can load."""
-
-
-def described(model, channels, pixels):
-    """The records of two prompts on some channels."""
-    request = HeatmapRequest(
-        (PlaneRequest((), channels),),
-        ("red", "green"),
-        ("a", "b"),
-        view=View("shown"),
-        origins=(ORIGIN,) * len(channels),
-    )
-    scorer = PromptScorer(request, model.text)
-    scorer.paint((), encode(model, pixels, downsample=1))
-    result = scorer.result(ResultStatus.COMPLETE, tiles=3)
-    return layer_records(result, request, source="cells", source_id="7")
-
-
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(0).random((40, 50, 3))
-
-
-def test_each_prompt_has_a_record_that_json_can_hold(model, pixels):
-    channel = Channel((pixels[..., 0],), limits=(0.0, 2.0), gamma=0.5)
-    first, second = described(model, (channel,), pixels)
-    assert (first["prompt"], first["row"], second["prompt"]) == ("red", "a", "green")
-    assert first["complete"]
-    assert (first["source"], first["source_id"]) == ("cells", "7")
-    assert first["origins"][0]["limits"] == [0.0, 2.0]
-    assert first["origins"][0]["blend"] is None
-    assert json.loads(json.dumps(first)) == first
-
-
-def test_blending_is_told_and_the_script_repeats_it(model, pixels):
-    blend = Blend("minimum", 0.5, 1, (0.1, 0.1, 0.1))
-    channel = Channel((pixels[..., 0],), limits=(0.0, 1.0), blend=blend)
-    record, _ = described(model, (replace(channel, blend=Blend()), channel), pixels)
-    reported = record["origins"][1]["blend"]
-    assert Blend(**{**reported, "background": tuple(reported["background"])}) == blend
-    record["model"] = {**record["model"], **MODEL}
-    assert "blend=Blend(**{'mode': 'minimum'" in python_script(record)
-
-
-def test_a_thick_slice_is_told_and_no_script_claims_to_repeat_it(model, pixels):
-    thick = ThickPlane(pixels.transpose(2, 0, 1), ((0, 2),), "max")
-    record, _ = described(model, (Channel((thick,), limits=(0.0, 1.0)),), pixels)
-    assert record["origins"][0]["projection"] == {"name": "max", "ranges": [[0, 2]]}
-    record["model"] = {**record["model"], **MODEL}
-    with pytest.raises(SettingsError, match="thick slice"):
-        python_script(record)

@@ -60,3 +60,31 @@ def test_no_more_is_held_than_memory_allows_and_what_is_seen_stays(encodings, mo
         rescore(answer, replace(question, prompts=("blue",)))
     monkeypatch.setattr(module, "LIMIT", one // 2)
     assert [*answered(question, encodings, model).encodings] == PLANES[:1]
+
+
+def test_maps_that_are_not_seen_are_painted_later_and_are_the_same(encodings, model):
+    first = HeatmapRequest((), ("red", "green"), ("a", "b"), leading=(3,))
+    other = replace(first, prompts=("blue", "yellow"))
+    fresh = answered(other, encodings, model)
+    before = answered(first, encodings, model)
+    green = before.stack.layer_data(1).copy()
+    again = rescore(before, other, seen={"a"})
+    np.testing.assert_array_equal(again.stack.layer_data(0), fresh.stack.layer_data(0))
+    np.testing.assert_array_equal(again.stack.layer_data(1), green)
+    np.testing.assert_allclose(again.limits, fresh.limits, rtol=1e-6)
+    again.stack.paint_rest()
+    np.testing.assert_array_equal(again.stack.layer_data(1), fresh.stack.layer_data(1))
+    assert before.stack.painted_over
+    assert not again.stack.painted_over
+
+
+def test_maps_with_gaps_are_all_painted_at_once(model):
+    pixels = np.random.default_rng(0).random((40, 50, 3))
+    pixels[5:9, 5:9] = np.nan
+    encodings = {(): encode(model, pixels, downsample=1)}
+    first = HeatmapRequest((), ("red", "green"), ("a", "b"))
+    other = replace(first, prompts=("blue", "yellow"))
+    again = rescore(answered(first, encodings, model), other, seen={"a"})
+    fresh = answered(other, encodings, model)
+    np.testing.assert_array_equal(again.stack.layer_data(1), fresh.stack.layer_data(1))
+    assert again.limits == fresh.limits

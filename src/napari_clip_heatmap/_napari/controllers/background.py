@@ -113,7 +113,7 @@ class Job:
     on_end : callable(), optional
         Called last, when the thread has ended.
     debounce_ms : int
-        Milliseconds without another `submit` before work begins.
+        Milliseconds without another `submit` before work begins; 0: it begins at once.
     """
 
     def __init__(
@@ -152,9 +152,13 @@ class Job:
             Called on the GUI thread when work can begin, so that it sees the state of that moment.
             It returns the work, or None where there is nothing to do.
         """
-        if not self._closed:
-            self._prepare = prepare
+        if self._closed:
+            return
+        self._prepare = prepare
+        if self._debouncer.timeout():
             self._debouncer.throttle()
+        else:  # even a timer of 0 ms comes after the window was drawn, which takes tens of them
+            self._begin()
 
     def start(self, work: Work) -> bool:
         """Begin work at once; return False, and do nothing, while other work is running."""

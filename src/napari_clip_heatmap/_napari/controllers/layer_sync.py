@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
-from napari_clip_heatmap._napari.job.heatmap_stack import layer_records
+from napari_clip_heatmap._napari.job.request import layer_records
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
     from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["LayerUpdater", "LayerWatcher", "StyleController"]
+__all__ = ["LayerUpdater", "LayerWatcher", "StyleController", "records_of"]
+
+STEP_SECONDS = 0.01
+"""Between two looks at what else is to be done in the window."""
 
 
 class LayerUpdater:
@@ -46,6 +50,8 @@ class LayerUpdater:
     hold : callable(bool), optional
         Called before and after layers are made, with True and False: a thread that computes at that
         time would make the window wait for Python twice as long.
+    drawn : collection of int
+        Numbers of the prompts whose maps are on screen already.
     """
 
     def __init__(
@@ -58,10 +64,11 @@ class LayerUpdater:
         removed_rows: Collection[str] = (),
         current: str = "",
         hold: Callable[[bool], None] = lambda _held: None,
+        drawn: Collection[int] = (),
     ) -> None:
         self._viewer, self._source, self._request = viewer, source, request
         self._on_finished, self._style, self._removed_rows = on_finished, style, removed_rows
-        self._current, self._hold = current, hold
+        self._current, self._hold, self._drawn = current, hold, drawn
         self._result: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -74,7 +81,7 @@ class LayerUpdater:
             self._again = True
             return
         self._begin()
-        self._next()  # at once: the window would first repaint the dock, and the map come after
+        self._next(0)  # at once: the window would first repaint the dock, and the map come after
 
     def align(self) -> None:
         """Move the layers to where their source is now."""
@@ -90,17 +97,19 @@ class LayerUpdater:
         self._again = False
         self._work = self._steps()
 
-    def _next(self) -> None:
-        """Do one step, and the next when Qt is idle again."""
-        if self._work is None:
-            return
-        try:
-            next(self._work)
-        except StopIteration:
-            self._work = None
-            self._on_done()
-        else:
-            QTimer.singleShot(0, self._next)
+    def _next(self, seconds: float = STEP_SECONDS) -> None:
+        """Do a step, or several that are short, and the next when Qt is idle again."""
+        end = time.perf_counter() + seconds
+        while self._work is not None:
+            try:
+                next(self._work)
+            except StopIteration:
+                self._work = None
+                self._on_done()
+                return
+            if time.perf_counter() > end:
+                QTimer.singleShot(0, self._next)
+                return
 
     def _on_done(self) -> None:
         if self._again:
@@ -119,8 +128,12 @@ class LayerUpdater:
         limits = self._style().limits(result.limits, result.keys)
         shown = self._shown()
         for number in sorted(shown, key=lambda each: not shown[each].visible):
-            layers.repaint(shown[number], limits[number], last=last)
+            if number in self._drawn:
+                shown[number].refresh(data_displayed=False, highlight=False, extent=False)
+            else:
+                layers.repaint(shown[number], limits[number], last=last)
             yield number
+        self._drawn = ()
         if last:
             metadata = self._layer_metadata(result)
             for number, layer in self._shown().items():
@@ -147,17 +160,19 @@ class LayerUpdater:
             self._hold(False)
 
     def _layer_metadata(self, result: HeatmapResult) -> list[layers.LayerMetadata]:
-        return layer_records(
-            result,
-            self._request,
-            source=self._source.name,
-            source_id=str(self._source.unique_id),
-        )
+        return records_of(result, self._request, self._source)
 
     def _shown(self) -> dict[int, Image]:
         """Return the layers that still exist, by the number of their prompt."""
         made = self._layers or {}
         return {number: layer for number, layer in made.items() if layer in self._viewer.layers}
+
+
+def records_of(
+    result: HeatmapResult, request: HeatmapRequest, source: Image
+) -> list[layers.LayerMetadata]:
+    """Return what the layers of a result say of themselves, in the order of its prompts."""
+    return layer_records(result, request, source=source.name, source_id=str(source.unique_id))
 
 
 PLACEMENT_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
@@ -253,11 +268,12 @@ class StyleController:
             return  # the layers are as they should be; linked ones may be half way there
         state, result = self._state, self._state.result
         ours = layers.heatmaps_by_row(self._viewer, state.image)
-        self._unlink()
+        self.unlink()
         if not ours:
             return
         look = state.style_of(state.image)
-        if result is not None and not state.busy:
+        newer = result is not None and result.result.stack.painted_over  # and soon the result
+        if result is not None and not state.busy and not newer:
             limits = look.limits(result.result.limits, result.result.keys)
             for key, each in zip(result.result.keys, limits, strict=True):
                 if key in ours:
@@ -335,7 +351,8 @@ class StyleController:
         for group in self._linked:
             self._viewer.layers.link_layers(group, LINKED)
 
-    def _unlink(self) -> None:
+    def unlink(self) -> None:
+        """Let each layer's limits change alone, which takes less time; `apply` links them again."""
         for group in self._linked:
             there = [layer for layer in group if layer in self._viewer.layers]
             if len(there) > 1:

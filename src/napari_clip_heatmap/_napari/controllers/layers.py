@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ __all__ = [
     "is_changing",
     "is_own",
     "own_heatmaps",
-    "placement",
     "remove_all",
+    "renew_seen",
     "repaint",
     "row_key_of",
     "set_color_bar",
@@ -156,11 +156,37 @@ def show_heatmaps(
         elif mark["row"] not in absent:
             layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
             _add(viewer, layer, first=not added and not is_kept, old=before.values())
-            set_metadata(layer, mark)
+            set_metadata(layer, mark, named=True)
             added += 1
             yield number, layer
     if added:
         arrange(viewer, source, [mark["row"] for mark in marks])
+
+
+def renew_seen(
+    viewer: ViewerModel,
+    source: Image,
+    result: HeatmapResult,
+    marks: Sequence[LayerMetadata],
+    look: LayerStyle,
+    seen: Collection[str],
+) -> frozenset[int]:
+    """Draw the maps of some rows that were painted over where they lie; return their numbers.
+
+    `show_heatmaps` shows all of a result, and lets names and thumbnails follow.
+    """
+    ours = heatmaps_by_row(viewer, source)
+    limits = look.limits(result.limits, result.keys)
+    drawn = set()
+    for number, mark in enumerate(marks):
+        layer = ours.get(mark["row"])
+        if layer is None or mark["row"] not in seen:
+            continue
+        if layer.data is result.stack.layer_data(number):
+            set_metadata(layer, mark)
+            repaint(layer, limits[number])
+            drawn.add(number)
+    return frozenset(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,12 +271,14 @@ def align(layer: Image, source: Image) -> None:
             setattr(layer, name, value)
 
 
-def set_metadata(layer: Image, mark: LayerMetadata) -> None:
-    """Let a layer say of itself where it comes from."""
+def set_metadata(layer: Image, mark: LayerMetadata, *, named: bool = False) -> None:
+    """Let a layer say of itself where it comes from; `named`: its name was just given by us."""
+    before = {} if named else _mark(layer)
     layer.metadata[METADATA_KEY] = {
         **mark,
         "layer_id": str(layer.unique_id),
-        "layer_name": layer.name,
+        "layer_name": before.get("layer_name", layer.name),
+        "named_after": before.get("named_after", mark["prompt"]),
     }
 
 
@@ -333,9 +361,9 @@ def _renew(
 ) -> Image:
     """Give a layer of ours a new picture."""
     before = _mark(layer)
-    named_by_us = layer.name == before.get("layer_name")
-    if named_by_us and before.get("prompt") != shown.mark["prompt"]:
-        layer.name = _name(viewer, source, shown.mark["prompt"], own=layer)
+    prompt, is_ours = shown.mark["prompt"], layer.name == before.get("layer_name")
+    if named := is_ours and before.get("named_after") != prompt:
+        layer.name = _name(viewer, source, prompt, own=layer)
     if layer.multiscale != shown.multiscale or layer.ndim != source.ndim:
         return _replace(viewer, layer, _layer(source, shown, look, layer.name))
     if layer.data is not shown.data:  # else it was painted over where it lies
@@ -344,7 +372,7 @@ def _renew(
             _let_convert(layer)
     align(layer, source)  # it may have been moved, or its unit set, since
     set_limits(layer, shown.limits)
-    set_metadata(layer, shown.mark)
+    set_metadata(layer, shown.mark, named=named)
     return layer
 
 
@@ -369,30 +397,3 @@ def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]
         else:
             layer.visible = False  # only now: a layer that is added hidden has no thumbnail
             viewer.layers.selection.active = active
-
-
-def placement(layer: Image) -> dict[str, Any]:
-    """Return the settings that place a layer of the same shape where another lies.
-
-    Every part of the transform is copied as it is, so nothing is lost by taking a matrix apart.
-
-    Parameters
-    ----------
-    layer : Image
-        The source.
-
-    Returns
-    -------
-    dict
-        scale, translate, rotate, shear, affine, units, axis_labels: arguments of
-        ``napari.layers.Image`` and attributes of a layer.
-    """
-    return {
-        "scale": layer.scale,
-        "translate": layer.translate,
-        "rotate": layer.rotate,
-        "shear": layer.shear,
-        "affine": layer.affine.affine_matrix,
-        "units": layer.units,
-        "axis_labels": layer.axis_labels,
-    }

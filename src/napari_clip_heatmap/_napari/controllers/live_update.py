@@ -1,22 +1,19 @@
-"""Heatmaps that follow the prompts as they are typed, and the slider; verdicts that follow them."""
+"""Heatmaps that follow the prompts as they are typed; verdicts that follow the heatmaps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from superqt.utils import QSignalDebouncer
-
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.background import Job
-from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater
+from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
-from napari_clip_heatmap._napari.inputs.layer_channels import outside_shift
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import RunStatus
@@ -36,14 +33,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LiveUpdater",
-    "SliceFollower",
     "VerdictController",
     "VerdictText",
     "text_overlay_of",
 ]
 
-DEBOUNCE_MS = 10
-"""After a keystroke, before its heatmaps are made: the letters of a paste come within it."""
+DEBOUNCE_MS = 0
+"""A keystroke's heatmaps are begun at once, before the table is drawn with what was typed."""
+
+TOGETHER_SECONDS = 0.05
+"""The window waits for the map at most this long: to draw it together with the letter takes half
+the time of drawing first the one and then the other."""
+
+DRAWING_SECONDS = 0.05
+"""The map that is seen is drawn first; the others and all figures come this much later."""
 
 VERDICT_DEBOUNCE_MS = 150
 """A verdict may come after the heatmap, and must not delay it."""
@@ -61,8 +64,11 @@ class LiveUpdater:
 
     def __init__(self, state: DockState, viewer: ViewerModel, style: StyleController) -> None:
         self._state, self._viewer, self._style = state, viewer, style
-        self._job = Job(self.show, self._on_error, debounce_ms=DEBOUNCE_MS)
+        self._job = Job(self.show, self._on_error, on_step=self._show_seen, debounce_ms=DEBOUNCE_MS)
         self._updater: LayerUpdater | None = None
+        self._handover = _Handover()
+        self._begun: tuple[HeatmapResult, HeatmapRequest] | None = None
+        self._drawn: tuple[LayerResult, frozenset[int]] | None = None
         self._emitters = tuple(
             getattr(state.events, name)
             for name in ("prompts", "controls", "image", "removed_rows", "status")
@@ -86,7 +92,12 @@ class LiveUpdater:
             self._stop_showing()
             layers.remove_all(self._viewer, result.image)
         elif self._outdated(result) is not None:
+            if self._job.running:
+                self._job.cancel()  # it need not wait for what it painted to be drawn
+            before = self._handover
             self._job.submit(self._prepare)
+            if self._job.running and self._handover is not before:  # it has begun
+                self._show_together(self._handover)
 
     def show(self, result: LayerResult) -> None:
         """Show a result that no run made; the prompts follow from it from now on."""
@@ -94,6 +105,8 @@ class LiveUpdater:
         if state.busy or result.image not in self._viewer.layers:
             return
         self._stop_showing()
+        drawn = self._drawn[1] if self._drawn is not None and self._drawn[0] is result else ()
+        self._drawn = None
         self._updater = LayerUpdater(
             self._viewer,
             result.image,
@@ -102,6 +115,7 @@ class LiveUpdater:
             lambda: state.style_of(result.image),
             state.removed_rows_of(result.image),
             state.current,
+            drawn=drawn,
         )
         self._updater.update(result.result)  # first: figures and style may come after the map
         state.keep_result(result)
@@ -118,9 +132,33 @@ class LiveUpdater:
         request = None if result is None or self._state.busy else self._outdated(result)
         if result is None or request is None:
             return None
-        return lambda _stopped: replace(
-            result, request=request, result=rescore(result.result, request), assessment=None
+        self._begun = result.result, request
+        self._handover = _Handover()
+        seen = self._state.visible_rows | {self._state.current}
+        return partial(_rescored, result, request, seen, self._handover)
+
+    def _show_together(self, handover: _Handover) -> None:
+        if handover.ready.wait(TOGETHER_SECONDS) and handover.result is not None:
+            self._show_seen(handover.result)
+
+    def _show_seen(self, result: LayerResult) -> None:
+        """Draw the maps that are visible; all else, such as figures, comes after them."""
+        state, image = self._state, result.image
+        if state.busy or image not in self._viewer.layers:
+            return
+        if self._drawn is not None and self._drawn[0] is result:
+            return
+        self._stop_showing()
+        self._style.unlink()
+        drawn = layers.renew_seen(
+            self._viewer,
+            image,
+            result.result,
+            records_of(result.result, result.request, image),
+            state.style_of(image),
+            state.visible_rows | {state.current},
         )
+        self._drawn = result, drawn
 
     def _outdated(self, result: LayerResult) -> HeatmapRequest | None:
         """Return the request as it is now, if it has other heatmaps than the result shows."""
@@ -130,8 +168,12 @@ class LiveUpdater:
             request = with_prompts(self._state, result.request)
         except PromptError:
             return None  # no words; the layers stay until there are some
-        missing = self._missing(result)
-        return None if same_prompts(request, result.request) and not missing else request
+        begun = self._begun if self._job.running else None
+        if begun is not None and begun[0] is result.result:
+            return None if same_prompts(request, begun[1]) else request
+        # What was begun and then gave way to a newer request has painted over maps all the same.
+        changed = not same_prompts(request, result.request) or result.result.stack.painted_over
+        return request if changed or self._missing(result) else None
 
     def _missing(self, result: LayerResult) -> bool:
         """Tell whether a row has no layer, and should have one."""
@@ -154,6 +196,36 @@ class LiveUpdater:
         if self._updater is not None:
             self._updater.close()
             self._updater = None
+
+
+@dataclass(eq=False)
+class _Handover:
+    """Where the thread that works leaves a result for the window, which may wait for it."""
+
+    ready: threading.Event = field(default_factory=threading.Event)
+    result: LayerResult | None = None
+
+
+def _rescored(
+    before: LayerResult,
+    request: HeatmapRequest,
+    seen: frozenset[str],
+    handover: _Handover,
+    stopped: Callable[[], bool],
+) -> Generator[LayerResult, None, LayerResult]:
+    """Score an encoding again; yields once the maps that are seen are painted."""
+    try:
+        found = rescore(before.result, request, seen)
+        result = replace(before, request=request, result=found, assessment=None)
+        handover.result = result
+    finally:
+        handover.ready.set()
+    yield result
+    drawn = time.monotonic() + DRAWING_SECONDS
+    while time.monotonic() < drawn and not stopped():
+        time.sleep(DRAWING_SECONDS / 10)
+    found.stack.paint_rest()
+    return result
 
 
 class VerdictController:
@@ -230,7 +302,10 @@ class VerdictText:
         self._written = ""
         self._emitters = tuple(
             getattr(state.events, name)
-            for name in ("results", "image", "status", "step", "visible_rows", "missing_slice")
+            for name in (
+                *("results", "image", "status", "step", "visible_rows", "missing_slice"),
+                "controls",
+            )
         )
         for emitter in self._emitters:
             emitter.connect(self.update)
@@ -257,12 +332,15 @@ class VerdictText:
         ours = layers.heatmaps_by_row(self._viewer, state.image)
         prompts = {row.key: row.prompt for row in state.prompts}
         trust = {} if result is None else result.trust
+        comparing, good = state.controls.get("compare"), _words(Trust.GOOD)
         preview = state.busy or (result is not None and result.is_preview)
         lines = []
         for key, layer in ours.items():
             if layer.visible and key in prompts:
                 word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
                 word = word if state.missing_slice is None else "this slice is not computed"
+                if comparing and word == good:
+                    continue  # the titles name the maps, and the text would lie on one of them
                 lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
         return lines
 
@@ -276,90 +354,3 @@ def text_overlay_of(viewer: ViewerModel) -> Any:
 def _words(trust: Trust) -> str:
     """Return what stands behind the prompt of a map."""
     return "" if trust is Trust.UNKNOWN else f"trust: {trust}"
-
-
-_SLICE_EVENTS = ("point", "margin_left", "margin_right")
-
-REST_MS = 250
-"""The slider must rest this long before its slice is computed."""
-
-
-class SliceFollower:
-    """Knows whether the slice in view has maps, and computes it where the user wants that.
-
-    Parameters
-    ----------
-    state : DockState
-    viewer : ViewerModel
-    start : callable
-        Begins a run.
-    """
-
-    def __init__(self, state: DockState, viewer: ViewerModel, start: Callable[[], None]) -> None:
-        self._state, self._viewer, self._start = state, viewer, start
-        self._tried: object = None
-        self._rest = QSignalDebouncer()
-        self._rest.setTimeout(REST_MS)
-        self._rest.triggered.connect(self._compute)
-        for name in _SLICE_EVENTS:
-            getattr(viewer.dims.events, name).connect(self._on_moved)
-        self._emitters = tuple(
-            getattr(state.events, name) for name in ("results", "image", "status", "controls")
-        )
-        for emitter in self._emitters:
-            emitter.connect(self.update)
-
-    def update(self) -> None:
-        """Note whether the slice in view has maps, and draw these where the image is drawn."""
-        state, missing = self._state, self._missing()
-        self._follow_margin()
-        if missing != state.missing_slice:
-            state.missing_slice = missing
-            if missing is not None and not state.busy:
-                state.message = (
-                    f"Slice {', '.join(map(str, missing))} is not computed: press Run, or tick "
-                    "'follow the slider' in Where"
-                )
-        if missing is None:
-            self._tried = None
-        elif state.controls.get("follow") and state.status is RunStatus.IDLE:
-            self._rest.throttle()
-
-    def close(self) -> None:
-        """Let go of the viewer."""
-        self._rest.cancel()
-        for name in _SLICE_EVENTS:
-            getattr(self._viewer.dims.events, name).disconnect(self._on_moved)
-        for emitter in self._emitters:
-            emitter.disconnect(self.update)
-
-    def _on_moved(self, _event: object) -> None:
-        self.update()
-
-    def _follow_margin(self) -> None:
-        """Move maps to a slider outside of the stack, while its margin reaches the stack."""
-        image = self._state.image
-        if image is None or image not in self._viewer.layers:
-            return
-        at = layers.placement(image)["translate"] + outside_shift(image, self._viewer)
-        for layer in layers.own_heatmaps(self._viewer, image):
-            if not np.allclose(layer.translate, at):
-                with layers.changing():
-                    layer.translate = at
-
-    def _missing(self) -> tuple[int, ...] | None:
-        """Return the index of the slice in view, if other slices have maps and it has none."""
-        state = self._state
-        result, image = state.result, state.image
-        if result is None or image is None or image not in self._viewer.layers:
-            return None
-        index = shown_index(image, self._viewer.dims.point)
-        return None if index in result.result.planes else index
-
-    def _compute(self) -> None:
-        """Compute the slice in view; one that failed is not tried again by itself."""
-        state, missing = self._state, self._missing()
-        wanted = state.controls.get("follow") and state.status is RunStatus.IDLE
-        if wanted and missing is not None and missing != self._tried:
-            self._tried = missing
-            self._start()

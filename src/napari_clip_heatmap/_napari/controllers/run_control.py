@@ -1,4 +1,4 @@
-"""Run, Cancel, and everything a run does to the dock's state and to its layers."""
+"""Run, Cancel, what a run does to the dock's state and layers, and runs that follow the slider."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.utils.notifications import show_error
+from superqt.utils import QSignalDebouncer
 
+from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.background import (
     Job,
     UnexpectedError,
@@ -16,12 +19,16 @@ from napari_clip_heatmap._napari.controllers.background import (
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, LayerWatcher
 from napari_clip_heatmap._napari.controllers.read_controls import input_layers, read_request
 from napari_clip_heatmap._napari.controllers.status import step_text, summary
+from napari_clip_heatmap._napari.inputs.layer_channels import outside_shift
+from napari_clip_heatmap._napari.inputs.layer_planes import placement, shown_index
 from napari_clip_heatmap._napari.job.request import ResultStatus
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import LayerResult, RunStatus
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
     from napari.layers import Image
 
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.job.session import Session
     from napari_clip_heatmap._napari.state import DockState
 
-__all__ = ["RunController"]
+__all__ = ["RunController", "SliceFollower"]
 
 
 class RunController:
@@ -65,12 +72,12 @@ class RunController:
             return
         try:
             request = read_request(state, self._viewer)
-            layers = input_layers(state, self._viewer)
+            read = input_layers(state, self._viewer)
         except ClipHeatmapError as error:
             state.message = f"Not run: {error}"
             show_error(str(error))
             return
-        image = layers[0]
+        image = read[0]
         self._begin(image, request)
         self._updater = LayerUpdater(
             self._viewer,
@@ -81,7 +88,7 @@ class RunController:
             current=state.current,
             hold=self._job.hold,
         )
-        self._watcher = LayerWatcher(self._viewer, layers, self._on_lost, self._updater.align)
+        self._watcher = LayerWatcher(self._viewer, read, self._on_lost, self._updater.align)
         self._job.start(partial(self._session.run, request))
 
     def cancel(self) -> None:
@@ -187,3 +194,90 @@ class RunController:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
+
+
+_SLICE_EVENTS = ("point", "margin_left", "margin_right")
+
+REST_MS = 250
+"""The slider must rest this long before its slice is computed."""
+
+
+class SliceFollower:
+    """Knows whether the slice in view has maps, and computes it where the user wants that.
+
+    Parameters
+    ----------
+    state : DockState
+    viewer : ViewerModel
+    start : callable
+        Begins a run.
+    """
+
+    def __init__(self, state: DockState, viewer: ViewerModel, start: Callable[[], None]) -> None:
+        self._state, self._viewer, self._start = state, viewer, start
+        self._tried: object = None
+        self._rest = QSignalDebouncer()
+        self._rest.setTimeout(REST_MS)
+        self._rest.triggered.connect(self._compute)
+        for name in _SLICE_EVENTS:
+            getattr(viewer.dims.events, name).connect(self._on_moved)
+        self._emitters = tuple(
+            getattr(state.events, name) for name in ("results", "image", "status", "controls")
+        )
+        for emitter in self._emitters:
+            emitter.connect(self.update)
+
+    def update(self) -> None:
+        """Note whether the slice in view has maps, and draw these where the image is drawn."""
+        state, missing = self._state, self._missing()
+        self._follow_margin()
+        if missing != state.missing_slice:
+            state.missing_slice = missing
+            if missing is not None and not state.busy:
+                state.message = (
+                    f"Slice {', '.join(map(str, missing))} is not computed: press Run, or tick "
+                    "'follow the slider' in Where"
+                )
+        if missing is None:
+            self._tried = None
+        elif state.controls.get("follow") and state.status is RunStatus.IDLE:
+            self._rest.throttle()
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._rest.cancel()
+        for name in _SLICE_EVENTS:
+            getattr(self._viewer.dims.events, name).disconnect(self._on_moved)
+        for emitter in self._emitters:
+            emitter.disconnect(self.update)
+
+    def _on_moved(self, _event: object) -> None:
+        self.update()
+
+    def _follow_margin(self) -> None:
+        """Move maps to a slider outside of the stack, while its margin reaches the stack."""
+        image = self._state.image
+        if image is None or image not in self._viewer.layers:
+            return
+        at = placement(image)["translate"] + outside_shift(image, self._viewer)
+        for layer in layers.own_heatmaps(self._viewer, image):
+            if not np.allclose(layer.translate, at):
+                with layers.changing():
+                    layer.translate = at
+
+    def _missing(self) -> tuple[int, ...] | None:
+        """Return the index of the slice in view, if other slices have maps and it has none."""
+        state = self._state
+        result, image = state.result, state.image
+        if result is None or image is None or image not in self._viewer.layers:
+            return None
+        index = shown_index(image, self._viewer.dims.point)
+        return None if index in result.result.planes else index
+
+    def _compute(self) -> None:
+        """Compute the slice in view; one that failed is not tried again by itself."""
+        state, missing = self._state, self._missing()
+        wanted = state.controls.get("follow") and state.status is RunStatus.IDLE
+        if wanted and missing is not None and missing != self._tried:
+            self._tried = missing
+            self._start()

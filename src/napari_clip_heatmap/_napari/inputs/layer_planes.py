@@ -28,6 +28,7 @@ __all__ = [
     "finest",
     "is_heatmap",
     "no_image_error",
+    "placement",
     "pyramid_of",
     "requested_planes",
     "shown_index",
@@ -254,4 +255,31 @@ def _colormap(colormap: Colormap) -> dict[str, Any] | None:
         "colors": np.asarray(colormap.colors, float).tolist(),
         "controls": np.asarray(colormap.controls, float).tolist(),
         "interpolation": str(colormap.interpolation),
+    }
+
+
+def placement(layer: Image) -> dict[str, Any]:
+    """Return the settings that place a layer of the same shape where another lies.
+
+    Every part of the transform is copied as it is, so nothing is lost by taking a matrix apart.
+
+    Parameters
+    ----------
+    layer : Image
+        The source.
+
+    Returns
+    -------
+    dict
+        scale, translate, rotate, shear, affine, units, axis_labels: arguments of
+        ``napari.layers.Image`` and attributes of a layer.
+    """
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine.affine_matrix,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
     }

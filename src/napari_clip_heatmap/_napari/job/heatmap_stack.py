@@ -6,29 +6,23 @@ map whose finer half comes with the next repaint.
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import cache, partial
-from importlib.metadata import version
+from collections.abc import Collection, Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_clip_heatmap.imaging.compositing import ThickPlane
 from napari_clip_heatmap.pipeline.lazy_pyramid import lazy_array, lazy_pyramid
 
 if TYPE_CHECKING:
     from dask.array import Array
     from numpy.typing import NDArray
 
-    from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult
-    from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.lattice import Axis, Lattice
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
 
-__all__ = ["EAGER_BYTES", "HeatmapStack", "layer_records", "limits_of", "stripes"]
+__all__ = ["EAGER_BYTES", "HeatmapStack", "limits_of", "stripes"]
 
 
 Index = tuple[int, ...]
@@ -73,7 +67,10 @@ class HeatmapStack:
         self.limits: tuple[tuple[float, float], ...] = ()
         self._planes: dict[Index, LazyHeatmaps] = {}
         self._striped: dict[Index, NDArray[np.bool_]] = {}
+        self._put_off: list[tuple[Index, tuple[str, ...]]] = []
         shape = (*leading, *lattice.image_shape)
+        self._token = object()
+        self._painter: list[object] = [self._token] if over is None else over._painter
         self._pixels: dict[str, NDArray[np.float32]] | None = None
         if 4 * len(keys) * prod(shape) <= EAGER_BYTES:
             there = {} if over is None or over._pixels is None else over._pixels
@@ -90,6 +87,11 @@ class HeatmapStack:
         return self._pixels is None and max(self.lattice.image_shape) > LARGEST_PLANE
 
     @property
+    def painted_over(self) -> bool:
+        """Whether another stack has painted over arrays of this one."""
+        return self._pixels is not None and self._painter[0] is not self._token
+
+    @property
     def blank(self) -> bool:
         """Whether all pixels that are in memory are NaN."""
         return self._pixels is not None and not any(
@@ -102,7 +104,11 @@ class HeatmapStack:
         return tuple(self._planes)
 
     def paint(
-        self, index: Index, maps: LazyHeatmaps, cells: tuple[slice, slice] | None = None
+        self,
+        index: Index,
+        maps: LazyHeatmaps,
+        cells: tuple[slice, slice] | None = None,
+        keys: Collection[str] | None = None,
     ) -> None:
         """Show maps in a plane.
 
@@ -115,15 +121,38 @@ class HeatmapStack:
         cells : (slice, slice), optional
             The rectangle of lattice cells that differs from what was painted before; by default
             all.
+        keys : collection of str, optional
+            The only maps that are painted now, unless they have gaps; `paint_rest` paints the
+            others.
         """
         self._planes[index] = maps
         self._striped.pop(index, None)
-        if self._pixels is not None:
-            y, x = cells or (slice(0, n) for n in self.lattice.grid)
-            rows, columns = _touched(self.lattice.y, y), _touched(self.lattice.x, x)
-            for number, pixels in enumerate(self._pixels.values()):
+        if self._pixels is None:
+            return
+        now = self.keys if keys is None or not maps.gapless else tuple(keys)
+        self._paint_pixels(index, now, cells)
+        if rest := tuple(key for key in self.keys if key not in now):
+            self._put_off.append((index, rest))
+
+    def paint_rest(self) -> None:
+        """Paint the maps that `paint` put off."""
+        for index, keys in self._put_off:
+            self._paint_pixels(index, keys, None)
+            if index in self._striped:
+                self._paint_stripes(index, keys)
+        self._put_off = []
+
+    def _paint_pixels(
+        self, index: Index, keys: Collection[str], cells: tuple[slice, slice] | None
+    ) -> None:
+        maps = self._planes[index]
+        y, x = cells or (slice(0, n) for n in self.lattice.grid)
+        rows, columns = _touched(self.lattice.y, y), _touched(self.lattice.x, x)
+        where: Any = (*index, rows, columns)
+        self._painter[0] = self._token
+        for number, (key, pixels) in enumerate((self._pixels or {}).items()):
+            if key in keys:
                 one = slice(number, number + 1)
-                where: Any = (*index, rows, columns)
                 maps.window(rows, columns, maps=one, out=pixels[where][np.newaxis])
 
     def maps_at(self, index: Index) -> LazyHeatmaps | None:
@@ -140,10 +169,13 @@ class HeatmapStack:
         cells : bool (grid_y, grid_x)
         """
         self._striped[index] = cells
-        if self._pixels is not None:
-            height, width = self.lattice.image_shape
-            gaps = stripes(self.lattice, cells, slice(0, height), slice(0, width))
-            for pixels in self._pixels.values():
+        self._paint_stripes(index, self.keys)
+
+    def _paint_stripes(self, index: Index, keys: Collection[str]) -> None:
+        height, width = self.lattice.image_shape
+        gaps = stripes(self.lattice, self._striped[index], slice(0, height), slice(0, width))
+        for key, pixels in (self._pixels or {}).items():
+            if key in keys:
                 pixels[index][gaps] = np.nan
 
     def values_at(self, index: Index, y: float, x: float) -> NDArray[np.float32] | None:
@@ -181,13 +213,15 @@ class HeatmapStack:
         """Set the limits to the range of what is painted: of its pixels, where there are any."""
         if self._pixels is None:
             self.limits = self._lattice_limits()
+            return
+        planes = self._planes.values()
+        if all(maps.gapless for maps in planes):
+            self.limits = _over_planes([maps.pixel_limits() for maps in planes])
         else:
             self.limits = tuple(limits_of(pixels) for pixels in self._pixels.values())
 
     def _lattice_limits(self) -> tuple[tuple[float, float], ...]:
-        ranges = np.stack([maps.limits for maps in self._planes.values()])  # [plane, prompt, 2]
-        low, high = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
-        return tuple(_apart(float(a), float(b)) for a, b in zip(low, high, strict=True))
+        return _over_planes([maps.limits for maps in self._planes.values()])
 
     def _levels(self, prompt: int) -> list[Array]:
         window = partial(self._window, prompt)
@@ -251,6 +285,13 @@ def limits_of(values: NDArray[np.float32]) -> tuple[float, float]:
     return _apart(low, high) if np.isfinite(low) else (0.0, 1.0)
 
 
+def _over_planes(ranges: Sequence[NDArray[np.float32]]) -> tuple[tuple[float, float], ...]:
+    """Return the limits over all planes of ranges (prompt, 2)."""
+    both = np.stack(ranges)
+    low, high = both[..., 0].min(axis=0), both[..., 1].max(axis=0)
+    return tuple(_apart(float(a), float(b)) for a, b in zip(low, high, strict=True))
+
+
 def _apart(low: float, high: float) -> tuple[float, float]:
     """Return limits that differ, also for a flat map: napari requires it."""
     return low, max(high, low + 1e-6)
@@ -270,104 +311,3 @@ def _touched(axis: Axis, cells: slice) -> slice:
     edges = axis.cell_edges()
     first, last = max(cells.start - 1, 0), min(cells.stop + 1, axis.n_cells)
     return slice(int(np.floor(edges[first])), int(np.ceil(edges[last])))
-
-
-def layer_records(
-    result: HeatmapResult, request: HeatmapRequest, *, source: str, source_id: str
-) -> list[Any]:
-    """Describe each heatmap of a result, in values that JSON has.
-
-    Parameters
-    ----------
-    result : HeatmapResult
-        May still be on its way; then ``complete`` is false.
-    request : HeatmapRequest
-    source, source_id : str
-        Name and unique id of the layer asked about.
-
-    Returns
-    -------
-    list of dict
-        One per prompt, in order.
-    """
-    tiling, scoring = dict(result.tiling), result.scoring
-    model: Any = tiling.pop("model", {})
-    common = {
-        "prompts": list(scoring.prompts),
-        "score": scoring.score,
-        "baseline": list(scoring.baseline),
-        "templates": list(scoring.templates),
-        "examples": [each.describe() for each in scoring.examples.values()],
-        "unit": scoring.unit,
-        "notes": list(result.notes),
-        "model": model,
-        "weights_sha256": model.get("weights_sha256"),
-        "device": model.get("device"),
-        "precision": model.get("precision"),
-        "versions": {**model.get("versions", {}), **_versions()},
-        "tiling": tiling,
-        "downsample": tiling.get("downsample"),
-        "view": request.view_record,
-        "channels": list(request.channel_names),
-        "origins": _origins(request),
-        "region": request.region_record,
-        "source": source,
-        "source_id": source_id,
-        "slice": list(request.planes[0].index),
-        "slices": [list(index) for index in result.planes],
-        "complete": result.complete,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(result.seconds, 3),
-        "version": _version("napari-clip-heatmap"),
-    }
-    return [
-        {
-            "prompt": prompt,
-            "row": key,
-            "direction": recipe,
-            "similarity": float(similarity),
-            "unowned": None if np.isnan(unowned) else float(unowned),
-            **common,
-        }
-        for prompt, key, recipe, similarity, unowned in zip(
-            scoring.prompts,
-            result.keys,
-            scoring.recipes,
-            result.similarity,
-            result.unowned,
-            strict=True,
-        )
-    ]
-
-
-@cache
-def _version(distribution: str) -> str:
-    """Return the version of a distribution; finding it takes milliseconds, too long per letter."""
-    return version(distribution)
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of other libraries that took part."""
-    return {"napari": _version("napari"), "python": platform.python_version()}
-
-
-def _projection(channel: Channel) -> dict[str, Any] | None:
-    """Return which planes of a thick slice were combined, and how."""
-    level = channel.levels[0]
-    if not isinstance(level, ThickPlane):
-        return None
-    return {"name": level.projection, "ranges": [list(each) for each in level.ranges]}
-
-
-def _origins(request: HeatmapRequest) -> list[dict[str, Any]]:
-    """Return where each channel comes from, and how it was shown."""
-    return [
-        {
-            **origin,
-            "limits": channel.limits and [float(limit) for limit in channel.limits],
-            "gamma": float(channel.gamma),
-            "blend": None if channel.blend is None else asdict(channel.blend),
-            "projection": _projection(channel),
-        }
-        for origin, channel in zip(request.origins, request.planes[0].channels, strict=False)
-    ]

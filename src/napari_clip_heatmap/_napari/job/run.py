@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -262,7 +262,13 @@ class PromptScorer:
         self._tiling: dict[str, object] = {}
         self._image_notes: tuple[str, ...] = ()
 
-    def paint(self, index: Index, encoding: Encoding, cells: Cells | None = None) -> None:
+    def paint(
+        self,
+        index: Index,
+        encoding: Encoding,
+        cells: Cells | None = None,
+        keys: Collection[str] | None = None,
+    ) -> None:
         """Show what is known of a plane.
 
         Parameters
@@ -271,6 +277,8 @@ class PromptScorer:
         encoding : Encoding
         cells : (slice, slice), optional
             The rectangle of lattice cells that has changed; by default all.
+        keys : collection of str, optional
+            As `HeatmapStack.paint` takes them.
         """
         scoring, maps = self.scoring, self._maps.get(index)
         if maps is None or cells is None:
@@ -281,7 +289,7 @@ class PromptScorer:
         if self.picture is None:
             leading = self._request.leading
             self.picture = HeatmapStack(self.keys, encoding.lattice, leading, self._over)
-        self.picture.paint(index, maps, cells)
+        self.picture.paint(index, maps, cells, keys)
         self._embeddings[index] = encoding.embedding
         self._unowned[index] = encoding.unowned
         self._tiling = encoding.describe()
@@ -339,7 +347,9 @@ class PromptScorer:
             self._encodings.pop(index, None)
 
 
-def rescore(result: HeatmapResult, request: HeatmapRequest) -> HeatmapResult:
+def rescore(
+    result: HeatmapResult, request: HeatmapRequest, seen: Collection[str] | None = None
+) -> HeatmapResult:
     """Score other prompts from what was encoded; only the text tower has work to do.
 
     Parameters
@@ -348,6 +358,9 @@ def rescore(result: HeatmapResult, request: HeatmapRequest) -> HeatmapResult:
         Of the same image; its picture is painted over.
     request : HeatmapRequest
         The one that was shown, with other prompts, score, baseline or templates.
+    seen : collection of str, optional
+        Keys of the only maps that are painted at once; ``stack.paint_rest`` of what is returned
+        paints the others.
 
     Raises
     ------
@@ -363,10 +376,14 @@ def rescore(result: HeatmapResult, request: HeatmapRequest) -> HeatmapResult:
         )
     encodings: Mapping[Index, Encoding] = result.encodings
     text = next(iter(encodings.values())).text
-    scored = PromptScorer(request, text, result.stack)
-    for index, encoding in encodings.items():
-        scored.paint(index, encoding)
-    return scored.result(result.status, result.message)
+
+    def score() -> HeatmapResult:
+        scored = PromptScorer(request, text, result.stack)
+        for index, encoding in encodings.items():
+            scored.paint(index, encoding, keys=seen)
+        return scored.result(result.status, result.message)
+
+    return text.in_one_thread(score)
 
 
 def _keys(request: HeatmapRequest) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class ExportMenu(QMenu):  # type: ignore[misc] # qtpy ships no types
         box.setText("Remove all encodings from the disk?")
         box.setInformativeText("Images are then encoded again, which takes as long as before.")
         box.addButton("Clear", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         box.accepted.connect(self.clear_requested.emit)
         box.open()  # not exec, which would start a nested event loop
 

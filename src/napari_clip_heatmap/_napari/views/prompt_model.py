@@ -82,7 +82,10 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         old = self.rows
         if [row.key for row in old] == [row.key for row in rows]:
             self.rows = rows
-            self._repaint(*PromptColumn)
+            for number, row in enumerate(rows):
+                if row != old[number]:
+                    end = self.index(number, max(PromptColumn))
+                    self.dataChanged.emit(self.index(number, 0), end)
         else:
             self.beginResetModel()
             self.rows = rows
@@ -128,8 +131,6 @@ class PromptModel(QAbstractTableModel):  # type: ignore[misc] # qtpy ships no ty
         if rows[number] == self.rows[number]:
             self.colored.emit(rows[number].key)  # chosen again: a colormap set by hand gives way
         self.edit(rows, "color")
-
-    # What the rows show.
 
     def set_visible(self, visible: Mapping[str, bool]) -> None:
         """Show which rows' layers are visible, by key; other rows have no layer."""

@@ -7,6 +7,7 @@ from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.inputs.layer_planes import finest, is_heatmap
+from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
 
 
 @pytest.fixture
@@ -68,3 +69,15 @@ def test_another_image_ends_it(compare, state, viewer_model, cells, pixels):
     compare.update()
     assert not grid_of(viewer_model).enabled
     assert [layer.name for layer in viewer_model.layers if is_heatmap(layer)].count("red") == 1
+
+
+def test_each_cell_shows_what_the_canvas_showed(compare, state, viewer_model):
+    camera = camera_of(viewer_model)
+    camera.zoom = 6
+    state.set_control("compare", True)
+    compare.update()
+    assert camera.zoom == 3, "three maps are in a grid of two by two"
+    camera.zoom = 5
+    state.set_control("compare", False)
+    compare.update()
+    assert camera.zoom == 10

@@ -38,8 +38,12 @@ def test_a_picture_lies_on_its_image(viewer, shown):
     np.testing.assert_allclose(layer.extent.world, image.extent.world)
     assert viewer.layers[-1] is layer
     assert viewer.layers.selection.active is image
-    assert layer.colormap.name == "jet"
-    assert tuple(layer.contrast_limits) == pytest.approx((layer.data.min(), layer.data.max()))
+    most = abs(layer.data).max()
+    assert tuple(layer.contrast_limits) == pytest.approx((-most, most))
+    (red, _, blue, alpha), (_, _, _, at_zero), (other, _, against, _) = layer.colormap.map(
+        np.array([1.0, 0.5, 0.0], np.float32)
+    )
+    assert (red > blue, other < against, alpha, at_zero) == (True, True, 1, 0)
     assert layer.metadata["clip_heatmap"]["heads"] == ["L1H0"]
     assert not is_own(layer)
 
@@ -77,7 +81,16 @@ def test_a_map_without_contrast_and_one_without_values_have_limits(viewer, shown
     image = viewer.add_image(np.zeros((40, 50)))
     flat = picture()
     flat.pixels[:] = 0.5
-    low, high = shown.show(image, (), flat, "row").contrast_limits
-    assert low < 0.5 < high
-    flat.pixels[:] = np.nan
-    assert tuple(shown.show(image, (), flat, "row").contrast_limits) == (0, 1)
+    assert tuple(shown.show(image, (), flat, "row").contrast_limits) == (-0.5, 0.5)
+    for empty in (0, np.nan):
+        flat.pixels[:] = empty
+        low, high = shown.show(image, (), flat, "row").contrast_limits
+        assert low < 0 < high
+
+
+def test_a_map_without_heads_has_the_colors_of_its_prompt(viewer, shown):
+    image = viewer.add_image(np.zeros((40, 50)))
+    without = picture()
+    without.maps.left_out = True
+    layer = shown.show(image, (), without, "row", (0.0, 2.0))
+    assert (layer.colormap.name, tuple(layer.contrast_limits)) == ("jet", (0, 2))

@@ -142,6 +142,8 @@ def test_a_head_has_its_own_map(dock, qtbot):
     qtbot.waitUntil(lambda: len(head_layers(dock)) == 1, timeout=20_000)
     (layer,) = head_layers(dock)
     assert layer.name == "nuclei \N{MIDDLE DOT} L2H1"
+    nuclei = dock.viewer.layers["nuclei"]
+    assert not nuclei.visible, "its colors would mix with those of the head"
     assert abs(layer.data[30, 41] - dock.grid.figures.values[2, 1]) < 1e-5
     np.testing.assert_allclose(layer.extent.world, dock.image.extent.world)
     assert len(own_heatmaps(dock.viewer)) == before
@@ -154,6 +156,12 @@ def test_a_head_has_its_own_map(dock, qtbot):
     qtbot.waitUntil(lambda: len(head_layers(dock)) == 2, timeout=20_000)
     click_head(dock, qtbot, 1, 1)  # none is selected
     qtbot.waitUntil(lambda: head_layers(dock) == [layer], timeout=20_000)
+    assert nuclei.visible
+    click_head(dock, qtbot, 1, 1)
+    qtbot.waitUntil(lambda: not nuclei.visible, timeout=20_000)
+    (by_hand,) = (each for each in head_layers(dock) if each is not layer)
+    dock.viewer.layers.remove(by_hand)
+    assert nuclei.visible
 
 
 def test_heads_that_are_left_out_change_the_map(dock, qtbot):

@@ -16,8 +16,7 @@ from napari_clip_heatmap._napari.controllers.annotation.placing import (
     label_features,
     labels_placement,
 )
-from napari_clip_heatmap._napari.controllers.layers import placement
-from napari_clip_heatmap._napari.inputs.layer_planes import finest
+from napari_clip_heatmap._napari.inputs.layer_planes import finest, placement
 from napari_clip_heatmap.annotation.polygons import label_polygons
 
 if TYPE_CHECKING:

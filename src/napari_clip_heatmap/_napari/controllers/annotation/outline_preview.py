@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Vectors
 
-from napari_clip_heatmap._napari.controllers.layers import placement
+from napari_clip_heatmap._napari.inputs.layer_planes import placement
 from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
 from napari_clip_heatmap.annotation.contours import contour_segments, map_contours
 

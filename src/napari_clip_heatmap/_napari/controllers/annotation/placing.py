@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_clip_heatmap._napari.controllers.layers import placement
+from napari_clip_heatmap._napari.inputs.layer_planes import placement
 from napari_clip_heatmap.annotation.palette import distinct_color
 
 if TYPE_CHECKING:

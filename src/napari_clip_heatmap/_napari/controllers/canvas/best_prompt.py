@@ -13,9 +13,8 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_clip_heatmap._napari.controllers.layers import (
     changing,
     heatmaps_by_row,
-    placement,
 )
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

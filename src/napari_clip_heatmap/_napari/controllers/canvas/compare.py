@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
@@ -9,6 +10,7 @@ from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -42,6 +44,7 @@ class CompareView:
         self._visible: dict[Layer, bool] = {}
         self._grid: dict[str, Any] = {}
         self._compared: tuple[Image, ...] = ()
+        self._shrunk = 1.0
         self._rest = QSignalDebouncer()
         self._rest.setTimeout(REST_MS)
         self._rest.triggered.connect(self.update)
@@ -99,13 +102,20 @@ class CompareView:
             grid.stride = -1 - len(beneath)  # counted from the top
             grid.shape = (-1, -1)
             grid.enabled = True
+            self._zoom_out(math.ceil(math.sqrt(len(maps))))
             layers.selection.active = active if active in layers else maps[0]
+
+    def _zoom_out(self, times: float) -> None:
+        """Let each cell of a grid show what the whole canvas showed."""
+        self._shrunk = times
+        camera_of(self._viewer).zoom /= times
 
     def _leave(self) -> None:
         if not self._compared:
             return
         layers = self._viewer.layers
         with changing():
+            self._zoom_out(1 / self._shrunk)
             for name, value in self._grid.items():
                 setattr(grid_of(self._viewer), name, value)
             for layer in [each for each in self._copies if each in layers]:

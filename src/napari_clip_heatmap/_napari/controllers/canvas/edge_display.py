@@ -10,8 +10,8 @@ import dask.array as da
 import numpy as np
 from napari.layers import Image
 
-from napari_clip_heatmap._napari.controllers.layers import changing, placement, row_key_of
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, shown_index
+from napari_clip_heatmap._napari.controllers.layers import changing, row_key_of
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement, shown_index
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.edge_aware import draw_along_edges
 from napari_clip_heatmap.imaging.source import ImageSource

@@ -11,8 +11,8 @@ import numpy as np
 from napari.layers import Image
 
 from napari_clip_heatmap._napari.controllers.background import Job
-from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row, placement
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 from napari_clip_heatmap._napari.job.heatmap_stack import (
     EAGER_BYTES,
     LARGEST_PLANE,

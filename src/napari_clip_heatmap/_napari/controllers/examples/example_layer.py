@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Points
 
-from napari_clip_heatmap._napari.controllers.layers import placement
-from napari_clip_heatmap._napari.inputs.layer_planes import shown_index
+from napari_clip_heatmap._napari.inputs.layer_planes import placement, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import to_image
 from napari_clip_heatmap._napari.views.examples.example_controls import NEGATIVE, POSITIVE
 

@@ -9,8 +9,9 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
-from napari_clip_heatmap._napari.controllers.layers import BLENDING, changing, placement
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.colormaps import signed_and_clear
+from napari_clip_heatmap._napari.controllers.layers import BLENDING, changing
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 from napari_clip_heatmap._napari.startup import collection_paused
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class HeadLayer:
         self._name = ""
 
     @property
+    def last(self) -> Image | None:
+        """The layer that was shown last, whoever it belongs to by now."""
+        return self._layer
+
+    @property
     def layer(self) -> Image | None:
         """The layer, while it is there and ours."""
         layer = self._layer
@@ -68,12 +74,14 @@ class HeadLayer:
             The plane of the image.
         picture : HeadPicture
         key : str
-            Row of the prompt, whose colors it gets.
+            Row of the prompt, whose colors a map without heads gets. A map of heads alone is blue
+            where they speak against the prompt, red where for it, and clear near zero.
         limits : (float, float), optional
-            Of the colors; by default the picture's own range.
+            Of the colors; by default as far to both sides of zero.
         """
         data = picture.pixels.reshape((1,) * len(index) + picture.pixels.shape)
-        limits = limits or _range(picture.pixels)
+        limits = limits or _both_sides(picture.pixels)
+        colormap = self._style().colormap(key) if picture.maps.left_out else signed_and_clear()
         layer = self.layer
         with changing():
             if layer is not None and layer.data.shape == data.shape:
@@ -85,7 +93,7 @@ class HeadLayer:
             else:
                 self.remove()
                 layer = self._made(source, index, picture, data, limits)
-            layer.colormap = ensure_colormap(self._style().colormap(key))
+            layer.colormap = ensure_colormap(colormap)
         self._layer, self._name = layer, layer.name
         layer.metadata = {METADATA_KEY: _record(source, picture)}
         return layer
@@ -137,11 +145,11 @@ def _record(source: Image, picture: HeadPicture) -> dict[str, Any]:
     }
 
 
-def _range(pixels: NDArray[np.float32]) -> Limits:
-    """Return the lowest and the highest value, a little apart where they are the same."""
-    known = pixels[np.isfinite(pixels)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    return (low, high) if high > low else (low - 1e-6, high + 1e-6)
+def _both_sides(pixels: NDArray[np.float32]) -> Limits:
+    """Return limits that hold all values, as far to both sides of zero."""
+    most = float(np.abs(pixels, where=np.isfinite(pixels), out=np.zeros_like(pixels)).max())
+    most = max(most, 1e-6)
+    return -most, most
 
 
 def _placed(source: Image, index: tuple[int, ...]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.why.head_layer import HeadLayer
 from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap, shown_index
@@ -90,7 +91,8 @@ class WhySection:
             ("controls", self._on_controls),
             ("status", self._on_status),
         )
-        self._listening = False
+        self._listening = self._hides = False
+        viewer.layers.events.removed.connect(self._on_removed)
         self._show()
 
     def update(self) -> None:
@@ -102,6 +104,7 @@ class WhySection:
     def close(self) -> None:
         """Let go of the viewer and the model."""
         self._on_seen(False)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
         for job in (self._explain, self._maps, self._words):
             job.close()
 
@@ -221,6 +224,7 @@ class WhySection:
             self._show_without(self._answer[1], number)
         if not self._view.grid.selected:
             self._layer.remove()
+            self._show_maps(shown=True)
         self._maps.submit(self._prepare_map)
 
     def _prepare_map(self) -> Work | None:
@@ -277,10 +281,30 @@ class WhySection:
         if shown.image not in self._viewer.layers or not self._view.grid.selected:
             self._view.show_outcome("")
             return
-        key = shown.result.keys[asked.prompt]
-        limits = shown.result.limits[asked.prompt] if asked.left_out else None
+        keys, limits = shown.result.keys, None
+        key = keys[asked.prompt]
+        if asked.left_out:  # to be compared with the map itself
+            style = self._state.style_of(shown.image)
+            limits = style.limits(shown.result.limits, keys)[asked.prompt]
         self._layer.show(shown.image, asked.index, picture, key, limits)
+        self._show_maps(shown=False)  # two maps on top of one another have the colors of neither
         self._view.show_outcome(_outcome(picture, asked))
+
+    def _show_maps(self, *, shown: bool) -> None:
+        """Hide the prompts' own maps, those that are wanted, or show again what was hidden."""
+        state = self._state
+        if (shown and not self._hides) or state.controls.get("compare"):
+            return  # side by side each has a place of its own
+        self._hides = not shown
+        with changing():
+            for key, layer in heatmaps_by_row(self._viewer, state.image).items():
+                if key == state.current or key in state.ticked:
+                    layer.visible = shown
+
+    def _on_removed(self, event: Any) -> None:
+        """Show the prompts' maps again, where the user removed the layer of heads."""
+        if event.value is self._layer.last:
+            self._show_maps(shown=True)
 
     def _on_map_error(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
