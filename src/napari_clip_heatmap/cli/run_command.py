@@ -294,4 +294,4 @@ def _similarities(results: Sequence[Mapping[str, Any]]) -> str:
         unowned = each["worth"].get("unowned")
         of_it = "" if unowned is None else f" ({unowned:.3f})"
         parts.append(f"'{each['prompt']}' {each['similarity']:.3f}{of_it}")
-    return f"Similarity (of it belongs to no patch): {', '.join(parts)}"
+    return f"Similarity (in brackets, the part that belongs to no patch): {', '.join(parts)}"

@@ -227,6 +227,7 @@ def _one_thread(name: str, _process: int) -> ThreadPoolExecutor:
     n_threads = torch.get_num_threads()
     executor = ThreadPoolExecutor(1, thread_name_prefix=f"one-thread-{name}")
     executor.submit(torch.set_num_threads, 1).result()
+    executor.submit(torch.get_num_threads).result()  # a thread settles its number at the first use
     torch.set_num_threads(n_threads)  # what holds here, and in threads to come
     return executor
 

@@ -42,8 +42,8 @@ DEBOUNCE_MS = 0
 """A keystroke's heatmaps are begun at once, before the table is drawn with what was typed."""
 
 TOGETHER_SECONDS = 0.05
-"""The window waits for the map at most this long: to draw it together with the letter takes half
-the time of drawing first the one and then the other."""
+"""The window waits for the map at most this long: drawn together with the letter, it spares the
+window a whole repaint."""
 
 DRAWING_SECONDS = 0.05
 """The map that is seen is drawn first; the others and all figures come this much later."""
