@@ -81,8 +81,12 @@ def test_maps_of_a_slide_are_as_fine_as_what_the_model_saw(
     group = zarr.open_group(path, mode="r")
     assert group["0"].shape == (2, 103, 83)  # type: ignore[union-attr]
     about: Any = group.attrs["ome"]
-    (scale,) = about["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    scale, translation = about["multiscales"][0]["datasets"][0]["coordinateTransformations"]
     assert scale["scale"] == pytest.approx([1.0, 410 / 103, 330 / 83])
+    # The center of the first pixel lies in the middle of the pixels that it stands for.
+    assert translation["translation"] == pytest.approx(
+        [0.0, (410 / 103 - 1) / 2, (330 / 83 - 1) / 2]
+    )
     expected = worker.result(worker.open_target(worker.outcomes[0].image), ()).maps
     values = np.asarray(group["0"][...])  # type: ignore[index]
     np.testing.assert_array_equal(values, expected.window(factor=4))

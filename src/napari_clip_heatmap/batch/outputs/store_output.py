@@ -137,21 +137,11 @@ class StoreOutput(ImageOutput):
         axes += [
             {"name": axis, "type": "space", **({"unit": unit} if unit else {})} for axis in "yx"
         ]
-        y, x = (1.0, 1.0) if size is None else (size.y, size.x)
-        full = self.target.opened.shape
+        pixel = (1.0, 1.0) if size is None else (size.y, size.x)
         datasets = [
             {
                 "path": str(level),
-                "coordinateTransformations": [
-                    {
-                        "type": "scale",
-                        "scale": [
-                            *(1.0 for _ in shape[:-2]),
-                            y * full[0] / shape[-2],
-                            x * full[1] / shape[-1],
-                        ],
-                    }
-                ],
+                "coordinateTransformations": _placed(pixel, self.target.opened.shape, shape),
             }
             for level, shape in enumerate(shapes)
         ]
@@ -186,6 +176,19 @@ class StoreOutput(ImageOutput):
         about: Any = {**known, "omero": {"channels": channels}}
         v05.Image.model_validate(about)
         group.attrs["ome"] = about
+
+
+def _placed(
+    pixel: tuple[float, float], full: tuple[int, int], shape: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Return where a level lies: the first pixel of a coarse one has its center further in."""
+    leading = len(shape) - 2
+    steps = [size * n / m for size, n, m in zip(pixel, full, shape[-2:], strict=True)]
+    offsets = [(step - size) / 2 for step, size in zip(steps, pixel, strict=True)]
+    return [
+        {"type": "scale", "scale": [*(1.0,) * leading, *steps]},
+        {"type": "translation", "translation": [*(0.0,) * leading, *offsets]},
+    ]
 
 
 OUTPUT = StoreOutput
