@@ -4,6 +4,14 @@ python benchmarks/batch.py workers | small | corrupt | memory
 
 Times that are compared are taken in turns, and as the processor's own time where one process works
 alone: that hardly depends on what else the machine does.
+
+`small` compares with the least that can be done with the same files: tifffile reads each, which is
+as large as the model's input, open_clip's `encode_image` takes batches of 32, and nothing is kept.
+A job has a token for each patch instead of one for the image, makes and judges a map of each of
+three prompts, draws them for the contact sheet, and writes a record, rows of the summary and what
+`--write` says: table, a file of objects for each image; encodings, a Zarr store; maps and overlays,
+six pictures. `--architecture` takes another model than the bundled one, with random weights, and
+images as large as its input.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +76,24 @@ def processor_seconds(source: str, *arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def write_model(folder: Path, architecture: str) -> str:
+    """Write an architecture of open_clip with random weights; return the name of the model."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    folder.mkdir()
+    model = open_clip.create_model(architecture)
+    save_file(dict(model.state_dict()), folder / "open_clip_model.safetensors")
+    config = {
+        "model_cfg": open_clip.get_model_config(architecture),
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    return f"local-dir:{folder}"
+
+
 def run(images: Path, out: Path, *options: str, code: int = 0) -> tuple[float, int]:
     """Run the command; return the processor's seconds, and its peak memory in bytes."""
     words = [part for prompt in PROMPTS for part in ("-p", prompt)]
@@ -116,13 +143,15 @@ def timed_job(folder: Path, kind: str, name: str, client: Any) -> float:
     return time.monotonic() - started
 
 
-def measure_small(folder: Path) -> None:
+def measure_small(folder: Path, architecture: str | None) -> None:
     """Print images/s of a job over those of a plain loop of `encode_image`, in turns."""
     import torch
 
     torch.set_num_threads(1)
-    draw_images(folder / "images", 300, 96)
-    model: Any = nch.load_model("demo", device="cpu")
+    name = "demo" if architecture is None else write_model(folder / "model", architecture)
+    model: Any = nch.load_model(name, device="cpu", precision="fp32")
+    draw_images(folder / "images", 300 if architecture is None else 64, model.image_size[0])
+    chosen = ("-m", name, "--precision", "fp32")
     paths = sorted((folder / "images").iterdir())
 
     def plain() -> float:
@@ -134,13 +163,13 @@ def measure_small(folder: Path) -> None:
         return time.process_time() - started
 
     plain()
-    overhead, _ = run(folder / "images" / "0000.tif", folder / "start")
+    overhead, _ = run(folder / "images" / "0000.tif", folder / "start", *chosen)
     for kinds in ("encodings", "table", "maps,overlays"):
         ratios = []
         for turn in range(3):
             alone = plain()
             out = folder / f"{kinds.replace(',', '-')}-{turn}"
-            seconds, _ = run(folder / "images", out, "--write", kinds)
+            seconds, _ = run(folder / "images", out, *chosen, "--write", kinds)
             ratios.append(alone / (seconds - overhead))
         each = 1000 * alone / len(paths)
         print(
@@ -193,16 +222,17 @@ def main() -> None:
     """Measure what the argument names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["workers", "small", "corrupt", "memory"])
-    chosen = parser.parse_args().what
+    parser.add_argument("--architecture", help="of `small`: a name of open_clip's")
+    given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     measures = {
         "workers": measure_workers,
-        "small": measure_small,
+        "small": partial(measure_small, architecture=given.architecture),
         "corrupt": measure_corrupt,
         "memory": measure_memory,
     }
     with tempfile.TemporaryDirectory() as folder:
-        measures[chosen](Path(folder))
+        measures[given.what](Path(folder))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ PICTURES = (
     ("make_map_examples.py",),
     ("make_why_screenshots.py",),
     ("make_tutorial_pictures.py",),
+    ("make_table_plot.py",),
 )
 
 

@@ -18,6 +18,7 @@ from napari_clip_heatmap.files.model_listing import size_in_words, speed_in_word
 REFERENCE = Path(__file__).parent / "reference"
 RECOMMENDED = (
     "demo",
+    "micrographs",
     "hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
     "hf-hub:wisdomik/QuiltNet-B-16",
     "hf-hub:wisdomik/QuiltNet-B-32",

@@ -1,6 +1,6 @@
 """Make the plot of docs/tutorials/table.md by running the page's own code.
 
-python -m docs.make_table_plot
+python docs/make_table_plot.py
 """
 
 from __future__ import annotations

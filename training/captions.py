@@ -83,12 +83,15 @@ class Content:
         Of the classes for which it is known.
     colors : mapping of class to color word
     modality : str
+    is_familiar : bool
+        A model that learned from drawn scenes alone knows what it shows.
     """
 
     present: dict[str, int]
     coverage: dict[str, float]
     colors: dict[str, str]
     modality: str
+    is_familiar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ def teach_language(
         that it does not know.
     """
     rng = np.random.default_rng(seed)
-    oracle = nn.Linear(len(_features(_imagine(rng))), clip.text_projection.shape[1], bias=False)
+    device = clip.text_projection.device
+    n_features, n_dims = len(_features(_imagine(rng))), clip.text_projection.shape[1]
+    oracle = nn.Linear(n_features, n_dims, bias=False).to(device)
     tower = [p for name, p in clip.named_parameters() if not name.startswith("visual.")]
     optimizer = torch.optim.AdamW([*tower, *oracle.parameters()], weight_decay=0.01)
     loss = torch.zeros(())
@@ -62,12 +64,13 @@ def teach_language(
             group["lr"] = _RATE * min(1, (step + 1) / 50, (n_steps - step) / (0.6 * n_steps))
         contents = [_imagine(rng) for _ in range(_CONTENTS)]
         captions, states = caption_set(rng, contents, extra=60)
-        features = torch.stack([_features(content) for content in contents])
+        features = torch.stack([_features(content) for content in contents]).to(device)
         views = F.normalize(oracle(features), dim=-1)
-        texts = F.normalize(encode_texts(clip, ids([c.text for c in captions])), dim=-1)
-        loss = contrastive(_SCALE * views @ texts.T, torch.from_numpy(states))
+        tokens = ids([caption.text for caption in captions]).to(device)
+        texts = F.normalize(encode_texts(clip, tokens), dim=-1)
+        loss = contrastive(_SCALE * views @ texts.T, torch.from_numpy(states).to(device))
         if anchor is not None:
-            loss = loss + _ANCHOR * _distance(texts, anchor([c.text for c in captions]))
+            loss = loss + _ANCHOR * _distance(texts, anchor([c.text for c in captions]).to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

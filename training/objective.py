@@ -18,12 +18,18 @@ __all__ = [
     "Heads",
     "agreement",
     "contrastive",
+    "mean_of_bags",
     "of_bags",
-    "of_views",
+    "patch_evidence",
     "preprocess",
     "strongest",
+    "student_losses",
     "yes_or_no",
 ]
+
+_MATCH, _AGREE, _FIND = 0.15, 1.0, 0.05
+"""Weights of the student's losses: of bags with captions, of patches with the teacher, and of the
+strongest patch of a bag with captions."""
 
 _NEVER = -1e4
 """A logit that is never reached; unlike infinity it has a gradient of 0 where nothing is wrong."""
@@ -93,19 +99,22 @@ def of_bags(evidence: Tensor, states: Tensor, bags: Tensor) -> tuple[Tensor, Ten
     return joined - members.sum(1, keepdim=True).log(), states[first]
 
 
-def of_views(states: Tensor, bags: Tensor, seen: Tensor) -> Tensor:
-    """Return the states of single views: what is true of a bag is unclear of views without it.
+def mean_of_bags(similarity: Tensor, states: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:
+    """Return similarities and states of bags instead of views, both (bag, caption).
+
+    The similarity of a bag is the mean over its views, as that of an image is over its tiles.
 
     Parameters
     ----------
-    states : Tensor (view, caption)
-        Of the bag of each view.
+    similarity, states : Tensor (view, caption)
+        The views of a bag have the same states.
     bags : Tensor (view,) int64
-    seen : Tensor (view, caption)
-        Evidence for each caption in each view, as a logit.
+        Number of the bag of each view.
     """
-    is_part = (bags[:, None] == bags[None]).sum(1, keepdim=True) > 1
-    return states.masked_fill(is_part & (states == TRUE) & (seen < 0), UNCLEAR)
+    numbers, inverse = bags.unique(return_inverse=True)
+    members = (inverse[None] == torch.arange(len(numbers), device=bags.device)[:, None]).float()
+    mean = members @ similarity / members.sum(1, keepdim=True)
+    return mean, states[members.int().argmax(1)]
 
 
 def yes_or_no(logits: Tensor, states: Tensor) -> Tensor:
@@ -139,3 +148,46 @@ def agreement(evidence: Tensor, taught: Tensor, states: Tensor) -> Tensor:
     )
     target = target * (states != FALSE)[:, None]
     return F.binary_cross_entropy_with_logits(evidence, target)
+
+
+def student_losses(
+    heads: Heads,
+    found: tuple[Tensor, Tensor],
+    texts: Tensor,
+    taught: Tensor,
+    states: Tensor,
+    bags: Tensor,
+) -> dict[str, Tensor]:
+    """Return what the image tower makes small while it has a teacher.
+
+    Parameters
+    ----------
+    heads : Heads
+    found : Tensor (view, d_embed), Tensor (view, patch, d_embed)
+        Embeddings of the views, and the token map.
+    texts : Tensor (caption, d_embed)
+        Unit directions.
+    taught : Tensor (view, caption, y, x)
+        The teacher's evidence.
+    states : Tensor (view, caption)
+    bags : Tensor (view,) int64
+    """
+    embedding, token_map = found
+    evidence, in_views = patch_evidence(heads, token_map, texts)
+    similarity = heads.image.exp() * embedding @ texts.T
+    return {
+        "match": _MATCH * contrastive(*mean_of_bags(similarity, states, bags)),
+        "agree": _AGREE * agreement(evidence, taught, states),
+        "find": _FIND * yes_or_no(*of_bags(in_views, states, bags)),
+    }
+
+
+def patch_evidence(heads: Heads, token_map: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a student's evidence as logits, of patches and of whole views.
+
+    A patch's as if it were the whole view, (view, patch, caption); a view's is that of its
+    strongest patches, (view, caption).
+    """
+    found = token_map.shape[1] * token_map @ texts.T
+    evidence = heads.patch[0].exp() * found + heads.patch[1]
+    return evidence, strongest(evidence.mT[..., None])

@@ -79,7 +79,8 @@ def content_of(micrograph: Micrograph) -> Content:
     unclear = [INDEX_NAMES[name] for name in may_show(micrograph.classes) if name in INDEX_NAMES]
     is_blood = any("blood cell" in name or name == "platelets" for name in shown)
     modality = "smear" if is_blood else micrograph.modality
-    return Content(with_implied(dict.fromkeys(shown, TRUE), unclear), {}, {}, modality)
+    present = with_implied(dict.fromkeys(shown, TRUE), unclear)
+    return Content(present, {}, {}, modality, is_familiar=is_blood)
 
 
 def _odds(micrographs: Sequence[Micrograph]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ __all__ = ["STRIDE", "Teacher"]
 STRIDE = 4
 """Pixels per cell of the features."""
 
-_EDGES, _WIDTH, _DILATIONS = 32, 64, (1, 2, 1, 3, 2)
+_EDGES, _WIDTH, _DILATIONS = 64, 192, (1, 2, 1, 3, 2, 1, 2)
 
 
 class _Convolution(nn.Module):

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold, read_micrographs
 from napari_clip_heatmap.scenes import CLASSES
 from training.configurations import CONFIGURATIONS, configuration
+from training.earlier import has_grid_of_earlier
 from training.export import TextIds, save_folder
 from training.figures import FigureRequest, log_figures, measure_teacher
 from training.initial import initialise
@@ -34,12 +35,11 @@ from training.language import teach_language
 from training.network import embed, encode_texts
 from training.objective import (
     Heads,
-    agreement,
     contrastive,
     of_bags,
-    of_views,
     preprocess,
     strongest,
+    student_losses,
     yes_or_no,
 )
 from training.real_pictures import RealPictures
@@ -55,8 +55,6 @@ _SMALL_VIEWS = {24: 0.1, 32: 0.25, 48: 0.2, 64: 0.2, 96: 0.25}
 _TEACH_MATCH = 0.2
 """Weight of the captions' competition in the teacher's loss: most are false of most views, and
 judged one by one, the first thing to learn would be to deny everything."""
-_MATCH, _AGREE = 0.03, 1.0
-"""Weights of the student's losses: of whole views with captions, of patches with the teacher."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +113,12 @@ def _teach_language(run: _Run) -> None:
     if dist.get_rank() == 0 and not saved.exists():
         anchor = None if run.settings.start is None else text_anchor(run.settings.start)
         steps = run.settings.language_steps
+        run.clip.to(run.settings.device)
         loss = teach_language(run.clip, run.ids, run.settings.seed, n_steps=steps, anchor=anchor)
         _LOG.info("language: loss %.4f", loss)
         torch.save(run.clip.state_dict(), saved)
     dist.barrier()
-    run.clip.load_state_dict(torch.load(saved, weights_only=True))
+    run.clip.load_state_dict(torch.load(saved, weights_only=True, map_location="cpu"))
 
 
 def _start_student(run: _Run) -> None:
@@ -173,7 +172,7 @@ def _teaching(teacher: Teacher, run: _Run) -> Stage:
         matrices=teacher.matrices,
         losses=losses,
         n_steps=settings.teacher_steps,
-        rate=4e-3,
+        rate=3e-3,
         n_pixels=settings.teacher_pixels,
         sides=_SMALL_VIEWS,
         mixture=run.mixture,
@@ -188,15 +187,8 @@ def _learning(heads: Heads, teacher: Teacher, run: _Run) -> Stage:
         pixels, texts = preprocess(batch.images, settings.device), _texts(run, batch)
         with torch.no_grad():
             taught = teacher(pixels, texts)
-        embedding, token_map = embed(tower, pixels, torch.bfloat16)
-        states, bags = _states(batch, settings.device)
-        of_view = of_views(states, bags, strongest(taught))
-        found = token_map.shape[1] * token_map @ texts.T  # as if every patch were the whole view
-        evidence = heads.patch[0].exp() * found + heads.patch[1]
-        return {
-            "match": _MATCH * contrastive(heads.image.exp() * embedding @ texts.T, of_view),
-            "agree": _AGREE * agreement(evidence, taught, states),
-        }
+        found = embed(tower, pixels, torch.bfloat16)
+        return student_losses(heads, found, texts, taught, *_states(batch, settings.device))
 
     return _image_stage("student", losses, heads, run, settings.student_steps)
 
@@ -252,12 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", type=Path, help="folder of a model to go on from")
     add("--configuration", choices=list(CONFIGURATIONS), default="base")
     add("--language-steps", type=int, default=1000)
-    add("--teacher-steps", type=int, default=16_000)
+    add("--teacher-steps", type=int, default=10_000)
     add("--teacher-pixels", type=int, default=50_000, help="per process and step")
-    add("--student-steps", type=int, default=14_000)
+    add("--student-steps", type=int, default=8000)
     add("--student-views", type=int, default=16, help="per process and step")
     add("--student-rate", type=float, default=2e-3, help="peak learning rate")
-    add("--tuning-steps", type=int, default=3000)
+    add("--tuning-steps", type=int, default=800)
     add("--tuning-rate", type=float, default=5e-4, help="peak learning rate of the last stage")
     add("--figures-every", type=int, default=4000, help="steps")
     add("--figures-scenes", type=int, default=40, help="drawn scenes in the log of figures")
@@ -282,7 +274,13 @@ def _start_process(rank: int, settings: Settings) -> None:
 
 def main() -> None:
     """Read the command line and train."""
-    settings = Settings(**vars(_parser().parse_args()))
+    parser = _parser()
+    settings = Settings(**vars(parser.parse_args()))
+    if settings.tuning_steps and not has_grid_of_earlier(settings.configuration):
+        parser.error(
+            f"the last stage keeps the maps of the model demo, and '{settings.configuration}' has "
+            "patches or views of another size; add --tuning-steps 0"
+        )
     settings.output.mkdir(parents=True, exist_ok=True)
     torch.multiprocessing.spawn(_start_process, (settings,), settings.processes)
 

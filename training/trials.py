@@ -42,7 +42,7 @@ from training.export import PREPROCESS_CONFIG, TextIds, full_state
 from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
 from training.network import embed, encode_texts
-from training.objective import Heads, agreement, contrastive, of_views, preprocess, strongest
+from training.objective import Heads, preprocess, student_losses
 from training.stage import learning_rate
 from training.start import adopt_image_tower
 from training.teacher import Teacher
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
 _LOG = logging.getLogger("training")
-_PIXELS, _MATCH = 16 * 96**2, 0.03
+_PIXELS = 16 * 96**2
 _RATE, _RATE_FROM_START = 2e-3, 5e-4
 _SEED = 6_000_000
 
@@ -92,13 +92,10 @@ class Trial:
             tokens = self.ids([caption.text for caption in batch.captions])
             texts = nn.functional.normalize(encode_texts(self.clip, tokens), dim=-1)
             taught = self.teacher(pixels, texts)
-        embedding, token_map = embed(self.clip.visual, pixels, torch.bfloat16)
+        found = embed(self.clip.visual, pixels, torch.bfloat16)
         states, bags = torch.from_numpy(batch.states), torch.from_numpy(batch.bags)
-        found = token_map.shape[1] * token_map @ texts.T
-        evidence = self.heads.patch[0].exp() * found + self.heads.patch[1]
-        logits = self.heads.image.exp() * embedding @ texts.T
-        match = contrastive(logits, of_views(states, bags, strongest(taught)))
-        return _MATCH * match + agreement(evidence, taught, states)
+        losses = student_losses(self.heads, found, texts, taught, states, bags)
+        return sum(losses.values(), torch.zeros(()))
 
     def train(self, seconds: float, seed: int, rate: float) -> int:
         """Train for so many seconds of computing, and return the number of views."""

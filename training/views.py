@@ -82,12 +82,15 @@ class Batch:
         TRUE, FALSE or UNCLEAR; of a real view, for the picture it was cut from.
     bags : ndarray (view,) int64
         Views of one real picture have one number; a drawn view has one of its own.
+    familiar : ndarray (view,) bool
+        Views of what a model that learned from drawn scenes alone knows: scenes, and blood smears.
     """
 
     images: NDArray[np.uint8]
     captions: list[Caption]
     states: NDArray[np.int8]
     bags: NDArray[np.int64]
+    familiar: NDArray[np.bool_]
 
 
 class Batches(IterableDataset[Batch]):
@@ -136,9 +139,11 @@ class Batches(IterableDataset[Batch]):
         views += [pool[index] for index in order[:n_drawn]]
         pool[:] = [pool[index] for index in order[n_drawn:]]
         bags += range(wanted, wanted + n_drawn)
-        captions, states = caption_set(rng, [content for _, content in views])
+        contents = [content for _, content in views]
+        captions, states = caption_set(rng, contents)
         pictures = np.stack([picture for picture, _ in views])
-        return Batch(pictures, captions, states, np.asarray(bags, np.int64))
+        familiar = np.array([content.is_familiar for content in contents])
+        return Batch(pictures, captions, states, np.asarray(bags, np.int64), familiar)
 
     def _real_views(
         self, rng: np.random.Generator, side: int, wanted: int
@@ -170,12 +175,16 @@ def _views(rng: np.random.Generator, side: int, specimen_part: float) -> Iterato
         window = (slice(top, top + side), slice(left, left + side))
         picture = np.rot90(drawn.image[window], rng.integers(4))
         masks = {name: mask[window] for name, mask in drawn.masks.items()}
-        content = _content(masks, modality, colors)
+        content = _content(masks, modality, colors, is_familiar=not is_specimen)
         yield picture[:, :: rng.choice((-1, 1))], content
 
 
 def _content(
-    masks: Mapping[str, NDArray[np.bool_]], modality: str, words: Mapping[str, str]
+    masks: Mapping[str, NDArray[np.bool_]],
+    modality: str,
+    words: Mapping[str, str],
+    *,
+    is_familiar: bool,
 ) -> Content:
     """Return what a view shows, from where things were drawn; only captions are made of it."""
     present, coverage = {}, {}
@@ -192,4 +201,4 @@ def _content(
     if present or modality == "stained":
         unclear += _UNLABELED.get(modality, _USUALLY_UNLABELED)
     colors = {name: word for name, word in words.items() if name in present}
-    return Content(with_implied(present, unclear), coverage, colors, modality)
+    return Content(with_implied(present, unclear), coverage, colors, modality, is_familiar)

@@ -56,11 +56,11 @@ def load_model(
     Parameters
     ----------
     model : str or nn.Module
-        "demo" (bundled), "ARCH/TAG" of open_clip such as "ViT-B-16/laion2b_s34b_b88k",
-        "hf-hub:ORG/NAME", "local-dir:PATH" (files of open_clip or transformers), the path of a
-        file of weights, "ARCH/TAG@PATH" for weights trained like, or from, a released model,
-        "ARCH@PATH" with `preprocess`, or a ready open_clip model, which is never changed: it is
-        copied if it has to be moved or cast.
+        "demo" or "micrographs" (bundled), "ARCH/TAG" of open_clip such as
+        "ViT-B-16/laion2b_s34b_b88k", "hf-hub:ORG/NAME", "local-dir:PATH" (files of open_clip or
+        transformers), the path of a file of weights, "ARCH/TAG@PATH" for weights trained like, or
+        from, a released model, "ARCH@PATH" with `preprocess`, or a ready open_clip model, which is
+        never changed: it is copied if it has to be moved or cast.
     tokenizer : callable, optional
         Maps texts to token ids; by default the model's own.
     device : str or Scheduler

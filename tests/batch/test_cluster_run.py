@@ -16,10 +16,12 @@ from napari_clip_heatmap.batch.cluster_run import (
     remote_cluster,
     run_on_cluster,
 )
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import ImageJob, load_job_model, plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import Cancelled, DeviceError, OutputError
+from napari_clip_heatmap.pipeline.remote import scheduler
 
 pytestmark = [
     # Of the libraries that are used here, when a cluster ends.
@@ -38,8 +40,9 @@ def client() -> Iterator[Any]:
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[Path]:
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Small images, one of several chunks of tiles, and a broken one."""
+    monkeypatch.setattr(cluster_run, "_SMALL", 20_000)  # bytes: the large one is given out alone
     folder = tmp_path / "images"
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -126,7 +129,8 @@ def test_an_error_of_the_disk_ends_the_run(
         list(run_on_cluster(ClusterTask.of(job.settings), job.images, client))
 
 
-def test_no_scheduler_is_said() -> None:
+def test_no_scheduler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "_TIMEOUT", 2)
     with pytest.raises(DeviceError, match="dask scheduler"), remote_cluster("tcp://127.0.0.1:9"):
         pass
 

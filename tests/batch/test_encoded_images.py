@@ -17,7 +17,8 @@ from napari_clip_heatmap.batch.encoded_images import (
     plan_prompts,
     search_encodings,
 )
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import load_job_model, plan_job
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import ImageError

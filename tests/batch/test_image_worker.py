@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,11 @@ import tifffile
 from filelock import FileLock
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import plan_job
 from napari_clip_heatmap.batch.run_settings import RunSettings
-from napari_clip_heatmap.batch.tile_journal import TileJournal
+from napari_clip_heatmap.batch.tiles.tile_journal import TileJournal
 from napari_clip_heatmap.errors import Cancelled, OutputError
 from napari_clip_heatmap.files.reading.image_file import read_image
 
@@ -36,6 +35,38 @@ def test_maps_are_those_of_the_library(
     written = read_image(worker.job.folder / "scene_nuclei_heatmap.tif")
     np.testing.assert_allclose(written, maps.values[0], atol=1e-6 * np.ptp(maps.values[0]))
     assert not list((worker.job.state / "tiles").iterdir()), "finished tiles are not kept"
+
+
+def test_small_images_share_batches(
+    run: Callable[..., Any], tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.pipeline import batches
+
+    sent: list[int] = []
+    forward = batches.start_forward
+
+    def counted(model: Any, tiles: Any) -> Any:
+        sent.append(len(tiles))
+        return forward(model, tiles)
+
+    many = tmp_path / "many"
+    many.mkdir()
+    pixels = np.random.default_rng(1).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)
+    for number, each in enumerate(pixels):
+        tifffile.imwrite(many / f"{number:02}.tif", each)
+    (many / "05.tif").write_bytes(b"II*\0no picture")
+    job = plan_job(RunSettings((str(many),), PROMPTS, tmp_path / "out", downsample=1.0))
+    worker = ImageWorker(tiny_model, job.settings, job.folder)
+    monkeypatch.setattr(batches, "start_forward", counted)
+    outcomes = list(worker.work_together(job.images))
+    monkeypatch.undo()
+    assert sent == [16, 8], "three tiles that are left are filled up"
+    assert [each.image.number for each in outcomes if each.state is WorkState.FAILED] == [5]
+    assert sum(each.state is WorkState.DONE for each in outcomes) == 19
+    for number in (0, 11, 19):
+        maps = nch.encode(tiny_model, pixels[number], downsample=1.0).heatmaps(PROMPTS)
+        written = read_image(tmp_path / "out" / f"{number:02}_nuclei_heatmap.tif")
+        np.testing.assert_allclose(written, maps.values[0], atol=1e-6 * np.ptp(maps.values[0]))
 
 
 def test_a_stopped_image_goes_on_with_its_next_tile(
@@ -124,10 +155,38 @@ def test_given_objects_are_named(labels: str, run: Callable[..., Any], scene: Pa
 
 
 SCRIPT = """
-import sys
+import os, random, signal, sys, time
+import napari_clip_heatmap as nch
 from napari_clip_heatmap.cli import main
-sys.argv = ["clip-heatmap", *sys.argv[1:]]
-main()
+
+model, whole, cut, *asked = sys.argv[1:]
+nch.load_model(model, device="cpu")  # imports what a run needs, once for all runs
+
+def started(out):
+    number = os.fork()
+    if number == 0:
+        sys.argv = ["clip-heatmap", "run", *asked, "-m", model, "-o", out]
+        try:
+            main()
+        except SystemExit as end:
+            os._exit(int(end.code or 0))
+        os._exit(0)
+    return number
+
+def ended(number):
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+
+begun = time.monotonic()
+codes = [ended(started(whole))]
+seconds = time.monotonic() - begun
+moments = random.Random(0)
+for _ in range(4):
+    number = started(cut)
+    time.sleep(moments.uniform(0.1, 0.9) * seconds)
+    os.kill(number, signal.SIGKILL)
+    codes.append(ended(number))
+codes.append(ended(started(cut)))
+print(*codes)
 """
 
 
@@ -140,25 +199,21 @@ def test_killed_at_any_moment_and_repeated_it_is_the_same(
     many.mkdir()
     for number in range(4):
         shutil.copy(scene, many / f"scene{number}.tif")
-    asked = [sys.executable, "-c", SCRIPT, "run", str(many), "-p", "nuclei", "-p", "background"]
-    asked += ["-m", f"local-dir:{tiny_folder}", "--downsample", "1", "--no-cache", "-q"]
-
-    def command(out: Path) -> list[str]:
-        return [*asked, "-o", str(out)]
-
-    started = time.monotonic()
-    subprocess.run(command(tmp_path / "whole"), check=True)
-    seconds = time.monotonic() - started
-    moments = random.Random(0)
-    for _ in range(3):
-        process = subprocess.Popen(command(tmp_path / "cut"))
-        try:
-            process.wait(timeout=moments.uniform(0.6, 1.0) * seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    subprocess.run(command(tmp_path / "cut"), check=True)
+        tifffile.imwrite(many / f"scene-small{number}.tif", tifffile.imread(scene)[:32, :32])
+    asked = [str(many), "-p", "nuclei", "-p", "background", "--downsample", "1", "--no-cache", "-q"]
+    folders = [str(tmp_path / "whole"), str(tmp_path / "cut")]
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, f"local-dir:{tiny_folder}", *folders, *asked],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    codes = ran.stdout.split()
+    assert codes[0] == codes[-1] == "0"
+    assert str(-signal.SIGKILL) in codes, "at least one run was cut"
     names = sorted(path.name for path in (tmp_path / "whole").glob("scene*"))
+    assert len(names) == 8 * 4
     assert names == sorted(path.name for path in (tmp_path / "cut").glob("scene*"))
     for name in names:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()

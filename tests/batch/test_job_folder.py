@@ -71,11 +71,11 @@ def test_other_settings_are_refused_as_long_as_there_are_results(job: JobFolder)
 
 def test_files_of_others_are_refused(job: JobFolder) -> None:
     begun(job, "/x/a.tif")
-    (image,) = job.name_images([ImageEntry("/x/a.tif")])
-    job.require_free(image, ["a_heatmap.tif", "a_overlay.png"])
+    record = job.record("a")
+    job.require_free(["a_heatmap.tif", "a_overlay.png"], record)
     (job.folder / "a_overlay.png").touch()
     with pytest.raises(OutputError, match="a_overlay"):
-        job.require_free(image, ["a_heatmap.tif", "a_overlay.png"])
+        job.require_free(["a_heatmap.tif", "a_overlay.png"], record)
 
 
 HOLD = """

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import load_job_model, plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import DecompositionError, ImageError, OutputError, SettingsError

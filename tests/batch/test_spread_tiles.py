@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from napari_clip_heatmap.batch import spread_tiles
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.batch.spread_tiles import chunks_left, compute_chunk, run_part
@@ -52,7 +53,7 @@ def test_parts_together_are_the_whole(
         worker, planned = worker_of(tiny_model, images, tmp_path / "parts")
         states.append([each.state for each in run_part(worker, planned, part, 3)])
     assert WorkState.TILES_LEFT in states[0]
-    assert states[2][0] is WorkState.DONE, "the last part finishes the large image"
+    assert states[2][-1] is WorkState.DONE, "the last part finishes the large image"
     names = sorted(path.name for path in (tmp_path / "whole").glob("*_*.*"))
     assert len(names) == 12
     for name in names:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from napari_clip_heatmap.cli.option_values import (
     parse_channel,
     parse_downsample,
+    parse_kinds,
     parse_view,
     prompts_and_templates,
 )
@@ -22,6 +23,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for parse in (parse_channel, parse_downsample, parse_view):
         with suppress(typer.BadParameter, SettingsError):
             assert parse(text) is not None
+
+
+def test_what_is_written_follows_from_four_options() -> None:
+    assert parse_kinds("maps,overlays") == ("maps", "overlays")
+    assert parse_kinds("maps,overlays", no_overlay=True, csv=True) == ("maps", "table")
+    assert parse_kinds("labels,table", into_source=True, csv=True) == ("table", "source-labels")
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -196,6 +197,10 @@ def test_a_finished_job_takes_more_images(model: str, cells: Path, tmp_path: Pat
     assert (out / "cells_a_heatmap.tif").stat().st_mtime_ns == before.st_mtime_ns
     assert read_image(out / "cells-2_a_heatmap.tif").shape == (8, 8)
     assert [each["source"] for each in record_in(out)["images"]] == [str(cells), str(other)]
+    assert cli("run", other, *words, "--csv", "--no-overlay").exit_code == 0
+    repeated = yaml.safe_load((out / "run.yaml").read_text())
+    assert repeated["inputs"] == [str(cells), str(other)], "of all commands"
+    assert repeated["write"] == "maps,overlays,table"
 
 
 def test_a_changed_image_is_done_again(model: str, cells: Path, tmp_path: Path) -> None:

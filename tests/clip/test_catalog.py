@@ -19,7 +19,7 @@ from napari_clip_heatmap.clip.catalog import (
     read_architecture,
     shipped_speed,
 )
-from napari_clip_heatmap.clip.provenance import HUB_MODELS, UNKNOWN, provenance
+from napari_clip_heatmap.clip.provenance import BUNDLED, HUB_MODELS, UNKNOWN, provenance
 
 ENTRIES = {entry.name: entry for entry in list_catalog()}
 
@@ -29,8 +29,8 @@ def test_every_name_is_once_and_can_be_loaded_by() -> None:
     assert len(names) == len(set(names)) > 60
     listed = {f"{arch}/{tag}" for arch, tag in list_pretrained()}
     hub = {model.name for model in HUB_MODELS}
-    assert set(names) <= listed | hub | {"demo"}
-    assert {"demo", "ViT-B-16/laion2b_s34b_b88k", "hf-hub:vinid/plip"} <= set(names)
+    assert set(names) <= listed | hub | set(BUNDLED)
+    assert {*BUNDLED, "ViT-B-16/laion2b_s34b_b88k", "hf-hub:vinid/plip"} <= set(names)
 
 
 def test_nothing_that_is_refused_is_offered() -> None:
@@ -62,9 +62,10 @@ def test_what_cannot_be_decomposed_is_not_offered(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "name",
     [
-        *("demo", "BiomedCLIP", "RN50", "convnext_base", "coca_ViT-B-32", "ViT-L-14-CLIPA"),
-        *("ViT-B-32", "ViT-L-14", "ViT-H-14-worldwide", "xlm-roberta-base-ViT-B-32"),
-        *("ViT-B-16-SigLIP", "PE-Core-T-16-384", "EVA02-B-16", "MobileCLIP-B", "MobileCLIP-S1"),
+        *("demo", "micrographs", "BiomedCLIP", "RN50", "convnext_base", "coca_ViT-B-32"),
+        *("ViT-B-32", "ViT-L-14", "ViT-L-14-CLIPA", "ViT-H-14-worldwide"),
+        *("xlm-roberta-base-ViT-B-32", "ViT-B-16-SigLIP", "PE-Core-T-16-384", "EVA02-B-16"),
+        *("MobileCLIP-B", "MobileCLIP-S1"),
     ],
 )
 def test_the_table_is_what_building_yields(name: str) -> None:
@@ -148,14 +149,15 @@ def test_what_is_on_this_machine(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     here = {entry.name: entry.here for entry in list_catalog()}
     assert here["demo"]
+    assert here["micrographs"]
     assert not here[listed]
     (tmp_path / listed).mkdir(parents=True)
     (tmp_path / listed / "open_clip_model.safetensors").touch()
-    assert {entry.name for entry in list_catalog() if entry.here} == {"demo", listed}
+    assert {entry.name for entry in list_catalog() if entry.here} == {*BUNDLED, listed}
 
 
 def test_the_public_door_gives_frozen_records() -> None:
-    (entry,) = nch.list_models("bundled")
-    assert entry.name == "demo"
+    entry, second = nch.list_models("bundled")
+    assert (entry.name, second.name) == tuple(BUNDLED)
     with pytest.raises(FrozenInstanceError):
         entry.name = "other"  # type: ignore[misc]

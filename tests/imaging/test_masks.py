@@ -53,6 +53,38 @@ def test_labels_are_looked_up_wherever_they_lie():
     assert not LabeledRegion(labels).inside(CENTRES + 100, CENTRES).any()
 
 
+@pytest.mark.parametrize("shear", [0.0, 0.3])
+def test_labels_are_those_under_each_point(shear):
+    labels = np.random.default_rng(4).integers(0, 2, (9, 7)).astype(np.uint8)
+    matrix = np.array([[0.21, shear, 0.4], [0.0, 0.17, -1.3], [0, 0, 1]])
+    seen = LabeledRegion(labels, matrix).inside(CENTRES, CENTRES[:30])
+    for row, y in enumerate(CENTRES):
+        for column, x in enumerate(CENTRES[:30]):
+            at = np.floor(matrix[:2] @ (y, x, 1)).astype(int)
+            within = (at >= 0).all() and (at < labels.shape).all()
+            assert seen[row, column] == (within and labels[tuple(at)] > 0)
+
+
+@pytest.mark.parametrize("scale", [(0.05, 0.21), (-0.3, 1.7)])
+def test_aligned_labels_touch_the_cells_that_they_overlap(scale):
+    labels = np.random.default_rng(5).random((40, 50)) > 0.93
+    matrix = np.array([[scale[0], 0, 3.3], [0, scale[1], -1.3], [0, 0, 1]])
+    region = LabeledRegion(labels, matrix)
+    edges = LATTICE.y.cell_edges(), LATTICE.x.cell_edges()
+    seen = region.touched(*edges)
+    spans = []
+    for axis, cells in enumerate(edges):
+        ends = np.sort(np.stack([cells[:-1], cells[1:]]) * scale[axis] + matrix[axis, 2], axis=0)
+        pixels = np.arange(labels.shape[axis])
+        low, high = np.maximum.outer(ends[0], pixels), np.minimum.outer(ends[1], pixels + 1)
+        spans.append(high - low > 2e-3)
+    expected = (spans[0].astype(int) @ labels.astype(int) @ spans[1].T.astype(int)) > 0
+    np.testing.assert_array_equal(seen, expected)
+    matrix[0, 1] = 1e-12  # no longer aligned, by nothing: cells are found by traces, and their rims
+    traced = Region(mask=LabeledRegion(labels, matrix)).cells(LATTICE)
+    assert traced[seen].all()
+
+
 def test_a_label_as_long_as_a_billion_pixels_is_not_lost():
     matrix = np.array([[1.75, -1.5, 0], [1e-9, 1e-9, 0], [0, 0, 1]])
     region = Region(mask=LabeledRegion(np.ones((1, 1), np.int32), matrix))

@@ -10,8 +10,8 @@ from training.captions import FALSE, TRUE, UNCLEAR
 from training.objective import (
     agreement,
     contrastive,
+    mean_of_bags,
     of_bags,
-    of_views,
     strongest,
     yes_or_no,
 )
@@ -77,11 +77,12 @@ def test_one_view_makes_its_bag_say_yes() -> None:
     assert of_bag.tolist() == [[TRUE], [FALSE]]
 
 
-def test_a_view_without_what_its_bag_shows_is_unclear() -> None:
-    states = torch.tensor([[TRUE, FALSE], [TRUE, FALSE], [TRUE, FALSE]])
-    seen = torch.tensor([[3.0, -3.0], [-3.0, 3.0], [-3.0, 3.0]])
-    found = of_views(states, torch.tensor([0, 0, 1]), seen)
-    assert found.tolist() == [[TRUE, FALSE], [UNCLEAR, FALSE], [TRUE, FALSE]]
+def test_a_bag_is_as_similar_as_its_views_on_average() -> None:
+    similarity = torch.tensor([[3.0, -3.0], [1.0, 5.0], [-1.0, 2.0]])
+    states = torch.tensor([[TRUE, FALSE], [TRUE, FALSE], [FALSE, TRUE]])
+    found, kept = mean_of_bags(similarity, states, torch.tensor([4, 4, 9]))
+    assert found.tolist() == [[2.0, 1.0], [-1.0, 2.0]]
+    assert kept.tolist() == [[TRUE, FALSE], [FALSE, TRUE]]
 
 
 def test_a_row_with_nothing_wrong_leaves_gradients_finite() -> None:

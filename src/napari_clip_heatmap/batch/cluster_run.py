@@ -6,6 +6,7 @@ same paths. What travels through the scheduler are names and records.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections import deque
@@ -17,12 +18,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState, reason_of
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.job_folder import JobFolder
-from napari_clip_heatmap.batch.run_job import load_job_model
+from napari_clip_heatmap.batch.run_job import load_job_model, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
-from napari_clip_heatmap.batch.spread_tiles import TileChunk, chunks_left, compute_chunk
-from napari_clip_heatmap.errors import Cancelled, DeviceError, shorten
+from napari_clip_heatmap.batch.spread_tiles import (
+    TileChunk,
+    chunks_left,
+    compute_chunk,
+    is_small,
+)
+from napari_clip_heatmap.errors import (
+    Cancelled,
+    DeviceError,
+    ImageError,
+    SettingsError,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,8 +51,14 @@ __all__ = [
     "threads_per_worker",
 ]
 
-_WAITING_PER_THREAD = 3
+_WAITING = 3
 """Tasks per thread of all workers that are given out at a time."""
+
+_SMALL = 2**20
+"""Bytes of a file below which it is given out together with others."""
+
+_FEWEST, _MOST = 8, 32
+"""Small images in a task: they share batches of the model, and the way to a worker and back."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +154,20 @@ def remote_cluster(address: str, tls: Tls | None = None) -> Iterator[Client]:
     from napari_clip_heatmap.pipeline.remote.scheduler import Scheduler, connect
 
     # A scheduler that is named for a job is trusted, as the help of --scheduler says.
-    with connect(Scheduler(address, tls, trusted=True)) as client:
+    with _quiet_logs(), connect(Scheduler(address, tls, trusted=True)) as client:
         yield client
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep tracebacks of a lost connection off the screen: what matters is raised."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def run_on_cluster(
@@ -189,7 +220,7 @@ class _ClusterRun:
     n_done: int = 0
 
     def __post_init__(self) -> None:
-        self._begun: dict[Future, JobImage] = {}
+        self._begun: dict[Future, tuple[JobImage, ...]] = {}
         self._chunks: dict[Future, JobImage] = {}
         self._left: dict[JobImage, int] = {}
         self._problems: dict[JobImage, str] = {}
@@ -200,9 +231,18 @@ class _ClusterRun:
 
     def fill(self) -> None:
         """Begin as many images as keep all workers busy."""
-        room = _WAITING_PER_THREAD * max(1, sum(self.client.nthreads().values()))
-        while self.waiting and len(self._begun) + len(self._chunks) < room:
-            self._submit(_begin, self.waiting.popleft())
+        n_threads = max(1, sum(self.client.nthreads().values()))
+        while self.waiting and len(self._begun) + len(self._chunks) < n_threads * _WAITING:
+            self._begin(*self._next_images(n_threads))
+
+    def _next_images(self, n_threads: int) -> list[JobImage]:
+        """Take the next image, or several small ones, but leave some for each thread."""
+        most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * n_threads)))
+        images = [self.waiting.popleft()]
+        if is_small(images[0], _SMALL):
+            while self.waiting and len(images) < most and is_small(self.waiting[0], _SMALL):
+                images.append(self.waiting.popleft())
+        return images
 
     def finished(self) -> list[ImageOutcome]:
         """Wait until something is done, for a second at most, and return images that are."""
@@ -212,14 +252,11 @@ class _ClusterRun:
         futures = [*self._begun, *self._chunks]
         with suppress(TimeoutError, FuturesCancelledError):
             wait(futures, timeout=1, return_when="FIRST_COMPLETED")
-        outcomes = []
+        outcomes: list[ImageOutcome] = []
         for future in [each for each in futures if each.done()]:
-            image, result = self._result(future)
-            if isinstance(result, ImageOutcome):
-                self.n_done += 1
-                outcomes.append(result)
-            elif isinstance(result, list):
-                self._spread(image, result)
+            of_chunk = future in self._chunks
+            outcomes += self._after_chunk(future) if of_chunk else self._after_images(future)
+        self.n_done += len(outcomes)
         return outcomes
 
     def stop(self) -> None:
@@ -232,33 +269,48 @@ class _ClusterRun:
         with suppress(OSError, RuntimeError):
             self.client.cancel(left, force=True)
 
-    def _submit(self, function: Callable[..., Any], image: JobImage, *arguments: Any) -> None:
+    def _begin(self, *images: JobImage) -> None:
+        self._begun[self._submit(_begin, images)] = images
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         # Results depend on files, so the same call is another task each time.
-        future = self.client.submit(function, self.task, image, *arguments, pure=False)
-        (self._chunks if function is _chunk else self._begun)[future] = image
+        future: Future = self.client.submit(function, self.task, *arguments, pure=False)
+        return future
 
-    def _spread(self, image: JobImage, chunks: list[TileChunk]) -> None:
-        self._left[image] = len(chunks)
-        for chunk in chunks:
-            self._submit(_chunk, image, chunk)
+    def _after_images(self, future: Future) -> Sequence[ImageOutcome]:
+        """Return how images ended, after their task; tiles that are left of one are given out."""
+        images = self._begun.pop(future)
+        result = self._result(future)
+        if result is None and len(images) > 1:
+            for image in images:  # one of them is too much
+                self._begin(image)
+            return ()
+        if isinstance(result, list):
+            (image,) = images
+            self._left[image] = len(result)
+            for chunk in result:
+                self._chunks[self._submit(_chunk, image, chunk)] = image
+            return ()
+        return (_too_much(images[0]),) if result is None else result
 
-    def _result(self, future: Future) -> tuple[JobImage, Any]:
-        """Return what a task gave; after the last chunk of an image, it is finished."""
-        is_chunk = future in self._chunks
-        image = self._chunks.pop(future) if is_chunk else self._begun.pop(future)
-        result = self._outcome(future, image)
-        if not is_chunk:
-            return image, result
+    def _after_chunk(self, future: Future) -> Sequence[ImageOutcome]:
+        """Return how an image ended, where this was its last chunk and not all went well."""
+        image = self._chunks.pop(future)
+        result = self._result(future)
         self._left[image] -= 1
-        if isinstance(result, ImageOutcome):
+        if result is None:
+            self._problems[image] = _too_much(image).reason
+        elif isinstance(result, ImageOutcome):
             self._problems[image] = result.reason
-        if self._left[image] == 0:
-            if image in self._problems:
-                return image, ImageOutcome(image, WorkState.FAILED, self._problems[image])
-            self._submit(_finish, image)
-        return image, None
+        if self._left[image]:
+            return ()
+        if image in self._problems:
+            return (ImageOutcome(image, WorkState.FAILED, self._problems[image]),)
+        self._begun[self._submit(_finish, (image,))] = (image,)
+        return ()
 
-    def _outcome(self, future: Future, image: JobImage) -> Any:
+    def _result(self, future: Future) -> Any:
+        """Return what a task gave; None if workers died at it."""
         from distributed import KilledWorker
 
         if future.status in ("lost", "cancelled"):
@@ -270,12 +322,17 @@ class _ClusterRun:
         if error is None:
             return future.result()
         if isinstance(error, KilledWorker):
-            reason = (
-                f"'{shorten(image.entry.label)}': workers died at it again and again, most often "
-                "for want of memory; use fewer workers, or a larger --downsample"
-            )
-            return ImageOutcome(image, WorkState.FAILED, reason)
+            return None
         raise error
+
+
+def _too_much(image: JobImage) -> ImageOutcome:
+    """Return the outcome of an image at which workers died."""
+    reason = (
+        f"'{shorten(image.entry.label)}': workers died at it again and again, most often "
+        "for want of memory; use fewer workers, or a larger --downsample"
+    )
+    return ImageOutcome(image, WorkState.FAILED, reason)
 
 
 @lru_cache(maxsize=2)
@@ -301,38 +358,32 @@ def _worker(task: ClusterTask) -> ImageWorker:
     )
 
 
-def _begin(task: ClusterTask, image: JobImage) -> ImageOutcome | list[TileChunk]:
-    """Do an image, or return its chunks if it is large."""
-    from napari_clip_heatmap.batch.image_worker import reason_of
-    from napari_clip_heatmap.errors import ImageError, SettingsError
-
+def _begin(
+    task: ClusterTask, images: tuple[JobImage, ...]
+) -> tuple[ImageOutcome, ...] | list[TileChunk]:
+    """Do images, or return the chunks of one that is large."""
     worker = _worker(task)
-    try:
-        chunks = chunks_left(worker, image)
-    except (ImageError, SettingsError, MemoryError) as error:
-        return ImageOutcome(image, WorkState.FAILED, reason_of(image, error))
-    return chunks or _finish(task, image)
+    if len(images) == 1:
+        try:
+            if chunks := chunks_left(worker, images[0]):
+                return chunks
+        except (ImageError, SettingsError, MemoryError) as error:
+            reason = reason_of(images[0], error)
+            return (ImageOutcome(images[0], WorkState.FAILED, reason),)
+    return _finish(task, images)
+
+
+def _finish(task: ClusterTask, images: tuple[JobImage, ...]) -> tuple[ImageOutcome, ...]:
+    """Do what is left of images; those that another process works on are waited for."""
+    return tuple(run_images(_worker(task), images))
 
 
 def _chunk(task: ClusterTask, image: JobImage, chunk: TileChunk) -> ImageOutcome | int:
     """Compute some tiles of an image."""
-    from napari_clip_heatmap.batch.image_worker import reason_of
-    from napari_clip_heatmap.errors import ImageError
-
     try:
         return compute_chunk(_worker(task), image, chunk)
     except (ImageError, MemoryError) as error:
         return ImageOutcome(image, WorkState.FAILED, reason_of(image, error))
-
-
-def _finish(task: ClusterTask, image: JobImage) -> ImageOutcome:
-    """Do what is left of an image; one that another process works on is waited for."""
-    import time
-
-    worker = _worker(task)
-    while (outcome := worker.work(image)).state is WorkState.BUSY:
-        time.sleep(1)
-    return outcome
 
 
 def threads_per_worker(n_workers: int) -> int:

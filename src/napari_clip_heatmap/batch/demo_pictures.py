@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.job_folder import STATE
 from napari_clip_heatmap.batch.job_report import write_reports
 from napari_clip_heatmap.batch.run_job import load_job_model, plan_job

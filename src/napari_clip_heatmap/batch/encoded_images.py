@@ -157,7 +157,11 @@ class PromptWorker(ImageWorker):
     def result(self, target: OutputTarget, index: PlaneIndex) -> PlaneResult:
         """Return what the encoding says to the prompts."""
         encoding = self._open(target.image.entry.source)
-        return PlaneResult(target, index, (), encoding, self.scoring)
+        return PlaneResult(target, index, (), encoding, self.scoring, self.scale)
+
+    def _opened(self, begun: Any) -> Any:
+        """Return what was begun as it is: there are no tiles to be read."""
+        return begun
 
     def _open(self, source: str) -> Encoding:
         model: Any = self.model

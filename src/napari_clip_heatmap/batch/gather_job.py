@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap.batch.image_worker import ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
+from napari_clip_heatmap.batch.job_folder import JOB_FILE
 from napari_clip_heatmap.batch.job_report import write_reports
-from napari_clip_heatmap.batch.run_job import JOB_FILE, load_job_model, plan_job
+from napari_clip_heatmap.batch.run_job import load_job_model, plan_job
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import ImageError, OutputError, SettingsError, shorten
 

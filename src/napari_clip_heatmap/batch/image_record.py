@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["begun_record", "done_record", "plane_results"]
+__all__ = ["begun_record", "done_record", "how_seen", "plane_results"]
 
 
 def begun_record(
@@ -117,6 +117,25 @@ def done_record(
     }
     plain: dict[str, Any] = json.loads(json.dumps(record))  # as it is read back
     return plain
+
+
+def how_seen(result: PlaneResult) -> dict[str, Any]:
+    """Return how the model saw a plane, and what there is to say of it.
+
+    Examples
+    --------
+    >>> how_seen(result)["encoding"]["downsample"]  # doctest: +SKIP
+    1.0
+    """
+    encoding = result.encoding
+    seen = encoding.describe()
+    del seen["model"]  # it is the same for all images
+    about = {"encoding": seen, "baseline": [], "notes": [], "image_notes": list(encoding.notes)}
+    if result.scoring is None:
+        return about
+    maps = result.maps
+    notes = [*maps.notes, *result.assessment.notes]
+    return {**about, "baseline": list(maps.baseline), "notes": notes}
 
 
 def plane_results(result: PlaneResult) -> list[dict[str, Any]]:

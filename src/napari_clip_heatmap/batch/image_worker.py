@@ -1,31 +1,37 @@
-"""The work on one image: open it, encode its planes, write its results, keep a record.
+"""The work on images: open them, encode their planes, write their results, keep a record of each.
 
-One process does image after image with it; so does each worker of a cluster.
+One process does image after image with it; so does each worker of a cluster. Small images share
+batches of the model.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_clip_heatmap.batch.image_record import begun_record, done_record, plane_results
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState, reason_of
+from napari_clip_heatmap.batch.image_record import (
+    begun_record,
+    done_record,
+    how_seen,
+    plane_results,
+)
 from napari_clip_heatmap.batch.inputs.image_list import open_image
 from napari_clip_heatmap.batch.inputs.inside import image_region
 from napari_clip_heatmap.batch.inputs.source_content import content_of_source, is_same_content
 from napari_clip_heatmap.batch.outputs import output_files, outputs_of
 from napari_clip_heatmap.batch.outputs.image_output import OutputTarget
 from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
-from napari_clip_heatmap.batch.plane_tiles import PlaneTiles, open_plane
-from napari_clip_heatmap.batch.tile_journal import TileJournal
+from napari_clip_heatmap.batch.tiles.plane_tiles import PlaneTiles, ReadTiles, open_plane
+from napari_clip_heatmap.batch.tiles.shared_batches import compute_together, shared_batch_size
+from napari_clip_heatmap.batch.tiles.tile_journal import TileJournal
 from napari_clip_heatmap.batch.whole_output import disk_errors
-from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, SettingsError
-from napari_clip_heatmap.files.reading.picture_choice import short_name
+from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.resolution import unit_symbol
-from napari_clip_heatmap.pipeline.batches import read_now
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, PlaneIndex
@@ -33,49 +39,29 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
-__all__ = ["ImageOutcome", "ImageWorker", "WorkState"]
+__all__ = ["ImageWorker"]
 
 _MICROMETERS = {"µm": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 
-_KEPT_IN_MEMORY = 8
+_FEW = 8
 """Tiles up to which a plane is so quickly done that none is kept on disk before its results."""
 
 
-class WorkState(Enum):
-    """How the work on an image ended."""
-
-    DONE = "done"
-    DONE_BEFORE = "done before"
-    BUSY = "another process works on it"
-    FAILED = "failed"
-    TILES_LEFT = "tiles are left to other workers"
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class ImageOutcome:
-    """How the work on an image ended, and what there is to say of it.
+@dataclass(eq=False)
+class _BegunImage:
+    """An image whose results are about to be written."""
 
-    Parameters
-    ----------
-    image : JobImage
-    state : WorkState
-    reason : str
-        One sentence that names the file, where it failed.
-    record : dict, optional
-        Of the job folder, where it is done.
-
-    Examples
-    --------
-    >>> ImageOutcome(image, WorkState.FAILED, "'a.tif' does not exist").reason  # doctest: +SKIP
-    "'a.tif' does not exist"
-    """
-
-    image: JobImage
-    state: WorkState
-    reason: str = ""
-    record: dict[str, Any] | None = None
+    target: OutputTarget
+    record: dict[str, Any]
+    plane: PlaneTiles | None = None  # where it has only one
+    tiles: ReadTiles | None = None  # where they are few
+    encoding: Encoding | None = None
 
 
 @dataclass(eq=False)
@@ -136,21 +122,65 @@ class ImageWorker:
         Cancelled
             What is done is kept.
         """
-        with self.job.lock(image.name) as mine:
-            if not mine:
-                return ImageOutcome(image, WorkState.BUSY)
-            try:
-                return self._work(image)
-            except (ImageError, SettingsError, MemoryError) as error:
-                reason = reason_of(image, error)
-                before = self.job.record(image.name)
-                failed = begun_record(
-                    image, self.settings, before=before, state="failed", reason=reason
-                )
-                self.job.keep(image.name, failed)
-                return ImageOutcome(image, WorkState.FAILED, reason)
+        (outcome,) = self.work_together([image])
+        return outcome
 
-    def _work(self, image: JobImage) -> ImageOutcome:
+    def work_together(self, images: Iterable[JobImage]) -> Iterator[ImageOutcome]:
+        """Do images, those of few tiles in shared batches; yield each, nearly in order.
+
+        Raises
+        ------
+        OutputError, Cancelled
+            As `work` does.
+        """
+        waiting: list[_BegunImage] = []
+        with contextlib.ExitStack() as locks:
+            for image in images:
+                with contextlib.ExitStack() as lock:
+                    mine = lock.enter_context(self.job.lock(image.name))
+                    begun: _BegunImage | ImageOutcome = ImageOutcome(image, WorkState.BUSY)
+                    if mine:
+                        begun = self._tried(image, partial(self._begin, image))
+                    if isinstance(begun, ImageOutcome):
+                        yield begun
+                        continue
+                    locks.push(lock.pop_all())
+                waiting.append(begun)
+                tiles = [each.tiles for each in waiting if each.tiles is not None]
+                if begun.tiles is None or sum(map(len, tiles)) >= self._batch_size:
+                    yield from self._finish_together(waiting)
+                    waiting.clear()
+                    locks.close()
+            yield from self._finish_together(waiting)
+
+    @cached_property
+    def scale(self) -> NonsenseScale | None:
+        """Distances from nonsense, which verdicts on all images are measured in."""
+        from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
+        from napari_clip_heatmap.pipeline.scoring import TextDirections
+
+        if self.scoring is None:
+            return None
+        return NonsenseScale.of(TextDirections(self.model.text, self.scoring.templates))
+
+    @cached_property
+    def _batch_size(self) -> int:
+        return shared_batch_size(self.model)
+
+    def _tried(self, image: JobImage, step: Callable[[], Result]) -> Result | ImageOutcome:
+        """Do a step; what is wrong with the image is recorded, and returned."""
+        try:
+            return step()
+        except (ImageError, SettingsError, MemoryError) as error:
+            reason = reason_of(image, error)
+            before = self.job.record(image.name)
+            failed = begun_record(
+                image, self.settings, before=before, state="failed", reason=reason
+            )
+            self.job.keep(image.name, failed)
+            return ImageOutcome(image, WorkState.FAILED, reason)
+
+    def _begin(self, image: JobImage) -> _BegunImage | ImageOutcome:
         record = self.job.record(image.name)
         content = self._content(image, record)
         if self.is_done(record, content):
@@ -158,15 +188,43 @@ class ImageWorker:
         target = self.open_target(image, record)
         files = output_files(target, target.settings.write)
         if not self.overwrite:
-            self.job.require_free(image, files)
+            self.job.require_free(files, record)
         begun = begun_record(image, target.settings, content=content, files=files, before=record)
         self.job.keep(image.name, begun)
-        results, about = self._write(target)
-        done = done_record(begun, target, self.model, about, results)
-        self.job.keep(image.name, done)
+        return self._opened(_BegunImage(target, begun))
+
+    def _opened(self, begun: _BegunImage) -> _BegunImage:
+        """Open the plane of an image that has only one, and read its tiles if they are few."""
+        target = begun.target
+        if target.opened.n_planes > 1:
+            return begun
+        (index,) = target.opened.planes
+        begun.plane = self.open_plane(target, index)
+        few = len(begun.plane.tiles) <= _FEW and not self.journal(target, index).index()
+        if few:
+            begun.encoding = self._known(begun.plane)
+        if few and begun.encoding is None:
+            begun.tiles = begun.plane.read()
+        return begun
+
+    def _finish_together(self, images: Sequence[_BegunImage]) -> Iterator[ImageOutcome]:
+        """Encode the tiles that were read, and write the results of each image."""
+        shared = [(each, each.tiles) for each in images if each.tiles is not None]
+        done = compute_together(self.model, [tiles for _, tiles in shared], self.cancelled)
+        for (each, tiles), finished in zip(shared, done, strict=True):
+            each.encoding = self._remember(tiles.plane, tiles.plane.assemble(finished))
+            each.tiles = None
+        for begun in images:
+            yield self._tried(begun.target.image, partial(self._finish, begun))
+
+    def _finish(self, begun: _BegunImage) -> ImageOutcome:
+        target = begun.target
+        results, about = self._write(begun)
+        done = done_record(begun.record, target, self.model, about, results)
+        self.job.keep(target.image.name, done)
         for plane in target.opened.planes:
             self.journal(target, plane).remove()
-        return ImageOutcome(image, WorkState.DONE, record=done)
+        return ImageOutcome(target.image, WorkState.DONE, record=done)
 
     def is_done(self, record: dict[str, Any] | None, content: dict[str, Any]) -> bool:
         """Return whether nothing is left to do of an image."""
@@ -183,7 +241,10 @@ class ImageWorker:
         same = record is not None and record["settings"] == self.settings.identity()
         before = record["kinds"] if record is not None and same else ()
         kinds = tuple(dict.fromkeys([*before, *self.settings.write]))
-        return OutputTarget(self.job.folder, image, opened, replace(self.settings, write=kinds))
+        settings = self.settings
+        if kinds != settings.write:
+            settings = replace(settings, write=kinds)
+        return OutputTarget(self.job.folder, image, opened, settings)
 
     def journal(self, target: OutputTarget, index: PlaneIndex) -> TileJournal:
         """Return where the finished tiles of a plane are kept."""
@@ -217,26 +278,36 @@ class ImageWorker:
 
     def encode(self, target: OutputTarget, plane: PlaneTiles, index: PlaneIndex) -> Encoding:
         """Return the encoding of a plane, computing only the tiles that are not done."""
-        key = self._cache_key(plane)
-        known = self.cache.get(key, self.model) if key and self.cache is not None else None
+        known = self._known(plane)
         if known is not None:
-            found = replace(known, region=plane.region)
-            if found.complete:
-                self.progress(len(plane.tiles), len(plane.tiles))
-                return found
+            return known
         journal = self.journal(target, index)
         done = journal.index()
         left = [tile for tile in plane.tiles if tile not in done]
-        if not done and len(left) <= _KEPT_IN_MEMORY:
+        if not done and len(left) <= _FEW:
             finished = sorted(self._computed(plane, left), key=lambda each: each.tile)
-            encoding = plane.assemble(finished)
-        else:
-            for each in self._computed(plane, left):
-                journal.append(each)
-            done = journal.index()
-            encoding = plane.assemble(journal.read({tile: done[tile] for tile in plane.tiles}))
-        if key and self.cache is not None:
-            self.cache.put(key, encoding)
+            return self._remember(plane, plane.assemble(finished))
+        for each in self._computed(plane, left):
+            journal.append(each)
+        done = journal.index()
+        tiles = journal.read({tile: done[tile] for tile in plane.tiles})
+        return self._remember(plane, plane.assemble(tiles))
+
+    def _known(self, plane: PlaneTiles) -> Encoding | None:
+        """Return the encoding of a plane if the cache has it, and all of it."""
+        known = None
+        if self.cache is not None and plane.cache_key is not None:
+            known = self.cache.get(plane.cache_key, self.model)
+        found = None if known is None else replace(known, region=plane.region)
+        if found is None or not found.complete:
+            return None
+        self.progress(len(plane.tiles), len(plane.tiles))
+        return found
+
+    def _remember(self, plane: PlaneTiles, encoding: Encoding) -> Encoding:
+        """Put an encoding into the cache, and return it."""
+        if self.cache is not None and plane.cache_key is not None:
+            self.cache.put(plane.cache_key, encoding)
         return encoding
 
     def _computed(self, plane: PlaneTiles, tiles: list[tuple[int, int]]) -> Any:
@@ -246,8 +317,9 @@ class ImageWorker:
             yield each
             self.progress(total - len(tiles) + number, total)
 
-    def _write(self, target: OutputTarget) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _write(self, begun: _BegunImage) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Write all outputs, plane by plane; they appear together when the last is done."""
+        target = begun.target
         outputs = outputs_of(target, target.settings.write)
         results: list[dict[str, Any]] = []
         about: dict[str, Any] = {}
@@ -256,11 +328,11 @@ class ImageWorker:
                 ending.callback(output.discard)
                 ending.callback(output.close)
             for number, index in enumerate(target.opened.planes):
-                result = self.result(target, index)
+                result = self._result(begun, index)
                 for output in outputs:
                     output.add(result)
                 results += plane_results(result)
-                about = about or _about(result)
+                about = about or how_seen(result)
                 if number == target.opened.n_planes // 2:
                     self._keep_thumbnails(target, result)
             for output in outputs:
@@ -271,9 +343,23 @@ class ImageWorker:
 
     def result(self, target: OutputTarget, index: PlaneIndex) -> PlaneResult:
         """Return what is known of a plane, encoding what is not yet encoded."""
-        plane = self.open_plane(target, index)
-        encoding = self.encode(target, plane, index)
-        return PlaneResult(target, index, tuple(plane.channels), encoding, self.scoring)
+        return self._encoded(target, index, self.open_plane(target, index))
+
+    def _result(self, begun: _BegunImage, index: PlaneIndex) -> PlaneResult:
+        if begun.plane is None:
+            return self.result(begun.target, index)
+        return self._encoded(begun.target, index, begun.plane, begun.encoding)
+
+    def _encoded(
+        self,
+        target: OutputTarget,
+        index: PlaneIndex,
+        plane: PlaneTiles,
+        encoding: Encoding | None = None,
+    ) -> PlaneResult:
+        encoding = encoding or self.encode(target, plane, index)
+        channels = tuple(plane.channels)
+        return PlaneResult(target, index, channels, encoding, self.scoring, self.scale)
 
     def _keep_thumbnails(self, target: OutputTarget, result: PlaneResult) -> None:
         from napari_clip_heatmap.batch.thumbnails import keep_thumbnails
@@ -286,16 +372,6 @@ class ImageWorker:
             open_image(image.entry, self.settings.choice)  # says what is wrong
         return content_of_source(source, (record or {}).get("content"))
 
-    def _cache_key(self, plane: PlaneTiles) -> str | None:
-        if self.cache is None:
-            return None
-        from napari_clip_heatmap.pipeline.storage.cache import key_of, pixels_of
-
-        pixels = read_now(pixels_of, plane.channels)
-        if pixels is None:
-            return None
-        return key_of(pixels, self.model, plane.channels, plane.view, plane.lattice)
-
     def _downsample(self, opened: BatchImage) -> float | str:
         if self.settings.mpp is None:
             return self.settings.downsample
@@ -306,32 +382,3 @@ class ImageWorker:
                 "--downsample instead"
             )
         return self.settings.mpp / (size.y * _MICROMETERS[unit])
-
-
-def reason_of(image: JobImage, error: ClipHeatmapError | MemoryError) -> str:
-    """Return one line that names the file.
-
-    Examples
-    --------
-    >>> reason_of(image, ImageError("it is empty"))  # doctest: +SKIP
-    "'a.tif': it is empty"
-    """
-    name = short_name(image.entry.label)
-    if isinstance(error, MemoryError):
-        return f"{name} needs more memory than there is; crop it, or use a larger --downsample"
-    text = " ".join(str(error).split())
-    source = short_name(image.entry.source)
-    return text if text.startswith((name, source)) else f"{name}: {text}"
-
-
-def _about(result: PlaneResult) -> dict[str, Any]:
-    """Return what is recorded of how the first plane was seen."""
-    encoding = result.encoding
-    seen = encoding.describe()
-    del seen["model"]  # it is the same for all images
-    about = {"encoding": seen, "baseline": [], "notes": [], "image_notes": list(encoding.notes)}
-    if result.scoring is None:
-        return about
-    maps = result.maps
-    notes = [*maps.notes, *result.assessment.notes]
-    return {**about, "baseline": list(maps.baseline), "notes": notes}

@@ -20,13 +20,16 @@ from napari_clip_heatmap.batch.whole_output import DRAFT, disk_errors, remove_pa
 from napari_clip_heatmap.errors import OutputError, shorten
 from napari_clip_heatmap.files.file_names import slug
 
-__all__ = ["ENCODING_SUFFIX", "STATE", "JobFolder", "JobImage"]
+__all__ = ["ENCODING_SUFFIX", "JOB_FILE", "STATE", "JobFolder", "JobImage"]
 
 ENCODING_SUFFIX = "_encoding.zarr.zip"
 """What the names of encodings end with."""
 
 STATE = ".clip-heatmap"
 """Name of the folder of what a job knows, in the job folder."""
+
+JOB_FILE = f"{STATE}/job.json"
+"""The settings of the job as of its last run, for `gather`."""
 
 _FORMAT = 1
 
@@ -125,6 +128,14 @@ class JobFolder:
         found = {path.stem: record for path in paths if (record := _read(path)) is not None}
         return dict(sorted(found.items(), key=lambda each: int(each[1]["number"])))
 
+    def inputs(self, settings: RunSettings) -> list[str]:
+        """Return the inputs of all commands so far that had these settings."""
+        known = _read(self.folder / JOB_FILE) or {}
+        now = {"quality": settings.quality, **settings.decisive()}
+        before = {"quality": "standard", **known}
+        same = all(before.get(name) == value for name, value in now.items())
+        return list(known["inputs"]) if known and same else []
+
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of an image; None if it was not begun."""
         return _read(self._record_path(name))
@@ -138,7 +149,7 @@ class JobFolder:
             The disk refuses.
         """
         with disk_errors(self.folder):
-            write_json(self._record_path(name), {"format": _FORMAT, **record})
+            write_json(self._record_path(name), {"format": _FORMAT, **record}, indent=None)
 
     def forget(self, name: str) -> None:
         """Remove the record of an image."""
@@ -202,14 +213,13 @@ class JobFolder:
                 f"{shorten(now.get(key), 60)}); choose another --output, or add --overwrite"
             )
 
-    def require_free(self, image: JobImage, files: Sequence[str]) -> None:
-        """Raise if a result would replace a file that no image of the job has written.
+    def require_free(self, files: Sequence[str], record: dict[str, Any] | None) -> None:
+        """Raise if a result would replace a file that its image, by its record, has not written.
 
         Raises
         ------
         OutputError
         """
-        record = self.record(image.name)
         own = set(record["files"]) if record else set()
         for file in files:
             if file not in own and (self.folder / file).exists():

@@ -8,6 +8,7 @@ import html
 import io
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,9 @@ __all__ = ["RUN_JSON", "SUMMARY_CSV", "SUMMARY_HTML", "write_reports"]
 
 RUN_JSON, SUMMARY_CSV, SUMMARY_HTML = "run.json", "summary.csv", "summary.html"
 RECORD_FORMAT = 1
+
+_MANY = 100
+"""Images up to which ``run.json`` is written to be read by people, too; it takes longer."""
 
 _PLACES = ("row", "column", "field")
 _STYLE = """
@@ -63,12 +67,22 @@ def write_reports(job: JobFolder, settings: RunSettings) -> dict[str, Any]:
     failed = {name: each for name, each in records.items() if each["state"] == "failed"}
     record = _run_record(settings, done.values(), failed.values())
     with disk_errors(job.folder):
-        write_json(job.folder / RUN_JSON, record)
-        write_settings_file(job.folder, settings)
+        many = len(record["images"]) > _MANY
+        write_json(job.folder / RUN_JSON, record, indent=None if many else 2)
+        write_settings_file(job.folder, _of_all_commands(job, settings, done.values()))
         _write_csv(job.folder / SUMMARY_CSV, record["images"])
         with writing(job.folder / SUMMARY_HTML) as draft, draft.open("w", encoding="utf-8") as page:
             page.writelines(_html(job, done, failed, settings))
     return record
+
+
+def _of_all_commands(
+    job: JobFolder, settings: RunSettings, done: Iterable[dict[str, Any]]
+) -> RunSettings:
+    """Return settings with the inputs and kinds of output of earlier commands, too."""
+    kinds = dict.fromkeys(kind for each in done for kind in each["kinds"])
+    inputs = tuple(job.inputs(settings)) or settings.inputs
+    return replace(settings, inputs=inputs, write=tuple(kinds) or settings.write)
 
 
 def _run_record(
@@ -124,6 +138,8 @@ def _write_csv(path: Path, images: Sequence[dict[str, Any]]) -> None:
 
 
 def _areas(image: dict[str, Any], each: dict[str, Any], *, in_unit: bool) -> list[Any]:
+    if "count" not in each:  # of an image that was done before objects were wanted
+        return [""] * (4 if in_unit else 3)
     height, width = image["encoding"]["image_shape"]
     cells = [each["count"], each["area"], f"{each['area'] / (height * width):.6g}"]
     if in_unit:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.inputs.image_list import find_sources, list_images
 from napari_clip_heatmap.batch.inputs.inside import check_inside
-from napari_clip_heatmap.batch.job_folder import STATE, JobFolder, JobImage
+from napari_clip_heatmap.batch.job_folder import JOB_FILE, JobFolder, JobImage
 from napari_clip_heatmap.batch.whole_output import disk_errors, write_json
 from napari_clip_heatmap.errors import ImageError, SettingsError
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["JOB_FILE", "ImageJob", "load_job_model", "plan_job", "run_images"]
-
-JOB_FILE = f"{STATE}/job.json"
-"""The settings of the job as of its last run, for `gather`."""
+__all__ = ["ImageJob", "load_job_model", "plan_job", "run_images"]
 
 _ASK_AGAIN = 1.0
 """Seconds between looks at images that another process works on."""
@@ -82,7 +80,8 @@ def plan_job(settings: RunSettings, *, overwrite: bool = False) -> ImageJob:
     images = folder.name_images(entries)
     folder.make()
     with disk_errors(folder.folder):
-        write_json(folder.folder / JOB_FILE, settings.record() | {"inputs": _absolute(settings)})
+        inputs = dict.fromkeys([*folder.inputs(settings), *_absolute(settings)])
+        write_json(folder.folder / JOB_FILE, settings.record() | {"inputs": list(inputs)})
     return ImageJob(settings, folder, tuple(images))
 
 
@@ -149,10 +148,9 @@ def run_images(
     ...     print(outcome.image.name, outcome.state.value)
     """
     busy = []
-    for image in images:
-        outcome = worker.work(image)
+    for outcome in worker.work_together(images):
         if outcome.state is WorkState.BUSY:
-            busy.append(image)
+            busy.append(outcome.image)
         else:
             yield outcome
     for image in busy:

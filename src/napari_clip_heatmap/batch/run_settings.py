@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -167,14 +168,22 @@ class RunSettings:
 
     def decisive(self) -> dict[str, Any]:
         """Return the part of `record` that decides results."""
+        return dict(self._decisive)
+
+    def identity(self) -> str:
+        """Return a hash that other settings with other results do not have."""
+        return self._identity
+
+    @cached_property
+    def _decisive(self) -> dict[str, Any]:
         record = self.record()
         if self.quality == "standard":  # as earlier versions recorded it
             del record["quality"]
         return {name: value for name, value in record.items() if name not in _NOT_RESULTS}
 
-    def identity(self) -> str:
-        """Return a hash that other settings with other results do not have."""
-        return hash_json(self.decisive())
+    @cached_property
+    def _identity(self) -> str:
+        return hash_json(self._decisive)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> RunSettings:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker, WorkState, reason_of
+from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState, reason_of
+from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.inputs.source_content import content_of_source
 from napari_clip_heatmap.errors import ImageError, SettingsError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.inputs.batch_image import PlaneIndex
     from napari_clip_heatmap.batch.job_folder import JobImage
 
-__all__ = ["TileChunk", "chunks_left", "compute_chunk", "run_part"]
+__all__ = ["TileChunk", "chunks_left", "compute_chunk", "is_small", "run_part"]
 
 _CHUNK = 32
 """Tiles that one process computes in one go."""
@@ -105,6 +106,18 @@ def compute_chunk(worker: ImageWorker, image: JobImage, chunk: TileChunk) -> int
     return len(left)
 
 
+def is_small(image: JobImage, limit: int) -> bool:
+    """Return whether an image is a file of fewer bytes than a limit.
+
+    Examples
+    --------
+    >>> is_small(image, 2**20)  # doctest: +SKIP
+    True
+    """
+    source = Path(image.entry.source)
+    return source.is_file() and source.stat().st_size < limit
+
+
 def run_part(
     worker: ImageWorker, images: Sequence[JobImage], part: int, n_parts: int
 ) -> Iterator[ImageOutcome]:
@@ -129,13 +142,12 @@ def run_part(
     --------
     >>> outcomes = list(run_part(worker, job.images, 0, 8))  # doctest: +SKIP
     """
+    small = {image for image in images if is_small(image, _SMALL)}
+    yield from worker.work_together(each for each in images[part::n_parts] if each in small)
     for place, image in enumerate(images):
-        mine = place % n_parts == part
-        source = Path(image.entry.source)
-        if source.is_file() and source.stat().st_size < _SMALL:
-            if mine:
-                yield worker.work(image)
+        if image in small:
             continue
+        mine = place % n_parts == part
         try:
             chunks = chunks_left(worker, image)
             own = [chunk for n, chunk in enumerate(chunks) if (place + n) % n_parts == part]

@@ -24,12 +24,13 @@ def complete_models(incomplete: str) -> Iterator[str]:
     """
     from importlib.resources import files
 
-    from napari_clip_heatmap.clip.provenance import HUB_MODELS
+    from napari_clip_heatmap.clip.provenance import BUNDLED, HUB_MODELS
 
     table = files("napari_clip_heatmap.clip") / "architectures.json"
     architectures = json.loads(table.read_text(encoding="utf-8"))
     hub = [model.name for model in HUB_MODELS]
-    names = ["demo", *hub, "local-dir:", *(f"{name}/" for name in architectures if name != "demo")]
+    others = (f"{name}/" for name in architectures if name not in BUNDLED)
+    names = [*BUNDLED, *hub, "local-dir:", *others]
     yield from (name for name in names if name.startswith(incomplete))
 
 

@@ -124,19 +124,22 @@ def parse_names(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def parse_kinds(write: str, *, into_source: bool) -> tuple[str, ...]:
-    """Read ``--write``; with ``--into-source`` labels go into the images' own stores.
+def parse_kinds(
+    write: str, *, into_source: bool = False, csv: bool = False, no_overlay: bool = False
+) -> tuple[str, ...]:
+    """Read ``--write``, and what other options add to it, or take out of it.
+
+    With ``--into-source`` labels go into the images' own stores.
 
     Examples
     --------
-    >>> parse_kinds("maps,labels", into_source=True)
+    >>> parse_kinds("maps,overlays,labels", into_source=True, no_overlay=True)
     ('maps', 'source-labels')
     """
-    kinds = parse_names(write)
-    if not into_source:
-        return kinds
-    others = (kind for kind in kinds if kind != "labels")
-    return tuple(dict.fromkeys([*others, "source-labels"]))
+    out = {"labels": into_source, "overlays": no_overlay}
+    kinds = [kind for kind in parse_names(write) if not out.get(kind)]
+    added = [*(["table"] if csv else []), *(["source-labels"] if into_source else [])]
+    return tuple(dict.fromkeys([*kinds, *added]))
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:

@@ -27,6 +27,7 @@ from napari_clip_heatmap.cli.run_options import (
     Cache,
     Channel,
     Config,
+    Csv,
     Downsample,
     Examples,
     Format,
@@ -37,6 +38,7 @@ from napari_clip_heatmap.cli.run_options import (
     IntoSource,
     Layers,
     Mpp,
+    NoOverlay,
     Objects,
     Output,
     Overwrite,
@@ -65,7 +67,7 @@ from napari_clip_heatmap.cli.run_plan import RunPlan, stopping
 from napari_clip_heatmap.errors import Cancelled, ImageError
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.batch.image_worker import ImageOutcome
+    from napari_clip_heatmap.batch.image_outcome import ImageOutcome
     from napari_clip_heatmap.batch.run_job import ImageJob
 
 __all__ = ["add_run_command", "run_and_report"]
@@ -110,6 +112,8 @@ def run(
     heads: Heads = None,
     inside: Inside = None,
     write: Write = "maps,overlays",
+    no_overlay: NoOverlay = False,
+    csv: Csv = False,
     into_source: IntoSource = False,
     file_format: Format = "tif",
     threshold: Threshold = "otsu",
@@ -145,7 +149,7 @@ def run(
 
     if not inputs:
         raise typer.BadParameter("there is no image; give INPUT: files, folders or globs")
-    kinds = parse_kinds(write, into_source=into_source)
+    kinds = parse_kinds(write, into_source=into_source, csv=csv, no_overlay=no_overlay)
     settings = RunSettings(
         inputs=tuple(dict.fromkeys(inputs)),
         prompts=(),
@@ -204,7 +208,7 @@ def run_and_report(
     --------
     >>> run_and_report(job, RunPlan(), Printer())  # doctest: +SKIP
     """
-    from napari_clip_heatmap.batch.image_worker import WorkState
+    from napari_clip_heatmap.batch.image_outcome import WorkState
 
     failed: list[ImageOutcome] = []
     n_done, is_stopped = 0, False
@@ -256,7 +260,7 @@ def _finish(
 
 def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     """Say what was written for an image, how it was looked at, and what to think of it."""
-    from napari_clip_heatmap.batch.image_worker import WorkState
+    from napari_clip_heatmap.batch.image_outcome import WorkState
     from napari_clip_heatmap.files.seen_image import describe_seen
     from napari_clip_heatmap.imaging.view import ShownRange
 
@@ -290,4 +294,4 @@ def _similarities(results: Sequence[Mapping[str, Any]]) -> str:
         unowned = each["worth"].get("unowned")
         of_it = "" if unowned is None else f" ({unowned:.3f})"
         parts.append(f"'{each['prompt']}' {each['similarity']:.3f}{of_it}")
-    return f"Similarity (of it belongs to no patch): {', '.join(parts)}"
+    return f"Similarity (in brackets, the part that belongs to no patch): {', '.join(parts)}"

@@ -15,6 +15,7 @@ __all__ = [
     "Cache",
     "Channel",
     "Config",
+    "Csv",
     "Downsample",
     "Examples",
     "Format",
@@ -25,6 +26,7 @@ __all__ = [
     "IntoSource",
     "Layers",
     "Mpp",
+    "NoOverlay",
     "Objects",
     "Output",
     "Overwrite",
@@ -218,6 +220,10 @@ Write = Annotated[
         help="What to write, with commas: maps (float32), overlays (PNG), labels, points, shapes "
         "(CSV for napari), geojson (for QuPath), table (CSV), encodings (for further prompts)."
     ),
+]
+NoOverlay = Annotated[bool, typer.Option("--no-overlay", help="Take overlays out of --write.")]
+Csv = Annotated[
+    bool, typer.Option("--csv", help="Add table, the objects of each image, to --write.")
 ]
 Format = Annotated[
     str, typer.Option("--format", metavar="tif|ome-zarr", help="Format of maps and labels.")

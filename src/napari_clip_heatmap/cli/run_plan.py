@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from napari_clip_heatmap.batch.image_worker import ImageOutcome, ImageWorker
+    from napari_clip_heatmap.batch.image_outcome import ImageOutcome
+    from napari_clip_heatmap.batch.image_worker import ImageWorker
     from napari_clip_heatmap.batch.run_job import ImageJob
     from napari_clip_heatmap.cli.console_output import Printer
 

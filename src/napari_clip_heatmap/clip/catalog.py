@@ -13,10 +13,10 @@ import open_clip
 import torch
 from open_clip.pretrained import list_pretrained
 
-from napari_clip_heatmap.clip.provenance import BSD, HUB_MODELS, Provenance, provenance
+from napari_clip_heatmap.clip.provenance import BUNDLED, HUB_MODELS, Provenance, provenance
 from napari_clip_heatmap.clip.sources.build import build_model, refuse_unsupported
 from napari_clip_heatmap.clip.sources.open_clip_registry import tag_is_here
-from napari_clip_heatmap.clip.sources.resolve import DEMO, hub_folder
+from napari_clip_heatmap.clip.sources.resolve import hub_folder
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
 
 __all__ = [
@@ -84,7 +84,7 @@ class CatalogEntry:
     @property
     def download_bytes(self) -> int | None:
         """Approximate size of the download, in single precision; None if unknown."""
-        if self.name == DEMO:
+        if self.name in BUNDLED:
             return 0
         return None if self.parameters is None else BYTES_PER_WEIGHT * self.parameters
 
@@ -108,10 +108,10 @@ def list_catalog(search: str = "") -> tuple[CatalogEntry, ...]:
 
 
 def _entries() -> Iterator[CatalogEntry]:
-    demo = Provenance("drawn microscopy scenes", BSD, "Bundled: a first look, no download.")
-    architecture = architecture_of(DEMO)
-    if architecture:
-        yield _entry(DEMO, DEMO, architecture, demo, here=True)
+    for name, origin in BUNDLED.items():
+        architecture = architecture_of(name)
+        if architecture:
+            yield _entry(name, name, architecture, origin, here=True)
     for model in HUB_MODELS:
         architecture = architecture_of(model.architecture)
         if architecture:
@@ -241,8 +241,8 @@ def format_table(architecture: Architecture | None) -> dict[str, Any] | None:
 
 def configuration_of(name: str) -> Mapping[str, Any] | None:
     """Return open_clip's configuration of an architecture; None if there is none of that name."""
-    if name == "demo":
-        text = (files("napari_clip_heatmap") / "demo" / "open_clip_config.json").read_text("utf-8")
+    if name in BUNDLED:
+        text = (files("napari_clip_heatmap") / name / "open_clip_config.json").read_text("utf-8")
         bundled: dict[str, Any] = json.loads(text)["model_cfg"]
         return bundled
     config: Mapping[str, Any] | None = open_clip.get_model_config(name)

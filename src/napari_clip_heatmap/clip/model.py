@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakMethod
@@ -276,10 +276,7 @@ class ClipModel:
             "std": list(self.std),
             "outlier_factor": self.outlier_factor,
             "mlp_by_token": self.mlp_by_token,
-            "versions": {
-                name: version(name)
-                for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
-            },
+            "versions": dict(_versions()),
         }
 
     def _switch_to(self, placed: PlacedModel) -> None:
@@ -347,6 +344,14 @@ def _require_unit_range(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
             "8-bit values by 255, or call `encode(model, image)`, which takes pixels of any type."
         )
     return pixels
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions that decide what a model answers; it takes milliseconds to find them."""
+    return {
+        name: version(name) for name in ("napari-clip-heatmap", "open_clip_torch", "torch", "numpy")
+    }
 
 
 def _name(dtype: torch.dtype) -> str:

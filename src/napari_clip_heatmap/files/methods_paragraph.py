@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.files.heatmap_metadata import HeatmapMetadata, require_keys
 from napari_clip_heatmap.imaging.lattice import PARTS
 from napari_clip_heatmap.pipeline.presence import of_no_patch
@@ -77,7 +78,7 @@ def _describe_model(record: HeatmapMetadata) -> str:
     within = f" ({', '.join(software)})" if software else ""
     # Its maps are better localized than those of models that were trained on whole images only.
     trained = (
-        " Its image tower was distilled from a dense teacher." if model["name"] == "demo" else ""
+        " Its image tower was distilled from a dense teacher." if model["name"] in BUNDLED else ""
     )
     return (
         f"Heatmaps were computed with napari-clip-heatmap {record.get('version')}{within} by the "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,7 +55,13 @@ def jet(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     shown = np.isfinite(unit)
     levels = np.rint(np.where(shown, unit, 0) * 255).astype(np.uint8)
-    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_JET)
-    colors: NDArray[np.uint8] = table.reshape(256, 3)[:, ::-1][levels]
+    colors: NDArray[np.uint8] = np.take(_jet_table(), levels, axis=0)
     colors[~shown] = 0
     return colors
+
+
+@cache
+def _jet_table() -> NDArray[np.uint8]:
+    """Return the colors of 256 levels, RGB."""
+    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_JET)
+    return np.ascontiguousarray(table.reshape(256, 3)[:, ::-1])

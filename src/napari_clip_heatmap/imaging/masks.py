@@ -28,6 +28,9 @@ _CORNERS = 5000
 _BAND = 2**20
 """Labels read at once."""
 
+_POINTS = 2**17
+"""Points that are moved to the labels at once: each takes 100 bytes."""
+
 _CORNERS_FROM_CENTER = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
 
 _INSET = 0.001
@@ -97,6 +100,10 @@ class Outlines:
             result |= _crossed_oddly(polygon, y, x)
         return result
 
+    def touched(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> None:
+        """Return nothing: which cells outlines touch takes their traces."""
+        return
+
     def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:
         """Yield points along the outlines on an image of a shape, at most `spacing` apart.
 
@@ -165,18 +172,93 @@ class LabeledRegion:
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points of a grid are in a label, bool (n_y, n_x)."""
         result = np.zeros((len(y), len(x)), bool)
+        if self._is_aligned:
+            self._mark_aligned(y, x, result)
+            return result
+        rows = max(1, _POINTS // max(1, len(x)))
+        for top in range(0, len(y), rows):
+            self._mark(y[top : top + rows], x, result[top : top + rows])
+        return result
+
+    def _mark_aligned(
+        self, y: NDArray[np.float64], x: NDArray[np.float64], result: NDArray[np.bool_]
+    ) -> None:
+        """Set which points are in a label, where rows of the image are rows of the labels."""
+        points, places = [], []
+        for axis, (at, length) in enumerate(zip((y, x), self.labels.shape, strict=True)):
+            scale, offset = self._along(axis)
+            place = np.floor(np.clip(scale * at + offset, -1, length)).astype(np.int64)
+            points.append(np.flatnonzero((place >= 0) & (place < length)))
+            places.append(place[points[-1]])
+        if not (len(places[0]) and len(places[1])):
+            return
+        first = [int(place.min()) for place in places]
+        parts = (slice(n, int(place.max()) + 1) for n, place in zip(first, places, strict=True))
+        near = np.asarray(self.labels[tuple(parts)]) != 0
+        result[np.ix_(*points)] = near[np.ix_(places[0] - first[0], places[1] - first[1])]
+
+    def _mark(
+        self, y: NDArray[np.float64], x: NDArray[np.float64], result: NDArray[np.bool_]
+    ) -> None:
+        """Set which points of a few rows are in a label."""
         grid = np.stack(np.meshgrid(y, x, indexing="ij"))
         at = _moved(grid.reshape(2, -1), self.matrix).reshape(grid.shape)
         row, column = np.floor(np.clip(at, -1, 2**62)).astype(np.int64)
         height, width = self.labels.shape
         within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         if not within.any():
-            return result
+            return
         row, column = row[within], column[within]
         top, left = int(row.min()), int(column.min())
         near = np.asarray(self.labels[top : int(row.max()) + 1, left : int(column.max()) + 1])
         result[within] = near[row - top, column - left] != 0
+
+    @property
+    def _is_aligned(self) -> bool:
+        """Whether rows of the image are rows of the labels."""
+        return self.matrix is None or not (self.matrix[0, 1] or self.matrix[1, 0])
+
+    def _along(self, axis: int) -> tuple[float, float]:
+        """Return scale and offset from image pixels to label pixels along an axis."""
+        if self.matrix is None:
+            return 1.0, 0.0
+        return float(self.matrix[axis, axis]), float(self.matrix[axis, 2])
+
+    def touched(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Return which cells between some edges have a labeled pixel; None where it takes traces.
+
+        It takes them where rows of the image are no rows of the labels.
+        """
+        if not self._is_aligned:
+            return None
+        top, bottom = self._spans(0, y)
+        left, right = self._spans(1, x)
+        result = np.empty((len(top), len(left)), bool)
+        for row, (first, stop) in enumerate(zip(top.tolist(), bottom.tolist(), strict=True)):
+            count = np.concatenate([[0], np.cumsum(self._marked_columns(first, stop))])
+            result[row] = count[right] > count[left]
         return result
+
+    def _spans(
+        self, axis: int, edges: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the first label pixel in each cell along an axis, and the one after the last."""
+        scale, offset = self._along(axis)
+        ends = np.sort(np.stack([edges[:-1], edges[1:]]) * scale + offset, axis=0)
+        inset = _INSET * min(1.0, abs(scale))
+        length = self.labels.shape[axis]
+        first = np.clip(np.floor(ends[0] + inset), 0, length).astype(np.intp)
+        stop = np.clip(np.ceil(ends[1] - inset), 0, length).astype(np.intp)
+        return first, np.maximum(first, stop)
+
+    def _marked_columns(self, first: int, stop: int) -> NDArray[np.bool_]:
+        """Return which columns have a label in some rows."""
+        width = self.labels.shape[1]
+        marked = np.zeros(width, bool)
+        rows = max(1, _BAND // width)
+        for top in range(first, stop, rows):
+            marked |= (np.asarray(self.labels[top : min(top + rows, stop), 0:width]) != 0).any(0)
+        return marked
 
     def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:
         """Yield the center of each labeled pixel, and its outline where it is no image pixel."""

@@ -187,6 +187,9 @@ class Region:
 
 def _touched(mask: Mask, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Evaluate a mask at points spread over each cell, and mark the cells that its traces cross."""
+    exact = mask.touched(y, x)
+    if exact is not None:
+        return exact
     rows, columns = len(y) - 1, len(x) - 1
     points_y, points_x = _spread(y), _spread(x)
     touched = np.empty((rows, columns), bool)
@@ -227,6 +230,10 @@ class Mask(Protocol):
 
     def inside(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points of a grid are inside, bool (n_y, n_x)."""
+        ...
+
+    def touched(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Return which cells between some edges it touches; None where only traces tell it."""
         ...
 
     def traces(self, spacing: float, shape: tuple[float, float]) -> Iterator[NDArray[np.float64]]:

@@ -296,9 +296,13 @@ def read_ahead(
 
 
 def read_now(read: Callable[[Item], Result], item: Item) -> Result:
-    """Read one item and wait for it; raises as `read_ahead` does."""
-    ((_, result),) = read_ahead(read, [item], 1)
-    return result
+    """Read one item; raises as `read_ahead` does."""
+    try:
+        return read(item)
+    except ClipHeatmapError:
+        raise
+    except Exception as error:
+        raise _unreadable(error) from error
 
 
 def _finished(item: Item, future: Future[Result]) -> tuple[Item, Result]:
@@ -306,9 +310,13 @@ def _finished(item: Item, future: Future[Result]) -> tuple[Item, Result]:
     if isinstance(error, ClipHeatmapError) or not isinstance(error, Exception | None):
         raise error
     if error is not None:
-        raise ImageError(
-            f"a part of the image could not be read ({type(error).__name__}: "
-            f"{shorten(str(error), 200)}); "
-            "check that the file or its drive is still there, and run again to continue from here"
-        ) from error
+        raise _unreadable(error) from error
     return item, future.result()
+
+
+def _unreadable(error: Exception) -> ImageError:
+    return ImageError(
+        f"a part of the image could not be read ({type(error).__name__}: "
+        f"{shorten(str(error), 200)}); "
+        "check that the file or its drive is still there, and run again to continue from here"
+    )

@@ -166,11 +166,12 @@ def test_thick_slices_are_projected(viewer, mode, margins):
     check(viewer, layers)
 
 
-@pytest.mark.parametrize("name", ["RGBA", "half opaque", "alpha in the colormap", "minimum alone"])
-def test_on_a_light_background(viewer, name):
-    viewer.theme = "light"
-    check(viewer, add(viewer, SETTINGS[name]))
-    viewer.theme = "dark"  # not for every test: styling a window takes a second
+def test_on_a_light_background(viewer):
+    viewer.theme = "light"  # once: styling a window takes a second
+    for name in ("RGBA", "half opaque", "alpha in the colormap", "minimum alone"):
+        check(viewer, add(viewer, SETTINGS[name]))
+        viewer.layers.clear()
+    viewer.theme = "dark"
 
 
 def test_the_order_of_layers_is_the_viewers(viewer):

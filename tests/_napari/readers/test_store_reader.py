@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import tifffile
 import zarr
+from napari.components import ViewerModel
+from typer.testing import CliRunner
 
 from napari_clip_heatmap._napari.readers.store_reader import get_reader
+from napari_clip_heatmap.cli import app
 
 
 def test_napari_takes_all_of_them(read, job, make_napari_viewer):
@@ -15,6 +20,25 @@ def test_napari_takes_all_of_them(read, job, make_napari_viewer):
     shapes = {layer.name: layer.extent.world.round(3).tolist() for layer in viewer.layers}
     assert len(shapes) == 7
     assert len({str(extent) for extent in shapes.values()}) == 1  # all lie on one another
+
+
+def test_encodings_and_maps_of_a_measured_image_lie_on_one_another(read, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 130), np.uint8)
+    size = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}
+    units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(tmp_path / "cells.ome.tif", pixels, metadata={"axes": "YX", **size, **units})
+    what = ["--write", "maps,encodings", "--format", "ome-zarr", "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "cells.ome.tif"), "-p", "nuclei", *what])
+    assert done.exit_code == 0, done.output
+    viewer = ViewerModel()
+    for path in sorted((tmp_path / "out").glob("*.zarr*")):
+        for data, options, _ in read(path):
+            viewer.add_image(data, **options)
+    assert len(viewer.layers) == 3
+    for layer in viewer.layers:
+        assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
+        np.testing.assert_allclose(layer.scale, (0.5, 0.25))
+        np.testing.assert_allclose(layer.translate, 0)
 
 
 def test_other_stores_and_folders_are_left_to_other_readers(read, job, tmp_path):

@@ -43,7 +43,7 @@ def test_tiles_outside_are_not_read(run: Any, tmp_path: Path) -> None:
     pixels, truth = slide()
     tifffile.imwrite(tmp_path / "slide.tif", pixels)
     read: list[tuple[int, int]] = []
-    from napari_clip_heatmap.batch import plane_tiles
+    from napari_clip_heatmap.batch.tiles import plane_tiles
 
     patch, real = pytest.MonkeyPatch(), plane_tiles.read_tile
 

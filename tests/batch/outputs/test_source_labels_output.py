@@ -12,7 +12,7 @@ from yaozarrs import v05
 from yaozarrs.write.v05 import write_image
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.image_worker import WorkState
+from napari_clip_heatmap.batch.image_outcome import WorkState
 from napari_clip_heatmap.errors import OutputError
 
 PROMPTS = ("nuclei", "background")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pint
 
+from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.imaging.resolution import format_length
 
@@ -142,8 +143,8 @@ def sizes_of_model(name: str) -> ModelSizes | None:
     name : str
         As `api.load_model` takes it.
     """
-    if name == "demo":
-        return _read(files("napari_clip_heatmap").joinpath("demo", CONFIG))
+    if name in BUNDLED:
+        return _read(files("napari_clip_heatmap").joinpath(name, CONFIG))
     if name.startswith("local-dir:"):
         return _read(Path(name.removeprefix("local-dir:")).expanduser() / CONFIG)
     if ":" in name:

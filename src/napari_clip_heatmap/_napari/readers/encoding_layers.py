@@ -11,7 +11,11 @@ from napari.utils.notifications import show_info, show_warning
 from numpy.typing import NDArray
 
 from napari_clip_heatmap._napari import settings
-from napari_clip_heatmap._napari.controllers.collection.opened_image import map_layer, read_item
+from napari_clip_heatmap._napari.controllers.collection.opened_image import (
+    map_layer,
+    placed,
+    read_item,
+)
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap.batch.collection.encoded_collection import read_collection
 from napari_clip_heatmap.errors import ImageError, ModelLoadError, OutputError
@@ -47,12 +51,14 @@ def encoding_layers(path: Path) -> list[LayerData]:
     (*_, collection) = read_collection(path)
     (item,) = collection.items
     encoding = collection.open(item)
+    size = None
     try:
-        image = [dict(each) for each in read_item(collection, item, "").layers]
+        opened = read_item(collection, item, "")
+        image, size = [dict(each) for each in opened.layers], opened.pixel_size
     except ImageError as error:
         show_info(f"A picture of the encoding stands for its image: {error}")
         image = [_picture(encoding, item.name)]
-    maps = [map_layer(encoding, scoring, number) for scoring, number in _scored(path, encoding)]
+    maps = [placed(map_layer(encoding, *each), size) for each in _scored(path, encoding)]
     for number, each in enumerate(maps):
         each["visible"] = number == 0
         each["metadata"] = {METADATA_KEY: {**each["metadata"], "prompt": each["name"]}}

@@ -26,6 +26,7 @@ REMOVE, RESTORE = "Remove all", "Restore"
 
 KNOWN_MODELS = (
     "demo",
+    "micrographs",
     "ViT-B-32/laion2b_s34b_b79k",
     "ViT-B-16/laion2b_s34b_b88k",
     "ViT-L-14/laion2b_s32b_b82k",
@@ -57,7 +58,8 @@ FORM_CONTROLS = (
         "model",
         ControlSection.FORM,
         lambda _, **given: EditableChoice(value="demo", choices=KNOWN_MODELS, **given),
-        "demo: the small microscopy model that comes with the plugin, no download.\n"
+        "demo and micrographs: small microscopy models that come with the plugin, no download. "
+        "demo finds nine kinds of structures; micrographs names 52, and places them less well.\n"
         "Or type any open_clip model: ARCH/TAG, hf-hub:ORG/NAME, local-dir:FOLDER.",
         has_value=True,
         persisted=True,

@@ -16,11 +16,19 @@ from napari_clip_heatmap.batch.job_folder import ENCODING_SUFFIX, JobFolder
 from napari_clip_heatmap.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.annotation.geometry import PixelSize
+    from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, PlaneIndex
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.scoring import Scoring
 
-__all__ = ["CollectionItem", "EncodedCollection", "pixels_of_item", "read_collection"]
+__all__ = [
+    "CollectionItem",
+    "EncodedCollection",
+    "pixel_size_of_item",
+    "pixels_of_item",
+    "read_collection",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +178,28 @@ def pixels_of_item(item: CollectionItem) -> Sequence[Channel]:
     >>> pixels_of_item(collection.items[0])[0].shape  # doctest: +SKIP
     (512, 512)
     """
+    opened, index = _image_of(item)
+    return opened.channels(index)
+
+
+def pixel_size_of_item(item: CollectionItem) -> PixelSize | None:
+    """Return what a pixel of that image measures, as its file says; None where it does not.
+
+    Raises
+    ------
+    ImageError
+        As `pixels_of_item` raises it.
+
+    Examples
+    --------
+    >>> pixel_size_of_item(collection.items[0])  # doctest: +SKIP
+    PixelSize(y=0.2, x=0.2, unit='micrometer')
+    """
+    return _image_of(item)[0].pixel_size
+
+
+def _image_of(item: CollectionItem) -> tuple[BatchImage, PlaneIndex]:
+    """Open the image of an encoding, and find its plane."""
     from napari_clip_heatmap.batch.gather_job import settings_of_job
     from napari_clip_heatmap.batch.inputs.image_list import open_image
     from napari_clip_heatmap.batch.outputs.image_output import plane_suffix
@@ -186,7 +216,7 @@ def pixels_of_item(item: CollectionItem) -> Sequence[Channel]:
     opened = open_image(entry, settings_of_job(item.path.parent).choice)
     for index in opened.planes:
         if item.name.endswith(plane_suffix(opened, index)):
-            return opened.channels(index)
+            return opened, index
     raise ImageError(
         f"the image '{record['source']:.200}' has other planes than when it was encoded"
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
+    from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
     from napari_clip_heatmap.pipeline.scoring import Scoring
     from napari_clip_heatmap.pipeline.verdicts import Assessment
 
@@ -33,6 +34,9 @@ OVERVIEW_SIDE = 4096
 
 _LARGEST_LABELED = 2**28
 """Image pixels up to which objects are found: their labels are kept in memory, prompt by prompt."""
+
+_SMALL = 2**22
+"""Pixels of all maps together that are kept until all kinds of output are written."""
 
 _MOST_KEPT = 2**26
 """Labels of all prompts together that are kept for the next kind of output."""
@@ -52,6 +56,8 @@ class PlaneResult:
     encoding : Encoding
     scoring : Scoring, optional
         None where there are no prompts, only encodings to be written.
+    scale : NonsenseScale, optional
+        Of the model and the templates, the same for all images of a job.
 
     Examples
     --------
@@ -64,6 +70,7 @@ class PlaneResult:
     channels: tuple[Channel, ...]
     encoding: Encoding
     scoring: Scoring | None
+    scale: NonsenseScale | None = None
 
     @cached_property
     def maps(self) -> LazyHeatmaps:
@@ -85,7 +92,7 @@ class PlaneResult:
         from napari_clip_heatmap.pipeline.verdicts import assess_scoring
 
         scoring = self.maps.scoring
-        reference = make_null_reference(self.encoding, scoring.templates)
+        reference = make_null_reference(self.encoding, scoring.templates, self.scale)
         return assess_scoring(self.encoding, scoring, reference)
 
     @cached_property
@@ -103,9 +110,28 @@ class PlaneResult:
         factor : int, optional
             Image pixels per pixel; by default `overview_factor`.
         """
-        step, only = factor or self.overview_factor, slice(number, number + 1)
+        step = factor or self.overview_factor
+        if step == 1:
+            return self.values(number)
+        only = slice(number, number + 1)
         shown: NDArray[np.float32] = self.maps.window(factor=step, maps=only)[0]
         return shown
+
+    def values(self, number: int) -> NDArray[np.float32]:
+        """Return the map of one prompt at image pixels, float32 (y, x)."""
+        height, width = self.encoding.image_shape
+        is_small = height * width * len(self.maps.prompts) <= _SMALL
+        values: NDArray[np.float32] = (
+            self._all_values[number]
+            if is_small
+            else self.maps.window(maps=slice(number, number + 1))[0]
+        )
+        return values
+
+    @cached_property
+    def _all_values(self) -> NDArray[np.float32]:
+        """All maps of a small image, interpolated once for all kinds of output."""
+        return self.maps.window()
 
     @cached_property
     def overview_colors(self) -> NDArray[np.float32]:
@@ -122,14 +148,15 @@ class PlaneResult:
     def picture(self, number: int) -> NDArray[np.uint8]:
         """Return the map of one prompt over the image, or alone where there is no image."""
         values = self.overview(number)
+        drawn: NDArray[np.uint8] = self.jet(values[np.newaxis])[0]
         if not self.channels:
-            return self.jet(values)
-        return overlay(self.overview_colors, self.jet(values), np.isfinite(values))
+            return drawn
+        return overlay(self.overview_colors, drawn, np.isfinite(values))
 
     def jet(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return a map in jet colors by its own range, uint8 (y, x, 3)."""
+        """Return maps (map, y, x) in jet colors, each by its own range, uint8 (map, y, x, 3)."""
         least = np.inf if self.maps.flat else 0.0
-        drawn: NDArray[np.uint8] = colors.jet(colors.min_max(values[np.newaxis], least=least))[0]
+        drawn: NDArray[np.uint8] = colors.jet(colors.min_max(values, least=least))
         return drawn
 
     def objects(self, number: int) -> Objects:
@@ -202,7 +229,7 @@ class PlaneResult:
             )
         return PromptMap(
             prompt=self.maps.prompts[number],
-            values=self.maps.window(maps=slice(number, number + 1))[0],
+            values=self.values(number),
             lattice_values=self.maps.lattice_values[number],
             lattice=self.maps.lattice,
             similarity=float(self.maps.similarity[number]),

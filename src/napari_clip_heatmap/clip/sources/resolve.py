@@ -16,6 +16,7 @@ from napari_clip_heatmap.clip.hub.model_files import (
     rest_of_hub,
 )
 from napari_clip_heatmap.clip.hub.offline import folder_by_hand, placed_by_hand
+from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.clip.sources.checkpoint import WEIGHT_SUFFIXES, is_file
 from napari_clip_heatmap.clip.sources.local import load_file, load_folder, refuse_folder
 from napari_clip_heatmap.clip.sources.normalization import LoadedModel, Normalization
@@ -24,7 +25,6 @@ from napari_clip_heatmap.clip.sources.transformers_format import read_json
 from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = [
-    "DEMO",
     "HUB",
     "LOCAL",
     "download_hub_model",
@@ -36,9 +36,6 @@ __all__ = [
 ]
 
 
-DEMO = "demo"
-"""Name of the bundled model."""
-
 LOCAL = "local-dir:"
 """Prefix of the name of a model in a local folder or file."""
 
@@ -49,8 +46,8 @@ def load_named_model(name: str, normalization: Normalization | None = None) -> L
     Parameters
     ----------
     name : str
-        "demo"; "ARCH/TAG"; "hf-hub:ORG/NAME"; "local-dir:PATH"; the path of a file of weights,
-        or "ARCH/TAG@PATH" or "ARCH@PATH" for a file that holds nothing but weights.
+        "demo" or "micrographs"; "ARCH/TAG"; "hf-hub:ORG/NAME"; "local-dir:PATH"; the path of a file
+        of weights, or "ARCH/TAG@PATH" or "ARCH@PATH" for a file that holds nothing but weights.
     normalization : Normalization, optional
         Instead of the one in the model's files.
 
@@ -61,8 +58,8 @@ def load_named_model(name: str, normalization: Normalization | None = None) -> L
     UnsupportedModelError
         The image tower cannot be decomposed.
     """
-    if name == DEMO:
-        return load_folder(Path(str(files("napari_clip_heatmap") / DEMO)), DEMO, normalization)
+    if name in BUNDLED:
+        return load_folder(Path(str(files("napari_clip_heatmap") / name)), name, normalization)
     if name.startswith(HUB):
         return load_hub(name, normalization)
     if name.startswith(LOCAL):
@@ -182,8 +179,8 @@ def needs_download(name: str) -> bool:
 
 
 def _is_local(name: str) -> bool:
-    """Return whether a name means the bundled model or local files."""
+    """Return whether a name means a bundled model or local files."""
     if name.startswith(HUB):
         return False
-    local = name == DEMO or name.startswith(LOCAL) or "@" in name
+    local = name in BUNDLED or name.startswith(LOCAL) or "@" in name
     return local or Path(name).suffix in WEIGHT_SUFFIXES

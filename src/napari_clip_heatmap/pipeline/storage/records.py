@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -281,7 +281,7 @@ def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArr
     coarse, of_coarse = coarse_arrays(encoding.coarse)
     record = {
         "program": "napari-clip-heatmap",
-        "version": version("napari-clip-heatmap"),
+        "version": _own_version(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": dict(encoding.model),
         "notices": list(encoding.notices),
@@ -298,6 +298,12 @@ def encoding_arrays(encoding: Encoding) -> tuple[dict[str, Any], dict[str, NDArr
         "exponent": None,
     }
     return record, {**of_tokens, **of_validity, **of_region, **of_coarse}
+
+
+@cache
+def _own_version() -> str:
+    """Return the version of this package; it takes milliseconds to find."""
+    return version("napari-clip-heatmap")
 
 
 class DeferredText:

@@ -24,7 +24,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("set")
     (folder / "images").mkdir()
     for number in range(4):
-        scene = draw(number, size=(192, 192))
+        scene = draw(number, size=(128, 128))
         tifffile.imwrite(folder / "images" / f"scene{number}.tif", scene.image)
     noise = np.random.default_rng(0).integers(0, 255, (150, 200), dtype=np.uint8)
     tifffile.imwrite(folder / "images" / "noise.tif", noise)

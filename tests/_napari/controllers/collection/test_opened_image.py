@@ -9,6 +9,7 @@ import pytest
 import napari_clip_heatmap as nch
 from napari_clip_heatmap._napari.controllers.collection import opened_image
 from napari_clip_heatmap._napari.controllers.collection.opened_image import read_item
+from napari_clip_heatmap.annotation.geometry import PixelSize
 from napari_clip_heatmap.errors import ImageError
 from napari_clip_heatmap.imaging.channel import Channel
 from napari_clip_heatmap.pipeline.scoring import build_scoring
@@ -27,6 +28,12 @@ def collection() -> Any:
 
 
 ITEM: Any = SimpleNamespace(name="cells")
+
+
+@pytest.fixture(autouse=True)
+def not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image's file does not say what a pixel measures."""
+    monkeypatch.setattr(opened_image, "pixel_size_of_item", lambda item: None)
 
 
 def test_channels_look_as_the_model_saw_them(
@@ -89,3 +96,17 @@ def test_the_map_of_a_large_image_lies_on_it(
     assert heatmap["data"].shape == (40, 50)
     assert heatmap["scale"] == (3, 3)
     assert heatmap["translate"] == (1, 1)
+
+
+def test_a_measured_image_and_its_map_have_its_scale(
+    collection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = PixelSize(0.5, 0.25, "micrometer")
+    monkeypatch.setattr(opened_image, "_LARGEST_MAP", 50)
+    monkeypatch.setattr(opened_image, "pixels_of_item", lambda item: [Channel((PIXELS,))])
+    monkeypatch.setattr(opened_image, "pixel_size_of_item", lambda item: size)
+    image, heatmap = read_item(collection, ITEM, "nuclei").layers
+    np.testing.assert_array_equal(image["scale"], (0.5, 0.25))
+    np.testing.assert_array_equal(heatmap["scale"], (1.5, 0.75))
+    np.testing.assert_array_equal(heatmap["translate"], (0.5, 0.25))
+    assert image["units"] == heatmap["units"] == ("µm", "µm")

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.collection.encoded_collection import pixels_of_item
+from napari_clip_heatmap.batch.collection.encoded_collection import (
+    pixel_size_of_item,
+    pixels_of_item,
+)
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.resolution import unit_symbol
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.annotation.geometry import PixelSize
     from napari_clip_heatmap.batch.collection.encoded_collection import (
         CollectionItem,
         EncodedCollection,
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.scoring import Scoring
 
-__all__ = ["OpenedImage", "map_layer", "read_item"]
+__all__ = ["OpenedImage", "map_layer", "placed", "read_item"]
 
 _LARGEST_MAP = 4096
 """Longest side of a map in pixels: one that is finer would only be interpolated."""
@@ -42,10 +47,13 @@ class OpenedImage:
         As `napari.components.ViewerModel.add_image` takes them.
     message : str
         What was opened, and what of it is not here.
+    pixel_size : PixelSize, optional
+        What a pixel of the image measures, where its file says it.
     """
 
     layers: tuple[dict[str, Any], ...]
     message: str
+    pixel_size: PixelSize | None = None
 
 
 def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -> OpenedImage:
@@ -60,16 +68,30 @@ def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -
     """
     encoding = collection.open(item)
     layers: list[dict[str, Any]] = []
-    message = f"{item.name} is open"
+    message, size = f"{item.name} is open", None
     try:
         layers += _of_pixels(pixels_of_item(item), item.name)
+        size = pixel_size_of_item(item)
     except ImageError as error:
         if not words:
             raise
         message = f"The map of {item.name} alone is open: {error}"
     if words:
         layers.append(map_layer(encoding, collection.scoring(words), 0))
-    return OpenedImage(tuple(layers), message)
+    return OpenedImage(tuple(placed(layer, size) for layer in layers), message, size)
+
+
+def placed(layer: dict[str, Any], size: PixelSize | None) -> dict[str, Any]:
+    """Return a layer that was laid out in image pixels, laid out by what a pixel measures."""
+    if size is None:
+        return layer
+    pixel = np.array([size.y, size.x])
+    return {
+        **layer,
+        "scale": pixel * layer.get("scale", 1),
+        "translate": pixel * layer.get("translate", 0),
+        "units": (unit_symbol(size.unit),) * 2,
+    }
 
 
 def _of_pixels(channels: Any, name: str) -> Iterator[dict[str, Any]]:

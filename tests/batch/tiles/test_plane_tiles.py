@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.plane_tiles import open_plane
+from napari_clip_heatmap.batch.tiles.plane_tiles import open_plane
 from napari_clip_heatmap.errors import Cancelled
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.region import Region

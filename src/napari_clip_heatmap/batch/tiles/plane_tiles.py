@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.tile_journal import JournalTile
+from napari_clip_heatmap.batch.tiles.tile_journal import JournalTile
 from napari_clip_heatmap.errors import Cancelled
 from napari_clip_heatmap.imaging.lattice import OVERLAP, Axis, Lattice, Quality, plan
 from napari_clip_heatmap.imaging.region import Region
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.imaging.channel import Channel
 
-__all__ = ["PlaneTiles", "open_plane"]
+__all__ = ["PlaneTiles", "ReadTiles", "open_plane", "stop_if"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,16 @@ class PlaneTiles:
         """The tiles of the region, as (row, column), row by row."""
         return self.region.tiles(self.lattice)
 
+    @cached_property
+    def cache_key(self) -> str | None:
+        """What the cache of encodings calls it; None where its pixels cannot be identified."""
+        from napari_clip_heatmap.pipeline.storage.cache import key_of, pixels_of
+
+        pixels = read_now(pixels_of, self.channels)
+        if pixels is None:
+            return None
+        return key_of(pixels, self.model, self.channels, self.view, self.lattice)
+
     def compute(
         self,
         tiles: Sequence[tuple[int, int]],
@@ -92,7 +102,7 @@ class PlaneTiles:
         --------
         >>> done = list(plane.compute(plane.tiles[:4]))  # doctest: +SKIP
         """
-        batches = BatchedForward(self.model, None, partial(_stop_if, cancelled))
+        batches = BatchedForward(self.model, None, partial(stop_if, cancelled))
         wanted, groups = set(tiles), self._groups(tiles, batches.size)
         ends = {group[-1] for group in groups}
         ordered = [tile for group in groups for tile in group]
@@ -101,7 +111,7 @@ class PlaneTiles:
         waiting: list[Tile] = []
         read = _NewHoles(self.source, self.lattice)
         for tile, (seen, holes) in read_ahead(read, ordered, 2 * batches.size):
-            _stop_if(cancelled)
+            stop_if(cancelled)
             seen_of[tile] = _Seen(*self._range(seen), holes)
             if is_blank(seen):
                 color = seen[0, 0].tobytes()
@@ -114,6 +124,28 @@ class PlaneTiles:
                 for finished in batches.submit(waiting, last=tile == ordered[-1]):
                     yield from self._done(seen_of, wanted, finished)
                 waiting.clear()
+
+    def read(self) -> ReadTiles:
+        """Read all tiles, for `compute_together`.
+
+        Raises
+        ------
+        ImageError
+            A part of the image cannot be read.
+
+        Examples
+        --------
+        >>> len(plane.read().pixels)  # doctest: +SKIP
+        1
+        """
+        pixels: list[Tile] = []
+        seen_of: dict[tuple[int, int], _Seen] = {}
+        read = _NewHoles(self.source, self.lattice)
+        for tile in self.tiles:
+            seen, holes = read_now(read, tile)
+            pixels.append((tile, seen))
+            seen_of[tile] = _Seen(*self._range(seen), holes)
+        return ReadTiles(self, tuple(pixels), seen_of)
 
     def in_chunks(
         self, tiles: Sequence[tuple[int, int]], size: int
@@ -210,6 +242,31 @@ class _Seen:
         return JournalTile(tile, output.tokens, output.embedding, self.low, self.high, self.holes)
 
 
+@dataclass(frozen=True, eq=False)
+class ReadTiles:
+    """All tiles of a plane of few, read and not yet encoded.
+
+    Parameters
+    ----------
+    plane : PlaneTiles
+    pixels : tuple of (tile, float32 (tile_y, tile_x, 3))
+    seen : dict
+        Per tile, what is known of it before the model has seen it.
+    """
+
+    plane: PlaneTiles
+    pixels: tuple[Tile, ...]
+    seen: dict[tuple[int, int], _Seen]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def finished(self, number: int, output: TileOutput) -> JournalTile:
+        """Return one of the tiles with what the model says of it."""
+        tile, _ = self.pixels[number]
+        return self.seen[tile].with_output(tile, output)
+
+
 def open_plane(
     model: ClipModel,
     channels: Sequence[Channel],
@@ -263,6 +320,16 @@ def _alone(axis: Axis) -> Axis:
     return Axis(size, size, axis.patch, size, (0,))
 
 
-def _stop_if(cancelled: Callable[[], bool]) -> None:
+def stop_if(cancelled: Callable[[], bool]) -> None:
+    """Raise if the user asked to stop.
+
+    Raises
+    ------
+    Cancelled
+
+    Examples
+    --------
+    >>> stop_if(lambda: False)
+    """
     if cancelled():
         raise Cancelled("stopped; what is done is kept, and repeating the command goes on")

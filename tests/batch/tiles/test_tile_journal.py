@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_clip_heatmap.batch.tile_journal import JournalTile, TileJournal
+from napari_clip_heatmap.batch.tiles.tile_journal import JournalTile, TileJournal
 from napari_clip_heatmap.imaging.validity import Validity
 
 SHAPE = (100, 120)

@@ -1,0 +1,1 @@
+"""The tiles of planes: read, encoded, kept until their image is done."""
