@@ -93,6 +93,14 @@ def test_a_large_plane_is_a_pyramid(maps, beyond_memory, monkeypatch):
         np.testing.assert_array_equal(level.compute(), maps.window(factor=factor)[1])
 
 
+def test_stripes_of_a_lazy_map_cost_nothing_until_it_is_looked_at(maps, beyond_memory, monkeypatch):
+    monkeypatch.setattr(module, "stripes", lambda *_: pytest.fail("all of it was computed"))
+    picture = HeatmapStack(PROMPTS, maps.lattice)
+    picture.paint((), maps)
+    picture.stripe((), np.ones(maps.lattice.grid, bool))
+    picture.paint_rest()
+
+
 def test_limits_hold_what_is_painted_and_only_widen_until_they_settle(maps):
     picture = HeatmapStack(PROMPTS, maps.lattice)
     picture.paint((), replace(maps, lattice_values=maps.lattice_values * 0.1))

@@ -172,9 +172,11 @@ class HeatmapStack:
         self._paint_stripes(index, self.keys)
 
     def _paint_stripes(self, index: Index, keys: Collection[str]) -> None:
+        if self._pixels is None:
+            return  # gaps are computed where a lazy map is looked at
         height, width = self.lattice.image_shape
         gaps = stripes(self.lattice, self._striped[index], slice(0, height), slice(0, width))
-        for key, pixels in (self._pixels or {}).items():
+        for key, pixels in self._pixels.items():
             if key in keys:
                 pixels[index][gaps] = np.nan
 
