@@ -79,7 +79,7 @@ def test_a_second_run_updates_its_own_layers_in_place(viewer, widget, run, pictu
     run()
     red = viewer.layers["red"]
     red.colormap, red.opacity, red.name = "viridis", 0.9, "my red"
-    before = red.data
+    before = red.data.copy()  # a map is painted over where it lies
     widget["prompts"].value = ["red", "cyan"]
     run()
     assert names(viewer) == ["cells", "cyan", "my red"]  # the first row on top

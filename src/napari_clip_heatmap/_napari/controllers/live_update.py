@@ -78,8 +78,8 @@ class LiveUpdater:
 
     @property
     def showing(self) -> bool:
-        """Whether layers are being made or repainted."""
-        return self._updater is not None
+        """Whether maps are still being made or drawn."""
+        return self._updater is not None or self._job.running
 
     def update(self) -> None:
         """Let the heatmaps follow what the controls say now."""
