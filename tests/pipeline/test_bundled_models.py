@@ -7,7 +7,9 @@ import pytest
 
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.provenance import BUNDLED
-from napari_clip_heatmap.scenes import draw
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE
+from napari_clip_heatmap.pipeline.trust import Trust
+from napari_clip_heatmap.scenes import CLASSES, draw
 
 RIVALS = {"smear": ("nuclei", "filaments", "membranes"), "fluorescence": ("red blood cells",)}
 """What a picture of that kind cannot show."""
@@ -33,6 +35,22 @@ def test_it_is_calibrated(name: str) -> None:
     model = nch.load_model(name, device="cpu")
     maps = nch.encode(model, draw(7_000_000, (128, 128)).image).heatmaps(["nuclei"])
     assert [str(each.presence) for each in maps.checks] != ["unknown"]
+
+
+KNOWN = {
+    "demo": (*CLASSES, "dapi", "erythrocytes"),
+    "micrographs": (*CLASSES, "neurons", "axons", "yeast", "pores", "stomata", "dapi stain"),
+}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_words_it_knows_depend_on_the_text_and_nonsense_does_not(name: str) -> None:
+    """Also where a word that was never learned happens to lie near a thing that was."""
+    encoding = nch.encode(nch.load_model(name, device="cpu"), draw(1, (96, 96)).image)
+    texts = {check.prompt: check.text for check in nch.assess(encoding, KNOWN[name]).checks}
+    assert set(texts.values()) == {Trust.GOOD}, texts
+    nonsense = nch.assess(encoding, [*NONSENSE, "flimble", "nuclie"]).checks
+    assert {check.text for check in nonsense} == {Trust.NONE}
 
 
 def test_the_second_knows_more_words() -> None:

@@ -63,23 +63,34 @@ class NonsenseScale:
     words : TextDirections
     directions : float64 (nonsense, d_embed)
         Unit directions of `NONSENSE`.
+    senseless : float64 (text, d_embed)
+        Unit directions of what prompts are compared with: `NONSENSE`, in which words that the model
+        never learned are all the same word. What such a word is near to is chance, even if it is
+        a thing that the model knows.
+    numbers : int (text,)
+        Index in `NONSENSE` of each of these texts.
     apart : float
-        Distance of nonsense prompts from the nearest other one, at the 0.9 quantile: the unit.
+        Distance of these texts from the nearest other one, at the 0.9 quantile: the unit.
     """
 
     words: TextDirections
     directions: Directions
+    senseless: Directions
+    numbers: NDArray[np.intp]
     apart: float
 
     @classmethod
     def of(cls, words: TextDirections) -> NonsenseScale:
         """Put nonsense into the same sentences as the prompts; encoded once per model."""
+        texts = [_with_stand_ins((text,), words) for text in NONSENSE]
+        first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))
         directions = words.directions((text,) for text in NONSENSE)
-        between = distances(directions, directions)
+        senseless = words.directions(first)
+        between = distances(senseless, senseless)
         np.fill_diagonal(between, np.inf)
         apart = float(np.quantile(between.min(axis=1), _APART))
         # A text tower with one answer for all texts has no distances to divide by.
-        return cls(words, directions, apart or np.inf)
+        return cls(words, directions, senseless, np.array([*first.values()]), apart or np.inf)
 
     def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return the distance from nonsense, and the nearest nonsense prompt.
@@ -96,8 +107,8 @@ class NonsenseScale:
         nearest : int (prompt,)
             Its index in `NONSENSE`.
         """
-        found = distances(directions, self.directions)
-        return found.min(axis=1) / self.apart, found.argmin(axis=1)
+        found = distances(directions, self.senseless)
+        return found.min(axis=1) / self.apart, self.numbers[found.argmin(axis=1)]
 
     def judge(
         self, phrases: Sequence[Phrase], directions: Directions
@@ -113,7 +124,7 @@ class NonsenseScale:
         replaced = {
             number: changed
             for number, names in enumerate(phrases)
-            if (changed := self._with_stand_ins(names)) != names
+            if (changed := _with_stand_ins(names, self.words)) != names
         }
         if replaced:
             less, alike = self.dependence(self.words.directions(replaced.values()))
@@ -122,18 +133,14 @@ class NonsenseScale:
                     dependence[number], nearest[number] = value, like
         return dependence, nearest, frozenset(replaced)
 
-    def _with_stand_ins(self, names: Phrase) -> Phrase:
-        encoder = self.words.encoder
-        return tuple(
-            dict.fromkeys(
-                re.sub(
-                    r"\w+",
-                    lambda word: STAND_IN if encoder.unknown_words(word[0]) else word[0],
-                    name,
-                )
-                for name in names
-            )
-        )
+
+def _with_stand_ins(names: Phrase, words: TextDirections) -> Phrase:
+    """Return names in which all words that the model never learned are `STAND_IN`."""
+
+    def known(word: re.Match[str]) -> str:
+        return STAND_IN if words.encoder.unknown_words(word[0]) else word[0]
+
+    return tuple(dict.fromkeys(re.sub(r"\w+", known, name) for name in names))
 
 
 def distances(one: Directions, other: Directions) -> NDArray[np.float64]:
