@@ -11,12 +11,16 @@ import numpy as np
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap.batch.whole_output import writing
 from napari_clip_heatmap.errors import OutputError, shown_value
+from napari_clip_heatmap.files.map_store import (
+    MAP_CHUNK,
+    create_map_store,
+    level_transforms,
+    prompt_channel,
+)
 
 __all__ = ["write_maps"]
 
 _LayerData = tuple[Any, Mapping[str, Any], str]
-
-_CHUNK = 1024
 
 _AXES = {"t": "time", "z": "space"}
 """What an axis before y and x may be, and its type in OME-Zarr."""
@@ -123,27 +127,15 @@ def _channel_axis(layer: _LayerData) -> int:
 
 
 def _write(draft: Path, name: str, layers: Sequence[_LayerData]) -> None:
-    from yaozarrs import v05
-    from yaozarrs.write.v05 import prepare_image
-
-    leading = len(_leading(layers[0]))
-    at = _channel_axis(layers[0])
+    leading, at = len(_leading(layers[0])), _channel_axis(layers[0])
     shapes = [(*level.shape[:at], len(layers), *level.shape[at:]) for level in _levels(layers[0])]
-    image = v05.Image.model_validate(_metadata(name, layers, shapes))
     record = {"settings": layers[0][1]["metadata"][METADATA_KEY], "prompts": _prompts(layers)}
-    _, arrays = prepare_image(
-        draft,
-        image,
-        [(shape, np.dtype(np.float32)) for shape in shapes],
-        chunks=(*(1,) * (leading + 1), *(min(_CHUNK, length) for length in shapes[0][-2:])),
-        writer="zarr",
-        extra_attributes={"clip_heatmap": record},
-    )
+    arrays = create_map_store(draft, _metadata(name, layers, shapes), shapes, record)
     for channel, layer in enumerate(layers):
-        for number, level in enumerate(_levels(layer)):
+        for array, level in zip(arrays, _levels(layer), strict=True):
             for index, rows in _parts(level.shape, leading):
                 place: Any = (*index[:at], channel, *index[at:], rows)
-                arrays[str(number)][place] = np.asarray(level[(*index, rows)])
+                array[place] = np.asarray(level[(*index, rows)])
 
 
 def _prompts(layers: Sequence[_LayerData]) -> list[str]:
@@ -153,54 +145,32 @@ def _prompts(layers: Sequence[_LayerData]) -> list[str]:
 def _parts(shape: Sequence[int], leading: int) -> Iterator[tuple[tuple[int, ...], slice]]:
     """Yield each plane in bands of rows, so that no whole pyramid is in memory."""
     for index in np.ndindex(*shape[:leading]):
-        for top in range(0, shape[-2], _CHUNK):
-            yield index, slice(top, min(top + _CHUNK, shape[-2]))
+        for top in range(0, shape[-2], MAP_CHUNK):
+            yield index, slice(top, min(top + MAP_CHUNK, shape[-2]))
 
 
 def _metadata(
     name: str, layers: Sequence[_LayerData], shapes: Sequence[tuple[int, ...]]
 ) -> dict[str, Any]:
-    meta, leading = layers[0][1], _leading(layers[0])
+    meta, leading, at = layers[0][1], _leading(layers[0]), _channel_axis(layers[0])
     units = [str(each) for each in meta.get("units", ())] or ["pixel"] * len(meta["scale"])
     axes = [{"name": each, "type": _AXES[each]} for each in leading]
     axes += [{"name": each, "type": "space"} for each in "yx"]
     for axis, unit in zip(axes, units, strict=True):
         if unit != "pixel":
             axis["unit"] = unit
-    axes.insert(_channel_axis(layers[0]), {"name": "c", "type": "channel"})
+    axes.insert(at, {"name": "c", "type": "channel"})
+    scale, offset = np.insert(meta["scale"], at, 1.0), np.insert(meta["translate"], at, 0.0)
     datasets = [
         {
             "path": str(number),
-            "coordinateTransformations": _placed(meta, _channel_axis(layers[0]), shapes[0], now),
+            "coordinateTransformations": level_transforms(scale, offset, shapes[0], shape),
         }
-        for number, now in enumerate(shapes)
+        for number, shape in enumerate(shapes)
     ]
-    channels = [_channel(layer, active=number == 0) for number, layer in enumerate(layers)]
+    channels = [
+        prompt_channel(prompt, layer[1]["contrast_limits"], active=number == 0)
+        for number, (prompt, layer) in enumerate(zip(_prompts(layers), layers, strict=True))
+    ]
     multiscale = {"name": name.removesuffix(".zarr"), "axes": axes, "datasets": datasets}
     return {"version": "0.5", "multiscales": [multiscale], "omero": {"channels": channels}}
-
-
-def _placed(
-    meta: Mapping[str, Any], channel: int, full: Sequence[int], now: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Return where a level lies: the first pixel of a coarser one has its center further in."""
-    scale, offset = (
-        np.insert(np.asarray(meta[name], float), channel, default)
-        for name, default in (("scale", 1.0), ("translate", 0.0))
-    )
-    steps = scale * np.asarray(full) / np.asarray(now)
-    return [
-        {"type": "scale", "scale": steps.tolist()},
-        {"type": "translation", "translation": (offset + (steps - scale) / 2).tolist()},
-    ]
-
-
-def _channel(layer: _LayerData, *, active: bool) -> dict[str, Any]:
-    meta = layer[1]
-    low, high = (float(each) for each in meta["contrast_limits"])
-    return {
-        "label": meta["metadata"][METADATA_KEY]["prompt"],
-        "color": "FFFFFF",
-        "active": active,
-        "window": {"min": low, "start": low, "max": high, "end": high},
-    }

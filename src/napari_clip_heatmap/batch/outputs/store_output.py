@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
 from napari_clip_heatmap.batch.outputs.stacked_objects import objects_of_planes, require_room
 from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.files.map_store import (
+    MAP_CHUNK,
+    create_map_store,
+    level_transforms,
+    prompt_channel,
+)
 from napari_clip_heatmap.files.object_formats.objects_zarr import add_labels, label_names
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTPUT"]
 
-_CHUNK = 1024
 _SMALLEST = 512
 """Longest side of the coarsest level."""
 
@@ -56,8 +61,8 @@ class StoreOutput(ImageOutput):
         self._limits.append(plane.maps.limits)
         for level, array in enumerate(self._arrays):
             height, width = array.shape[-2:]
-            for top in range(0, height, _CHUNK):
-                rows = slice(top, min(top + _CHUNK, height))
+            for top in range(0, height, MAP_CHUNK):
+                rows = slice(top, min(top + MAP_CHUNK, height))
                 factor = self._finest * 2**level
                 values = plane.maps.window(rows, slice(0, width), factor=factor)
                 for number, of_prompt in enumerate(values):
@@ -82,24 +87,13 @@ class StoreOutput(ImageOutput):
 
     def _prepare(self, plane: PlaneResult) -> None:
         """Make the store with all its levels, still empty, and its metadata."""
-        from yaozarrs import v05
-        from yaozarrs.write.v05 import prepare_image
-
         if prod(self.target.opened.shape) > _LARGE and "labels" not in self.target.settings.write:
             self._finest = 2 ** max(0, int(log2(plane.encoding.downsample)))
         shapes = self._shapes()
-        image = v05.Image.model_validate(self._metadata(plane, shapes))
-        # The levels are written piece by piece; the library sees to metadata and layout.
-        _, arrays = prepare_image(
-            self.draft(self._file),
-            image,
-            [(shape, np.dtype(np.float32)) for shape in shapes],
-            chunks=(*(1,) * (len(shapes[0]) - 2), *(min(_CHUNK, n) for n in shapes[0][-2:])),
-            writer="zarr",
-            overwrite=True,
-            extra_attributes={"clip_heatmap": {"settings": self.target.settings.record()}},
+        record = {"settings": self.target.settings.record()}
+        self._arrays = create_map_store(
+            self.draft(self._file), self._metadata(shapes), shapes, record
         )
-        self._arrays = [arrays[str(level)] for level in range(len(shapes))]
 
     def _axes(self) -> list[str]:
         """Return the axes before y and x, in the order that OME-Zarr wants."""
@@ -127,7 +121,7 @@ class StoreOutput(ImageOutput):
         at = dict(zip(self.target.opened.axes, plane.index, strict=True)) | {"c": number}
         return tuple(at[axis] for axis in self._axes())
 
-    def _metadata(self, plane: PlaneResult, shapes: list[tuple[int, ...]]) -> dict[str, Any]:
+    def _metadata(self, shapes: list[tuple[int, ...]]) -> dict[str, Any]:
         size = self.target.opened.pixel_size
         unit = None if size is None else _UNITS.get(unit_symbol(size.unit))
         kinds = {"time": "time", "c": "channel", "z": "space"}
@@ -138,10 +132,13 @@ class StoreOutput(ImageOutput):
             {"name": axis, "type": "space", **({"unit": unit} if unit else {})} for axis in "yx"
         ]
         pixel = (1.0, 1.0) if size is None else (size.y, size.x)
+        leading = shapes[0][:-2]
+        scale, offset = (*(1.0 for _ in leading), *pixel), (0.0,) * len(shapes[0])
+        full = (*leading, *self.target.opened.shape)
         datasets = [
             {
                 "path": str(level),
-                "coordinateTransformations": _placed(pixel, self.target.opened.shape, shape),
+                "coordinateTransformations": level_transforms(scale, offset, full, shape),
             }
             for level, shape in enumerate(shapes)
         ]
@@ -156,18 +153,8 @@ class StoreOutput(ImageOutput):
         lowest = np.min([each[:, 0] for each in self._limits], axis=0)
         highest = np.max([each[:, 1] for each in self._limits], axis=0)
         channels = [
-            {
-                "label": prompt,
-                "color": "FFFFFF",
-                "active": number == 0,
-                "window": {
-                    "min": float(low),
-                    "start": float(low),
-                    "max": float(high),
-                    "end": float(high),
-                },
-            }
-            for number, (prompt, low, high) in enumerate(
+            prompt_channel(prompt, limits, active=number == 0)
+            for number, (prompt, *limits) in enumerate(
                 zip(self.target.settings.prompts, lowest, highest, strict=True)
             )
         ]
@@ -176,19 +163,6 @@ class StoreOutput(ImageOutput):
         about: Any = {**known, "omero": {"channels": channels}}
         v05.Image.model_validate(about)
         group.attrs["ome"] = about
-
-
-def _placed(
-    pixel: tuple[float, float], full: tuple[int, int], shape: tuple[int, ...]
-) -> list[dict[str, Any]]:
-    """Return where a level lies: the first pixel of a coarse one has its center further in."""
-    leading = len(shape) - 2
-    steps = [size * n / m for size, n, m in zip(pixel, full, shape[-2:], strict=True)]
-    offsets = [(step - size) / 2 for step, size in zip(steps, pixel, strict=True)]
-    return [
-        {"type": "scale", "scale": [*(1.0,) * leading, *steps]},
-        {"type": "translation", "translation": [*(0.0,) * leading, *offsets]},
-    ]
 
 
 OUTPUT = StoreOutput
