@@ -17,19 +17,19 @@ from training.export import PREPROCESS_CONFIG
 __all__ = [
     "Heads",
     "agreement",
+    "caption_losses",
     "contrastive",
     "mean_of_bags",
     "of_bags",
-    "patch_evidence",
     "preprocess",
     "strongest",
     "student_losses",
     "yes_or_no",
 ]
 
-_MATCH, _AGREE, _FIND = 0.15, 1.0, 0.05
-"""Weights of the student's losses: of bags with captions, of patches with the teacher, and of the
-strongest patch of a bag with captions."""
+_MATCH, _FIND = 0.15, 0.05
+"""Weights of the image tower's losses: of bags with captions, and of the strongest patch of a bag
+with captions. What it is taught of single patches has the weight 1."""
 
 _NEVER = -1e4
 """A logit that is never reached; unlike infinity it has a gradient of 0 where nothing is wrong."""
@@ -162,32 +162,46 @@ def student_losses(
 
     Parameters
     ----------
+    heads, found, texts, states, bags
+        As `caption_losses` takes them.
+    taught : Tensor (view, caption, y, x)
+        The teacher's evidence.
+    """
+    evidence = _patch_evidence(heads, found[1], texts)
+    return {
+        "agree": agreement(evidence, taught, states),
+        **caption_losses(heads, found, texts, states, bags),
+    }
+
+
+def caption_losses(
+    heads: Heads, found: tuple[Tensor, Tensor], texts: Tensor, states: Tensor, bags: Tensor
+) -> dict[str, Tensor]:
+    """Return what the image tower makes small with captions alone.
+
+    Parameters
+    ----------
     heads : Heads
     found : Tensor (view, d_embed), Tensor (view, patch, d_embed)
         Embeddings of the views, and the token map.
     texts : Tensor (caption, d_embed)
         Unit directions.
-    taught : Tensor (view, caption, y, x)
-        The teacher's evidence.
     states : Tensor (view, caption)
     bags : Tensor (view,) int64
     """
     embedding, token_map = found
-    evidence, in_views = patch_evidence(heads, token_map, texts)
     similarity = heads.image.exp() * embedding @ texts.T
+    in_views = strongest(_patch_evidence(heads, token_map, texts).mT[..., None])
     return {
         "match": _MATCH * contrastive(*mean_of_bags(similarity, states, bags)),
-        "agree": _AGREE * agreement(evidence, taught, states),
         "find": _FIND * yes_or_no(*of_bags(in_views, states, bags)),
     }
 
 
-def patch_evidence(heads: Heads, token_map: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a student's evidence as logits, of patches and of whole views.
+def _patch_evidence(heads: Heads, token_map: Tensor, texts: Tensor) -> Tensor:
+    """Return the evidence of patches as logits, (view, patch, caption).
 
-    A patch's as if it were the whole view, (view, patch, caption); a view's is that of its
-    strongest patches, (view, caption).
+    As if each patch were the whole view.
     """
     found = token_map.shape[1] * token_map @ texts.T
-    evidence = heads.patch[0].exp() * found + heads.patch[1]
-    return evidence, strongest(evidence.mT[..., None])
+    return heads.patch[0].exp() * found + heads.patch[1]

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import GroupFold, read_micrographs
 from napari_clip_heatmap.scenes import CLASSES
 from training.configurations import CONFIGURATIONS, configuration
-from training.earlier import has_grid_of_earlier
+from training.demo_maps import has_grid_of_demo
 from training.export import TextIds, save_folder
 from training.figures import FigureRequest, log_figures, measure_teacher
 from training.initial import initialise
@@ -276,7 +276,7 @@ def main() -> None:
     """Read the command line and train."""
     parser = _parser()
     settings = Settings(**vars(parser.parse_args()))
-    if settings.tuning_steps and not has_grid_of_earlier(settings.configuration):
+    if settings.tuning_steps and not has_grid_of_demo(settings.configuration):
         parser.error(
             f"the last stage keeps the maps of the model demo, and '{settings.configuration}' has "
             "patches or views of another size; add --tuning-steps 0"

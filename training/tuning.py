@@ -14,23 +14,13 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.earlier import EarlierModel, relative_maps
+from training.demo_maps import DemoMaps, relative_maps
 from training.network import embed
-from training.objective import (
-    Heads,
-    contrastive,
-    mean_of_bags,
-    of_bags,
-    patch_evidence,
-    preprocess,
-    yes_or_no,
-)
+from training.objective import Heads, caption_losses, preprocess
 from training.views import Batch
 
 __all__ = ["tuning_losses"]
 
-_MATCH, _FIND, _KEEP = 0.15, 0.05, 1.0
-"""Weights of the losses: captions of bags, patches of bags, places on familiar views."""
 _SCALE = 0.7
 """Standard deviation of the student's maps over that of `demo`'s, as both were trained."""
 
@@ -56,31 +46,18 @@ def tuning_losses(
     dtype : torch.dtype
         Of the blocks.
     """
-    earlier = EarlierModel().to(drawn.device)
+    demo = DemoMaps().to(drawn.device)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         pixels, texts = preprocess(batch.images, drawn.device), texts_of(batch)
         states = torch.from_numpy(batch.states).to(drawn.device)
         bags = torch.from_numpy(batch.bags).to(drawn.device)
         familiar = torch.from_numpy(batch.familiar).to(drawn.device)
-        embedding, token_map = embed(tower, pixels, dtype)
-        similarity = heads.image.exp() * embedding @ texts.T
-        in_views = patch_evidence(heads, token_map, texts)[1]
-        return {
-            "match": _MATCH * contrastive(*mean_of_bags(similarity, states, bags)),
-            "find": _FIND * yes_or_no(*of_bags(in_views, states, bags)),
-            "keep": _KEEP
-            * _relative_error(
-                relative_maps(token_map[familiar], drawn),
-                _SCALE * earlier(pixels[familiar], dtype),
-            ),
-        }
+        found = embed(tower, pixels, dtype)
+        keep = torch.zeros((), device=drawn.device)
+        if familiar.any():
+            wanted = _SCALE * demo(pixels[familiar], dtype)
+            keep = F.mse_loss(relative_maps(found[1][familiar], drawn), wanted) / wanted.var()
+        return {**caption_losses(heads, found, texts, states, bags), "keep": keep}
 
     return losses
-
-
-def _relative_error(maps: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean squared error over the variance of what is wanted; 0 without any view."""
-    if not wanted.numel():
-        return maps.sum()
-    return F.mse_loss(maps, wanted) / wanted.var().clamp_min(1e-6)

@@ -50,14 +50,16 @@ def test_ranks_and_distances_follow_their_definitions(encoding):
     reference = make_null_reference(encoding)
     lowest, highest = reference.similarities.min(), reference.similarities.max()
     np.testing.assert_array_equal(reference.rank(np.array([lowest, highest + 1])), [0, 1])
-    dependence, nearest = reference.dependence(reference.nonsense)
+    dependence, nearest = reference.scale.dependence(reference.scale.directions)
     np.testing.assert_allclose(dependence, 0, atol=1e-5)
     np.testing.assert_array_equal(nearest, np.arange(len(NONSENSE)))
-    np.testing.assert_allclose(reference.residual_variance(reference.nonsense), 0, atol=1e-5)
+    np.testing.assert_allclose(
+        reference.residual_variance(reference.scale.directions), 0, atol=1e-5
+    )
 
 
 def test_an_image_of_one_color_has_figures_too(model):
     encoding = encode(model, np.full((40, 40), 90, np.uint8), downsample=1)
     reference = make_null_reference(encoding)
-    dependence, _ = reference.dependence(np.eye(4))
+    dependence, _ = reference.scale.dependence(np.eye(4))
     assert np.isfinite(dependence).all()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
-    from napari_clip_heatmap.pipeline.nonsense import NonsenseScale
+    from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
     from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 __all__ = ["ImageWorker"]
@@ -156,7 +156,7 @@ class ImageWorker:
     @cached_property
     def scale(self) -> NonsenseScale | None:
         """Distances from nonsense, which verdicts on all images are measured in."""
-        from napari_clip_heatmap.pipeline.nonsense import NonsenseScale
+        from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
         from napari_clip_heatmap.pipeline.scoring import TextDirections
 
         if self.scoring is None:

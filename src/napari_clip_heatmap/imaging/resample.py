@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 
-__all__ = ["WINDOW", "Sampling", "at_pixel", "coarser", "pixel_range", "to_image_pixels"]
+__all__ = [
+    "WINDOW",
+    "Sampling",
+    "at_pixel",
+    "coarse_placement",
+    "coarser",
+    "pixel_range",
+    "to_image_pixels",
+]
 
 
 WINDOW = 1024
@@ -29,6 +37,20 @@ def coarser(lattice: Lattice, factor: int) -> Lattice:
     """Return the same lattice for an image of fewer pixels, each `factor` times as wide."""
     y, x = (replace(axis, image=-(-axis.image // factor)) for axis in (lattice.y, lattice.x))
     return Lattice(y, x)
+
+
+def coarse_placement(lattice: Lattice, factor: int) -> dict[str, tuple[float, float]]:
+    """Return where the pixels of `coarser` lie, in image pixels from the center of the first.
+
+    Returns
+    -------
+    dict
+        ``scale``, the size of a pixel along y and x, which is not `factor` where the image is no
+        multiple of it; and ``translate``, where the center of the first one lies.
+    """
+    sizes = zip(lattice.image_shape, coarser(lattice, factor).image_shape, strict=True)
+    y, x = (full / now for full, now in sizes)
+    return {"scale": (y, x), "translate": ((y - 1) / 2, (x - 1) / 2)}
 
 
 def to_image_pixels(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_clip_heatmap.pipeline.calibration import Calibration, TextLimits, find_calibration
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.nonsense import NONSENSE, NonsenseScale
+from napari_clip_heatmap.pipeline.nonsense import NONSENSE, STAND_IN
 from napari_clip_heatmap.pipeline.presence import (
     LONGEST,
     ImageTokens,
@@ -28,6 +28,7 @@ from napari_clip_heatmap.pipeline.trust import Finding, Trust
 from napari_clip_heatmap.prompting.language import PLAIN, Phrase
 
 __all__ = [
+    "NonsenseScale",
     "NullReference",
     "TextAnswer",
     "correlations",
@@ -36,6 +37,9 @@ __all__ = [
     "make_null_reference",
 ]
 
+
+_APART = 0.9
+"""Quantile over nonsense of the distance to the nearest other; the largest may be one odd case."""
 
 _NEGATION = re.compile(r"\b(no|not|non|without)\b", re.IGNORECASE)
 _NEAR = 0.5
@@ -48,6 +52,102 @@ and below which it is so only in part. Of maps that agree less than 0.3, 81 % ha
 
 _SAME = 1e-6
 """Difference of two cosines that may be rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class NonsenseScale:
+    """Distances from prompts that mean nothing: of the words alone, no image plays a part.
+
+    Parameters
+    ----------
+    words : TextDirections
+    directions : float64 (nonsense, d_embed)
+        Unit directions of `NONSENSE`.
+    senseless : float64 (text, d_embed)
+        Unit directions of what prompts are compared with: `NONSENSE`, in which words that the model
+        never learned are all the same word. What such a word is near to is chance, even if it is
+        a thing that the model knows.
+    numbers : int (text,)
+        Index in `NONSENSE` of each of these texts.
+    apart : float
+        Distance of these texts from the nearest other one, at the 0.9 quantile: the unit.
+    """
+
+    words: TextDirections
+    directions: Directions
+    senseless: Directions
+    numbers: NDArray[np.intp]
+    apart: float
+
+    @classmethod
+    def of(cls, words: TextDirections) -> NonsenseScale:
+        """Put nonsense into the same sentences as the prompts; encoded once per model."""
+        texts = [_with_stand_ins((text,), words) for text in NONSENSE]
+        first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))
+        directions = words.directions((text,) for text in NONSENSE)
+        senseless = words.directions(first)
+        between = distances(senseless, senseless)
+        np.fill_diagonal(between, np.inf)
+        apart = float(np.quantile(between.min(axis=1), _APART))
+        # A text tower with one answer for all texts has no distances to divide by.
+        return cls(words, directions, senseless, np.array([*first.values()]), apart or np.inf)
+
+    def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the distance from nonsense, and the nearest nonsense prompt.
+
+        Parameters
+        ----------
+        directions : float64 (prompt, d_embed)
+            Unit directions.
+
+        Returns
+        -------
+        dependence : float64 (prompt,)
+            In units of `apart`: a value up to 1 is typical of nonsense.
+        nearest : int (prompt,)
+            Its index in `NONSENSE`.
+        """
+        found = distances(directions, self.senseless)
+        return found.min(axis=1) / self.apart, self.numbers[found.argmin(axis=1)]
+
+    def judge(
+        self, phrases: Sequence[Phrase], directions: Directions
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp], frozenset[int]]:
+        """Return dependence and nearest nonsense of prompts, and which have words never learned.
+
+        Words that the model never learned are replaced by `STAND_IN`: they cannot mean anything to
+        it, even if parts of them are pieces of words that it knows. Where its vocabulary is not
+        known, nothing is replaced. Synonyms that cancel say nothing.
+        """
+        dependence, nearest = self.dependence(directions)
+        dependence[~directions.any(axis=1)] = 0
+        replaced = {
+            number: changed
+            for number, names in enumerate(phrases)
+            if (changed := _with_stand_ins(names, self.words)) != names
+        }
+        if replaced:
+            less, alike = self.dependence(self.words.directions(replaced.values()))
+            for number, value, like in zip(replaced, less, alike, strict=True):
+                if value < dependence[number]:
+                    dependence[number], nearest[number] = value, like
+        return dependence, nearest, frozenset(replaced)
+
+
+def _with_stand_ins(names: Phrase, words: TextDirections) -> Phrase:
+    """Return names in which all words that the model never learned are `STAND_IN`."""
+
+    def known(word: re.Match[str]) -> str:
+        return STAND_IN if words.encoder.unknown_words(word[0]) else word[0]
+
+    return tuple(dict.fromkeys(re.sub(r"\w+", known, name) for name in names))
+
+
+def distances(one: Directions, other: Directions) -> NDArray[np.float64]:
+    """Return the distance of each direction of one set from each of another, (one, other)."""
+    squared = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
+    result: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +189,12 @@ class NullReference:
         """How texts become directions, for nonsense and for prompts."""
         return self.scale.words
 
-    @property
-    def nonsense(self) -> Directions:
-        """Unit directions of `NONSENSE`, float64 (nonsense, d_embed)."""
-        return self.scale.directions
-
-    def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return the distance of prompts from nonsense; see `NonsenseScale.dependence`."""
-        return self.scale.dependence(directions)
-
     def residual_variance(self, directions: Directions) -> NDArray[np.float64]:
         """Return the fraction of each map's variance that no nonsense map explains, (prompt,).
 
         0 to 1: what remains after a linear fit of the best-fitting nonsense map.
         """
-        explained = correlations(self.covariance, directions, self.nonsense) ** 2
+        explained = correlations(self.covariance, directions, self.scale.directions) ** 2
         left: NDArray[np.float64] = 1 - explained.max(axis=1)
         left[_deviations(self.covariance, directions) == 0] = 0
         return left
@@ -260,7 +351,7 @@ def _with_a_word_that_counts(
     if not asked:
         return set()
     directions = reference.words.directions((word,) for _, word in asked)
-    dependence, _ = reference.dependence(directions)
+    dependence, _ = reference.scale.dependence(directions)
     return {
         number for (number, _), value in zip(asked, dependence, strict=True) if value >= limits.good
     }

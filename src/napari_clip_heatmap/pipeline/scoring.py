@@ -225,7 +225,7 @@ def build_scoring(
 
     def meanings() -> tuple[NDArray[np.bool_], float]:
         # Here, because that module imports this one.
-        from napari_clip_heatmap.pipeline.nonsense import NonsenseScale
+        from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
 
         scale = NonsenseScale.of(words)
         found, _, _ = scale.judge([prompt.names for prompt in parsed], text)

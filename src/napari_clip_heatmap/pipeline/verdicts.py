@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from napari_clip_heatmap.errors import shorten
 from napari_clip_heatmap.imaging.resolution import Resolution, lattice_resolution
 from napari_clip_heatmap.pipeline.encoding import Encoding
-from napari_clip_heatmap.pipeline.nonsense import distances
 from napari_clip_heatmap.pipeline.null_reference import (
     NullReference,
     correlations,
+    distances,
     judge_lists,
     judge_texts,
     make_null_reference,

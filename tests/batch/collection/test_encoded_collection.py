@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.collection.encoded_collection import pixels_of_item, read_collection
+from napari_clip_heatmap.batch.collection.encoded_collection import image_of_item, read_collection
 from napari_clip_heatmap.batch.encoded_images import search_encodings
 from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import plan_job
@@ -56,7 +56,7 @@ def test_images_and_thumbnails_are_found(encoded: Path) -> None:
     (*_, collection) = read_collection(encoded)
     assert all(item.thumbnail is not None for item in collection.items)
     movie = tifffile.imread(encoded.parent / "images" / "movie.ome.tif")
-    (channel,) = pixels_of_item(collection.items[2])
+    (channel,) = image_of_item(collection.items[2]).channels
     np.testing.assert_array_equal(np.asarray(channel.levels[0]), movie[1])
     encoding = collection.open(collection.items[2])
     assert encoding.image_shape == (96, 96)
@@ -72,7 +72,7 @@ def test_encodings_alone_are_a_set_too(encoded: Path, tmp_path: Path) -> None:
     assert (item.name, item.thumbnail, item.record) == ("a", None, None)
     assert len(collection.problems) == 1
     with pytest.raises(ImageError, match="clip-heatmap encode"):
-        pixels_of_item(item)
+        image_of_item(item)
 
 
 def test_an_image_that_is_gone_is_said_to_be(encoded: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_an_image_that_is_gone_is_said_to_be(encoded: Path, tmp_path: Path) -> N
     gone = {**item.record, "source": str(tmp_path / "gone.tif")}
     item = type(item)(item.path, item.name, item.embedding, None, gone)
     with pytest.raises(ImageError, match="not on this machine"):
-        pixels_of_item(item)
+        image_of_item(item)
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_bytes(b"junk")])

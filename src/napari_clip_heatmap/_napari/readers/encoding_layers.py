@@ -107,18 +107,16 @@ def _picture(encoding: Encoding, name: str) -> dict[str, Any]:
 
     Red, green and blue are the three directions in which the token map varies most.
     """
-    from napari_clip_heatmap.imaging.resample import coarser, to_image_pixels
+    from napari_clip_heatmap.imaging.resample import coarse_placement, coarser, to_image_pixels
 
     factor = max(1, -(-max(encoding.image_shape) // _LARGEST_PICTURE))
     values = encoding.lattice_values(_main_directions(encoding))
     pixels = to_image_pixels(values, coarser(encoding.lattice, factor))
-    middle = (factor - 1) / 2
     return {
         "data": np.stack([_as_bytes(each) for each in pixels], axis=-1),
         "rgb": True,
         "name": f"{name} (similar patches in similar colors)",
-        "scale": (factor, factor),
-        "translate": (middle, middle),
+        **coarse_placement(encoding.lattice, factor),
         "metadata": {METADATA_KEY: {"encoding": encoding.describe()}},
     }
 

@@ -14,6 +14,7 @@ from napari_clip_heatmap._napari.views.choices import (
 )
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
 from napari_clip_heatmap._napari.views.prompt_table import PromptTable
+from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 
 __all__ = ["ACTION_CONTROLS", "FORM_CONTROLS", "REMOVE", "RESTORE", "RUN", "RUN_SLICE"]
@@ -25,8 +26,7 @@ REMOVE, RESTORE = "Remove all", "Restore"
 """Texts of the button: before and after it was pressed."""
 
 KNOWN_MODELS = (
-    "demo",
-    "micrographs",
+    *BUNDLED,
     "ViT-B-32/laion2b_s34b_b79k",
     "ViT-B-16/laion2b_s34b_b88k",
     "ViT-L-14/laion2b_s32b_b82k",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from napari_clip_heatmap.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.annotation.geometry import PixelSize
-    from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, PlaneIndex
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.scoring import Scoring
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CollectionItem",
     "EncodedCollection",
-    "pixel_size_of_item",
-    "pixels_of_item",
+    "ItemImage",
+    "image_of_item",
     "read_collection",
 ]
 
@@ -165,8 +164,15 @@ def read_collection(folder: Path) -> Iterator[EncodedCollection]:
         raise ImageError(problems[0])
 
 
-def pixels_of_item(item: CollectionItem) -> Sequence[Channel]:
-    """Return the pixels of the image that an encoding was made of.
+class ItemImage(NamedTuple):
+    """The image that an encoding was made of: its pixels, and what one measures if it says so."""
+
+    channels: Sequence[Channel]
+    pixel_size: PixelSize | None
+
+
+def image_of_item(item: CollectionItem) -> ItemImage:
+    """Open the image that an encoding was made of.
 
     Raises
     ------
@@ -175,31 +181,9 @@ def pixels_of_item(item: CollectionItem) -> Sequence[Channel]:
 
     Examples
     --------
-    >>> pixels_of_item(collection.items[0])[0].shape  # doctest: +SKIP
+    >>> image_of_item(collection.items[0]).channels[0].shape  # doctest: +SKIP
     (512, 512)
     """
-    opened, index = _image_of(item)
-    return opened.channels(index)
-
-
-def pixel_size_of_item(item: CollectionItem) -> PixelSize | None:
-    """Return what a pixel of that image measures, as its file says; None where it does not.
-
-    Raises
-    ------
-    ImageError
-        As `pixels_of_item` raises it.
-
-    Examples
-    --------
-    >>> pixel_size_of_item(collection.items[0])  # doctest: +SKIP
-    PixelSize(y=0.2, x=0.2, unit='micrometer')
-    """
-    return _image_of(item)[0].pixel_size
-
-
-def _image_of(item: CollectionItem) -> tuple[BatchImage, PlaneIndex]:
-    """Open the image of an encoding, and find its plane."""
     from napari_clip_heatmap.batch.gather_job import settings_of_job
     from napari_clip_heatmap.batch.inputs.image_list import open_image
     from napari_clip_heatmap.batch.outputs.image_output import plane_suffix
@@ -216,7 +200,7 @@ def _image_of(item: CollectionItem) -> tuple[BatchImage, PlaneIndex]:
     opened = open_image(entry, settings_of_job(item.path.parent).choice)
     for index in opened.planes:
         if item.name.endswith(plane_suffix(opened, index)):
-            return opened, index
+            return ItemImage(opened.channels(index), opened.pixel_size)
     raise ImageError(
         f"the image '{record['source']:.200}' has other planes than when it was encoded"
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.heatmaps import LazyHeatmaps
-    from napari_clip_heatmap.pipeline.nonsense import NonsenseScale
+    from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
     from napari_clip_heatmap.pipeline.scoring import Scoring
     from napari_clip_heatmap.pipeline.verdicts import Assessment
 

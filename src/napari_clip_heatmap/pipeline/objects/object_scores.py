@@ -179,7 +179,7 @@ def score_objects(
             first, scoring = each, build_scoring(each.text, prompts, score, baseline, templates)
         _check_model(each, first)
         nulls.append(make_null_reference(each, scoring.templates))
-        planes.append(sum_plane(each, layer, scoring, nulls[-1].nonsense))
+        planes.append(sum_plane(each, layer, scoring, nulls[-1].scale.directions))
     sums = merge_planes(planes)
     if not len(sums.label):
         raise ImageError(

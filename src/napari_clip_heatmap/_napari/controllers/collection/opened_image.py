@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.collection.encoded_collection import (
-    pixel_size_of_item,
-    pixels_of_item,
-)
+from napari_clip_heatmap.batch.collection.encoded_collection import image_of_item
 from napari_clip_heatmap.errors import ImageError
+from napari_clip_heatmap.imaging.resample import coarse_placement
 from napari_clip_heatmap.imaging.resolution import unit_symbol
 
 if TYPE_CHECKING:
@@ -70,8 +68,8 @@ def read_item(collection: EncodedCollection, item: CollectionItem, words: str) -
     layers: list[dict[str, Any]] = []
     message, size = f"{item.name} is open", None
     try:
-        layers += _of_pixels(pixels_of_item(item), item.name)
-        size = pixel_size_of_item(item)
+        channels, size = image_of_item(item)
+        layers += _of_pixels(channels, item.name)
     except ImageError as error:
         if not words:
             raise
@@ -152,7 +150,6 @@ def map_layer(encoding: Encoding, scoring: Scoring, number: int) -> dict[str, An
     maps = encoding.lazy_maps(scoring)
     factor = max(1, -(-max(encoding.image_shape) // _LARGEST_MAP))
     (values,) = maps.window(factor=factor, maps=slice(number, number + 1))
-    middle = (factor - 1) / 2
     low, high = (float(each) for each in maps.limits[number])
     return {
         "data": values,
@@ -161,8 +158,7 @@ def map_layer(encoding: Encoding, scoring: Scoring, number: int) -> dict[str, An
         "blending": "translucent_no_depth",
         "opacity": 0.5,
         "contrast_limits": (low, high) if low < high else None,
-        "scale": (factor, factor),
-        "translate": (middle, middle),
+        **coarse_placement(encoding.lattice, factor),
         "metadata": {
             "similarity": float(maps.similarity[number]),
             "encoding": encoding.describe(),

@@ -1,4 +1,4 @@
-"""The model `demo`, which learned from drawn scenes alone: it knows best where things lie.
+"""The maps of `demo`, which learned from drawn scenes alone: it knows best where things lie.
 
 Real pictures say what they show, and not where. In blood smears the kinds of cell nearly always
 stand side by side, so that captions of whole pictures cannot tell them apart. `demo` learned that
@@ -21,10 +21,10 @@ from training.configurations import configuration
 from training.network import embed
 from training.start import adopt_image_tower
 
-__all__ = ["EarlierModel", "has_grid_of_earlier", "relative_maps"]
+__all__ = ["DemoMaps", "has_grid_of_demo", "relative_maps"]
 
 
-class EarlierModel(nn.Module):
+class DemoMaps(nn.Module):
     """Views to relative maps of the drawn classes.
 
     Parameters
@@ -63,7 +63,7 @@ class EarlierModel(nn.Module):
         return relative_maps(embed(self.tower, pixels, dtype)[1], self.directions)
 
 
-def has_grid_of_earlier(name: str) -> bool:
+def has_grid_of_demo(name: str) -> bool:
     """Return whether the shape of this name has the same views and patches as `demo`."""
     sizes = [configuration(each)["vision_cfg"] for each in (name, "base")]
     return len({(size["image_size"], size["patch_size"]) for size in sizes}) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 from training.configurations import configuration
-from training.earlier import EarlierModel, has_grid_of_earlier, relative_maps
+from training.demo_maps import DemoMaps, has_grid_of_demo, relative_maps
 from training.export import TextIds, save_folder
 from training.network import embed
 
@@ -26,16 +26,16 @@ def test_its_maps_are_those_of_the_model_in_the_folder(tmp_path: Path) -> None:
     directions = F.normalize(model.encode_text(list(CLASSES)), dim=-1)
     with torch.no_grad():
         wanted = relative_maps(embed(clip.visual, pixels)[1], directions)
-    found = EarlierModel(tmp_path)(pixels, torch.float32)
+    found = DemoMaps(tmp_path)(pixels, torch.float32)
     torch.testing.assert_close(found, wanted, atol=2e-3, rtol=2e-2)  # weights are stored in half
 
 
 def test_relative_maps_sum_to_nothing_over_the_classes() -> None:
-    found = EarlierModel()(torch.randn(1, 3, 96, 96), torch.float32)
+    found = DemoMaps()(torch.randn(1, 3, 96, 96), torch.float32)
     assert found.shape == (1, 144, len(CLASSES))
     torch.testing.assert_close(found.sum(-1), torch.zeros(1, 144), atol=1e-4, rtol=0)
 
 
 def test_only_shapes_with_the_same_patches_keep_its_maps() -> None:
-    assert has_grid_of_earlier("wide")
-    assert not has_grid_of_earlier("larger-view")
+    assert has_grid_of_demo("wide")
+    assert not has_grid_of_demo("larger-view")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.pipeline.nonsense import MADE_UP, NONSENSE, STAND_IN, NonsenseScale
+from napari_clip_heatmap.pipeline.nonsense import MADE_UP, NONSENSE, STAND_IN
+from napari_clip_heatmap.pipeline.null_reference import NonsenseScale
 
 THING = np.eye(64)[0]
 
