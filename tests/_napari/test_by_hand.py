@@ -415,3 +415,16 @@ def test_all_layers_are_selected_and_deleted(viewer, widget, hand, cells, qtbot)
     qtbot.waitUntil(lambda: not viewer.layers, timeout=20_000)
     qtbot.wait(300)
     assert not viewer.layers
+
+
+def test_a_dock_that_is_closed_takes_its_views_along(viewer, widget, hand, cells, qtbot):
+    hand.open_section("Maps")
+    hand.tick("best")
+    qtbot.waitUntil(lambda: "best prompt - cells" in viewer.layers)
+    viewer.window.remove_dock_widget(widget.native)
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: widget.closed)
+    assert "best prompt - cells" not in viewer.layers
+    viewer.layers.remove(viewer.layers["red"])
+    viewer.add_image(np.eye(48))
+    qtbot.wait(100)

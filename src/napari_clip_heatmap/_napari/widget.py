@@ -12,6 +12,7 @@ from magicgui.widgets import Container
 from napari.layers import Shapes
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication
@@ -311,11 +312,10 @@ class HeatmapWidget(Container[Any]):
         that is mostly the one in which Qt draws the rest of the window. Mesa's software renderer
         (22.3, with napari 0.9.2) crashes when it draws the next layer after that.
         """
-        top = self.native
-        while top.parentWidget() is not None:
-            top = top.parentWidget()
-        for canvas in top.findChildren(QOpenGLWidget):
-            canvas.makeCurrent()
+        window = getattr(getattr(self._viewer, "window", None), "_qt_window", None)
+        if window is not None and isalive(window):
+            for canvas in window.findChildren(QOpenGLWidget):
+                canvas.makeCurrent()
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
