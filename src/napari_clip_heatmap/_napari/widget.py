@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -226,6 +227,7 @@ class HeatmapWidget(Container[Any]):
         get_settings().appearance.events.font_size.connect(self._on_appearance)
         self._on_appearance()
         self.native.destroyed.connect(self._close)
+        atexit.register(self._close)  # a script may end with its window open: not after the canvas
 
     def _on_appearance(self, *_: Any) -> None:
         """Let the table follow napari's font and theme, whose style sheet leaves it out."""
@@ -277,8 +279,11 @@ class HeatmapWidget(Container[Any]):
                 view.update()
 
     def _close(self) -> None:
-        """Let go of the viewer; Qt's side of the widget is gone."""
+        """Let go of the viewer; Qt's side of the widget is gone, or Python ends."""
+        if self.closed:
+            return
         self.closed = True
+        atexit.unregister(self._close)
         for controller in (*self._controllers, *self._late, *self._views, *self._outside):
             controller.close()
         self._viewer.mouse_drag_callbacks.remove(self._offer_place)
