@@ -12,7 +12,9 @@ from magicgui.widgets import Container
 from napari.layers import Shapes
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -219,6 +221,7 @@ class HeatmapWidget(Container[Any]):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self.state.events.results.connect(self._on_results)
         self._fitting = QTimer(self.native)
         self._fitting.setSingleShot(True)
@@ -288,6 +291,7 @@ class HeatmapWidget(Container[Any]):
             controller.close()
         self._viewer.mouse_drag_callbacks.remove(self._offer_place)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._viewer.layers.events.removing.disconnect(self._on_removing)
         self._viewer.events.theme.disconnect(self._on_appearance)
         get_settings().appearance.events.font_size.disconnect(self._on_appearance)
 
@@ -300,6 +304,18 @@ class HeatmapWidget(Container[Any]):
             found = (each for each in self._viewer.layers if str(each.unique_id) == source)
             layer = next(found, None)
         self["image"].follow(layer)
+
+    def _on_removing(self, *_: Any) -> None:
+        """Make the canvas's OpenGL context the current one before a layer goes.
+
+        napari then deletes what it drew of the layer at once, in whichever context is current, and
+        that is mostly the one in which Qt draws the rest of the window. Mesa's software renderer
+        (22.3, with napari 0.9.2) crashes when it draws the next layer after that.
+        """
+        window = getattr(getattr(self._viewer, "window", None), "_qt_window", None)
+        if window is not None and isalive(window):
+            for canvas in window.findChildren(QOpenGLWidget):
+                canvas.makeCurrent()
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name
