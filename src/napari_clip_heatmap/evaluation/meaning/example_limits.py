@@ -25,7 +25,7 @@ _PLACES = 3
 _LEAST_AREA = 0.005
 """Part of an image that a thing must cover to be marked in it."""
 
-_PRESENT_BELOW, _ABSENT_ABOVE = 0.01, 0.04
+_PRESENT_BELOW, _ABSENT_ABOVE = 0.01, 0.02
 """Of each kind of image, the part of what is present that may fall below the lower limit, and the
 part of what is absent that may reach the upper one."""
 
