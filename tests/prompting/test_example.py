@@ -18,6 +18,7 @@ def make(name="my vesicles", direction=(0.6, 0.8), **changed):
     values = {
         "model": "demo",
         "weights_sha256": "a" * 64,
+        "image": "b" * 64,
         "positive": 3,
         "negative": 2,
         "words": "vesicles",

@@ -307,7 +307,7 @@ def judge_prompts(
     if scoring.examples:
         from napari_clip_heatmap.pipeline.examples.example_verdict import judge_examples
 
-        return judge_examples(scoring.examples, verdicts, reference, tokens)
+        return judge_examples(encoding, scoring.examples, verdicts, reference, tokens)
     return tuple(verdicts)
 
 

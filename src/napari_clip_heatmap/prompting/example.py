@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Example", "checked_example_name"]
 
-_TEXTS = ("name", "model", "weights_sha256", "words", "recipe")
+_TEXTS = ("name", "model", "weights_sha256", "image", "words", "recipe")
 _COUNTS = ("positive", "negative")
 _FIGURES = ("weight", "dependence", "background", "foreground", "spread")
 _VECTORS = ("direction", "token")
@@ -45,6 +45,8 @@ class Example:
         Name of the model whose tokens it was made from.
     weights_sha256 : str
         Hash of that model's weights: other weights refuse it.
+    image : str
+        Hash of what the model saw of the image it was made from.
     positive, negative : int
         Places, or patches of masks, that show the thing, and that do not.
     words : str
@@ -80,6 +82,7 @@ class Example:
     direction: NDArray[np.float32]
     model: str
     weights_sha256: str
+    image: str
     positive: int
     negative: int
     words: str

@@ -27,6 +27,7 @@ EXAMPLE = Example(
     direction=np.array([1, 0], np.float32),
     model="made",
     weights_sha256="0" * 64,
+    image="",
     positive=3,
     negative=3,
     words="",

@@ -135,9 +135,19 @@ def test_a_place_is_judged_by_its_patch(encoding, example):
     assert "here" in elsewhere.advice
 
 
+def test_in_its_own_image_the_thing_is_there_however_small_it_is(model, encoding, example):
+    check = only(encoding, [example], calibration=None)["mine"]
+    assert check.presence is Trust.GOOD
+    assert "Its places are in this image" in check.reasons[1]
+    again = encode(model, np.rot90(np.ones((64, 64, 3), np.uint8) * 40), downsample=1)
+    assert only(again, [example])["mine"].presence is not Trust.GOOD
+
+
 @pytest.mark.parametrize("calibration", [None, dataclasses.replace(LIMITS, examples=None)])
-def test_without_limits_for_the_model_presence_is_unknown(encoding, example, calibration):
-    check = only(encoding, [example], calibration=calibration)["mine"]
+def test_without_limits_for_the_model_presence_is_unknown(model, example, calibration):
+    rng = np.random.default_rng(1)
+    other = encode(model, rng.integers(80, 160, (64, 64, 3)).astype(np.uint8), downsample=1)
+    check = only(other, [example], calibration=calibration)["mine"]
     assert check.presence is Trust.UNKNOWN
     assert check.trust is not Trust.GOOD
     assert "calibrate" in check.advice

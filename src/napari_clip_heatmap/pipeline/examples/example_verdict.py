@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.hashing import hash_arrays
 from napari_clip_heatmap.pipeline.presence import least_trust, top_mean
 from napari_clip_heatmap.pipeline.trust import Finding, Trust
 from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
@@ -16,6 +17,7 @@ from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.calibration import Calibration
+    from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.pipeline.null_reference import NullReference
 
 __all__ = ["ExampleVerdict", "judge_examples", "judge_places", "likeness", "object_presence"]
@@ -66,6 +68,7 @@ class ExampleVerdict(PromptVerdict):
 
 
 def judge_examples(
+    encoding: Encoding,
     examples: Mapping[str, Example],
     verdicts: Iterable[PromptVerdict],
     reference: NullReference,
@@ -75,6 +78,7 @@ def judge_examples(
 
     Parameters
     ----------
+    encoding : Encoding
     examples : mapping of str to Example
         By prompt.
     verdicts : iterable of PromptVerdict
@@ -83,8 +87,11 @@ def judge_examples(
     tokens : float32 (patch, d_embed), optional
         Of a place in the image, scaled as `ImageTokens.tokens` are; by default of all of it.
     """
+    image = hash_arrays([encoding.embedding])
     return tuple(
-        _judged(examples[each.prompt], each, reference, tokens) if each.prompt in examples else each
+        _judged(examples[each.prompt], each, reference, tokens, image)
+        if each.prompt in examples
+        else each
         for each in verdicts
     )
 
@@ -94,6 +101,7 @@ def _judged(
     verdict: PromptVerdict,
     reference: NullReference,
     tokens: NDArray[np.float32] | None,
+    image: str,
 ) -> ExampleVerdict:
     asked = reference.tokens.tokens if tokens is None else tokens
     found = [judge_places(example)]
@@ -102,14 +110,11 @@ def _judged(
         found.append(Finding(Trust.NONE, verdict.reasons[1]))
     else:
         strength = likeness(example, asked)
-        found.append(
-            _presence(
-                example,
-                strength,
-                reference.calibration,
-                "in this image" if tokens is None else "here",
-            )
-        )
+        if tokens is None and example.image == image:
+            found.append(Finding(Trust.GOOD, "Its places are in this image."))
+        else:
+            where = "in this image" if tokens is None else "here"
+            found.append(_presence(example, strength, reference.calibration, where))
     values = {each.name: getattr(verdict, each.name) for each in fields(PromptVerdict)}
     changed = {
         "trust": least_trust(each.trust for each in found),

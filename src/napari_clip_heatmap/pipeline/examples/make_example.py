@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import PromptError, shorten
+from napari_clip_heatmap.hashing import hash_arrays
 from napari_clip_heatmap.pipeline.examples.places import Places, read_places
 from napari_clip_heatmap.pipeline.examples.recipe import (
     RECIPE,
@@ -146,6 +147,7 @@ def make_example(
         direction=direction.astype(np.float32),
         model=str(encoding.model.get("name")),
         weights_sha256=str(encoding.model.get("weights_sha256")),
+        image=hash_arrays([encoding.embedding]),
         positive=len(good),
         negative=len(bad),
         words=" | ".join(phrase),
