@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from magicgui.widgets import Container
 from napari.layers import Shapes
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -218,6 +221,7 @@ class HeatmapWidget(Container[Any]):
             add_shortcut(self, keys, self.start)
         add_shortcut(self, "Escape", self.stop)
         self._viewer.layers.selection.events.active.connect(self._on_active)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self.state.events.results.connect(self._on_results)
         self._fitting = QTimer(self.native)
         self._fitting.setSingleShot(True)
@@ -226,6 +230,7 @@ class HeatmapWidget(Container[Any]):
         get_settings().appearance.events.font_size.connect(self._on_appearance)
         self._on_appearance()
         self.native.destroyed.connect(self._close)
+        atexit.register(self._close)  # a script may end with its window open: not after the canvas
 
     def _on_appearance(self, *_: Any) -> None:
         """Let the table follow napari's font and theme, whose style sheet leaves it out."""
@@ -277,12 +282,16 @@ class HeatmapWidget(Container[Any]):
                 view.update()
 
     def _close(self) -> None:
-        """Let go of the viewer; Qt's side of the widget is gone."""
+        """Let go of the viewer; Qt's side of the widget is gone, or Python ends."""
+        if self.closed:
+            return
         self.closed = True
+        atexit.unregister(self._close)
         for controller in (*self._controllers, *self._late, *self._views, *self._outside):
             controller.close()
         self._viewer.mouse_drag_callbacks.remove(self._offer_place)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._viewer.layers.events.removing.disconnect(self._on_removing)
         self._viewer.events.theme.disconnect(self._on_appearance)
         get_settings().appearance.events.font_size.disconnect(self._on_appearance)
 
@@ -295,6 +304,18 @@ class HeatmapWidget(Container[Any]):
             found = (each for each in self._viewer.layers if str(each.unique_id) == source)
             layer = next(found, None)
         self["image"].follow(layer)
+
+    def _on_removing(self, *_: Any) -> None:
+        """Make the canvas's OpenGL context the current one before a layer goes.
+
+        napari then deletes what it drew of the layer at once, in whichever context is current, and
+        that is mostly the one in which Qt draws the rest of the window. Mesa's software renderer
+        (22.3, with napari 0.9.2) crashes when it draws the next layer after that.
+        """
+        window = getattr(getattr(self._viewer, "window", None), "_qt_window", None)
+        if window is not None and isalive(window):
+            for canvas in window.findChildren(QOpenGLWidget):
+                canvas.makeCurrent()
 
     def _on_model_chosen(self, name: str) -> None:
         self["model"].value = name

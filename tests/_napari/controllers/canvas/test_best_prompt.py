@@ -61,7 +61,7 @@ def test_each_stripe_has_the_color_of_its_prompt(best, state, viewer_model, cell
     table.set_swatches.assert_called_with({})
 
 
-def test_an_image_without_maps_has_no_such_layer(best, state, viewer_model, pixels):
+def test_an_image_without_maps_has_no_such_layer(best, state, viewer_model, pixels, qtbot):
     state.set_control("best", True)
     state.image = viewer_model.add_image(pixels, name="other")
-    assert [layer.name for layer in viewer_model.layers if layer.name.startswith("best")] == []
+    qtbot.waitUntil(lambda: not any(layer.name.startswith("best") for layer in viewer_model.layers))

@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers.layers import (
     changing,
@@ -50,11 +51,13 @@ class BestPromptView:
         self._layer: Labels | None = None
         self._shown: LayerResult | None = None
         self._hidden: list[Any] = []
-        self._emitters = tuple(
-            getattr(state.events, name) for name in ("controls", "results", "image")
-        )
-        for emitter in self._emitters:
-            emitter.connect(self.update)
+        # Later: napari may be removing one layer after another, and this one is among them.
+        self._later = QSignalDebouncer()
+        self._later.setTimeout(0)
+        self._later.triggered.connect(self.update)
+        state.events.controls.connect(self.update)
+        for emitter in (state.events.results, state.events.image):
+            emitter.connect(self._on_changed)
 
     def update(self) -> None:
         """Show the view of the chosen image's latest result, or take it away."""
@@ -71,9 +74,14 @@ class BestPromptView:
 
     def close(self) -> None:
         """Take the view away."""
-        for emitter in self._emitters:
-            emitter.disconnect(self.update)
+        self._later.cancel()
+        self._state.events.controls.disconnect(self.update)
+        for emitter in (self._state.events.results, self._state.events.image):
+            emitter.disconnect(self._on_changed)
         self._remove()
+
+    def _on_changed(self, *_: Any) -> None:
+        self._later.throttle()
 
     def _add(self, shown: LayerResult) -> None:
         result, image = shown.result, shown.image

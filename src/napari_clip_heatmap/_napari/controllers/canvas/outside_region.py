@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
+from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
@@ -62,9 +63,13 @@ class OutsideView:
         self._layer: Image | None = None
         self._shown: tuple[object, str] | None = None
         self._job = Job(self._on_made, self._on_error, debounce_ms=DEBOUNCE_MS)
+        # Later: napari may be removing one layer after another, and this one is among them.
+        self._later = QSignalDebouncer()
+        self._later.setTimeout(0)
+        self._later.triggered.connect(self.update)
         self._emitters = tuple(getattr(state.events, name) for name in FOLLOWED)
         for emitter in self._emitters:
-            emitter.connect(self.update)
+            emitter.connect(self._on_changed)
 
     @property
     def layer(self) -> Image | None:
@@ -85,10 +90,14 @@ class OutsideView:
 
     def close(self) -> None:
         """Take the layer away, and follow no more."""
+        self._later.cancel()
         for emitter in self._emitters:
-            emitter.disconnect(self.update)
+            emitter.disconnect(self._on_changed)
         self._job.close()
         self._remove()
+
+    def _on_changed(self, *_: Any) -> None:
+        self._later.throttle()
 
     def _current(self) -> tuple[str, Image | None]:
         """Return the row whose map is shown, and its layer; of several the current one."""

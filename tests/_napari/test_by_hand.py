@@ -1,0 +1,430 @@
+"""An afternoon at the microscope's screen: a real viewer, and nothing but a mouse and keys."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari._app_model import get_app_model
+from napari.utils import progress
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QRadioButton
+
+from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
+from napari_clip_heatmap._napari.controllers.live_update import text_overlay_of
+from napari_clip_heatmap._napari.views.file_choice import QFileDialog
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
+from napari_clip_heatmap._napari.widget import HeatmapWidget
+
+LEFT = Qt.MouseButton.LeftButton
+FIGURES = (PromptColumn.SIMILARITY, PromptColumn.VERDICT)
+
+
+class Hand:
+    """A mouse and a keyboard at a viewer."""
+
+    def __init__(self, viewer, widget, qtbot):
+        self.viewer, self.widget, self.qtbot = viewer, widget, qtbot
+        self.canvas = viewer.window._qt_viewer.canvas.native
+        self.table = widget["prompts"].view
+
+    def press(self, name):
+        """Click a control of the dock."""
+        native = self.widget[name].native
+        self.qtbot.waitUntil(lambda: native.isVisible() and native.isEnabled(), timeout=20_000)
+        self.qtbot.mouseClick(native, LEFT)
+
+    def run(self):
+        self.press("run")
+        self.settle()
+
+    def settle(self):
+        """Wait until maps and verdicts are there."""
+        self.qtbot.waitUntil(
+            lambda: (
+                not self.widget.state.busy
+                and not self.widget.live_updater.showing
+                and (
+                    self.widget.state.result is None
+                    or self.widget.state.result.assessment is not None
+                )
+            ),
+            timeout=60_000,
+        )
+
+    def open_section(self, title):
+        (button,) = (each for each in self.widget.tabs.buttons if each.text() == title)
+        self.qtbot.mouseClick(button, LEFT)
+
+    def tick(self, name):
+        box = self.widget[name].native
+        self.qtbot.waitUntil(box.isVisible)
+        self.qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
+
+    def cell(self, row, column, *, double=False):
+        """Click a cell of the table of prompts."""
+        spot = self.table.visualRect(self.table.model().index(row, column)).center()
+        self.qtbot.mouseClick(self.table.viewport(), LEFT, pos=spot)
+        if double:
+            self.qtbot.mouseDClick(self.table.viewport(), LEFT, pos=spot)
+
+    def write(self, row, words):
+        """Replace the words of a row."""
+        self.cell(row, PromptColumn.PROMPT, double=True)
+        editor = self.table.findChildren(QLineEdit)[-1]
+        editor.selectAll()
+        self.qtbot.keyClicks(editor, words)
+        self.qtbot.keyClick(editor, Qt.Key.Key_Return)
+
+    def select_layer(self, layer):
+        """Click a layer in napari's own list."""
+        view = self.viewer.window._qt_viewer.layers
+        model = view.model()
+        (index,) = (
+            model.index(row, 0)
+            for row in range(model.rowCount())
+            if model.index(row, 0).data(Qt.ItemDataRole.UserRole) is layer
+        )
+        view.scrollTo(index)
+        box = view.visualRect(index)
+        self.qtbot.mouseClick(view.viewport(), LEFT, pos=QPoint(box.left() + 70, box.center().y()))
+        self.qtbot.waitUntil(lambda: self.viewer.layers.selection.active is layer)
+
+    def spot(self, y, x):
+        """Return where a point of the image is drawn on the canvas."""
+        size = np.array([self.canvas.height(), self.canvas.width()])
+        camera = getattr(self.viewer, "scene", self.viewer).camera
+        at = (np.array([y, x]) - camera.center[-2:]) * camera.zoom + size / 2
+        return QPoint(round(at[1]), round(at[0]))
+
+    def move_to(self, y, x):
+        self.qtbot.mouseMove(self.canvas, self.spot(y, x))
+
+    def click_image(self, y, x):
+        self.move_to(y, x)
+        self.qtbot.mouseClick(self.canvas, LEFT, pos=self.spot(y, x))
+
+    def drag(self, start, end):
+        """Drag over the canvas, as a rectangle is drawn."""
+        self.move_to(*start)
+        self.qtbot.mousePress(self.canvas, LEFT, pos=self.spot(*start))
+        for part in np.linspace(start, end, 6)[1:]:
+            self.qtbot.mouseMove(self.canvas, self.spot(*part))
+            self.qtbot.wait(20)
+        self.qtbot.mouseRelease(self.canvas, LEFT, pos=self.spot(*end))
+
+    def key(self, key, modifier=Qt.KeyboardModifier.NoModifier):
+        """Press a key over the canvas."""
+        self.qtbot.keyClick(self.canvas, key, modifier)
+
+    def figures(self):
+        model = self.widget["prompts"].model
+        rows = range(len(model.rows))
+        return [str(model.index(row, each).data() or "") for row in rows for each in FIGURES]
+
+    def visible(self):
+        """Names of the maps that are shown."""
+        return [layer.name for layer in own_heatmaps(self.viewer) if layer.visible]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 950)
+    return viewer
+
+
+@pytest.fixture
+def widget(viewer, session, hub):
+    widget = HeatmapWidget(viewer, session, hub.catalog)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = ["red", "green", "blue"]
+    return widget
+
+
+@pytest.fixture
+def hand(viewer, widget, qtbot):
+    return Hand(viewer, widget, qtbot)
+
+
+@pytest.fixture
+def cells(viewer, hand, picture):
+    """The picture, run by a click."""
+    image = viewer.add_image(picture, name="cells")
+    hand.run()
+    return image
+
+
+def test_figures_and_names_follow_the_image_that_is_clicked(viewer, widget, hand, cells, picture):
+    known = hand.figures()
+    assert all(known)
+    other = viewer.add_image(picture[:, ::-1].copy(), name="Blood_55")
+    hand.select_layer(other)
+    assert not any(hand.figures())
+    assert "Not run on 'Blood_55'" in widget["status"].value
+    hand.run()
+    assert [each.name for each in own_heatmaps(viewer, other)] == [
+        f"{prompt} - Blood_55" for prompt in ("red", "green", "blue")
+    ]
+    hand.select_layer(cells)
+    assert hand.figures() == known
+    assert [each.name for each in own_heatmaps(viewer, cells)] == ["red", "green", "blue"]
+    hand.qtbot.keyClick(viewer.window._qt_viewer.layers, Qt.Key.Key_Delete)
+    hand.qtbot.waitUntil(lambda: cells not in viewer.layers)
+    assert widget["image"].value is other
+    hand.press("remove_all")
+    assert not any(hand.figures())
+    assert "encoded before" not in widget["status"].value
+
+
+def test_scales_and_trust_are_a_click_away(viewer, widget, hand, cells, qtbot):
+    layers = own_heatmaps(viewer)
+    assert len({tuple(layer.contrast_limits) for layer in layers}) == 1
+    buttons = widget["scale"].native.findChildren(QRadioButton)
+    (own,) = (each for each in buttons if each.text() == "own")
+    qtbot.mouseClick(own, LEFT, pos=QPoint(8, own.height() // 2))
+    assert len({tuple(layer.contrast_limits) for layer in layers}) == 3
+    for row, prompt in enumerate(("red", "green", "blue")):
+        hand.cell(row, PromptColumn.PROMPT)
+        assert hand.visible() == [prompt]
+        assert text_overlay_of(viewer).text.startswith(f"{prompt} - trust: ")
+        tip = widget["prompts"].model.index(row, PromptColumn.VERDICT)
+        lines = tip.data(Qt.ItemDataRole.ToolTipRole).splitlines()
+        assert len(lines) >= 3
+        assert max(map(len, lines)) <= 60
+        assert lines[0] in widget["notes"].value
+    hand.write(1, "green - green")
+    hand.settle()
+    verdict = widget["prompts"].model.index(1, PromptColumn.VERDICT)
+    qtbot.waitUntil(lambda: verdict.data() == "none", timeout=20_000)
+
+
+def test_keys_and_clicks_go_from_map_to_map(viewer, widget, hand, cells, qtbot):
+    hand.cell(0, PromptColumn.PROMPT)
+    for key, modifier, expected in (
+        (Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier, "green"),
+        (Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier, "blue"),
+        (Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier, "green"),
+    ):
+        hand.key(key, modifier)
+        assert hand.visible() == [expected]
+    hand.select_layer(viewer.layers["red"])
+    assert hand.visible() == ["red"]
+    assert hand.table.currentIndex().row() == 0
+    qtbot.keyClick(hand.table, Qt.Key.Key_Down)
+    assert hand.visible() == ["green"]
+    assert viewer.layers.selection.active is viewer.layers["green"]
+    hand.cell(2, PromptColumn.SHOWN)
+    assert hand.visible() == ["green", "blue"]
+    hand.cell(2, PromptColumn.SHOWN)
+    assert hand.visible() == ["green"]
+
+
+def test_the_mouse_reads_values_and_a_click_ranks(viewer, widget, hand, cells, qtbot):
+    hand.open_section("Click")
+    hand.move_to(48, 100)  # on the blue stripe
+    model = widget["prompts"].model
+    here = [model.index(row, PromptColumn.CURSOR) for row in range(3)]
+    qtbot.waitUntil(lambda: all(each.data() for each in here), timeout=20_000)
+    values = [int(each.data().split()[0]) for each in here]
+    assert values[2] == max(values)
+    hand.click_image(48, 100)
+    qtbot.waitUntil(lambda: "1. blue" in widget["ranked"].value, timeout=20_000)
+    assert widget["ranked"].native.isVisible(), "the answer to a click is where it was asked for"
+
+
+def test_a_slider_that_is_moved_offers_its_slice(viewer, widget, hand, picture, qtbot):
+    viewer.add_image(np.stack([picture, picture[::-1], picture]), name="stack")
+    hand.run()
+    (slider,) = (
+        each.slider for each in viewer.window._qt_viewer.dims.slider_widgets if each.isVisible()
+    )
+    assert viewer.dims.current_step[0] == 1
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert viewer.dims.current_step[0] == 0
+    assert widget["run"].text == "Run slice"
+    assert "Slice 0 is not computed" in widget["status"].value
+    hand.run()
+    assert widget["run"].text == "Run"
+    assert {*widget.state.result.result.planes} == {(0,), (1,)}
+    hand.open_section("Where")
+    hand.tick("follow")
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    qtbot.waitUntil(
+        lambda: (shown := widget.state.result) is not None and (2,) in shown.result.planes,
+        timeout=60_000,
+    )
+    hand.settle()
+
+
+def test_a_bad_row_is_marked_and_the_others_run(viewer, widget, hand, picture, loads):
+    viewer.add_image(picture, name="cells")
+    hand.write(0, "nuclei |")
+    hand.run()
+    assert {each.name for each in own_heatmaps(viewer)} == {"green", "blue"}
+    cell = widget["prompts"].model.index(0, PromptColumn.PROMPT)
+    assert "Not run" in cell.data(Qt.ItemDataRole.ToolTipRole)
+    hand.write(0, "red")
+    hand.run()
+    assert {each.name for each in own_heatmaps(viewer)} == {"red", "green", "blue"}
+
+
+def test_run_and_cancel_leave_one_bar_and_do_not_move(viewer, widget, hand, picture, qtbot):
+    viewer.window._qt_window.resize(1280, 720)
+    viewer.add_image(picture, name="cells")
+    qtbot.wait(100)
+    native = widget["run"].native
+
+    def position():
+        return native.mapTo(widget.native, native.rect().topLeft())
+
+    before = position()
+    for number in range(6):
+        viewer.layers["cells"].data = np.roll(picture, number, axis=0)
+        qtbot.mouseClick(native, LEFT)
+        if number % 2:
+            qtbot.mouseClick(widget["cancel"].native, LEFT)
+        qtbot.waitUntil(lambda: not widget.state.busy, timeout=20_000)
+        assert position() == before
+    assert not progress._all_instances
+
+
+@pytest.mark.parametrize("name", ["score", "model", "templates"])
+def test_the_wheel_over_the_dock_changes_no_choice(widget, hand, cells, qtbot, name):
+    native = widget[name].native
+    box = native if isinstance(native, QComboBox) else native.findChild(QComboBox)
+    hand.open_section("View")
+    hand.table.setFocus()
+    before = box.currentText()
+    for target in (native, box):
+        at = QPointF(target.rect().center())
+        for turn in (-120, 120):
+            event = QWheelEvent(
+                at,
+                QPointF(target.mapToGlobal(at.toPoint())),
+                QPoint(),
+                QPoint(0, turn),
+                Qt.MouseButton.NoButton,
+                Qt.KeyboardModifier.NoModifier,
+                Qt.ScrollPhase.NoScrollPhase,
+                False,
+            )
+            QApplication.sendEvent(target, event)
+    assert box.currentText() == before
+
+
+def test_all_maps_are_removed_and_an_encoding_is_opened(
+    viewer, qtbot, tmp_path, monkeypatch, picture
+):
+    widget = HeatmapWidget(viewer)  # with the bundled model, whose encodings can be opened
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = ["nuclei", "filaments", "debris"]
+    viewer.add_image(picture, name="cells")
+    hand = Hand(viewer, widget, qtbot)
+    hand.run()
+    path = str(tmp_path / "cells.zarr.zip")
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.fileSelected.emit(path))
+
+    def choose(begins):
+        menu = widget.export_menu
+        menu.popup(QPoint(200, 200))  # as its button does
+        qtbot.waitUntil(menu.isVisible)
+        (action,) = (each for each in menu.actions() if each.text().startswith(begins))
+        qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
+
+    choose("Save the encoding")
+    qtbot.waitUntil(lambda: "Saved" in widget["status"].value, timeout=20_000)
+    hand.press("remove_all")
+    assert not own_heatmaps(viewer)
+    choose("Open an encoding")
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
+    hand.settle()
+    assert len(hand.visible()) == 1
+    assert all(hand.figures())
+
+
+def test_naparis_own_controls_are_heard(viewer, widget, hand, cells, qtbot):
+    hand.cell(1, PromptColumn.PROMPT)
+    layer = viewer.layers["green"]
+    controls = viewer.window._qt_viewer.controls.widgets[layer]
+    combo = next(each for each in controls.findChildren(QComboBox) if each.findText("magma") >= 0)
+    combo.setFocus()
+    qtbot.keyClicks(combo, "magma")
+    qtbot.waitUntil(lambda: layer.colormap.name == "magma")
+    hand.write(0, "some more")
+    hand.settle()
+    hand.run()
+    assert heatmaps_by_row(viewer, cells)[widget["prompts"].rows[1].key].colormap.name == "magma"
+    assert widget.state.style_of(cells).colormap(widget["prompts"].rows[1].key).name == "magma"
+
+
+def test_a_rectangle_is_drawn_with_the_mouse(viewer, widget, hand, cells, qtbot):
+    viewer.reset_view()
+    hand.open_section("Where")
+    hand.press("draw")
+    outline = viewer.layers.selection.active
+    assert outline.mode == "add_rectangle"
+    hand.drag((10, 10), (80, 60))
+    qtbot.waitUntil(lambda: len(outline.data) == 1, timeout=20_000)
+    hand.run()
+    data = heatmaps_by_row(viewer, cells)[widget["prompts"].rows[0].key].data
+    assert np.isfinite(data[20, 20])
+    assert np.isnan(data[90, 110])
+    assert not outline.face_color[:, 3].any(), "its fill does not dye the map"
+
+
+def test_labels_of_a_map_come_from_naparis_menu(viewer, hand, cells):
+    hand.select_layer(viewer.layers["green"])
+    get_app_model().commands.execute_command("napari.layer.convert_to_labels").result()
+    labels = viewer.layers["green objects"]
+    assert labels.data[48, 60]
+    assert not labels.data[48, 10]
+
+
+def test_three_dimensions_are_a_click_away(viewer, hand, picture, qtbot):
+    viewer.add_image(np.stack([picture] * 3), name="stack")
+    hand.run()
+    button = viewer.window._qt_viewer.viewerButtons.ndisplayButton
+    qtbot.mouseClick(button, LEFT)
+    qtbot.waitUntil(lambda: viewer.dims.ndisplay == 3)
+    QTest.qWait(200)
+    assert {layer.rendering for layer in own_heatmaps(viewer)} == {"attenuated_mip"}
+    qtbot.mouseClick(button, LEFT)
+    qtbot.waitUntil(lambda: viewer.dims.ndisplay == 2)
+
+
+def test_all_layers_are_selected_and_deleted(viewer, widget, hand, cells, qtbot):
+    """Each layer that goes with another one is among them."""
+    viewer.reset_view()
+    hand.open_section("Where")
+    hand.press("draw")
+    hand.drag((10, 10), (80, 60))
+    hand.run()
+    qtbot.waitUntil(lambda: any("outside the region" in each.name for each in viewer.layers))
+    hand.open_section("Maps")
+    hand.tick("best")
+    qtbot.waitUntil(lambda: "best prompt - cells" in viewer.layers)
+    hand.open_section("Annotate")
+    qtbot.waitUntil(lambda: any("outline" in each.name for each in viewer.layers), timeout=20_000)
+    layers = viewer.window._qt_viewer.layers
+    layers.setFocus()
+    qtbot.keyClick(layers, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(viewer.layers.selection) == len(viewer.layers) >= 7
+    qtbot.keyClick(layers, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: not viewer.layers, timeout=20_000)
+    qtbot.wait(300)
+    assert not viewer.layers
+
+
+def test_a_dock_that_is_closed_takes_its_views_along(viewer, widget, hand, cells, qtbot):
+    hand.open_section("Maps")
+    hand.tick("best")
+    qtbot.waitUntil(lambda: "best prompt - cells" in viewer.layers)
+    viewer.window.remove_dock_widget(widget.native)
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: widget.closed)
+    assert "best prompt - cells" not in viewer.layers
+    viewer.layers.remove(viewer.layers["red"])
+    viewer.add_image(np.eye(48))
+    qtbot.wait(100)
