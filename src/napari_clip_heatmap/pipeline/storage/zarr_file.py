@@ -191,11 +191,10 @@ def _write(
             corner = "/0" * (array.ndim - 1)
             for number, first in enumerate(range(0, len(array), rows)):
                 part = array[first : first + rows]
-                if len(part) < rows:  # the last chunk is as large as the others
-                    part = np.concatenate(
-                        [part, np.zeros((rows - len(part), *chunk[1:]), part.dtype)]
-                    )
-                put(f"{name}/c/{number}{corner}", imagecodecs.zstd_encode(part.tobytes(), level=0))
+                # The last chunk is as large as the others.
+                whole = np.pad(part, [(0, rows - len(part)), *[(0, 0)] * (array.ndim - 1)])
+                coded = bytes(imagecodecs.zstd_encode(whole.tobytes(), level=0))
+                put(f"{name}/c/{number}{corner}", coded)
 
 
 @lru_cache(maxsize=256)
