@@ -18,12 +18,13 @@ from docs import make_reference
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PICTURES = (
-    ("make_screenshot.py", "--all"),
-    ("make_annotate_screenshots.py",),
-    ("make_map_examples.py",),
-    ("make_why_screenshots.py",),
-    ("make_tutorial_pictures.py",),
-    ("make_table_plot.py",),
+    "make_screenshot.py",
+    "make_annotate_screenshots.py",
+    "make_map_examples.py",
+    "make_method_figures.py",
+    "make_why_screenshots.py",
+    "make_tutorial_pictures.py",
+    "make_table_plot.py",
 )
 
 
@@ -32,8 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", action="store_true", help="make all pictures again")
     if parser.parse_args().pictures:
-        for script, *options in PICTURES:
-            subprocess.run([sys.executable, str(DOCS / script), *options], check=True)
+        for script in PICTURES:
+            subprocess.run([sys.executable, str(DOCS / script)], check=True)
     make_reference.main()
     subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=ROOT, check=True

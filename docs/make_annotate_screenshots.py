@@ -6,57 +6,60 @@ Run it where a window can open, or under Xvfb:
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-import napari
-from viewer_waits import pause, picture, run_scene, wait_until
+from viewer_pictures import (
+    Shot,
+    hide_heatmaps,
+    make_objects,
+    open_sample,
+    pause,
+    picture,
+    run,
+    take_each,
+    wait_until,
+)
 
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
-PROMPTS = ["nuclei", "filaments", "vesicles", "bacteria"]
+DOCS = Path(__file__).parent
+PROMPTS = ("nuclei", "filaments", "vesicles", "bacteria")
+SIZE = (1360, 900)
 
 
-def main() -> None:
-    """Run the drawn scene, then walk through the sections, and write a picture of each step."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    folder = parser.parse_args().output
-
-    viewer, dock = run_scene(PROMPTS)
+def take_outline() -> None:
+    """Show the outline of a threshold on real nuclei."""
+    viewer, dock = open_sample("fluorescent_nuclei", ("nuclei", "filaments", "bacteria"), SIZE)
+    run(dock)
     dock.open_section(ControlSection.ANNOTATE)
     wait_until(lambda: bool(dock.state.annotation.counts))
+    dock["outline"].value = True
     show(dock, "make_objects")
-    picture(viewer, folder / "annotate-outline.png")
+    picture(viewer, DOCS / "annotate-outline.png")
+    viewer.close()
 
+
+def take_labels_and_classes() -> None:
+    """Make labels of every prompt of the drawn scene, then name them by words."""
+    viewer, dock = open_sample("drawn_scene", PROMPTS, SIZE)
+    run(dock)
+    dock.open_section(ControlSection.ANNOTATE)
+    wait_until(lambda: bool(dock.state.annotation.counts))
     dock["outline"].value = False
     dock["objects_of"].value = "every"
     dock["split"].value = True
-    make(dock, "labels_all")
-    hide_heatmaps(viewer)
-    picture(viewer, folder / "annotate-labels.png")
+    make_objects(dock, "labels_all")
+    hide_heatmaps(viewer, dock)
+    picture(viewer, DOCS / "annotate-labels.png")
 
     dock.open_section(ControlSection.CLASSIFY)
     dock["classify"].native.click()
     wait_until(lambda: dock.state.annotation.classified is not None)
     dock["gate_plot"].view.histogram.gate_moved.emit(0.5)
     show(dock, "gate_plot")
-    picture(viewer, folder / "annotate-classify.png")
+    picture(viewer, DOCS / "annotate-classify.png")
     viewer.close()
-
-
-def make(dock: HeatmapWidget, what: str) -> None:
-    """Make a layer, and wait for it."""
-    dock.state.message = ""
-    dock.annotation.maker.make(what)
-    wait_until(lambda: dock.state.message not in ("", "Making objects"))
-
-
-def hide_heatmaps(viewer: napari.Viewer) -> None:
-    """Show the image and the objects alone."""
-    for layer in viewer.layers:
-        layer.visible = layer.name not in PROMPTS
 
 
 def show(dock: HeatmapWidget, name: str) -> None:
@@ -71,4 +74,4 @@ def show(dock: HeatmapWidget, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    take_each(__file__, {"outline": Shot(take_outline), "labels": Shot(take_labels_and_classes)})

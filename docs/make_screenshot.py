@@ -1,21 +1,17 @@
 """Make the pictures of the docs: napari with the sample, its heatmaps and the docked widget.
 
 Run it where a window can open, or under Xvfb:
-``xvfb-run -s "-screen 0 2800x1800x24" python docs/make_screenshot.py --all``
+``xvfb-run -s "-screen 0 2800x1800x24" python docs/make_screenshot.py``
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from napari.settings import get_settings
-from viewer_waits import open_window, pause, picture, wait_until
+from viewer_pictures import SIZE, Shot, open_window, pause, picture, take_each, wait_until
 
 from napari_clip_heatmap._napari.demo import begin_demo
 
@@ -23,11 +19,11 @@ DOCS = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Picture:
-    """How one picture is taken."""
+class Appearance:
+    """How the window looks in one picture."""
 
     path: Path
-    size: tuple[int, int] = (1360, 850)
+    size: tuple[int, int] = SIZE
     theme: str = "dark"
     font: int = 0
     density: int = 1
@@ -36,38 +32,17 @@ class Picture:
 
 
 PICTURES = {
-    "readme": Picture(DOCS / "screenshot.png"),
-    "small": Picture(DOCS / "screenshots/small.png", size=(1280, 720)),
-    "light": Picture(DOCS / "screenshots/light.png", theme="light"),
-    "large_font": Picture(DOCS / "screenshots/large_font.png", font=16, size=(1600, 1000)),
-    "dense": Picture(DOCS / "screenshots/dense.png", density=2, size=(1280, 720)),
-    "compare": Picture(DOCS / "screenshots/compare.png", view="compare", tab="Maps"),
-    "best": Picture(DOCS / "screenshots/best.png", view="best", tab="Maps"),
+    "readme": Appearance(DOCS / "screenshot.png"),
+    "small": Appearance(DOCS / "screenshots/small.png", size=(1280, 720)),
+    "light": Appearance(DOCS / "screenshots/light.png", theme="light"),
+    "large_font": Appearance(DOCS / "screenshots/large_font.png", font=16, size=(1600, 1000)),
+    "dense": Appearance(DOCS / "screenshots/dense.png", density=2, size=(1280, 720)),
+    "compare": Appearance(DOCS / "screenshots/compare.png", view="compare", tab="Maps"),
+    "best": Appearance(DOCS / "screenshots/best.png", view="best", tab="Maps"),
 }
 
 
-def main() -> None:
-    """Take one picture, or all, each in a process and with settings of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--picture", choices=PICTURES, default="readme")
-    parser.add_argument("--taken", action="store_true", help=argparse.SUPPRESS)
-    settings = parser.parse_args()
-    if settings.taken:
-        take(PICTURES[settings.picture])
-        return
-    for name in PICTURES if settings.all else (settings.picture,):
-        with tempfile.TemporaryDirectory() as folder:
-            environment = {
-                **os.environ,
-                "NAPARI_CONFIG": f"{folder}/napari.yaml",
-                "QT_SCALE_FACTOR": str(PICTURES[name].density),
-            }
-            command = [sys.executable, __file__, "--picture", name, "--taken"]
-            subprocess.run(command, env=environment, check=True)
-
-
-def take(wanted: Picture) -> None:
+def take(wanted: Appearance) -> None:
     """Open the demo, wait for its heatmaps and verdicts, write the picture."""
     appearance = get_settings().appearance
     appearance.theme = wanted.theme
@@ -88,4 +63,7 @@ def take(wanted: Picture) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    take_each(
+        __file__,
+        {name: Shot(partial(take, wanted), wanted.density) for name, wanted in PICTURES.items()},
+    )

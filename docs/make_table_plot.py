@@ -27,7 +27,7 @@ def main() -> None:
         write_samples(Path("samples"))
         for example in page.examples():
             example.evaluate()
-        plot = Image.open("nuclei.png").convert("RGB").quantize(256)
+        plot = Image.open("plot.png").convert("RGB").quantize(256)
         plot.save(DOCS / "pictures" / "table.png", optimize=True)
         os.chdir(DOCS)
 

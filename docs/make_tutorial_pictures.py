@@ -6,28 +6,35 @@ Run it where a window can open, or under Xvfb:
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import napari
 from PIL import Image
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
-from viewer_waits import frame, open_window, pause, picture, wait_until
+from viewer_pictures import (
+    Shot,
+    frame,
+    hide_heatmaps,
+    make_objects,
+    open_sample,
+    pause,
+    picture,
+    run,
+    take_each,
+    wait_until,
+)
 
-from napari_clip_heatmap._napari.demo import PLUGIN
+from napari_clip_heatmap._napari.controllers.examples.example_layer import set_sign
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
+from napari_clip_heatmap._napari.views.examples.example_controls import NEGATIVE, POSITIVE
 from napari_clip_heatmap._napari.views.prompt_model import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 DOCS = Path(__file__).parent
-SIZE = (1360, 850)
 FRAME = (900, 640)
 TYPED = ("nuclei", "actin filaments", "vesicles")
 """What the moving picture types into its first row, one after the other."""
@@ -45,53 +52,15 @@ class Picture:
     after: Callable[[napari.Viewer, HeatmapWidget], None] = field(default=lambda viewer, dock: None)
 
 
-def main() -> None:
-    """Take one picture, or all, each in a process and with settings of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--picture", choices=(*PICTURES, "moving"))
-    parser.add_argument("--taken", action="store_true", help=argparse.SUPPRESS)
-    settings = parser.parse_args()
-    if settings.taken:
-        take(settings.picture)
-        return
-    for name in [settings.picture] if settings.picture else (*PICTURES, "moving"):
-        with tempfile.TemporaryDirectory() as folder:
-            environment = {**os.environ, "NAPARI_CONFIG": f"{folder}/napari.yaml"}
-            command = [sys.executable, __file__, "--picture", name, "--taken"]
-            subprocess.run(command, env=environment, check=True)
-
-
 def take(name: str) -> None:
     """Open the sample and the dock, run, and write what the window shows."""
-    if name == "moving":
-        take_moving(DOCS / "moving.gif")
-        return
     wanted = PICTURES[name]
-    viewer, dock = begin(wanted.sample, wanted.prompts, SIZE)
+    viewer, dock = open_sample(wanted.sample, wanted.prompts)
     wanted.before(viewer, dock)
     run(dock)
     wanted.after(viewer, dock)
     picture(viewer, DOCS / "pictures" / f"{name}.png")
     viewer.close()
-
-
-def begin(
-    sample: str, prompts: tuple[str, ...], size: tuple[int, int]
-) -> tuple[napari.Viewer, HeatmapWidget]:
-    """Open a window with a sample and the dock."""
-    viewer = open_window(size)
-    viewer.open_sample(PLUGIN, sample)
-    dock: HeatmapWidget = viewer.window.add_plugin_dock_widget(PLUGIN, "CLIP Heatmap")[1]
-    dock["prompts"].value = list(prompts)
-    pause(0.5)
-    viewer.reset_view()
-    return viewer, dock
-
-
-def run(dock: HeatmapWidget) -> None:
-    """Press run, and wait for maps and verdicts."""
-    dock.start()
-    wait_until(lambda: dock.state.result is not None and dock.state.result.assessment is not None)
 
 
 def to_plane_of_nuclei(viewer: napari.Viewer, dock: HeatmapWidget) -> None:
@@ -115,26 +84,52 @@ def make_labels(viewer: napari.Viewer, dock: HeatmapWidget) -> None:
     wait_until(lambda: bool(dock.state.annotation.counts))
     dock["objects_of"].value = "every"
     dock["outline"].value = False
-    dock.state.message = ""
-    dock.annotation.maker.make("labels_all")
-    wait_until(lambda: dock.state.message not in ("", "Making objects"))
-    for layer in viewer.layers:
-        layer.visible = layer.name not in dock["prompts"].value
+    make_objects(dock, "labels_all")
+    hide_heatmaps(viewer, dock)
 
 
+def make_nuclei(viewer: napari.Viewer, dock: HeatmapWidget) -> None:
+    """Make labels of the nuclei, outlined by the image."""
+    dock.open_section(ControlSection.ANNOTATE)
+    wait_until(lambda: bool(dock.state.annotation.counts))
+    dock["split"].value = True
+    dock["outline"].value = False
+    make_objects(dock, "labels")
+    hide_heatmaps(viewer, dock)
+
+
+def click_mitoses(viewer: napari.Viewer, dock: HeatmapWidget) -> None:
+    """Make an example of three dividing nuclei, and of three others that do not show it."""
+    dock.open_section(ControlSection.EXAMPLES)
+    dock["new_example"].native.click()
+    layer = viewer.layers.selection.active
+    for places, sign in ((DIVIDING, POSITIVE), (NOT_DIVIDING, NEGATIVE)):
+        set_sign(layer, sign)
+        for place in places:
+            layer.add(place)
+            pause(1)
+    wait_until(lambda: not dock.live_updater.showing)
+    pause(2)
+
+
+DIVIDING = ((14, 267), (130, 470), (345, 72))
+NOT_DIVIDING = ((255, 228), (310, 466), (160, 165))
 BLOOD = ("red blood cells", "white blood cells", "platelets")
+NUCLEI = ("nuclei", "filaments", "bacteria")
 PICTURES = {
     "channels": Picture("fluorescence_channels", ("nuclei", "mitochondria", "filaments")),
     "stack": Picture("z_stack", ("nuclei", "filaments"), before=to_plane_of_nuclei),
     "tissue": Picture("stained_tissue", ("nuclei", "tissue", "background", "filaments")),
     "blood": Picture("blood_smear", BLOOD, after=make_labels),
-    "region": Picture("drawn_scene", ("nuclei", "filaments", "vesicles"), before=draw_rectangle),
+    "region": Picture("fluorescent_nuclei", NUCLEI, before=draw_rectangle),
+    "nuclei": Picture("fluorescent_nuclei", NUCLEI, after=make_nuclei),
+    "examples": Picture("fluorescent_nuclei", ("nuclei",), after=click_mitoses),
 }
 
 
 def take_moving(path: Path) -> None:
     """Type several words into the first row, letter by letter, and write the frames."""
-    viewer, dock = begin("drawn_scene", (TYPED[0], "bacteria", "background"), FRAME)
+    viewer, dock = open_sample("drawn_scene", (TYPED[0], "bacteria", "background"), FRAME)
     for panel in (
         viewer.window._qt_viewer.dockLayerControls,
         viewer.window._qt_viewer.dockLayerList,
@@ -174,4 +169,5 @@ def save_moving(frames: list[Image.Image], durations: list[int], path: Path) -> 
 
 
 if __name__ == "__main__":
-    main()
+    shots = {name: Shot(partial(take, name)) for name in PICTURES}
+    take_each(__file__, {**shots, "moving": Shot(partial(take_moving, DOCS / "moving.gif"))})

@@ -22,7 +22,8 @@ from npe2 import PluginManifest
 ROOT = Path(__file__).parents[1]
 NAME = "napari-clip-heatmap"
 MEGABYTE = 2**20
-SAMPLES = ["drawn_scene", "fluorescence_channels", "z_stack", "blood_smear", "stained_tissue"]
+SAMPLES = ["drawn_scene", "fluorescence_channels", "z_stack", "blood_smear"]
+SAMPLES += ["fluorescent_nuclei", "stained_tissue"]
 OPTIONAL = {name: name for name in ("h5py", "pyarrow", "tokenizers")}
 OPTIONAL |= {"openslide": "openslide-python", "bioio": "bioio", "bioio_base": "bioio-base"}
 OPTIONAL |= {"pylibCZIrw": "pylibczirw"}

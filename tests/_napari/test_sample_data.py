@@ -28,6 +28,14 @@ def test_samples_are_color_images_and_need_no_network(name):
     assert options["name"]
 
 
+def test_the_real_nuclei_are_a_gray_image_and_need_no_network():
+    ((image, options, kind),) = sample_data.fluorescent_nuclei()
+    assert kind == "image"
+    assert (image.dtype, image.shape) == (np.uint8, (512, 512))
+    assert 0 < np.median(image) < 40 < 200 < image.max()  # nuclei on dark ground
+    assert "scale" not in options  # which is not known
+
+
 def test_channels_lie_on_one_another():
     layers = [Image(data, **options) for data, options, _ in sample_data.fluorescence_channels()]
     assert [layer.name for layer in layers] == ["DAPI", "TOM20", "phalloidin"]

@@ -8,7 +8,7 @@ from yaozarrs import validate_zarr_store
 
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.errors import OutputError
-from napari_clip_heatmap.files.sample_files import SAMPLE_FILES, write_samples
+from napari_clip_heatmap.files.sample_files import SAMPLE_FILES, read_nuclei, write_samples
 from napari_clip_heatmap.scenes.sample import sample_channels, sample_scene, sample_slide
 
 
@@ -29,6 +29,8 @@ def test_pixels_come_back(folder):
     np.testing.assert_array_equal(tifffile.imread(folder / "channels.ome.tif"), sample_channels())
     with Image.open(folder / "tissue.png") as tissue:
         assert tissue.mode == "RGB"
+    with Image.open(folder / "nuclei.png") as nuclei:
+        np.testing.assert_array_equal(np.asarray(nuclei), read_nuclei())
 
 
 def test_metadata_say_what_is_there(folder):

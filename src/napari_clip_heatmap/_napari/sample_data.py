@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["blood_smear", "drawn_scene", "fluorescence_channels", "stained_tissue", "z_stack"]
+__all__ = [
+    "blood_smear",
+    "drawn_scene",
+    "fluorescence_channels",
+    "fluorescent_nuclei",
+    "stained_tissue",
+    "z_stack",
+]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -45,6 +52,16 @@ def blood_smear() -> list[LayerData]:
     from napari_clip_heatmap.scenes.sample import sample_smears
 
     return [(sample_smears()[0], {**_measured(2), "name": "blood smear"}, "image")]
+
+
+def fluorescent_nuclei() -> list[LayerData]:
+    """Return nuclei in fluorescence, some of them dividing, uint8 (y, x): a real image, CC0.
+
+    From the 2018 Data Science Bowl (BBBC038); the size of its pixels is not known.
+    """
+    from napari_clip_heatmap.files.sample_files import read_nuclei
+
+    return [(read_nuclei(), {"name": "nuclei in fluorescence"}, "image")]
 
 
 def stained_tissue() -> list[LayerData]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from napari_clip_heatmap.scenes.sample import (
     sample_timelapse,
 )
 
-__all__ = ["SAMPLE_FILES", "write_samples"]
+__all__ = ["SAMPLE_FILES", "read_nuclei", "write_samples"]
 
 SAMPLE_FILES = {
     "cells.tif": "nuclei, filaments, bacteria and vesicles, RGB",
@@ -29,11 +30,14 @@ SAMPLE_FILES = {
     "stack.ome.tif": "a z-stack of nuclei above filaments",
     "timelapse.ome.tif": "nuclei that drift through the field of view",
     "smears": "three stained blood smears",
-    "tissue.png": "stained colon tissue: the one real image, from scikit-image",
+    "nuclei.png": "nuclei in fluorescence, some of them dividing: a real image",
+    "tissue.png": "stained colon tissue: a real image, from scikit-image",
     "plate.ome.zarr": "a plate of two rows and two columns",
     "slide.ome.tif": "a pyramid: two pieces of tissue on empty glass",
 }
 """What `write_samples` makes, and what each shows."""
+
+_NUCLEI = Path(__file__).parents[1] / "samples" / "nuclei.png"
 
 _COLORS = (0x0000FFFF, 0x00FF00FF, -0x00FF0001)
 """Blue, green and magenta, as OME-TIFF counts colors (signed RGBA)."""
@@ -67,10 +71,21 @@ def write_samples(folder: Path, *, overwrite: bool = False) -> list[Path]:
     _write_ome(folder / "stack.ome.tif", sample_stack(), "ZYX", PhysicalSizeZ=1.0)
     _write_ome(folder / "timelapse.ome.tif", sample_timelapse(), "TYX", TimeIncrement=60.0)
     _write_smears(folder / "smears")
+    shutil.copyfile(_NUCLEI, folder / _NUCLEI.name)
     _write_tissue(folder / "tissue.png")
     _write_plate(folder / "plate.ome.zarr")
     _write_slide(folder / "slide.ome.tif")
     return paths
+
+
+def read_nuclei() -> NDArray[np.uint8]:
+    """Return nuclei in fluorescence, uint8 (512, 512): a real image, CC0.
+
+    Its source is named in ``samples/README.md`` of the package.
+    """
+    from PIL import Image
+
+    return np.asarray(Image.open(_NUCLEI))
 
 
 def _sizes(factor: float = 1) -> dict[str, float | str]:

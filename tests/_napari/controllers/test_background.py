@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import QThreadPool
 
 from napari_clip_heatmap._napari.controllers import background
-from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
+from napari_clip_heatmap._napari.controllers.background import SWITCH_SECONDS, Job, UnexpectedError
 from napari_clip_heatmap.errors import Cancelled, ImageError
 
 
@@ -237,6 +237,18 @@ def test_garbage_is_collected_in_the_windows_thread_only(qtbot):
         gc.callbacks.remove(note)
     assert threads == {threading.get_ident()}
     assert gc.isenabled() == enabled
+
+
+def test_the_window_waits_less_for_python_while_a_thread_is_at_work(qtbot):
+    before = sys.getswitchinterval()
+    gate = threading.Event()
+    jobs = [Job(lambda _: None, pytest.fail) for _ in range(2)]
+    for job in jobs:
+        job.start(lambda _stopped: gate.wait(20))
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    gate.set()
+    qtbot.waitUntil(lambda: not any(job.running for job in jobs), timeout=20_000)
+    assert sys.getswitchinterval() == pytest.approx(before)
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -25,11 +25,12 @@ def read():
     plugins.activate(manifest.name)
 
     def read(path):
-        (reader,) = plugins.iter_compatible_readers([str(path)])
+        chosen = str(path / "zarr.json" if path.is_dir() else path)
+        (reader,) = plugins.iter_compatible_readers([chosen])
         found = reader.exec(
-            kwargs={"path": [str(path)], "stack": False, "_registry": plugins.commands}
+            kwargs={"path": [chosen], "stack": False, "_registry": plugins.commands}
         )
-        return None if found is None else found([str(path)], stack=False)
+        return None if found is None else found([chosen], stack=False)
 
     return read
 

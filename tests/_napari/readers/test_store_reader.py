@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import npe2
 import numpy as np
 import tifffile
 import zarr
 from napari.components import ViewerModel
 from typer.testing import CliRunner
 
+import napari_clip_heatmap as nch
 from napari_clip_heatmap._napari.readers.store_reader import get_reader
 from napari_clip_heatmap.cli import app
+
+MANIFEST = Path(nch.__file__).with_name("napari.yaml")
 
 
 def test_napari_takes_all_of_them(read, job, make_napari_viewer):
@@ -45,7 +51,17 @@ def test_other_stores_and_folders_are_left_to_other_readers(read, job, tmp_path)
     zarr.create_group(tmp_path / "other.zarr")
     (tmp_path / "text.zarr.zip").write_text("no zip file")
     others = ("other.zarr", "text.zarr.zip")
+    (tmp_path / "zarr.json").write_text("{}")
     for path in (tmp_path, *(tmp_path / name for name in others)):
         assert read(path) is None
     assert get_reader(str(job / "out" / "cells.ome.zarr" / "labels" / "nuclei")) is None
     assert get_reader([str(job / "out" / "cells.ome.zarr"), str(tmp_path)]) is None
+
+
+def test_napari_asks_nothing_when_a_folder_is_opened(tmp_path):
+    """A second reader of folders would make napari ask for each folder which one to use."""
+    plugins = npe2.PluginManager()
+    plugins.register(npe2.PluginManifest.from_file(MANIFEST))
+    (tmp_path / "maps.ome.zarr").mkdir()
+    for path in (tmp_path, tmp_path / "maps.ome.zarr", tmp_path / "a.json", tmp_path / "a.zip"):
+        assert not list(plugins.iter_compatible_readers([str(path)]))

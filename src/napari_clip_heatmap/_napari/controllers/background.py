@@ -23,6 +23,7 @@ from napari_clip_heatmap.errors import ClipHeatmapError
 __all__ = [
     "EXPECTED_ERRORS",
     "HOLD_SECONDS",
+    "SWITCH_SECONDS",
     "Job",
     "UnexpectedError",
     "Work",
@@ -52,29 +53,41 @@ COLLECT_MS = 100
 """Between two small garbage collections in the window while a thread is at work."""
 
 
-class _WindowCollector:
-    """Lets garbage be collected in the window's thread only, while other threads are at work.
+SWITCH_SECONDS = 0.0005
+"""How long a thread at work keeps Python while the window waits for it; Python's own 5 ms are felt,
+as the window gives Python away with every call of OpenGL, some dozens in each picture."""
 
-    Python collects in whichever thread happens to allocate. What napari and vispy leave behind
-    holds widgets and textures, which must not be freed in any other thread than theirs.
+
+class _WindowFirst:
+    """Lets the window's thread come first while other threads are at work.
+
+    It gets Python soon after it asks for it, and garbage is collected in it only. Python collects
+    in whichever thread happens to allocate, but what napari and vispy leave behind holds widgets
+    and textures, which must not be freed in any other thread than theirs.
     """
 
     def __init__(self) -> None:
         self._at_work: set[_Worker] = set()
         self._enabled = True
+        self._interval = sys.getswitchinterval()
 
     def begin(self, worker: _Worker) -> None:
-        """Let no thread collect by itself."""
+        """Let no thread collect by itself, nor keep Python for long."""
         if not self._at_work:
             self._enabled = gc.isenabled()
             gc.disable()
+            self._interval = sys.getswitchinterval()
+            sys.setswitchinterval(min(SWITCH_SECONDS, self._interval))
         self._at_work.add(worker)
 
     def end(self, worker: _Worker | None) -> None:
         """Let all go on as before, once no thread is at work."""
+        was_at_work = bool(self._at_work)
         self._at_work -= {worker}
-        if not self._at_work and self._enabled:
-            gc.enable()
+        if was_at_work and not self._at_work:
+            sys.setswitchinterval(self._interval)
+            if self._enabled:
+                gc.enable()
 
     def stop_all(self) -> None:
         """Stop all threads, and wait for them: one that emits a signal after Qt is gone aborts."""
@@ -92,8 +105,8 @@ class _WindowCollector:
             gc.collect(1 if survived > second else 0)
 
 
-_collector = _WindowCollector()
-atexit.register(_collector.stop_all)
+_window_first = _WindowFirst()
+atexit.register(_window_first.stop_all)
 
 
 class Job:
@@ -136,7 +149,7 @@ class Job:
         self._debouncer.triggered.connect(self._begin)
         self._collecting = QTimer()
         self._collecting.setInterval(COLLECT_MS)
-        self._collecting.timeout.connect(_collector.collect)
+        self._collecting.timeout.connect(_window_first.collect)
 
     @property
     def running(self) -> bool:
@@ -179,7 +192,7 @@ class Job:
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
         worker.finished.connect(self._on_finished)
-        _collector.begin(worker)
+        _window_first.begin(worker)
         self._collecting.start()
         worker.start()
         return True
@@ -239,7 +252,7 @@ class Job:
         self._on_error(unexpected)
 
     def _on_finished(self) -> None:
-        _collector.end(self._worker)
+        _window_first.end(self._worker)
         if isalive(self._collecting):
             self._collecting.stop()
         self._worker = None

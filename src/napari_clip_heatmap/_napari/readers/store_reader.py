@@ -16,16 +16,20 @@ LayerData = tuple[Any, dict[str, Any], str]
 _ENCODING, _RECORD = "clip_heatmap_encoding", "clip_heatmap"
 """Attributes of a saved encoding, and of maps in OME-Zarr."""
 
+_METADATA = "zarr.json"
+"""The file of every Zarr group that says what it holds."""
+
 
 def get_reader(path: str | Sequence[str]) -> Callable[..., list[LayerData]] | None:
     """Return what reads these paths; None where one of them was not written by this package.
 
-    napari asks for every folder and every Zarr store. Only metadata are looked at here.
+    napari asks for every file of these names. Only metadata are looked at here.
 
     Parameters
     ----------
     path : str or sequence of str
-        Saved encodings (``*.zarr.zip``, ``*.zarr``) or maps (``*.ome.zarr``).
+        A saved encoding (``*.zarr.zip``), or the file ``zarr.json`` in a folder that holds one
+        (``*.zarr``) or maps (``*.ome.zarr``). The folder itself is accepted too.
     """
     return read_stores if all(map(_attribute, _paths(path))) else None
 
@@ -49,7 +53,9 @@ def read_stores(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def _paths(path: str | Sequence[str]) -> list[Path]:
-    return [Path(each) for each in ([path] if isinstance(path, str | os.PathLike) else path)]
+    """Return the stores that these paths name, by themselves or by the file in them."""
+    paths = map(Path, [path] if isinstance(path, str | os.PathLike) else path)
+    return [each.parent if each.name.lower() == _METADATA else each for each in paths]
 
 
 def _attribute(path: Path) -> str | None:
@@ -66,6 +72,6 @@ def _attribute(path: Path) -> str | None:
 def _metadata(path: Path) -> str | bytes:
     """Return the metadata of the outermost group, as JSON."""
     if path.is_dir():
-        return (path / "zarr.json").read_text(encoding="utf-8")
+        return (path / _METADATA).read_text(encoding="utf-8")
     with zipfile.ZipFile(path) as store:
-        return store.read("zarr.json")
+        return store.read(_METADATA)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers._multiscale_data import MultiScaleData
-from skimage.filters import threshold_otsu
-from skimage.measure import label
 
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap.errors import OutputError
@@ -90,6 +88,8 @@ def objects_above_otsu(values: NDArray[np.float32]) -> tuple[NDArray[np.int32], 
     -------
     int32 (..., y, x), float
     """
+    from skimage.measure import label  # a tenth of a second, and a run needs it not
+
     limit = _otsu(values)
     return label(values > limit, connectivity=1).astype(np.int32), limit
 
@@ -99,4 +99,6 @@ def _otsu(values: NDArray[np.float32]) -> float:
     known = values[np.isfinite(values)]
     if not known.size or known.min() == known.max():
         return float("inf")
+    from skimage.filters import threshold_otsu  # as above
+
     return float(threshold_otsu(known))
