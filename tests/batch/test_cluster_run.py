@@ -184,10 +184,13 @@ def test_a_job_goes_on_at_a_new_scheduler(
     finally:
         first.close()
     kept = len(list((two.folder.state / "tiles").glob("*/*.tiles")))
+    task = ClusterTask.of(two.settings, cached=False)  # as a repeated command makes it
     with LocalCluster(**place, silence_logs=50) as second, Client(second) as client:
         together = list(run_on_cluster(task, two.images, client))
     assert kept == 1
-    assert sorted(each.state.value for each in together if each.reason == "") == ["done"] * 5
+    good = [each.state for each in together if each.state is not WorkState.FAILED]
+    assert len(good) == 5
+    assert set(good) <= {WorkState.DONE, WorkState.DONE_BEFORE}
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +91,6 @@ class NonsenseScale:
         apart = float(np.quantile(between.min(axis=1), _APART))
         # A text tower with one answer for all texts has no distances to divide by.
         return cls(words, directions, senseless, np.array([*first.values()]), apart or np.inf)
-
-    @cached_property
-    def neutral(self) -> Directions:
-        """Unit directions of neutral prompts, which are whole sentences."""
-        return TextDirections(self.words.encoder).directions((text,) for text in NEUTRAL_PROMPTS)
 
     def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return the distance from nonsense, and the nearest nonsense prompt.
@@ -220,6 +214,8 @@ def make_null_reference(
         Of these templates, where it is known from another image of the same model.
     """
     scale = scale or NonsenseScale.of(TextDirections(encoding.text, templates))
+    # Neutral prompts are whole sentences.
+    neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
     return NullReference(
         scale=scale,
@@ -227,7 +223,7 @@ def make_null_reference(
         unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
         tokens=measure_tokens(encoding, scale.directions),
-        similarities=np.concatenate([scale.directions, scale.neutral]) @ embedding,
+        similarities=np.concatenate([scale.directions, neutral]) @ embedding,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
 
