@@ -12,6 +12,7 @@ from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.pipeline import calibration as module
 from napari_clip_heatmap.pipeline.calibration import (
     Calibration,
+    ExampleLimits,
     TextLimits,
     find_calibration,
     read_calibration,
@@ -19,7 +20,7 @@ from napari_clip_heatmap.pipeline.calibration import (
 
 RECORD = Calibration(
     "f" * 64, "x", "two images", 1.0, 2.0, -3.0, -1.0, 1.0, 0.1, 0.2, 0.3,
-    TextLimits(0.9, 1.2), {"present, none": 2.0},
+    TextLimits(0.9, 1.2), {"present, none": 2.0}, ExampleLimits(-0.1, 0.6),
 )  # fmt: skip
 
 
@@ -35,6 +36,14 @@ def test_what_is_written_is_found_at_once():
     assert find_calibration("f" * 64) is None
     path = RECORD.write()
     assert read_calibration(path) == find_calibration("f" * 64) == RECORD
+
+
+def test_a_record_of_an_earlier_version_has_no_limits_for_examples(tmp_path):
+    path = RECORD.write(tmp_path)
+    values = json.loads(path.read_text("utf-8"))
+    del values["examples"]
+    path.write_text(json.dumps(values), "utf-8")
+    assert read_calibration(path) == dataclasses.replace(RECORD, examples=None)
 
 
 def test_the_bundled_model_is_calibrated_and_the_users_own_record_wins():
@@ -55,6 +64,8 @@ def test_the_bundled_model_is_calibrated_and_the_users_own_record_wins():
         lambda values: values.update(high=float("nan")),
         lambda values: values.update(low=True),
         lambda values: values.update(text={"none": 1}, extra=3),
+        lambda values: values.update(examples={"far": 1}),
+        lambda values: values.update(examples=[1, 2]),
         lambda values: values.clear(),
     ],
 )

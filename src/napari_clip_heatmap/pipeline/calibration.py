@@ -14,7 +14,7 @@ from typing import Any
 from napari_clip_heatmap.errors import SettingsError, shorten
 from napari_clip_heatmap.user_folders import data_root
 
-__all__ = ["Calibration", "TextLimits", "find_calibration", "read_calibration"]
+__all__ = ["Calibration", "ExampleLimits", "TextLimits", "find_calibration", "read_calibration"]
 
 
 _TEXTS = ("weights_sha256", "model", "source")
@@ -34,6 +34,22 @@ class TextLimits:
 
     none: float = 0.95
     good: float = 1.15
+
+
+@dataclass(frozen=True)
+class ExampleLimits:
+    """Likenesses of the patches of an image and the places of an example; 1 for the same token.
+
+    Parameters
+    ----------
+    far : float
+        Below, the thing is not there.
+    near : float
+        From here on, it is.
+    """
+
+    far: float
+    near: float
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,8 @@ class Calibration:
     text : TextLimits
     figures : mapping of str to float
         Rates on images that the limits were not set on.
+    examples : ExampleLimits or None
+        None in records of earlier versions.
     """
 
     weights_sha256: str
@@ -73,6 +91,7 @@ class Calibration:
     uniform_tiles: float
     text: TextLimits = TextLimits()
     figures: Mapping[str, float] = field(default_factory=dict)
+    examples: ExampleLimits | None = None
 
     def write(self, folder: Path | None = None) -> Path:
         """Write the record, by default where `find_calibration` looks for it.
@@ -136,10 +155,13 @@ def _parse(text: str, name: str) -> Calibration:
     try:
         values = json.loads(text)
         limits = TextLimits(**{key: _finite(value) for key, value in values.pop("text").items()})
+        likeness = values.pop("examples", None)
         figures = {str(key): float(value) for key, value in values.pop("figures").items()}
         record: dict[str, Any] = {
             key: str(value) if key in _TEXTS else _finite(value) for key, value in values.items()
         }
+        if likeness is not None:
+            record["examples"] = ExampleLimits(**{k: _finite(v) for k, v in likeness.items()})
         return Calibration(text=limits, figures=figures, **record)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         wanted = ", ".join(each.name for each in fields(Calibration))

@@ -19,8 +19,9 @@ __all__ = ["Example", "checked_example_name"]
 
 _TEXTS = ("name", "model", "weights_sha256", "words", "recipe")
 _COUNTS = ("positive", "negative")
-_FIGURES = ("weight", "dependence", "background", "foreground")
-_KEYS = (*_TEXTS, *_COUNTS, *_FIGURES, "leave_one_out", "direction")
+_FIGURES = ("weight", "dependence", "background", "foreground", "spread")
+_VECTORS = ("direction", "token")
+_KEYS = (*_TEXTS, *_COUNTS, *_FIGURES, "leave_one_out", *_VECTORS)
 
 _MOST_NUMBERS = 2**16
 """Numbers in a direction; a longer one belongs to no model."""
@@ -53,14 +54,17 @@ class Example:
     recipe : str
         How the direction was computed.
     dependence : float
-        Distance from the nearest direction made from random places of the same image, in units of
-        the distance of those from one another: about 1 or less for places without anything in
-        common.
+        How far the positive places stand out in the map of the places, over how far 19 of 20 random
+        choices of places do at most: 1 or more for places that have something in common.
     leave_one_out : float or None
         AUROC of the places, each judged by an example made from the others; None with fewer than
         two of either kind.
     background, foreground : float
         Mean of the map over the image it was made from, and over its positive places.
+    token : float32 (d_embed,)
+        Mean token of the positive places, times the patches of a tile.
+    spread : float
+        Typical distance of a token of that image, so scaled, from their mean.
 
     Examples
     --------
@@ -85,9 +89,12 @@ class Example:
     leave_one_out: float | None
     background: float
     foreground: float
+    token: NDArray[np.float32]
+    spread: float
 
     def __post_init__(self) -> None:
-        self.direction.flags.writeable = False
+        for name in _VECTORS:
+            getattr(self, name).flags.writeable = False
 
     def __repr__(self) -> str:
         mixed = f", words={self.words!r}, weight={self.weight:g}" if self.words else ""
@@ -120,16 +127,17 @@ class Example:
             )
 
     def describe(self) -> dict[str, Any]:
-        """Return everything as JSON-able values; the direction as text in base64.
+        """Return everything as JSON-able values; direction and token as text in base64.
 
         Examples
         --------
         >>> example.describe()["positive"]
         2
         """
-        values = {key: getattr(self, key) for key in _KEYS[:-1]}
-        little = self.direction.astype("<f4")
-        return {**values, "direction": base64.b64encode(little.tobytes()).decode("ascii")}
+        values = {key: getattr(self, key) for key in _KEYS}
+        for key in _VECTORS:
+            values[key] = base64.b64encode(values[key].astype("<f4").tobytes()).decode("ascii")
+        return values
 
     @classmethod
     def restore(cls, record: object) -> Example:
@@ -156,16 +164,18 @@ class Example:
         if missing or unknown:
             what = f"has no '{missing[0]}'" if missing else f"has an unknown '{unknown[0]}'"
             raise PromptError(
-                f"the example {what}; accepted: {', '.join(_KEYS)}. Save the example again"
+                f"the example {what}; accepted: {', '.join(_KEYS)}. Make the example again"
             )
         values: dict[str, Any] = {key: _text(key, record[key]) for key in _TEXTS}
         values |= {key: integer(key, record[key], 0, 2**53, PromptError) for key in _COUNTS}
         values |= {key: number(key, record[key], error=PromptError) for key in _FIGURES}
         left = record["leave_one_out"]
+        direction = _direction(record["direction"])
         return cls(
             **values,
             leave_one_out=None if left is None else number("leave_one_out", left, 0, 1),
-            direction=_direction(record["direction"]),
+            direction=direction,
+            token=_token(record["token"], direction.size),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -251,13 +261,7 @@ def _text(key: str, value: object) -> str:
 def _direction(text: object) -> NDArray[np.float32]:
     import numpy as np
 
-    try:
-        raw = base64.b64decode(text if isinstance(text, str) else "", validate=True)
-        direction = np.frombuffer(raw, "<f4").astype(np.float32)
-    except (binascii.Error, ValueError) as error:
-        raise PromptError(
-            f"the example's 'direction' is damaged ({shorten(error, 80)}); make the example again"
-        ) from error
+    direction = _numbers("direction", text)
     length = float(np.linalg.norm(direction.astype(np.float64))) if direction.size else 0.0
     if not (0 < direction.size <= _MOST_NUMBERS and abs(length - 1) < 1e-3):
         raise PromptError(
@@ -265,3 +269,27 @@ def _direction(text: object) -> NDArray[np.float32]:
             "accepted: a direction of length 1. Make the example again"
         )
     return direction
+
+
+def _token(text: object, size: int) -> NDArray[np.float32]:
+    import numpy as np
+
+    token = _numbers("token", text)
+    if token.size != size or not np.isfinite(token).all():
+        raise PromptError(
+            f"the example's 'token' has {token.size} numbers; accepted: {size} finite ones, as "
+            "many as its direction has. Make the example again"
+        )
+    return token
+
+
+def _numbers(key: str, text: object) -> NDArray[np.float32]:
+    import numpy as np
+
+    try:
+        raw = base64.b64decode(text if isinstance(text, str) else "", validate=True)
+        return np.frombuffer(raw, "<f4").astype(np.float32)
+    except (binascii.Error, ValueError) as error:
+        raise PromptError(
+            f"the example's '{key}' is damaged ({shorten(error, 80)}); make the example again"
+        ) from error

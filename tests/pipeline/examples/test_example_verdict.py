@@ -7,16 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
+from napari_clip_heatmap.pipeline.calibration import Calibration, ExampleLimits
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.examples.example_verdict import (
     ExampleVerdict,
-    example_presence,
     judge_places,
+    likeness,
+    object_presence,
 )
 from napari_clip_heatmap.pipeline.null_reference import make_null_reference
 from napari_clip_heatmap.pipeline.scoring import build_scoring
 from napari_clip_heatmap.pipeline.trust import Trust
-from napari_clip_heatmap.pipeline.verdicts import assess, judge_prompts
+from napari_clip_heatmap.pipeline.verdicts import judge_prompts
 
 
 @pytest.fixture
@@ -33,8 +35,20 @@ def example(encoding):
     return encoding.example(good, [(50, 50), (6, 40)], name="mine")
 
 
-def only(encoding, prompts):
-    return {check.prompt: check for check in assess(encoding, prompts, "absolute").checks}
+LIMITS = Calibration(
+    *("", "", ""),
+    **dict.fromkeys(("top", "above_null", "offset", "flat_tiles", "flat_tokens"), 0.0),
+    low=0.0,
+    high=0.0,
+    uniform_tiles=0.0,
+    examples=ExampleLimits(far=-0.1, near=0.62),
+)
+
+
+def only(encoding, prompts, at=None, calibration=LIMITS):
+    scoring = build_scoring(encoding.text, prompts, "absolute")
+    reference = dataclasses.replace(make_null_reference(encoding), calibration=calibration)
+    return {each.prompt: each for each in judge_prompts(encoding, scoring, reference, at=at)}
 
 
 def test_the_verdicts_on_words_are_what_they_are_without_examples(encoding, example):
@@ -70,13 +84,39 @@ def test_words_alone_are_no_places(example):
     assert judge_places(silent).trust is Trust.DOUBTFUL
 
 
-def test_presence_lies_between_background_and_places(example):
+def test_likeness_falls_with_the_distance_from_the_places(example):
+    step = np.zeros_like(example.token)
+    step[0] = example.spread
+    found = [likeness(example, (example.token + k * step)[np.newaxis]) for k in (0, 0.5, 1, 3)]
+    assert found == pytest.approx([1, 0.5, 0, -2], abs=1e-5)
+    assert likeness(example, np.zeros((0, len(step)), np.float32)) is None
+    same_everywhere = dataclasses.replace(example, spread=0.0)
+    assert likeness(same_everywhere, example.token[np.newaxis]) is None
+
+
+def test_a_single_value_proves_no_object(example):
     at = dataclasses.replace(example, background=1.0, foreground=3.0)
-    found = [example_presence(at, top) for top in (1.0, 1.9, 2.3, 2.9, 5.0)]
-    assert found == [Trust.NONE, Trust.NONE, Trust.DOUBTFUL, Trust.GOOD, Trust.GOOD]
-    assert example_presence(at, float("nan")) is Trust.UNKNOWN
+    found = [object_presence(at, top) for top in (1.0, 1.5, 1.7, 2.9, 5.0)]
+    assert found == [Trust.NONE, Trust.NONE, Trust.DOUBTFUL, Trust.DOUBTFUL, Trust.DOUBTFUL]
+    assert object_presence(at, float("nan")) is Trust.UNKNOWN
     turned = dataclasses.replace(example, background=3.0, foreground=1.0)
-    assert example_presence(turned, 2.0) is Trust.UNKNOWN
+    assert object_presence(turned, 2.0) is Trust.UNKNOWN
+
+
+def test_one_place_alone_cannot_tell_that_a_thing_is_not_there(model, encoding, example):
+    rng = np.random.default_rng(1)
+    empty = encode(model, rng.integers(80, 160, (64, 64, 3)).astype(np.uint8), downsample=1)
+    single = encoding.example([(22, 22)], [(50, 50)], name="single")
+    check = only(empty, [single])["single"]
+    assert check.presence is Trust.DOUBTFUL
+    assert "mark more places" in check.advice
+
+
+def test_what_answers_strongly_but_looks_otherwise_is_not_found(encoding, example):
+    """Along the direction alone, whatever is far out passes for the thing."""
+    far = example.token + 20 * example.spread * example.direction
+    assert far @ example.direction > example.foreground
+    assert likeness(example, far[np.newaxis]) < 0
 
 
 def test_a_thing_that_is_not_there_is_not_found(model, example):
@@ -88,13 +128,19 @@ def test_a_thing_that_is_not_there_is_not_found(model, example):
 
 
 def test_a_place_is_judged_by_its_patch(encoding, example):
-    scoring = build_scoring(encoding.text, [example], "absolute")
-    reference = make_null_reference(encoding)
-    (there,) = judge_prompts(encoding, scoring, reference, at=(24.0, 24.0))
-    (elsewhere,) = judge_prompts(encoding, scoring, reference, at=(50.0, 50.0))
+    there = only(encoding, [example], at=(24.0, 24.0))["mine"]
+    elsewhere = only(encoding, [example], at=(50.0, 50.0))["mine"]
     assert there.presence is Trust.GOOD
     assert elsewhere.presence is Trust.NONE
     assert "here" in elsewhere.advice
+
+
+@pytest.mark.parametrize("calibration", [None, dataclasses.replace(LIMITS, examples=None)])
+def test_without_limits_for_the_model_presence_is_unknown(encoding, example, calibration):
+    check = only(encoding, [example], calibration=calibration)["mine"]
+    assert check.presence is Trust.UNKNOWN
+    assert check.trust is not Trust.GOOD
+    assert "calibrate" in check.advice
 
 
 def test_a_flat_image_shows_nothing(model, example):

@@ -134,24 +134,36 @@ def test_leave_one_out_needs_several_places(scene):
     assert encoding.example(centers()[:2], [(30, 10)], name="mine").leave_one_out is not None
 
 
-def test_dependence_is_a_distance_from_directions_of_random_places(scene):
+def test_dependence_compares_with_how_far_random_places_stand_out(scene):
     encoding, _ = scene
     tokens, statistics = measure_image(encoding)
     found = encoding.example(centers(), name="mine").dependence
     assert found == encoding.example(centers(), name="other").dependence  # repeatable
+
+    def height(places):
+        mean = places.mean(axis=0).astype(float)
+        direction = RECIPE.direction(mean, None, statistics)
+        values = tokens.astype(float) @ direction
+        return (mean @ direction - values.mean()) / values.std()
+
     rng = np.random.default_rng(0)
     random = []
-    for _ in range(32):
-        drawn = tokens[rng.integers(0, len(tokens), len(SQUARES))].astype(float)
+    for _ in range(64):
+        random.append(height(tokens[rng.integers(0, len(tokens), len(SQUARES))]))
         rng.integers(0, len(tokens), 0)
-        random.append(RECIPE.direction(drawn.mean(axis=0), None, statistics))
-    own = encoding.example(centers(), name="mine").direction
-    nearest = min(np.linalg.norm(own - each) for each in random)
-    apart = [
-        min(np.linalg.norm(one - each) for k, each in enumerate(random) if k != n)
-        for n, one in enumerate(random)
+    cells = [encoding.lattice.cell_at(y + 0.5, x + 0.5) for y, x in centers()]
+    own = height(np.concatenate([encoding.token_map[cell].reshape(1, -1) for cell in cells]))
+    assert found == pytest.approx(own / np.quantile(random, 0.95), rel=1e-3)
+    assert found > 1
+
+
+def test_random_places_seldom_stand_out(scene):
+    encoding, _ = scene
+    rng = np.random.default_rng(3)
+    found = [
+        encoding.example(rng.uniform(0, 63, (4, 2)), name="anything").dependence for _ in range(60)
     ]
-    assert found == pytest.approx(nearest / np.quantile(apart, 0.9), rel=1e-4)
+    assert np.mean(np.array(found) >= 1) < 0.15
 
 
 def test_figures_say_where_background_and_places_lie(scene):
@@ -162,6 +174,11 @@ def test_figures_say_where_background_and_places_lie(scene):
     cells = [encoding.lattice.cell_at(y + 0.5, x + 0.5) for y, x in centers()]
     assert example.foreground == pytest.approx(
         np.mean([values[cell][0, 0] for cell in cells]), rel=1e-4
+    )
+    assert example.token @ example.direction == pytest.approx(example.foreground, rel=1e-4)
+    scaled = encoding.token_map.reshape(-1, encoding.token_map.shape[-1]) * 64
+    assert example.spread == pytest.approx(
+        np.sqrt(((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1).mean()), rel=1e-4
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,11 @@ from scipy.special import expit
 from napari_clip_heatmap.api import encode
 from napari_clip_heatmap.errors import Cancelled, SettingsError
 from napari_clip_heatmap.evaluation.gibberish import CLASSIC, UNRELATED, draw_gibberish
+from napari_clip_heatmap.evaluation.meaning.example_limits import (
+    MarkedImage,
+    find_example_limits,
+    mark_places,
+)
 from napari_clip_heatmap.evaluation.meaning.known_images import KnownImage, draw_known, noise_fields
 from napari_clip_heatmap.pipeline.calibration import Calibration, TextLimits
 from napari_clip_heatmap.pipeline.nonsense import NONSENSE
@@ -24,6 +29,7 @@ from napari_clip_heatmap.scenes.vocabulary import NAMES
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
     from napari_clip_heatmap.pipeline.encoding import Encoding
+    from napari_clip_heatmap.pipeline.null_reference import NullReference
 
 __all__ = ["calibrate_model", "scene_side"]
 
@@ -49,6 +55,9 @@ _MARGIN = 1.1
 """By how much the limit for gibberish is above the most that it reaches."""
 
 _REGULARIZATION = 1e-3
+
+_MOST_MARKED = 60
+"""Images on which examples are made; their tokens stay in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +140,18 @@ def calibrate_model(
     names = tuple(name for each in NAMES.values() for name in each)
     blank = (KnownImage(NOISE, picture, (), names) for picture in noise_fields(seed, n_noise, side))
     answers: list[_Answers] = []
+    marked: list[MarkedImage] = []
     for source in (draw_known(seed, n_scenes, side), blank, images):
         for image in source:
             if stopped():
                 raise Cancelled("the calibration was cancelled; nothing was written")
-            answers += _ask(model, image)
+            encoding = encode(model, image.image)
+            reference = make_null_reference(encoding)
+            answers.append(_ask(image, reference))
+            if image.masks and len(marked) < _MOST_MARKED:
+                marked.append(
+                    mark_places(image, encoding, reference.tokens.tokens, seed + len(marked))
+                )
             progress(len(answers), total)
     text = _text_limits(model, seed)
     kinds = sorted({image.kind for image in images})
@@ -148,19 +164,18 @@ def calibrate_model(
         weights_sha256=model.weights_sha256,
         model=model.name,
         source=source_text,
+        examples=find_example_limits(marked),
         figures=_checked(answers, made),
     )
 
 
-def _ask(model: ClipModel, image: KnownImage) -> Iterable[_Answers]:
-    encoding = encode(model, image.image)
-    reference = make_null_reference(encoding)
+def _ask(image: KnownImage, reference: NullReference) -> _Answers:
     names = (*image.present, *image.absent)
     top = np.zeros(0)
     if names:
         directions = reference.words.directions((name,) for name in names)
         top = top_mean(directions.astype(np.float32) @ reference.tokens.tokens.T)
-    yield _Answers(
+    return _Answers(
         kind=image.kind,
         top=top,
         null=reference.tokens.null,

@@ -15,21 +15,24 @@ from napari_clip_heatmap.pipeline.verdicts import PromptVerdict
 from napari_clip_heatmap.prompting.example import Example
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.pipeline.calibration import Calibration
     from napari_clip_heatmap.pipeline.null_reference import NullReference
 
-__all__ = ["ExampleVerdict", "example_presence", "judge_examples", "judge_places"]
+__all__ = ["ExampleVerdict", "judge_examples", "judge_places", "likeness", "object_presence"]
 
 RANDOM_PLACES = "random places"
 """What an example is compared with, as words are with nonsense."""
 
 _ALIKE, _APART = 0.5, 1.0
-"""Distance from random places, in units of their distance from one another: below the first, random
-places gave nearly this direction; from the second on, none comes nearer than they do one another.
-Not calibrated on images with known content, unlike the limits for words."""
+"""Limits of `Example.dependence`: below the first, random places stand out as much; from the second
+on, one choice of random places in twenty does."""
 
-_ABSENT, _PRESENT = 0.5, 0.8
-"""Where the highest patches of an image lie between the mean of the image that the example was made
-from, 0, and its positive places, 1: below the first the thing is not there."""
+_FEWEST = 2
+"""Places from which on an example can tell that its thing is not there."""
+
+_LOW = 0.3
+"""Where an object's highest patch lies between the mean of the image that the example was made
+from, 0, and its positive places, 1: below this it is none of them."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class ExampleVerdict(PromptVerdict):
     ----------
     prompt : str
         Name of the example; the other fields of `PromptVerdict` follow. ``text`` says whether the
-        places differ from random ones, ``dependence`` by how much, and ``strength`` where the
-        highest patches lie between the image that the example was made from and its places.
+        places differ from random ones, ``dependence`` by how much, and ``strength`` how like the
+        places the nearest patches are: 1 for the same token, 0 for a token as far away as those of
+        an image are from their mean.
     leave_one_out : float or None
         AUROC of the places, each judged by an example made from the others.
     """
@@ -55,11 +59,9 @@ class ExampleVerdict(PromptVerdict):
         if self.leave_one_out is not None:
             parts.append(f"AUROC {self.leave_one_out:.2f} of each place by the others")
         if not self.nothing_to_see:
-            parts.append(
-                f"{self.dependence:.2f} times as far from random places as those from one another"
-            )
+            parts.append(f"its places stand out {self.dependence:.2f} times as far as random ones")
             if self.strength is not None:
-                parts.append(f"strength {self.strength:.2f}")
+                parts.append(f"likeness {self.strength:.2f}")
         return "; ".join(parts)
 
 
@@ -99,8 +101,15 @@ def _judged(
     if verdict.nothing_to_see:
         found.append(Finding(Trust.NONE, verdict.reasons[1]))
     else:
-        strength = _strength(example, asked)
-        found.append(_presence(strength, "in this image" if tokens is None else "here"))
+        strength = likeness(example, asked)
+        found.append(
+            _presence(
+                example,
+                strength,
+                reference.calibration,
+                "in this image" if tokens is None else "here",
+            )
+        )
     values = {each.name: getattr(verdict, each.name) for each in fields(PromptVerdict)}
     changed = {
         "trust": least_trust(each.trust for each in found),
@@ -122,18 +131,60 @@ def judge_places(example: Example) -> Finding:
     if example.dependence < _ALIKE:
         return Finding(
             Trust.NONE,
-            "Random places of its image give directions like it: mark more places that look "
-            "alike, and places where the map is wrong.",
+            "Random places of its image stand out as much: mark more places that look alike, and "
+            "places where the map is wrong.",
         )
     if example.dependence < _APART:
         return Finding(
-            Trust.DOUBTFUL, "Its direction differs only a little from that of random places."
+            Trust.DOUBTFUL, "Its places stand out little more than random places of their image."
         )
     return Finding(Trust.GOOD, "The map depends on the places.")
 
 
-def example_presence(example: Example, top: float) -> Trust:
-    """Return whether the thing is where the highest values of its map have this mean.
+def likeness(example: Example, tokens: NDArray[np.float32]) -> float | None:
+    """Return how like the places of an example the nearest hundredth of some patches is.
+
+    Parameters
+    ----------
+    example : Example
+    tokens : float32 (patch, d_embed)
+        Scaled as `ImageTokens.tokens` are.
+    """
+    if not len(tokens) or not example.spread > 0:
+        return None
+    from_token = np.linalg.norm(tokens - example.token, axis=1)
+    return 1 + float(top_mean(-from_token)) / example.spread
+
+
+def _presence(
+    example: Example, strength: float | None, calibration: Calibration | None, where: str
+) -> Finding:
+    if strength is None:
+        return Finding(Trust.UNKNOWN, "The model has seen nothing here.")
+    if calibration is None or calibration.examples is None:
+        return Finding(
+            Trust.UNKNOWN,
+            f"Whether it is {where} is not known: this model is not calibrated for examples "
+            "('clip-heatmap calibrate' does it).",
+        )
+    limits = calibration.examples
+    if strength < limits.far and example.positive < _FEWEST:
+        return Finding(
+            Trust.DOUBTFUL, f"No patch {where} looks as its only place did; mark more places."
+        )
+    if strength < limits.far:
+        return Finding(Trust.NONE, f"Not found {where}: no patch looks as its places did.")
+    if strength < limits.near:
+        return Finding(
+            Trust.DOUBTFUL, f"It may be {where}: the nearest patches look only a little alike."
+        )
+    return Finding(Trust.GOOD, f"Found {where}: the nearest patches look as its places did.")
+
+
+def object_presence(example: Example, top: float) -> Trust:
+    """Return whether an object is of an example's kind, by its highest value alone.
+
+    That alone is no proof: it is doubtful at most.
 
     Parameters
     ----------
@@ -141,27 +192,7 @@ def example_presence(example: Example, top: float) -> Trust:
     top : float
         In the unit of `Example.foreground`: contribution times the patches of a tile.
     """
-    return _presence(_standing(example, top), "").trust
-
-
-def _strength(example: Example, tokens: NDArray[np.float32]) -> float | None:
-    if not len(tokens):
-        return None
-    return _standing(example, float(top_mean(tokens @ example.direction)))
-
-
-def _standing(example: Example, top: float) -> float:
     height = example.foreground - example.background
-    return (top - example.background) / height if height > 0 else float("nan")
-
-
-def _presence(strength: float | None, where: str) -> Finding:
-    if strength is None or np.isnan(strength):
-        return Finding(Trust.UNKNOWN, "The model has seen nothing here.")
-    if strength < _ABSENT:
-        return Finding(Trust.NONE, f"Not found {where}: no patch answers as its places did.")
-    if strength < _PRESENT:
-        return Finding(
-            Trust.DOUBTFUL, f"It may be {where}: the highest patches answer less than its places."
-        )
-    return Finding(Trust.GOOD, f"Found {where}: the highest patches answer as its places did.")
+    if np.isnan(top) or height <= 0:
+        return Trust.UNKNOWN
+    return Trust.NONE if top < example.background + _LOW * height else Trust.DOUBTFUL

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PlaceDirections", "make_example", "measure_image"]
 
-_DRAWS = 32
-"""Directions that are made from random places."""
+_DRAWS = 64
+"""Choices of random places."""
 
 _PARTS = 20
 """Parts in which the patches of a mask are left out one after another; points one by one."""
 
-_NEAREST = 0.9
-"""Quantile over random directions of the distance to the nearest other one: the unit."""
+_UNUSUAL = 0.95
+"""Quantile over random choices of how far their places stand out: the unit."""
 
 _WINDOWS, _SIDE = 8, 12
 """Of a lattice larger than 96 x 96 patches, so many windows an axis, each so wide, are read."""
@@ -155,6 +155,8 @@ def make_example(
         leave_one_out=_leave_one_out(directions, good, bad),
         background=float(directions.image.mean @ direction) * n_patches,
         foreground=float(good.mean @ direction) * n_patches,
+        token=(good.mean * n_patches).astype(np.float32),
+        spread=float(np.sqrt(np.trace(image.covariance))) * n_patches,
     )
 
 
@@ -189,21 +191,19 @@ def _read_words(
 def _dependence(
     directions: PlaceDirections, good: Marked, bad: Marked, tokens: NDArray[np.float32]
 ) -> float:
-    """Return the distance from the directions of random places, in units of their own distance."""
+    """Return how far the places stand out in their map, over how far random ones mostly do."""
     rng = np.random.default_rng(0)  # the same places give the same figure
 
     def draw(count: int) -> Marked:
         chosen = tokens[rng.integers(0, len(tokens), count)].astype(np.float64)
         return Marked(chosen, np.ones(count))
 
-    random = np.stack(
-        [directions.of_places(draw(len(good)), draw(len(bad))) for _ in range(_DRAWS)]
-    )
-    own = directions.of_places(good, bad)
-    between = np.linalg.norm(random[:, np.newaxis] - random, axis=2)
-    np.fill_diagonal(between, np.inf)
-    unit = float(np.quantile(between.min(axis=1), _NEAREST))
-    return float(np.linalg.norm(random - own, axis=1).min()) / unit if unit > 0 else 0.0
+    def height(inside: Marked, outside: Marked) -> float:
+        direction = directions.of_places(inside, outside)
+        return float(_standing(directions, direction, inside.mean[np.newaxis])[0])
+
+    usual = np.quantile([height(draw(len(good)), draw(len(bad))) for _ in range(_DRAWS)], _UNUSUAL)
+    return height(good, bad) / float(usual) if usual > 0 else 0.0
 
 
 def _leave_one_out(directions: PlaceDirections, good: Marked, bad: Marked) -> float | None:

@@ -304,10 +304,10 @@ def _presence(
         strengths[known] = strength_of(calibration, strongest[known], null)
         levels = [level_of(calibration, float(strength)) for strength in strengths]
     for name, example in scoring.examples.items():
-        from napari_clip_heatmap.pipeline.examples.example_verdict import example_presence
+        from napari_clip_heatmap.pipeline.examples.example_verdict import object_presence
 
         for number in np.flatnonzero(best == scoring.prompts.index(name)):
-            levels[number] = example_presence(example, float(strongest[number]))
+            levels[number] = object_presence(example, float(strongest[number]))
     return levels
 
 

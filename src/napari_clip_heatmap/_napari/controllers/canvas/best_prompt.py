@@ -55,7 +55,8 @@ class BestPromptView:
         self._later = QSignalDebouncer()
         self._later.setTimeout(0)
         self._later.triggered.connect(self.update)
-        state.events.controls.connect(self.update)
+        self._wanted = False
+        state.events.controls.connect(self._on_controls)
         for emitter in (state.events.results, state.events.image):
             emitter.connect(self._on_changed)
 
@@ -75,10 +76,16 @@ class BestPromptView:
     def close(self) -> None:
         """Take the view away."""
         self._later.cancel()
-        self._state.events.controls.disconnect(self.update)
+        self._state.events.controls.disconnect(self._on_controls)
         for emitter in (self._state.events.results, self._state.events.image):
             emitter.disconnect(self._on_changed)
         self._remove()
+
+    def _on_controls(self, *_: Any) -> None:
+        wanted = bool(self._state.controls.get("best"))
+        if wanted != self._wanted:  # others change when layers go
+            self._wanted = wanted
+            self.update()
 
     def _on_changed(self, *_: Any) -> None:
         self._later.throttle()
