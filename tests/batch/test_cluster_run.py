@@ -157,6 +157,43 @@ def test_a_lost_scheduler_is_said_and_the_job_goes_on(
     assert len(list(run_images(worker, job.images))) == len(images)
 
 
+def test_a_job_goes_on_at_a_new_scheduler(
+    images: list[Path], tiny_folder: Path, tmp_path: Path
+) -> None:
+    from distributed import Client, LocalCluster
+
+    one = planned(images, tmp_path / "one", tiny_folder)
+    worker = ImageWorker(load_job_model(one.settings), one.settings, one.folder)
+    list(run_images(worker, one.images))
+    two = planned(images, tmp_path / "two", tiny_folder)
+    task = ClusterTask.of(two.settings, cached=False)
+    place: Any = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    first = LocalCluster(**place, silence_logs=50)
+
+    def lose(done: int, total: int) -> None:
+        if any((two.folder.state / "tiles").glob("*/*.tiles")):
+            first.close()
+
+    try:
+        with (
+            cluster_run._quiet_logs(),
+            Client(first) as client,
+            pytest.raises(DeviceError, match="repeat the command"),
+        ):
+            list(run_on_cluster(task, two.images, client, progress=lose))
+    finally:
+        first.close()
+    kept = len(list((two.folder.state / "tiles").glob("*/*.tiles")))
+    task = ClusterTask.of(two.settings, cached=False)  # as a repeated command makes it
+    with LocalCluster(**place, silence_logs=50) as second, Client(second) as client:
+        together = list(run_on_cluster(task, two.images, client))
+    assert kept == 1
+    good = [each.state for each in together if each.state is not WorkState.FAILED]
+    assert len(good) == 5
+    assert set(good) <= {WorkState.DONE, WorkState.DONE_BEFORE}
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
 def _deque(images: Any) -> Any:
     from collections import deque
 

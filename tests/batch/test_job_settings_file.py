@@ -43,6 +43,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     settings = RunSettings(("a.tif",), ("細胞核 🔬", "no"), tmp_path, threshold=0.5)
     write_settings_file(tmp_path, settings)
     values = read_settings_file(tmp_path / SETTINGS_FILE, set(option_values(settings)))
+    with pytest.raises(SettingsError, match="is of 'clip-heatmap run'"):
+        read_settings_file(tmp_path / SETTINGS_FILE, set(values), "prompt")
     assert values == option_values(settings)
     assert values["prompt"] == ["細胞核 🔬", "no"]
 

@@ -20,12 +20,22 @@ def test_encode_here_and_prompt_there(model: str, cells: Path, tmp_path: Path) -
     encoded = cli("encode", cells, "-m", model, "-o", tmp_path / "e")
     assert encoded.exit_code == 0, encoded.output
     assert cli("run", cells, *words, "-m", model, "-o", tmp_path / "r").exit_code == 0
+    repeated = cli("encode", "--config", tmp_path / "e" / "run.yaml", "-o", tmp_path / "e2")
+    assert repeated.exit_code == 0, repeated.output
+    assert [each.name for each in (tmp_path / "e2").glob("*.zip")] == ["cells_encoding.zarr.zip"]
     cells.unlink()
     prompted = cli("prompt", tmp_path / "e", *words, "-o", tmp_path / "p")
     assert prompted.exit_code == 0, prompted.output
     maps = [read_image(tmp_path / folder / "cells_nuclei_heatmap.tif") for folder in "rp"]
     np.testing.assert_allclose(*maps, atol=1e-6)
     assert (tmp_path / "p" / "summary.html").is_file()
+    settings = tmp_path / "p" / "run.yaml"
+    again = cli("prompt", "--config", settings, "-o", tmp_path / "p2", "--score", "absolute")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "p2" / "cells_debris_heatmap.tif").is_file()
+    other = cli("run", "--config", settings, "-o", tmp_path / "p3")
+    assert other.exit_code == 2
+    assert "clip-heatmap prompt --config" in other.stderr
 
 
 def test_search(model: str, cells: Path, tmp_path: Path) -> None:

@@ -164,10 +164,8 @@ def _quiet_logs() -> Iterator[None]:
     logger = logging.getLogger("distributed.client")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+    yield
+    logger.setLevel(before)  # but not after an error: the thread of the connection is still at it
 
 
 def run_on_cluster(
@@ -231,6 +229,8 @@ class _ClusterRun:
 
     def fill(self) -> None:
         """Begin as many images as keep all workers busy."""
+        if self.client.status in ("closing", "closed"):  # the scheduler was shut down
+            raise _lost()
         n_threads = max(1, sum(self.client.nthreads().values()))
         while self.waiting and len(self._begun) + len(self._chunks) < n_threads * _WAITING:
             self._begin(*self._next_images(n_threads))
@@ -266,8 +266,9 @@ class _ClusterRun:
             return
         with suppress(OSError):
             self.task.stop_file.touch()
-        with suppress(OSError, RuntimeError):
-            self.client.cancel(left, force=True)
+        if self.client.status == "running":
+            with suppress(OSError, RuntimeError):
+                self.client.cancel(left, force=True)
 
     def _begin(self, *images: JobImage) -> None:
         self._begun[self._submit(_begin, images)] = images
@@ -314,10 +315,7 @@ class _ClusterRun:
         from distributed import KilledWorker
 
         if future.status in ("lost", "cancelled"):
-            raise DeviceError(
-                "the scheduler or its workers were lost; what is done is kept. Start them, and "
-                "repeat the command to go on"
-            )
+            raise _lost()
         error = future.exception()
         if error is None:
             return future.result()
@@ -326,12 +324,15 @@ class _ClusterRun:
         raise error
 
 
+def _lost() -> DeviceError:
+    what = "the scheduler or its workers were lost; what is done is kept"
+    return DeviceError(f"{what}. Start them, and repeat the command to go on")
+
+
 def _too_much(image: JobImage) -> ImageOutcome:
     """Return the outcome of an image at which workers died."""
-    reason = (
-        f"'{shorten(image.entry.label)}': workers died at it again and again, most often "
-        "for want of memory; use fewer workers, or a larger --downsample"
-    )
+    why = "workers died at it again and again, most often for want of memory"
+    reason = f"'{shorten(image.entry.label)}': {why}; use fewer workers, or a larger --downsample"
     return ImageOutcome(image, WorkState.FAILED, reason)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_clip_heatmap.batch.outputs.image_output import plane_suffix
 
 if TYPE_CHECKING:
@@ -151,8 +149,6 @@ def plane_results(result: PlaneResult) -> list[dict[str, Any]]:
         return found
     target, maps = result.target, result.maps
     for number, check in enumerate(result.assessment.checks):
-        values = result.overview(number)
-        known = values[np.isfinite(values)]
         found.append(
             {
                 "prompt": maps.prompts[number],
@@ -161,7 +157,7 @@ def plane_results(result: PlaneResult) -> list[dict[str, Any]]:
                 **_files(target, result, number),
                 "similarity": float(maps.similarity[number]),
                 "worth": check.describe(),
-                "range": [float(known.min()), float(known.max())] if known.size else [None, None],
+                "range": [*(result.value_range(number) or (None, None))],
                 **_objects(result, number),
             }
         )

@@ -87,7 +87,7 @@ class JobFolder:
             It cannot be made or written to.
         """
         try:
-            for name in ("images", "locks"):
+            for name in ("images", "locks", "thumbnails"):
                 (self.state / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap.batch.job_settings_file import write_settings_file
+from napari_clip_heatmap.batch.job_settings_file import Command, write_settings_file
 from napari_clip_heatmap.batch.whole_output import disk_errors, write_json, writing
 from napari_clip_heatmap.pipeline.presence import of_no_patch
 
@@ -69,11 +69,19 @@ def write_reports(job: JobFolder, settings: RunSettings) -> dict[str, Any]:
     with disk_errors(job.folder):
         many = len(record["images"]) > _MANY
         write_json(job.folder / RUN_JSON, record, indent=None if many else 2)
-        write_settings_file(job.folder, _of_all_commands(job, settings, done.values()))
+        all_settings = _of_all_commands(job, settings, done.values())
+        write_settings_file(job.folder, all_settings, _command(settings, records.values()))
         _write_csv(job.folder / SUMMARY_CSV, record["images"])
         with writing(job.folder / SUMMARY_HTML) as draft, draft.open("w", encoding="utf-8") as page:
             page.writelines(_html(job, done, failed, settings))
     return record
+
+
+def _command(settings: RunSettings, records: Iterable[dict[str, Any]]) -> Command:
+    """Return the command that makes such a job."""
+    if any(each["reader"] == "encoding" for each in records):
+        return "prompt"
+    return "run" if settings.prompts else "encode"
 
 
 def _of_all_commands(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_clip_heatmap.batch.whole_output import writing
 from napari_clip_heatmap.errors import SettingsError, shorten
@@ -11,7 +11,16 @@ from napari_clip_heatmap.errors import SettingsError, shorten
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
 
-__all__ = ["SETTINGS_FILE", "option_values", "read_settings_file", "write_settings_file"]
+__all__ = [
+    "SETTINGS_FILE",
+    "Command",
+    "option_values",
+    "read_settings_file",
+    "write_settings_file",
+]
+
+Command = Literal["run", "encode", "prompt"]
+"""The commands of which a job is made."""
 
 SETTINGS_FILE = "run.yaml"
 
@@ -21,12 +30,20 @@ PROMPTS_FILE = "prompts.yaml"
 _HEAD = """\
 # All settings of this job. To repeat it, or to do it with other images or settings
 # (options on the command line come before those of the file):
-#     clip-heatmap run --config run.yaml
+#     clip-heatmap {command} --config run.yaml
 """
 
+_COMMAND = "command"
+"""The line that says which command made the job."""
 
-def option_values(settings: RunSettings) -> dict[str, Any]:
-    """Return settings by the names of the options of ``clip-heatmap run``, without the defaults.
+_OF_MAPS = frozenset(
+    ("prompt", "prompts", "score", "baseline", "templates", "write", "format", "threshold")
+)
+"""Options of ``prompt``; ``encode`` has all the others of ``run``."""
+
+
+def option_values(settings: RunSettings, command: Command = "run") -> dict[str, Any]:
+    """Return settings by the names of the options of a command, without the defaults.
 
     Examples
     --------
@@ -69,10 +86,17 @@ def option_values(settings: RunSettings) -> dict[str, Any]:
     if settings.examples:  # they are in no words: the prompts lie in a file of their own
         del values["prompt"]
         values["prompts"] = str((settings.output / PROMPTS_FILE).resolve())
-    return {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    given = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    if command == "encode":
+        return {name: value for name, value in given.items() if name not in _OF_MAPS}
+    if command == "prompt":
+        own = _OF_MAPS | {"output", "model"}
+        asked = {name: value for name, value in given.items() if name in own}
+        return {"encodings": given["inputs"], **asked}
+    return given
 
 
-def write_settings_file(folder: Path, settings: RunSettings) -> None:
+def write_settings_file(folder: Path, settings: RunSettings, command: Command = "run") -> None:
     """Write the settings of a job into its folder.
 
     Examples
@@ -83,9 +107,10 @@ def write_settings_file(folder: Path, settings: RunSettings) -> None:
 
     from napari_clip_heatmap.prompting.prompt_set import Entry, PromptSet, save_set
 
-    text = yaml.safe_dump(option_values(settings), sort_keys=False, allow_unicode=True)
+    values = {_COMMAND: command, **option_values(settings, command)}
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     with writing(folder / SETTINGS_FILE) as draft:
-        draft.write_text(_HEAD + text, encoding="utf-8")
+        draft.write_text(_HEAD.format(command=command) + text, encoding="utf-8")
     if settings.examples:
         examples = {each.name: each for each in settings.examples}
         entries = tuple(
@@ -94,7 +119,9 @@ def write_settings_file(folder: Path, settings: RunSettings) -> None:
         save_set(PromptSet(name="prompts", prompts=entries), folder / PROMPTS_FILE)
 
 
-def read_settings_file(path: Path, accepted: set[str]) -> dict[str, Any]:
+def read_settings_file(
+    path: Path, accepted: set[str], command: str | None = "run"
+) -> dict[str, Any]:
     """Return what a file says, by the names of options.
 
     Parameters
@@ -102,11 +129,13 @@ def read_settings_file(path: Path, accepted: set[str]) -> dict[str, Any]:
     path : Path
     accepted : set of str
         Names of options.
+    command : str
+        That they are options of.
 
     Raises
     ------
     SettingsError
-        It is not there, is no YAML, or names an option that there is not.
+        It is not there, is no YAML, is of another command, or names an option that there is not.
 
     Examples
     --------
@@ -125,6 +154,12 @@ def read_settings_file(path: Path, accepted: set[str]) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise SettingsError(f"'{shorten(path)}' holds no settings; accepted: lines 'option: value'")
+    written_by = content.pop(_COMMAND, "run")
+    if written_by != command:
+        raise SettingsError(
+            f"'{shorten(path)}' is of 'clip-heatmap {shorten(written_by, 20)}', and not of "
+            f"'{command}'; repeat that job with 'clip-heatmap {shorten(written_by, 20)} --config'"
+        )
     unknown = [name for name in content if name not in accepted]
     if unknown:
         raise SettingsError(

@@ -47,7 +47,6 @@ def keep_thumbnails(job: JobFolder, name: str, result: PlaneResult) -> None:
 
 def _write(job: JobFolder, name: str, number: int, picture: NDArray[np.uint8]) -> None:
     path = job.thumbnail(name, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # OpenCV takes a tenth of Pillow's time for pictures as small as these.
     _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     path.write_bytes(encoded.tobytes())

@@ -22,6 +22,7 @@ from napari_clip_heatmap.cli.run_command import run_and_report
 from napari_clip_heatmap.cli.run_options import (
     Baseline,
     Channel,
+    Config,
     Downsample,
     Examples,
     Format,
@@ -82,6 +83,7 @@ def add_encoding_commands(app: typer.Typer) -> None:
 def encode_images(
     output: Output,
     inputs: Inputs = None,
+    config: Config = None,
     recursive: Recursive = False,
     model: Model = "demo",
     device: Device = "auto",
@@ -157,6 +159,7 @@ def prompt(
     words: Prompt = None,
     prompts: PromptSet = None,
     example: Examples = None,
+    config: Config = None,
     model: Place = None,
     score: ScoreName = "relative",
     baseline: Baseline = None,

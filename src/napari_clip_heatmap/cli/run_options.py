@@ -65,9 +65,8 @@ def _use_settings_file(context: typer.Context, path: Path | None) -> Path | None
         for option in each.opts
         if not (option.startswith("-") and not option.startswith("--"))
     }
-    values: dict[str, Any] = {
-        names[name]: value for name, value in read_settings_file(path, set(names)).items()
-    }
+    read = read_settings_file(path, set(names), context.command.name)
+    values: dict[str, Any] = {names[name]: value for name, value in read.items()}
     context.default_map = {**(context.default_map or {}), **values}
     return path
 

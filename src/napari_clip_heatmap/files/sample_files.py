@@ -82,6 +82,11 @@ def read_nuclei() -> NDArray[np.uint8]:
     """Return nuclei in fluorescence, uint8 (512, 512): a real image, CC0.
 
     Its source is named in ``samples/README.md`` of the package.
+
+    Examples
+    --------
+    >>> read_nuclei().shape
+    (512, 512)
     """
     from PIL import Image
 

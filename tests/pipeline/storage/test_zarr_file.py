@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from napari_clip_heatmap.errors import EncodingFileError, OutputError
+from napari_clip_heatmap.pipeline.storage import zarr_file
 from napari_clip_heatmap.pipeline.storage.zarr_file import (
     from_half,
     read_arrays,
@@ -42,6 +44,22 @@ def test_what_is_read_is_what_was_written(tmp_path, record, stored, name):
         np.testing.assert_array_equal(back[key], array)
         assert back[key].dtype == array.dtype.newbyteorder("<")
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.zarr.zip"])
+def test_zarr_reads_arrays_of_several_chunks(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(zarr_file, "_CHUNK", 256)
+    values = np.random.default_rng(0).standard_normal((7, 5, 4)).astype(np.float32)
+    line = np.arange(100, dtype=np.int16)
+    write_arrays(tmp_path / name, {"note": "µm"}, {"values": values, "line": line})
+    zipped = name.endswith(".zip")
+    store = zarr.storage.ZipStore if zipped else zarr.storage.LocalStore
+    group = zarr.open_group(store(tmp_path / name, read_only=True), mode="r")
+    assert group["values"].chunks == (3, 5, 4)
+    assert group["values"].nchunks_initialized == 3
+    np.testing.assert_array_equal(group["values"][...], values)
+    np.testing.assert_array_equal(group["line"][...], line)
+    assert group.attrs["clip_heatmap_encoding"]["record"] == {"note": "µm"}
 
 
 def test_a_record_that_was_edited_is_noticed(tmp_path):

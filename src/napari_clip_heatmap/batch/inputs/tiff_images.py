@@ -18,6 +18,7 @@ from napari_clip_heatmap.files.reading.image_file import read_image
 from napari_clip_heatmap.files.reading.picture_choice import Axis, PictureChoice, short_name
 from napari_clip_heatmap.files.reading.tiff_file import (
     AXIS_KINDS,
+    read_open_tiff,
     require_sane_size,
     tiff_pictures,
 )
@@ -98,6 +99,9 @@ def open_tiff(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             "dtype": str(series.dtype),
             "stored_shape": tuple(series.shape),
         }
+        read = _PlaneReader(entry.source, choice, axes, planes)
+        single = prod(planes.lengths) == 1 and not lazy and 0 not in series.shape
+        pixels = read.pixels((), tiff) if single else None
     if lazy:
         levels = tuple(_levels(entry.source, place))
         return BatchImage(
@@ -106,9 +110,7 @@ def open_tiff(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
             channels=lambda index: (Channel(levels),),
             pixel_size=size,
         )
-    read = _PlaneReader(entry.source, choice, axes, planes)
-    if prod(planes.lengths) == 1:  # an upright picture may have another shape than is stored
-        pixels = read.pixels(())
+    if pixels is not None:  # an upright picture may have another shape than is stored
         about["stored_shape"] = tuple(pixels.shape)
         height, width = pixels.shape[:2]
         return BatchImage(
@@ -143,13 +145,15 @@ class _PlaneReader:
         height, width = self.pixels((0,) * len(self._planes.lengths)).shape[:2]
         return height, width
 
-    def pixels(self, index: PlaneIndex) -> Any:
-        """Return one plane, (y, x), (y, x, 3) or (y, x, 4)."""
+    def pixels(self, index: PlaneIndex, tiff: TiffFile | None = None) -> Any:
+        """Return one plane, (y, x), (y, x, 3) or (y, x, 4), of the file if it is open."""
         position = self._planes.in_source(index)
         page = int(np.ravel_multi_index(position, self._lengths)) if position else None
         if self._choice.channel is None and page == 0 and prod(self._lengths) == 1:
             page = None
         choice = replace(self._choice, time=None, z=None, page=page)
+        if tiff is not None:
+            return read_open_tiff(tiff, choice, short_name(self._path))
         return read_image(self._path, **asdict(choice))
 
 

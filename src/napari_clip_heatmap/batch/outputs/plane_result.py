@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,9 @@ _LARGEST_LABELED = 2**28
 
 _SMALL = 2**22
 """Pixels of all maps together that are kept until all kinds of output are written."""
+
+_STRIPE = 256
+"""Rows of a large map that are looked at together."""
 
 _MOST_KEPT = 2**26
 """Labels of all prompts together that are kept for the next kind of output."""
@@ -116,6 +121,20 @@ class PlaneResult:
         only = slice(number, number + 1)
         shown: NDArray[np.float32] = self.maps.window(factor=step, maps=only)[0]
         return shown
+
+    def value_range(self, number: int) -> tuple[float, float] | None:
+        """Return the least and the greatest value of `overview`; None where none is known."""
+        factor, shape = self.overview_factor, self.encoding.image_shape
+        if factor == 1 and prod(shape) * len(self.maps.prompts) <= _SMALL:
+            return _range_of([self.values(number)])
+        height, width = (-(-length // factor) for length in shape)
+        only = slice(number, number + 1)
+        return _range_of(
+            self.maps.window(
+                slice(top, min(top + _STRIPE, height)), slice(0, width), factor=factor, maps=only
+            )
+            for top in range(0, height, _STRIPE)
+        )
 
     def values(self, number: int) -> NDArray[np.float32]:
         """Return the map of one prompt at image pixels, float32 (y, x)."""
@@ -236,6 +255,13 @@ class PlaneResult:
             verdict=str(self.assessment.checks[number].verdict),
             trust=str(self.assessment.checks[number].trust),
         )
+
+
+def _range_of(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float] | None:
+    """Return the least and the greatest known value of a map that comes in parts."""
+    known = (part[np.isfinite(part)] for part in parts)
+    ends = [(float(values.min()), float(values.max())) for values in known if values.size]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
 
 
 def _given_labels(target: OutputTarget) -> NDArray[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,11 @@ class StoreOutput(ImageOutput):
             self._prepare(plane)
         self._limits.append(plane.maps.limits)
         for level, array in enumerate(self._arrays):
-            height, width = array.shape[-2:]
-            for top in range(0, height, MAP_CHUNK):
-                rows = slice(top, min(top + MAP_CHUNK, height))
-                factor = self._finest * 2**level
-                values = plane.maps.window(rows, slice(0, width), factor=factor)
+            factor = self._finest * 2**level
+            for rows, columns in _chunks(*array.shape[-2:]):
+                values = plane.maps.window(rows, columns, factor=factor)
                 for number, of_prompt in enumerate(values):
-                    array[(*self._place(plane, number), rows)] = of_prompt
+                    array[(*self._place(plane, number), rows, columns)] = of_prompt
         if "labels" in self.target.settings.write:
             require_room(opened)
             for number, prompt in enumerate(plane.maps.prompts):
@@ -163,6 +162,14 @@ class StoreOutput(ImageOutput):
         about: Any = {**known, "omero": {"channels": channels}}
         v05.Image.model_validate(about)
         group.attrs["ome"] = about
+
+
+def _chunks(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows and columns of each chunk: memory never holds a level, or a row of chunks."""
+    for top in range(0, height, MAP_CHUNK):
+        for left in range(0, width, MAP_CHUNK):
+            bottom, right = min(top + MAP_CHUNK, height), min(left + MAP_CHUNK, width)
+            yield slice(top, bottom), slice(left, right)
 
 
 OUTPUT = StoreOutput

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-__all__ = ["AXIS_KINDS", "TIFF_MAGIC", "read_tiff", "require_sane_size", "tiff_pictures"]
+__all__ = [
+    "AXIS_KINDS",
+    "TIFF_MAGIC",
+    "read_open_tiff",
+    "read_tiff",
+    "require_sane_size",
+    "tiff_pictures",
+]
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF begins, whatever its name ends in."""
@@ -61,16 +68,26 @@ def read_tiff(path: Path, choice: PictureChoice, name: str) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        pictures = tiff_pictures(tiff)
-        if not pictures:
-            raise ImageError(f"{name} is a TIFF without a picture; choose another file")
-        for series in pictures:
-            require_sane_size(series.keyframe, name)
-        if len(pictures) > 1 and choice.series is None and choice.page is not None:
-            return _read_page(tiff, choice, name)
-        described = [_described(series) for series in pictures]
-        series = pictures[choice.number(name, "series", choice.series, described)]
-        return _read_series(tiff, series, choice, name)
+        return read_open_tiff(tiff, choice, name)
+
+
+def read_open_tiff(tiff: TiffFile, choice: PictureChoice, name: str) -> NDArray[Any]:
+    """Read what `read_tiff` reads, of a file that is open.
+
+    Examples
+    --------
+    >>> read_open_tiff(tiff, PictureChoice(), "'stack.tif'")  # doctest: +SKIP
+    """
+    pictures = tiff_pictures(tiff)
+    if not pictures:
+        raise ImageError(f"{name} is a TIFF without a picture; choose another file")
+    for series in pictures:
+        require_sane_size(series.keyframe, name)
+    if len(pictures) > 1 and choice.series is None and choice.page is not None:
+        return _read_page(tiff, choice, name)
+    described = [_described(series) for series in pictures]
+    series = pictures[choice.number(name, "series", choice.series, described)]
+    return _read_series(tiff, series, choice, name)
 
 
 def tiff_pictures(tiff: TiffFile) -> list[TiffPageSeries]:
