@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,12 @@ class ImageTokens:
     null: float
     token_deviation: float
     tile_deviation: float
+
+    @cached_property
+    def squares(self) -> NDArray[np.float32]:
+        """Squared length of each token, float32 (patch,)."""
+        found: NDArray[np.float32] = np.einsum("pd,pd->p", self.tokens, self.tokens)
+        return found
 
     def strengths(
         self,
