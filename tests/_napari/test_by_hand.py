@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from napari._app_model import get_app_model
 from napari.utils import progress
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QRadioButton
 
@@ -103,8 +103,18 @@ class Hand:
         at = (np.array([y, x]) - camera.center[-2:]) * camera.zoom + size / 2
         return QPoint(round(at[1]), round(at[0]))
 
-    def move_to(self, y, x):
-        self.qtbot.mouseMove(self.canvas, self.spot(y, x))
+    def move_to(self, y, x, *, button=Qt.MouseButton.NoButton):
+        """Move over the canvas; by an event, as Qt's own move needs the screen's one pointer."""
+        at = self.spot(y, x)
+        event = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(at),
+            QPointF(self.canvas.mapToGlobal(at)),
+            Qt.MouseButton.NoButton,
+            button,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(self.canvas, event)
 
     def click_image(self, y, x):
         self.move_to(y, x)
@@ -115,7 +125,7 @@ class Hand:
         self.move_to(*start)
         self.qtbot.mousePress(self.canvas, LEFT, pos=self.spot(*start))
         for part in np.linspace(start, end, 6)[1:]:
-            self.qtbot.mouseMove(self.canvas, self.spot(*part))
+            self.move_to(*part, button=LEFT)
             self.qtbot.wait(20)
         self.qtbot.mouseRelease(self.canvas, LEFT, pos=self.spot(*end))
 
