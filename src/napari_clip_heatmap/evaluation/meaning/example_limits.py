@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,14 +79,16 @@ def find_example_limits(marked: Sequence[MarkedImage]) -> ExampleLimits | None:
     """
     present: dict[str, list[float]] = {}
     absent: dict[str, list[float]] = {}
-    for source in marked:
+    for source, other in permutations(marked, 2):
+        kind = other.image.kind
         for example in source.examples:
-            for other in marked:
-                found = _rates(example, source, other, present, absent)
-                if found is not None:
-                    found.setdefault(other.image.kind, []).append(
-                        likeness(example, other.tokens) or 0.0
-                    )
+            found = likeness(example, other.tokens)
+            if found is None:
+                continue
+            if example.name in other.image.absent:
+                absent.setdefault(kind, []).append(found)
+            elif example.name in other.image.classes and kind == source.image.kind:
+                present.setdefault(kind, []).append(found)
     low = [np.quantile(each, _PRESENT_BELOW) for each in present.values() if len(each) >= _FEWEST]
     high = [
         np.quantile(each, 1 - _ABSENT_ABOVE) for each in absent.values() if len(each) >= _FEWEST
@@ -93,18 +96,3 @@ def find_example_limits(marked: Sequence[MarkedImage]) -> ExampleLimits | None:
     if not low or not high:
         return None
     return ExampleLimits(far=float(min(*low, max(high))), near=float(max(high)))
-
-
-def _rates(
-    example: Example,
-    source: MarkedImage,
-    other: MarkedImage,
-    present: dict[str, list[float]],
-    absent: dict[str, list[float]],
-) -> dict[str, list[float]] | None:
-    """Return which of two lists an image belongs to; None if to neither."""
-    if other is source:
-        return None
-    if example.name in other.image.classes:
-        return present if other.image.kind == source.image.kind else None
-    return absent if example.name in other.image.absent else None

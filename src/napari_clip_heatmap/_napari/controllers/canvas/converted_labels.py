@@ -88,7 +88,7 @@ def objects_above_otsu(values: NDArray[np.float32]) -> tuple[NDArray[np.int32], 
     -------
     int32 (..., y, x), float
     """
-    from skimage.measure import label  # a tenth of a second, and a run needs it not
+    from skimage.measure import label  # importing it takes 0.1 s, which no run needs
 
     limit = _otsu(values)
     return label(values > limit, connectivity=1).astype(np.int32), limit
