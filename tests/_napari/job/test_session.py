@@ -19,6 +19,7 @@ from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, ModelLoadErr
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.encode import encode
+from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
 PROMPTS = ("red", "green", "blue")
 
@@ -50,6 +51,14 @@ def ask(session, asked, cancelled=lambda: False, **settings):
 
 def values(answer):
     return np.stack([answer.stack.layer_data(n) for n in range(len(answer.keys))])
+
+
+def test_an_empty_cache_that_is_given_is_used(model, picture, tmp_path):
+    cache = EncodingCache(tmp_path / "empty")
+    session = Session(lambda *_, **__: model, cache=cache)
+    ask(session, picture)
+    assert session.cache is cache
+    assert len(cache) == 1
 
 
 def test_answers_with_the_librarys_heatmaps(session, model, picture):

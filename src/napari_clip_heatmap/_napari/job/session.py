@@ -63,7 +63,7 @@ class Session:
     ) -> None:
         self._load_model = load_model
         self.download = download or (download_missing if load_model is None else _no_download)
-        self.cache = cache or EncodingCache()
+        self.cache = EncodingCache() if cache is None else cache  # an empty one is false
         self._encode = partial(
             encode_cached, cache=self.cache, encode=encode or encode_progressively
         )
