@@ -65,7 +65,7 @@ class ImmediateJob:
 
     stop = False
 
-    def __init__(self, on_result, on_error, *, on_step=None, on_end=None, debounce_ms=0):
+    def __init__(self, on_result, on_error, *, on_step=None, on_end=None, debounce_ms=0, **_):
         self._on_result, self._on_error = on_result, on_error
         self._on_step, self._on_end = on_step, on_end
         self.running = self.closed = False

@@ -20,6 +20,7 @@ def shown_errors(monkeypatch):
 @pytest.fixture
 def controller(state, viewer_model, session, immediate, shown_errors, monkeypatch):
     monkeypatch.setattr(run, "REPAINT", 0.0)  # each tile is a step
+    monkeypatch.setattr(run, "REST", 0.0)
     controller = RunController(state, viewer_model, session, StyleController(state, viewer_model))
     yield controller
     controller.close()

@@ -125,6 +125,9 @@ class Job:
         Called with what a generator yields.
     on_end : callable(), optional
         Called last, when the thread has ended.
+    hold_after : callable(step) -> bool, optional
+        After which steps the work waits for ``hold(False)``: those that the window has to draw,
+        as a thread that computes at that time makes it wait for Python and for the processor.
     debounce_ms : int
         Milliseconds without another `submit` before work begins; 0: it begins at once.
     """
@@ -136,10 +139,11 @@ class Job:
         *,
         on_step: Callable[[Any], None] = lambda _step: None,
         on_end: Callable[[], None] = lambda: None,
+        hold_after: Callable[[Any], bool] = lambda _step: False,
         debounce_ms: int = 0,
     ) -> None:
         self._on_result, self._on_error = on_result, on_error
-        self._on_step, self._on_end = on_step, on_end
+        self._on_step, self._on_end, self._hold_after = on_step, on_end, hold_after
         self._prepare: Callable[[], Work | None] | None = None
         self._worker: _Worker | None = None
         self._closed = False
@@ -182,7 +186,7 @@ class Job:
         self._worker = worker = create_worker(
             _guarded,
             work,
-            _stopped(self._stop, self._go),
+            _Pauses(self._stop, self._go, self._hold_after),
             _start_thread=False,
             _worker_class=_Worker,
             _ignore_errors=True,
@@ -275,22 +279,41 @@ class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         self.stop.set()
 
 
-def _stopped(stop: threading.Event, go: threading.Event) -> Callable[[], bool]:
-    def stopped() -> bool:
-        go.wait(HOLD_SECONDS)
-        return stop.is_set()
+class _Pauses:
+    """Where work waits: whenever it asks whether to stop, and after steps that are to be drawn."""
 
-    return stopped
+    def __init__(
+        self, stop: threading.Event, go: threading.Event, hold_after: Callable[[Any], bool]
+    ) -> None:
+        self._stop, self._go, self._hold_after = stop, go, hold_after
+
+    def stopped(self) -> bool:
+        """Wait while on hold; return whether to stop."""
+        if not self._go.wait(HOLD_SECONDS):
+            self._go.set()
+        return self._stop.is_set()
+
+    def steps(self, work: Iterator[Any]) -> Generator[Any, None, Any]:
+        """Yield what work yields, on hold after each step that is to be drawn."""
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                return end.value
+            if self._hold_after(step):
+                self._go.clear()
+                if self._stop.is_set():  # it may have been set since, and `_go` before it
+                    self._go.set()
+            yield step
+            self.stopped()
 
 
-def _guarded(
-    work: Work, stopped: Callable[[], bool]
-) -> Generator[Any, None, tuple[Any, Exception | None]]:
+def _guarded(work: Work, pauses: _Pauses) -> Generator[Any, None, tuple[Any, Exception | None]]:
     """Run work; return its result, and the error if it raised one of `EXPECTED_ERRORS`."""
     try:
-        result = work(stopped)
+        result = work(pauses.stopped)
         if isgenerator(result):
-            result = yield from result
+            result = yield from pauses.steps(result)
     except EXPECTED_ERRORS as error:
         return None, error
     return result, None

@@ -179,8 +179,7 @@ class ControlBinding:
         controls["run"].enabled = status is RunStatus.IDLE
         controls["cancel"].enabled = status is RunStatus.RUNNING
         if status in (RunStatus.IDLE, RunStatus.RUNNING):
-            controls["progress"].max = 1
-            controls["progress"].value = 0
+            self._show_progress(0, 1)
         # An idle "0 %" would promise something.
         controls["progress"].native.setTextVisible(self._state.busy)
 
@@ -194,8 +193,15 @@ class ControlBinding:
     def _on_step(self, *_: Any) -> None:
         step = self._state.step
         if step is not None:
-            self._controls["progress"].max = step.total  # 0: a bar that only says "busy"
-            self._controls["progress"].value = step.done
+            self._show_progress(step.done, step.total)  # of 0: a bar that only says "busy"
+
+    def _show_progress(self, done: int, total: int) -> None:
+        """Set the bar, to be painted with all else: Qt would paint the whole window, twice."""
+        bar = self._controls["progress"]
+        bar.native.setUpdatesEnabled(False)
+        bar.max = total
+        bar.value = done
+        bar.native.setUpdatesEnabled(True)
 
     def _show_text(self, name: str, text: str) -> None:
         self._controls[name].value = text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
@@ -48,8 +50,9 @@ class LayerUpdater:
     current : str
         The row whose layer is shown first.
     hold : callable(bool), optional
-        Called before and after layers are made, with True and False: a thread that computes at that
-        time would make the window wait for Python twice as long.
+        Called with True before layers are made, and with False when these are made, and when a
+        result is drawn: a thread that computes at that time would make the window wait for Python
+        and for the processor.
     drawn : collection of int
         Numbers of the prompts whose maps are on screen already.
     """
@@ -92,6 +95,7 @@ class LayerUpdater:
         """Stop; what is shown stays."""
         self._work = None
         self._result = None
+        self._hold(False)
 
     def _begin(self) -> None:
         self._again = False
@@ -115,7 +119,9 @@ class LayerUpdater:
         if self._again:
             self._begin()
             QTimer.singleShot(0, self._next)
-        elif self._result is not None and self._result.final:
+            return
+        QTimer.singleShot(0, partial(self._hold, False))  # Qt draws before that
+        if self._result is not None and self._result.final:
             self._on_finished(self._result)
 
     def _steps(self) -> Iterator[object]:
@@ -145,7 +151,7 @@ class LayerUpdater:
         self._layers = {}
         self._hold(True)
         try:
-            for number, layer in layers.show_heatmaps(
+            for made in layers.show_heatmaps(
                 self._viewer,
                 self._source,
                 result,
@@ -154,8 +160,10 @@ class LayerUpdater:
                 self._removed_rows,
                 self._current,
             ):
-                self._layers[number] = layer
-                yield number
+                if made is not None:
+                    number, layer = made
+                    self._layers[number] = layer
+                yield made
         finally:
             self._hold(False)
 
@@ -253,6 +261,7 @@ class StyleController:
     def __init__(self, state: DockState, viewer: ViewerModel) -> None:
         self._state, self._viewer = state, viewer
         self._linked: list[list[Image]] = []
+        self._paused = False
         self._controls: tuple[Any, ...] = ()
         self._noting = False
         state.events.style.connect(self.apply)
@@ -268,21 +277,23 @@ class StyleController:
             return  # the layers are as they should be; linked ones may be half way there
         state, result = self._state, self._state.result
         ours = layers.heatmaps_by_row(self._viewer, state.image)
-        self.unlink()
         if not ours:
+            self._link(())
             return
         look = state.style_of(state.image)
+        wanted = {}
         newer = result is not None and result.result.stack.painted_over  # and soon the result
         if result is not None and not state.busy and not newer:
             limits = look.limits(result.result.limits, result.result.keys)
-            for key, each in zip(result.result.keys, limits, strict=True):
-                if key in ours:
-                    layers.set_limits(ours[key], each)
+            wanted = dict(zip(result.result.keys, limits, strict=True))
+        if any(tuple(ours[key].contrast_limits) != wanted[key] for key in ours.keys() & wanted):
+            self.pause_links()
         for key, layer in ours.items():
+            if key in wanted:
+                layers.set_limits(layer, wanted[key])
             layers.set_look(layer, look, key)
             layers.set_color_bar(layer, visible=bool(state.controls.get("color_bar")))
-        if look.scale == "shared":
-            self._link(ours.values())
+        self._link(ours.values() if look.scale == "shared" else ())
 
     def close(self) -> None:
         """Stop listening."""
@@ -347,14 +358,24 @@ class StyleController:
         groups: dict[tuple[float, ...], list[Image]] = {}
         for layer in ours:
             groups.setdefault(tuple(layer.contrast_limits), []).append(layer)
-        self._linked = [group for group in groups.values() if len(group) > 1]
-        for group in self._linked:
-            self._viewer.layers.link_layers(group, LINKED)
+        linked = [group for group in groups.values() if len(group) > 1]
+        if linked == self._linked:
+            for group in linked if self._paused else ():
+                link_layers(group, LINKED)
+        else:  # by the layer list, so that napari's menus follow: it renews all its buttons, 0.1 s
+            for group in self._linked_now():
+                self._viewer.layers.unlink_layers(group, LINKED)
+            for group in linked:
+                self._viewer.layers.link_layers(group, LINKED)
+        self._linked, self._paused = linked, False
 
-    def unlink(self) -> None:
+    def pause_links(self) -> None:
         """Let each layer's limits change alone, which takes less time; `apply` links them again."""
-        for group in self._linked:
-            there = [layer for layer in group if layer in self._viewer.layers]
-            if len(there) > 1:
-                self._viewer.layers.unlink_layers(there, LINKED)
-        self._linked = []
+        for group in self._linked_now():
+            unlink_layers(group, LINKED)
+        self._paused = True
+
+    def _linked_now(self) -> list[list[Image]]:
+        """Return the linked groups, as far as their layers still exist."""
+        groups = [[each for each in group if each in self._viewer.layers] for group in self._linked]
+        return [group for group in groups if len(group) > 1]

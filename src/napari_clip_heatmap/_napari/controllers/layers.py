@@ -49,9 +49,8 @@ __all__ = [
     "source_id_of",
 ]
 
-# "additive" would turn jet's blue floor into a haze and two maps into white. Without depth, so that
-# in 3-D a map is not hidden in the volume that it lies in.
 BLENDING = "translucent_no_depth"
+"""Additive, jet's floor would be a haze; with depth, a map would hide in its volume in 3-D."""
 
 RENDERING = "attenuated_mip"
 """In 3-D: the highest values, fainter the deeper they lie."""
@@ -108,38 +107,33 @@ def show_heatmaps(
     look: LayerStyle,
     absent: Collection[str] = (),
     current: str = "",
-) -> Generator[tuple[int, Image], None, None]:
-    """Make our layers on a source the maps of a result, one layer a step.
-
-    A layer costs napari a tenth of a second; between two steps the window can breathe.
+) -> Generator[tuple[int, Image] | None, None, None]:
+    """Make our layers on a source the maps of a result; between two steps the window can breathe.
 
     A row that has its layer keeps it, or else takes the layer that its very words have, with
-    whatever name, colormap, opacity and visibility the user gave it; a new one is added on top; a
-    layer whose prompt is gone is removed. Maps on top of one another hide one another, so of
-    new ones only the first is visible. In the end the layers lie as the rows do, the first on top.
+    whatever name, colormap, opacity and visibility the user gave it; a layer whose prompt is gone
+    is removed. Maps on top of one another hide one another, so of new ones only the first is
+    visible. In the end the layers lie as the rows do, the first on top.
 
     Parameters
     ----------
     viewer : ViewerModel
     source : Image
-        The layer asked about; it is not touched.
     result : HeatmapResult
-        As far as it is.
     marks : sequence of dict
         What each layer is to say of itself; in the order of the result's prompts.
     look : LayerStyle
-        Colors, scale and opacity.
     absent : collection of str
-        Rows that get no layer: the user removed it.
+        Rows that get no layer.
     current : str
-        The row whose layer is made and shown first; by default the first new one. While it has
-        its layer already, new ones are hidden.
+        The row whose layer is made and shown first. If it has its layer already, new ones hide.
 
     Yields
     ------
-    (int, Image)
-        Each layer, with the number of its prompt.
+    (int, Image) or None
+        Each layer, with the number of its prompt; None between making it and adding it.
     """
+    rows = [mark["row"] for mark in marks]
     before, gone = _claimed(own_heatmaps(viewer, source), marks)
     for layer in gone:
         _remove(viewer, layer)
@@ -153,12 +147,14 @@ def show_heatmaps(
             yield number, _renew(viewer, old, source, shown, look)
         elif mark["row"] not in absent:
             layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
-            _add(viewer, layer, first=not added and not is_kept, old=before.values())
+            yield None
+            at = _position(viewer, source, mark["row"], rows)
+            _add(viewer, layer, at, first=not added and not is_kept, old=before.values())
             set_metadata(layer, mark, named=True)
             added += 1
             yield number, layer
     if added:
-        arrange(viewer, source, [mark["row"] for mark in marks])
+        arrange(viewer, source, rows)
 
 
 def renew_seen(
@@ -209,6 +205,14 @@ def arrange(viewer: ViewerModel, source: Layer, keys: Sequence[str]) -> None:
             viewer.layers.move(here, place + (here < place))
 
 
+def _position(viewer: ViewerModel, source: Layer, row: str, rows: Sequence[str]) -> int:
+    """Return where a row's new layer belongs: moving it there later costs as much as adding it."""
+    before, ours = rows[: rows.index(row)], own_heatmaps(viewer, source)
+    above = [viewer.layers.index(layer) for layer in ours if row_key_of(layer) in before]
+    top = viewer.layers.index(ours[0]) + 1 if ours else len(viewer.layers)
+    return int(min(above, default=top))
+
+
 def _name(viewer: ViewerModel, source: Layer, prompt: str, own: Layer | None = None) -> str:
     """Return a name that says of which image a map is, where it could be of another."""
     others = [layer for layer in viewer.layers if layer is not own]
@@ -233,10 +237,7 @@ def _claimed(
 
 
 def repaint(layer: Image, limits: tuple[float, float], *, last: bool = False) -> None:
-    """Show what has been painted into a layer's picture since; hidden layers cost nothing.
-
-    The thumbnail, and those of hidden layers, are only renewed the last time.
-    """
+    """Show what has been painted into a layer's picture since; thumbnails follow the last time."""
     set_limits(layer, limits)
     # Neither extent nor what lies beneath the cursor has changed.
     layer.refresh(thumbnail=last, highlight=False, extent=False, force=last)
@@ -302,8 +303,7 @@ def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
 
 
 def _remove(viewer: ViewerModel, layer: Layer) -> None:
-    """Remove a layer without the full garbage collection that napari lets follow."""
-    with collection_paused():
+    with collection_paused():  # napari lets a full one follow
         viewer.layers.remove(layer)
 
 
@@ -382,14 +382,14 @@ def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
     return new
 
 
-def _add(viewer: ViewerModel, layer: Image, *, first: bool, old: Iterable[Image]) -> None:
-    """Put a new layer on top; the first hides the old ones and is selected, the others hide."""
+def _add(viewer: ViewerModel, layer: Image, at: int, *, first: bool, old: Iterable[Image]) -> None:
+    """Insert a new layer; the first hides the old ones and is selected, the others hide."""
     active = viewer.layers.selection.active
     with changing():
-        # napari selects what is added, and makes and shows its controls: a third of what it costs.
+        # napari selects what is added, and shows its controls: a third of what it costs.
         viewer.layers._activate_on_insert = first
         try:
-            viewer.add_layer(layer)
+            viewer.layers.insert(at, layer)
         finally:
             viewer.layers._activate_on_insert = True
         if first:

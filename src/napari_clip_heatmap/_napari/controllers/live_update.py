@@ -149,7 +149,7 @@ class LiveUpdater:
         if self._drawn is not None and self._drawn[0] is result:
             return
         self._stop_showing()
-        self._style.unlink()
+        self._style.pause_links()
         drawn = layers.renew_seen(
             self._viewer,
             image,

@@ -57,7 +57,11 @@ class RunController:
     ) -> None:
         self._state, self._viewer, self._session, self._style = state, viewer, session, style
         self._job = Job(
-            self._on_result, self._on_error, on_step=self._on_step, on_end=self._on_thread_end
+            self._on_result,
+            self._on_error,
+            on_step=self._on_step,
+            on_end=self._on_thread_end,
+            hold_after=lambda step: step.result is not None,
         )
         self._updater: LayerUpdater | None = None
         self._watcher: LayerWatcher | None = None
@@ -122,7 +126,9 @@ class RunController:
         if self._state.status is RunStatus.RUNNING:
             self._state.message = step_text(step)
         self._state.step = step
-        if step.result is not None and self._updater is not None:
+        if self._updater is None:
+            self._job.hold(False)  # there is nothing to draw
+        elif step.result is not None:
             self._updater.update(step.result)
 
     def _on_result(self, result: HeatmapResult) -> None:

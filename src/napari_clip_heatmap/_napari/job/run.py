@@ -37,7 +37,10 @@ __all__ = ["HeatmapRun", "PromptScorer", "rescore"]
 
 
 REPAINT = 0.25
-"""Seconds between pictures: the eye follows, and the window has time for the user."""
+"""Seconds between pictures, at least: the eye follows, and the window has time for the user."""
+
+REST, LONGEST_REST = 8, 1.0
+"""At least so many times as long as the last one took to draw, up to so many seconds."""
 
 FINE = 0.999
 """Weight of the tiles that are done, from which nothing of a cell is taken from the preview."""
@@ -53,7 +56,6 @@ class HeatmapRun:
     request : HeatmapRequest
     model : ClipModel
     kept : RecentEncodings
-        What was encoded before; filled on.
     cancelled : callable() -> bool
     encode : callable, optional
         Stands in for `encode_progressively`, such as `encode_cached` with a cache.
@@ -76,6 +78,7 @@ class HeatmapRun:
         self._cancelled = cancelled
         self._encode = encode or encode_progressively
         self._started = self._painted = time.monotonic()
+        self._rest = REPAINT
         self._scorer = PromptScorer(request, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
@@ -138,9 +141,11 @@ class HeatmapRun:
                 continue
             whole = record.stage != "fine" or last
             self._note(plane.index, record.encoding, None if whole else record.changed)
-            if whole or time.monotonic() - self._painted > REPAINT:
+            if whole or time.monotonic() - self._painted > self._rest:
+                begun = time.monotonic()
                 yield replace(self._step(number, record), result=self.result())
                 self._painted = time.monotonic()
+                self._rest = max(REPAINT, min(REST * (self._painted - begun), LONGEST_REST))
 
     def _key(self, plane: PlaneRequest) -> EncodingKey:
         request = self._request
