@@ -20,6 +20,18 @@ def kept_frozen():
     gc.unfreeze()
 
 
+def test_no_full_collection_is_due_after_a_run_either():
+    with no_full_collection():
+        for _ in range(30):
+            gc.collect(1)
+        assert gc.get_count()[2] >= 30
+        ring = weakref.ref(Ring())
+    assert gc.get_count()[2] < 3
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+    assert ring() is None
+
+
 @pytest.fixture(autouse=True)
 def collection_enabled():
     enabled = gc.isenabled()

@@ -7,9 +7,11 @@ import time
 import dask.array as da
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
+from napari_clip_heatmap._napari.job.request import RunStep
+from napari_clip_heatmap._napari.state import RunStatus
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 SIDE, CHUNK = 32_768, 1024
@@ -52,6 +54,38 @@ class Heartbeat:
     def stop(self):
         self._timer.stop()
         return max(self.gaps)
+
+
+class Paints(QObject):
+    """Counts how often a widget is painted."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def eventFilter(self, _widget, event):  # noqa: N802
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def test_the_progress_bar_is_painted_with_all_else(make_napari_viewer, session, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.eye(64))
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget)
+    paints = Paints()
+    bar = widget["progress"].native
+    bar.installEventFilter(paints)
+    widget.state.status = RunStatus.RUNNING
+    qtbot.waitUntil(lambda: paints.count > 0, timeout=20_000)
+    qtbot.wait(100)
+    paints.count = 0
+    for done in range(1, 5):
+        widget.state.step = RunStep("Tile", done, 7)
+    assert bar.value() == 4
+    assert not paints.count  # each time Qt would have painted the whole window
+    qtbot.waitUntil(lambda: paints.count > 0, timeout=20_000)
+    widget.state.status = RunStatus.IDLE
 
 
 def test_an_image_larger_than_memory(make_napari_viewer, progressive_session, model, huge, qtbot):

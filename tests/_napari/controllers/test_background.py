@@ -177,6 +177,47 @@ def test_a_job_on_hold_waits_and_a_cancelled_one_does_not(job, heard, qtbot, mon
     qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
 
 
+def test_work_waits_after_a_step_that_the_window_has_to_draw(heard, qtbot, monkeypatch):
+    monkeypatch.setattr(background, "HOLD_SECONDS", 20.0)
+    done = []
+
+    def work(stopped):
+        for n in range(6):
+            done.append(n)
+            yield n
+
+    job = Job(
+        heard.results.append,
+        heard.errors.append,
+        on_step=heard.steps.append,
+        on_end=heard.end,
+        hold_after=lambda step: step in (2, 4),
+    )
+    job.start(work)
+    qtbot.waitUntil(lambda: heard.steps == [0, 1, 2], timeout=20_000)
+    qtbot.wait(100)
+    assert done == [0, 1, 2]
+    job.hold(False)
+    qtbot.waitUntil(lambda: heard.steps[-1] == 4, timeout=20_000)
+    job.cancel()  # nothing waits any more
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    job.close()
+
+
+def test_work_goes_on_by_itself_where_nothing_is_drawn(heard, qtbot, monkeypatch):
+    monkeypatch.setattr(background, "HOLD_SECONDS", 0.05)
+
+    def work(stopped):
+        yield from range(3)
+
+    job = Job(
+        heard.results.append, heard.errors.append, on_end=heard.end, hold_after=lambda _: True
+    )
+    job.start(work)
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    job.close()
+
+
 def test_work_comes_to_its_end_when_napari_tells_its_workers_to_quit(job, heard, qtbot):
     from superqt.utils import _qthreading
 

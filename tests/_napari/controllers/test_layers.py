@@ -26,6 +26,40 @@ def test_layers_lie_on_the_image_named_by_their_prompt(made, viewer_model, cells
     assert viewer_model.layers[0] is cells
 
 
+def test_layers_are_inserted_where_their_rows_are(state, viewer_model, session, immediate, cells):
+    moved = []
+    viewer_model.layers.events.moved.connect(moved.append)
+    state.current = "g"
+    above = viewer_model.add_points(name="the user's")
+    controller = RunController(state, viewer_model, session, StyleController(state, viewer_model))
+    controller.start()
+    assert [layer.name for layer in layers.own_heatmaps(viewer_model)] == ["red", "green", "blue"]
+    assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["r", "g", "b"]
+    assert above in viewer_model.layers
+    assert not moved  # which takes napari as long as adding a layer
+
+
+def test_links_change_only_where_the_scale_does(state, viewer_model, session, immediate, cells):
+    style = StyleController(state, viewer_model)
+    state.style = LayerStyle(scale="shared")
+    RunController(state, viewer_model, session, style).start()
+    red, green, blue = layers.heatmaps_by_row(viewer_model, cells).values()
+    changes = []
+    viewer_model.layers.selection.events.changed.connect(changes.append)
+    shared = tuple(red.contrast_limits)
+    style.pause_links()
+    layers.set_limits(red, (-1, 1))
+    assert tuple(green.contrast_limits) == shared
+    style.apply()
+    assert tuple(red.contrast_limits) == shared
+    assert not changes  # of which napari renews all its buttons
+    layers.set_limits(red, (-1, 2))
+    assert tuple(green.contrast_limits) == tuple(blue.contrast_limits) == (-1, 2)
+    state.style = LayerStyle(scale="own")
+    layers.set_limits(red, (-3, 3))
+    assert tuple(green.contrast_limits) != (-3, 3)
+
+
 def test_a_duplicate_is_a_heatmap_but_not_ours(made, viewer_model):
     copy = viewer_model.add_image(made["r"].data, metadata=dict(made["r"].metadata))
     assert is_heatmap(copy)

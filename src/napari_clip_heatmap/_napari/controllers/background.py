@@ -321,10 +321,16 @@ def _guarded(work: Work, pauses: _Pauses) -> Generator[Any, None, tuple[Any, Exc
 
 @contextmanager
 def no_full_collection() -> Iterator[None]:
-    """Let only small collections happen in this block, which take a millisecond."""
+    """Let only small collections happen in this block, which take a millisecond.
+
+    Nor does a full one, which takes up to a second, follow as soon as it ends: what is left counts
+    as old, as if it had outlived its collections already.
+    """
     before = gc.get_threshold()
     gc.set_threshold(*before[:2], sys.maxsize >> 33)  # a C int
     try:
         yield
     finally:
+        gc.freeze()
+        gc.unfreeze()
         gc.set_threshold(*before)

@@ -180,8 +180,6 @@ class ControlBinding:
         controls["cancel"].enabled = status is RunStatus.RUNNING
         if status in (RunStatus.IDLE, RunStatus.RUNNING):
             self._show_progress(0, 1)
-        # An idle "0 %" would promise something.
-        controls["progress"].native.setTextVisible(self._state.busy)
 
     def _on_missing_slice(self, missing: object) -> None:
         offered = missing is not None and self._state.controls["slices"] == "current"
@@ -196,11 +194,12 @@ class ControlBinding:
             self._show_progress(step.done, step.total)  # of 0: a bar that only says "busy"
 
     def _show_progress(self, done: int, total: int) -> None:
-        """Set the bar, to be painted with all else: Qt would paint the whole window, twice."""
+        """Set the bar, to be painted with all else: Qt would paint the window at each call."""
         bar = self._controls["progress"]
         bar.native.setUpdatesEnabled(False)
         bar.max = total
         bar.value = done
+        bar.native.setTextVisible(self._state.busy)  # an idle "0 %" would promise something
         bar.native.setUpdatesEnabled(True)
 
     def _show_text(self, name: str, text: str) -> None:
