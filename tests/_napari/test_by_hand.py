@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from napari.utils import progress
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QRadioButton
+from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QRadioButton, QToolButton
 
+from napari_clip_heatmap._napari import settings
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps
 from napari_clip_heatmap._napari.controllers.live_update import text_overlay_of
 from napari_clip_heatmap._napari.views.file_choice import QFileDialog
@@ -128,6 +130,24 @@ class Hand:
             self.move_to(*part, button=LEFT)
             self.qtbot.wait(20)
         self.qtbot.mouseRelease(self.canvas, LEFT, pos=self.spot(*end))
+
+    def slide(self, slider, start, end):
+        """Drag a handle of a slider of napari's, from one part of its length to another."""
+        box = slider.rect().adjusted(8, 0, -8, 0)
+        places = [
+            QPoint(round(box.left() + at * box.width()), box.center().y()) for at in (start, end)
+        ]
+        self.qtbot.mousePress(slider, LEFT, pos=places[0])
+        move = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(places[1]),
+            QPointF(slider.mapToGlobal(places[1])),
+            Qt.MouseButton.NoButton,
+            LEFT,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(slider, move)
+        self.qtbot.mouseRelease(slider, LEFT, pos=places[1])
 
     def key(self, key, modifier=Qt.KeyboardModifier.NoModifier):
         """Press a key over the canvas."""
@@ -375,11 +395,59 @@ def test_naparis_own_controls_are_heard(viewer, widget, hand, cells, qtbot):
     for _ in range(combo.findText("magma")):
         qtbot.keyClick(combo, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: layer.colormap.name == "magma", timeout=TIMEOUT)
+    gamma = controls._gamma_slider_control.gamma_slider._slider
+    limits = controls._contrast_limits_control.contrast_limits_slider
+    before = tuple(layer.contrast_limits)
+    hand.slide(gamma, 0.5, 0.9)
+    hand.slide(limits, 1.0, 0.6)  # the upper handle
+    qtbot.waitUntil(lambda: layer.contrast_limits[1] < before[1], timeout=TIMEOUT)
+    by_hand = layer.gamma, tuple(layer.contrast_limits)
+    assert by_hand[0] > 1
     hand.write(0, "some more")
     hand.settle()
     hand.run()
-    assert heatmaps_by_row(viewer, cells)[widget["prompts"].rows[1].key].colormap.name == "magma"
-    assert widget.state.style_of(cells).colormap(widget["prompts"].rows[1].key).name == "magma"
+    row = widget["prompts"].rows[1].key
+    layer = heatmaps_by_row(viewer, cells)[row]
+    assert layer.colormap.name == "magma"
+    assert (layer.gamma, tuple(layer.contrast_limits)) == by_hand
+    assert widget.state.style_of(cells).colormap(row).name == "magma"
+
+
+def test_the_next_start_knows_the_last_words_and_choices(
+    viewer, session, hub, qtbot, monkeypatch, picture
+):
+    names = {spec.name: "" for spec in settings.PERSISTED}
+    saved = SimpleNamespace(**names, recent="", tab="Maps")
+    monkeypatch.setattr(settings, "section", lambda: saved)
+    widget = HeatmapWidget(viewer, session, hub.catalog)
+    dock = viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = ["red", "green", "blue"]
+    viewer.add_image(picture, name="cells")
+    hand = Hand(viewer, widget, qtbot)
+    hand.run()
+    hand.write(0, "some more")
+    hand.settle()
+    hand.open_section("Where")
+    qtbot.keyClick(widget["score"].native, Qt.Key.Key_Home)
+    score = widget["score"].value
+    assert score != "balanced"
+    hand.settle()
+    hand.run()
+    viewer.window.remove_dock_widget(dock)
+
+    widget = HeatmapWidget(viewer, session, hub.catalog)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    assert widget["prompts"].value == ["some more", "green", "blue"]
+    assert widget["score"].value == score
+    assert widget.tabs.title == "Where"
+    (sets,) = (each for each in widget.native.findChildren(QToolButton) if "Sets" in each.text())
+    (recent,) = (each for each in sets.menu().actions() if each.text() == "Recent")
+    sets.menu().popup(QPoint(200, 200))  # as its button does
+    for menu, words in ((sets.menu(), "Recent"), (recent.menu(), "red, green, blue")):
+        qtbot.waitUntil(menu.isVisible, timeout=TIMEOUT)
+        (action,) = (each for each in menu.actions() if each.text() == words)
+        qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
+    assert widget["prompts"].value == ["red", "green", "blue"]
 
 
 def test_a_rectangle_is_drawn_with_the_mouse(viewer, widget, hand, cells, qtbot):
