@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -136,10 +136,15 @@ class Axis:
 
         The outermost cells reach to the border of the image.
         """
+        return self._edges
+
+    @cached_property
+    def _edges(self) -> NDArray[np.float64]:
         working = np.arange(self.n_cells + 1) * self.cell + self.first_edge
         edges: NDArray[np.float64] = np.clip(working * (self.image / self.working), 0, self.image)
         if self.parts > 1:
             edges[[0, -1]] = 0, self.image
+        edges.flags.writeable = False
         return edges
 
     def cell_centers(self, cells: slice) -> NDArray[np.float64]:
@@ -200,6 +205,8 @@ class Lattice:
     @property
     def unshifted(self) -> NDArray[np.bool_]:
         """Which tiles are also those of the standard lattice, bool (row, column)."""
+        if self.y.parts == self.x.parts == 1:
+            return np.ones((len(self.y.starts), len(self.x.starts)), bool)
         y, x = (
             np.array([not axis.is_shifted(tile) for tile in range(len(axis.starts))])
             for axis in (self.y, self.x)
@@ -217,6 +224,7 @@ class Lattice:
         )
 
 
+@lru_cache(maxsize=4, typed=True)  # images of one size share their weights
 def plan_axis(
     image: int, working: int, *, patch: int, tile: int, overlap: float, parts: int = 1
 ) -> Axis:

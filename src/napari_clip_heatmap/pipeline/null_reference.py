@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,12 @@ class NonsenseScale:
         apart = float(np.quantile(between.min(axis=1), _APART))
         # A text tower with one answer for all texts has no distances to divide by.
         return cls(words, directions, senseless, np.array([*first.values()]), apart or np.inf)
+
+    @cached_property
+    def all_directions(self) -> Directions:
+        """Unit directions of nonsense and of neutral prompts, which are whole sentences."""
+        neutral = TextDirections(self.words.encoder).directions((text,) for text in NEUTRAL_PROMPTS)
+        return np.concatenate([self.directions, neutral])
 
     def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return the distance from nonsense, and the nearest nonsense prompt.
@@ -214,8 +221,6 @@ def make_null_reference(
         Of these templates, where it is known from another image of the same model.
     """
     scale = scale or NonsenseScale.of(TextDirections(encoding.text, templates))
-    # Neutral prompts are whole sentences.
-    neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
     return NullReference(
         scale=scale,
@@ -223,7 +228,7 @@ def make_null_reference(
         unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
         tokens=measure_tokens(encoding, scale.directions),
-        similarities=np.concatenate([scale.directions, neutral]) @ embedding,
+        similarities=scale.all_directions @ embedding,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
 

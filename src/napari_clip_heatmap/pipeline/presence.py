@@ -136,6 +136,8 @@ def level_of(calibration: Calibration, strength: float) -> Trust:
 def top_mean(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the mean of the highest hundredth of the values, at least one, along the last axis."""
     count = max(1, round(TOP * values.shape[-1]))
+    if count == 1:  # a tenth of the time of a partition
+        return np.asarray(values.max(axis=-1), np.float64)
     highest = np.partition(values, values.shape[-1] - count, axis=-1)[..., -count:]
     mean: NDArray[np.float64] = highest.mean(axis=-1, dtype=np.float64)
     return mean
