@@ -136,15 +136,10 @@ class Axis:
 
         The outermost cells reach to the border of the image.
         """
-        return self._edges
-
-    @cached_property
-    def _edges(self) -> NDArray[np.float64]:
         working = np.arange(self.n_cells + 1) * self.cell + self.first_edge
         edges: NDArray[np.float64] = np.clip(working * (self.image / self.working), 0, self.image)
         if self.parts > 1:
             edges[[0, -1]] = 0, self.image
-        edges.flags.writeable = False
         return edges
 
     def cell_centers(self, cells: slice) -> NDArray[np.float64]:
@@ -205,8 +200,6 @@ class Lattice:
     @property
     def unshifted(self) -> NDArray[np.bool_]:
         """Which tiles are also those of the standard lattice, bool (row, column)."""
-        if self.y.parts == self.x.parts == 1:
-            return np.ones((len(self.y.starts), len(self.x.starts)), bool)
         y, x = (
             np.array([not axis.is_shifted(tile) for tile in range(len(axis.starts))])
             for axis in (self.y, self.x)

@@ -38,7 +38,6 @@ __all__ = [
     "make_null_reference",
 ]
 
-
 _APART = 0.9
 """Quantile over nonsense of the distance to the nearest other; the largest may be one odd case."""
 
@@ -188,8 +187,7 @@ class NullReference:
     def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the fraction of neutral and nonsense prompts less similar to the image."""
         below = self.similarities < similarities[:, np.newaxis] - _SAME
-        rank: NDArray[np.float64] = below.mean(axis=1)
-        return rank
+        return np.asarray(below.mean(axis=1))
 
     @property
     def words(self) -> TextDirections:
@@ -227,7 +225,7 @@ def make_null_reference(
         embedding=embedding,
         unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
-        tokens=measure_tokens(encoding, scale.directions),
+        tokens=measure_tokens(encoding, scale.directions.astype(np.float32)),
         similarities=scale.all_directions @ embedding,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
@@ -244,8 +242,7 @@ def correlations(
 
 
 def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
-    # Two plain products: einsum takes longer to find an order than to multiply.
-    variances = (directions @ covariance * directions).sum(axis=1)
+    variances = (directions @ covariance * directions).sum(axis=1)  # faster than by einsum
     return np.asarray(np.sqrt(np.maximum(variances, 0)))
 
 

@@ -143,13 +143,13 @@ def top_mean(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return mean
 
 
-def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTokens:
+def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float32]) -> ImageTokens:
     """Read what presence is judged by, once per image.
 
     Parameters
     ----------
     encoding : Encoding
-    nonsense : float64 (nonsense, d_embed)
+    nonsense : float32 (nonsense, d_embed)
         Unit directions of prompts that mean nothing.
     """
     n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
@@ -159,7 +159,7 @@ def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTo
     if not len(tokens):
         return ImageTokens(tokens, np.nan, 0.0, np.nan)
     tops = [
-        top_mean(nonsense[first : first + _DIRECTIONS].astype(np.float32) @ tokens.T)
+        top_mean(nonsense[first : first + _DIRECTIONS] @ tokens.T)
         for first in range(0, len(nonsense), _DIRECTIONS)
     ]
     tiles = encoding.tile_embeddings
