@@ -33,7 +33,7 @@ class Shot:
 
 
 def take_each(script: str, shots: Mapping[str, Shot]) -> None:
-    """Take one picture, or all, each in a process and with settings of its own."""
+    """Take one picture, or all, each in a process, with settings and a cache of its own."""
     parser = argparse.ArgumentParser(description=f"{script}: take pictures in a real viewer")
     parser.add_argument("--picture", choices=shots)
     parser.add_argument("--taken", action="store_true", help=argparse.SUPPRESS)
@@ -46,6 +46,7 @@ def take_each(script: str, shots: Mapping[str, Shot]) -> None:
             environment = {
                 **os.environ,
                 "NAPARI_CONFIG": f"{folder}/napari.yaml",
+                "CLIP_HEATMAP_CACHE": f"{folder}/cache",  # else a region may lie in a finished map
                 "QT_SCALE_FACTOR": str(shots[name].density),
             }
             command = [sys.executable, script, "--picture", name, "--taken"]

@@ -48,7 +48,7 @@ _NEAR = 0.5
 _SOME, _MOST = 0.3, 0.7
 """Agreement of the map that is shown with the prompt's own, below which it is not the prompt's map,
 and below which it is so only in part. Of maps that agree less than 0.3, 81 % have lost more than
-0.2 of their AUROC; from 0.7 to 0.8, 8 %; above, none (docs/how-to-read-a-map.md)."""
+0.2 of their AUROC; from 0.7 to 0.8, 8 %; above, none (docs/honesty.md)."""
 
 _SAME = 1e-6
 """Difference of two cosines that may be rounding."""

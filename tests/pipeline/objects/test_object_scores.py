@@ -117,7 +117,8 @@ def test_means_are_those_of_the_map_and_contributions_those_of_the_cosine(encodi
         scores.contribution, score_objects(encoding, labels, PROMPTS).contribution
     )
     height = maps.max((1, 2)) - maps.mean((1, 2))
-    standing = (one.mean[0] - maps.mean((1, 2))) / height
+    rise = np.maximum(maps - maps.mean((1, 2), keepdims=True), 0)[:, rows][:, :, columns]
+    standing = rise.mean((1, 2)) / height
     np.testing.assert_allclose(one.standing[0], standing, rtol=1e-3, atol=1e-4)
 
 

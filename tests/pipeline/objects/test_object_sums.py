@@ -109,6 +109,20 @@ def test_a_finer_lattice_has_the_same_patches_in_an_object(model):
     np.testing.assert_allclose(other.contribution, one.contribution, rtol=0.1)
 
 
+def test_patches_barely_touched_say_less_of_how_far_the_map_rises(model):
+    image, labels = drawn((64, 64))
+    encoding = encode(model, image, downsample=1)
+    found = sums_of(encoding, labels, "relative")
+    maps = encoding.heatmaps(PROMPTS).lattice_values.astype(np.float64)
+    above = np.maximum(maps - maps.mean((1, 2), keepdims=True), 0)
+    side = 64 // maps.shape[1]
+    for number, label in enumerate(found.coverage.label):
+        in_blocks = (labels == label).reshape(maps.shape[1], side, maps.shape[2], side)
+        squared = in_blocks.mean((1, 3)) ** 2
+        np.testing.assert_allclose(found.rise[number], (above * squared).sum((1, 2)), atol=1e-5)
+        np.testing.assert_allclose(found.rise_weight[number], squared.sum())
+
+
 def test_null_words_are_summed_like_prompts(model):
     image, labels = drawn((50, 70))
     encoding = encode(model, image, downsample=1)
@@ -152,6 +166,7 @@ def test_planes_are_merged_label_by_label(model):
         assert merged.area[number] == area
         contribution = sum(p.contribution[at].sum(0) for p, at in own) / 3
         np.testing.assert_allclose(merged.contribution[number], contribution)
+        np.testing.assert_allclose(merged.rise[number], sum(p.rise[at].sum(0) for p, at in own))
         there = [n for n, (_, at) in enumerate(own) if len(at)]
         assert merged.planes[number, 1:].tolist() == [there[0], there[-1] + 1]
         boxes = np.concatenate([p.coverage.bbox[at] for p, at in own])

@@ -72,7 +72,7 @@ def _scored(path: Path, encoding: Encoding) -> list[tuple[Scoring, int]]:
 
     wanted = _of_job(path.parent) or _of_dock()
     if wanted is None:
-        show_info("Type words in 'Encoded images (CLIP)' to see maps of this encoding")
+        show_info("Type words in 'Encoded images' to see maps of this encoding")
         return []
     try:
         scoring = build_scoring(encoding.text, *wanted)

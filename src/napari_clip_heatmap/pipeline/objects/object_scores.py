@@ -55,7 +55,10 @@ class ObjectScores:
     mean : float64 (object, prompt)
         Mean over its patches of the map of the score; NaN where nothing of it is known.
     standing : float64 (object, prompt)
-        Where that lies between the mean of the map over the image, 0, and its maximum, 1.
+        How far the map rises at the object, between its mean over the image, 0, and its maximum,
+        1: the mean over the patches of the object, by the square of the fraction of each that it
+        covers. What lies below the mean of the map counts as 0. Of a stack, above the mean of each
+        plane.
     best : tuple of str
         The prompt with the highest standing.
     margin : float64 (object,)
@@ -312,12 +315,13 @@ def _presence(
 
 
 def _standing(sums: StackSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of each map over each object, and where it lies in the map."""
+    """Return the mean of each map over each object, and how far the map rises there."""
     patches = np.where(sums.patches > 0, sums.patches, np.nan)
     mean: NDArray[np.float64] = sums.heat / patches[:, np.newaxis]
+    rise = sums.rise / np.where(sums.rise_weight > 0, sums.rise_weight, np.nan)[:, np.newaxis]
     height = sums.map_max - sums.map_mean
     # A map that is the same everywhere speaks for no object.
-    standing = np.divide(mean - sums.map_mean, height, out=np.zeros_like(mean), where=height > 0)
+    standing = np.divide(rise, height, out=np.zeros_like(rise), where=height > 0)
     return mean, standing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,6 +43,10 @@ class PlaneSums:
         The same of the maps of the score.
     patches : float64 (object,)
         Sum of these fractions.
+    rise, rise_weight : float64 (object, prompt), float64 (object,)
+        Sum over the patches of how far the map of the score lies above its mean over the plane,
+        nothing where it lies below, by the square of the fraction; and the sum of these squares.
+        A patch that an object barely touches shows its surroundings, so it says less of it.
     strongest : float64 (object, prompt)
         Mean of the highest values over the patches of the object, times the patches of a tile;
         minus infinity where nothing is known.
@@ -59,6 +63,8 @@ class PlaneSums:
     cosine: _Sums
     heat: _Sums
     patches: _Sums
+    rise: _Sums
+    rise_weight: _Sums
     strongest: _Sums
     total: _Sums
     similarity: _Sums
@@ -94,19 +100,25 @@ def sum_plane(
     shown = np.asarray(np.isfinite(maps).all(axis=1))
     of_patch = 1 / (encoding.lattice.y.parts * encoding.lattice.x.parts)
     words = np.concatenate([text, null])
+    map_sum = maps.sum(axis=0, where=shown[:, np.newaxis], dtype=np.float64)
+    n_known = int(shown.sum())
+    above = np.where(shown[:, np.newaxis], np.maximum(maps - map_sum / max(1, n_known), 0), 0)
+    squared = replace(coverage, fraction=coverage.fraction**2)
     return PlaneSums(
         coverage=coverage,
         contribution=_token_sums(coverage, tokens, scale * weight, text),
         cosine=_token_sums(coverage, tokens, scale * shown * of_patch, words),
         heat=coverage.sum_over_patches(np.where(shown[:, np.newaxis], maps, 0)) * of_patch,
         patches=coverage.sum_over_patches(shown.astype(np.float64)) * of_patch,
+        rise=squared.sum_over_patches(above),
+        rise_weight=squared.sum_over_patches(shown.astype(np.float64)),
         strongest=_strongest(coverage, tokens, scale * shown, text)
         * (encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile),
         total=_weighted_sum(tokens, scale * weight) @ text.T,
         similarity=text @ encoding.embedding.astype(np.float64),
-        map_sum=maps.sum(axis=0, where=shown[:, np.newaxis], dtype=np.float64),
+        map_sum=map_sum,
         map_max=maps.max(axis=0, where=shown[:, np.newaxis], initial=-np.inf).astype(np.float64),
-        n_known=int(shown.sum()),
+        n_known=n_known,
     )
 
 
@@ -180,7 +192,7 @@ class StackSums:
         As `Coverage` has them.
     planes : int64 (object, 3)
         Sum over pixels of the number of the plane, the first plane, and the one after the last.
-    contribution, cosine, heat, patches, strongest, total, similarity
+    contribution, cosine, heat, patches, rise, rise_weight, strongest, total, similarity
         As `PlaneSums` has them; the strongest over planes, and contributions to the mean
         similarity over planes.
     map_mean, map_max : float64 (prompt,)
@@ -196,6 +208,8 @@ class StackSums:
     cosine: _Sums
     heat: _Sums
     patches: _Sums
+    rise: _Sums
+    rise_weight: _Sums
     strongest: _Sums
     total: _Sums
     similarity: _Sums
@@ -235,6 +249,8 @@ def merge_planes(planes: Sequence[PlaneSums]) -> StackSums:
         cosine=summed([plane.cosine for plane in planes]),
         heat=summed([plane.heat for plane in planes]),
         patches=summed([plane.patches for plane in planes]),
+        rise=summed([plane.rise for plane in planes]),
+        rise_weight=summed([plane.rise_weight for plane in planes]),
         strongest=strongest,
         total=np.mean([plane.total for plane in planes], axis=0),
         similarity=np.mean([plane.similarity for plane in planes], axis=0),

@@ -88,7 +88,8 @@ _OBJECTS = (
         "split",
         ControlSection.ANNOTATE,
         lambda _, **given: CheckBox(text="separate objects that touch", **given),
-        "Cut at the valleys between the map's peaks (watershed).",
+        "Cut objects where they are narrow; without outlines of the image, at the valleys between "
+        "the map's peaks (watershed).",
         label="",
         has_value=True,
     ),
