@@ -288,7 +288,8 @@ def _checked(answers: Sequence[_Answers], made: Calibration) -> dict[str, float]
         for each in answers[1 - half :: 2]:
             strengths = _strengths(each, limits)
             none = (strengths < limits.low) | _is_flat(each, limits)
-            good = (strengths >= limits.high) & ~none & ~(each.tiles < limits.uniform_tiles)
+            is_uniform = each.tiles < limits.uniform_tiles
+            good = (strengths >= limits.high) & ~none & (not is_uniform)
             for there, what, found in (
                 (True, "present, none", none),
                 (True, "present, good", good),
