@@ -51,7 +51,7 @@ def half_way(viewer, widget, model, qtbot):
         model.gate.clear()
         widget.start()
         qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=60_000)
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: model.batches == model.hold_after, timeout=60_000)
         assert not widget["run"].enabled
 
     return half_way
