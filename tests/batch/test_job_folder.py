@@ -100,6 +100,37 @@ def test_a_lock_of_a_dead_process_is_taken_over(job: JobFolder) -> None:
         assert mine
 
 
+def test_images_begun_together_are_known_until_each_is_done(job: JobFolder) -> None:
+    images = job.name_images([ImageEntry("/x/a.tif"), ImageEntry("/x/b.tif")])
+    records = {
+        each.name: begun_record(each, settings(job.folder), files=[f"{each.name}_heatmap.tif"])
+        for each in images
+    }
+
+    def stop_after_one() -> None:
+        with job.begin_together(records):
+            job.keep("a", records["a"] | {"state": "done"})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_after_one()
+    other = JobFolder(job.folder)
+    assert {name: each["state"] for name, each in other.records().items()} == {
+        "a": "done",
+        "b": "begun",
+    }
+    (job.folder / "b_heatmap.tif").touch()
+    other.require_free(["b_heatmap.tif"], other.record("b"))
+    other.sweep_drafts()
+    assert other.record("b") == records["b"]
+    other.keep("b", records["b"] | {"state": "done"})
+    other.sweep_drafts()
+    assert not any((job.state / "begun").iterdir())
+    with job.begin_together(records):
+        assert any((job.state / "begun").iterdir())
+    assert not any((job.state / "begun").iterdir())
+
+
 def test_an_empty_job_leaves_nothing(job: JobFolder) -> None:
     job.discard_if_empty()
     assert not job.folder.exists()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ def test_the_image_and_each_map_are_kept_small(run: Callable[..., Any], tmp_path
     pixels = np.stack([y * 255 // 330, x * 255 // 410, np.full_like(y, 90)], axis=-1)
     tifffile.imwrite(tmp_path / "a.tif", pixels.astype(np.uint8))
     job = run(tmp_path / "a.tif", write=("maps",)).job
-    shown = [np.asarray(Image.open(job.thumbnail("a", number))) for number in range(3)]
+    found = thumbnails.read_thumbnails(job.thumbnails("a"))
+    shown = [np.asarray(Image.open(io.BytesIO(each))) for each in found]
+    assert len(shown) == 3
+    first = np.asarray(Image.open(job.thumbnails("a")))  # as the viewer opens it
+    np.testing.assert_array_equal(first, shown[0])
     assert {each.shape for each in shown} == {(110, 137, 3)}
     expected = pixels[1::3, 1::3][:110, :136]
     assert np.abs(shown[0][:, :136].astype(int) - expected).mean() < 6  # as JPEG

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_clip_heatmap.files.overlays import CAPTION_HEIGHT, contact_sheet, overlay
+from napari_clip_heatmap.files.overlays import CAPTION_HEIGHT, as_bytes, contact_sheet, overlay
 
 
 def test_an_overlay_is_the_mean_of_image_and_colours() -> None:
@@ -11,7 +11,7 @@ def test_an_overlay_is_the_mean_of_image_and_colours() -> None:
     colours = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
     shown = np.ones((5, 6), bool)
     shown[0] = False
-    mixed = overlay((image / 255).astype(np.float32), colours, shown)
+    mixed = overlay(as_bytes((image / 255).astype(np.float32)), colours, shown)
     expected = (image.astype(int) + colours) // 2
     np.testing.assert_array_equal(mixed[1:], expected[1:])
     np.testing.assert_array_equal(mixed[0], image[0])

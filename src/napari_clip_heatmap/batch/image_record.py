@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap.batch.outputs.image_output import plane_suffix
@@ -93,7 +92,7 @@ def done_record(
     """
     opened = target.opened
     size = opened.pixel_size
-    record = {
+    return {
         **begun,
         "state": "done",
         "weights_sha256": model.weights_sha256,
@@ -113,8 +112,6 @@ def done_record(
             "results": results,
         },
     }
-    plain: dict[str, Any] = json.loads(json.dumps(record))  # as it is read back
-    return plain
 
 
 def how_seen(result: PlaneResult) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class _BegunImage:
     plane: PlaneTiles | None = None  # where it has only one
     tiles: ReadTiles | None = None  # where they are few
     encoding: Encoding | None = None
+    is_recorded: bool = False
 
 
 @dataclass(eq=False)
@@ -190,8 +191,12 @@ class ImageWorker:
         if not self.overwrite:
             self.job.require_free(files, record)
         begun = begun_record(image, target.settings, content=content, files=files, before=record)
-        self.job.keep(image.name, begun)
-        return self._opened(_BegunImage(target, begun))
+        opened = self._opened(_BegunImage(target, begun))
+        if record is not None or (opened.tiles is None and opened.encoding is None):
+            # What was there before counts no more, from now on; a large image takes long.
+            self.job.keep(image.name, begun)
+            opened.is_recorded = True
+        return opened
 
     def _opened(self, begun: _BegunImage) -> _BegunImage:
         """Open the plane of an image that has only one, and read its tiles if they are few."""
@@ -214,14 +219,16 @@ class ImageWorker:
         for (each, tiles), finished in zip(shared, done, strict=True):
             each.encoding = self._remember(tiles.plane, tiles.plane.assemble(finished))
             each.tiles = None
-        for begun in images:
-            yield self._tried(begun.target.image, partial(self._finish, begun))
+        new = {each.target.image.name: each.record for each in images if not each.is_recorded}
+        with self.job.begin_together(new):
+            for begun in images:
+                yield self._tried(begun.target.image, partial(self._finish, begun))
 
     def _finish(self, begun: _BegunImage) -> ImageOutcome:
         target = begun.target
         results, about = self._write(begun)
-        done = done_record(begun.record, target, self.model, about, results)
-        self.job.keep(target.image.name, done)
+        record = done_record(begun.record, target, self.model, about, results)
+        done = self.job.keep(target.image.name, record)
         for plane in target.opened.planes:
             self.journal(target, plane).remove()
         return ImageOutcome(target.image, WorkState.DONE, record=done)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap.batch.job_settings_file import Command, write_settings_file
+from napari_clip_heatmap.batch.thumbnails import read_thumbnails
 from napari_clip_heatmap.batch.whole_output import disk_errors, write_json, writing
 from napari_clip_heatmap.pipeline.presence import of_no_patch
 
@@ -186,14 +187,18 @@ def _html_row(job: JobFolder, name: str, record: dict[str, Any]) -> str:
     entry = record["entry"]
     middle = entry["planes"] // 2
     n_prompts = len(entry["results"]) // entry["planes"]
-    cells = [f"<td>{html.escape(name)}{_described(entry)}</td>", f"<td>{_image(job, name, 0)}</td>"]
+    pictures = [_image(each) for each in read_thumbnails(job.thumbnails(name))]
+    of_maps = [""] * n_prompts + pictures  # none of an older job; of encodings, no image
+    of_maps = of_maps[len(of_maps) - n_prompts :]
+    image = pictures[0] if len(pictures) > n_prompts else ""
+    cells = [f"<td>{html.escape(name)}{_described(entry)}</td>", f"<td>{image}</td>"]
     for number in range(n_prompts):
         each = entry["results"][middle * n_prompts + number]
         trust = each["worth"]["trust"]
         count = f"<br>{each['count']} objects" if "count" in each else ""
         weak = "" if trust == "good" else " class='weak'"
         cells.append(
-            f"<td{weak}>{_image(job, name, number + 1)}similarity {each['similarity']:.3f}"
+            f"<td{weak}>{of_maps[number]}similarity {each['similarity']:.3f}"
             f"{of_no_patch(each['worth'].get('unowned'))}, trust {trust}{count}</td>"
         )
     return f"<tr>{''.join(cells)}</tr>\n"
@@ -205,11 +210,8 @@ def _described(entry: dict[str, Any]) -> str:
     return f"<br><span class='weak'>{shape} {entry['dtype']}{planes}</span>"
 
 
-def _image(job: JobFolder, name: str, number: int) -> str:
-    path = job.thumbnail(name, number)
-    if not path.is_file():
-        return ""
-    data = base64.b64encode(path.read_bytes()).decode()
+def _image(content: bytes) -> str:
+    data = base64.b64encode(content).decode()
     return f"<img alt='' src='data:image/jpeg;base64,{data}'>"
 
 

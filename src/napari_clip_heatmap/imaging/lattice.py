@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -217,6 +217,7 @@ class Lattice:
         )
 
 
+@lru_cache(maxsize=4, typed=True)  # images of one size share their weights
 def plan_axis(
     image: int, working: int, *, patch: int, tile: int, overlap: float, parts: int = 1
 ) -> Axis:

@@ -118,6 +118,8 @@ class Validity:
 
         A cell is as valid as the image is at its center.
         """
+        if not self._holes:
+            return None
         axes = lattice.y, lattice.x
         y, x = (axis.cell_centers(slice(0, axis.n_cells)) for axis in axes)
         valid = self.read(y, x)

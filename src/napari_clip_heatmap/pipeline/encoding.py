@@ -121,8 +121,13 @@ class Encoding(ExampleMaker):
     @property
     def complete(self) -> bool:
         """Whether all tiles of the region are done."""
+        return bool(self.accumulator.tile_mask[self._tile_places].all())
+
+    @cached_property
+    def _tile_places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of `tiles`, as an index."""
         rows, columns = np.transpose(self.tiles)
-        return bool(self.accumulator.tile_mask[rows, columns].all())
+        return rows, columns
 
     @property
     def embedding(self) -> NDArray[np.float32]:
@@ -159,9 +164,8 @@ class Encoding(ExampleMaker):
 
     def count_tiles(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of some tiles (row, column) are done, and mostly valid if any of them is."""
-        rows, columns = np.transpose(self.tiles)
-        inside = np.zeros_like(self.accumulator.tile_mask)
-        inside[rows, columns] = True
+        inside = np.zeros(self.accumulator.tile_mask.shape, bool)
+        inside[self._tile_places] = True
         return self.validity.counted(self.lattice, inside & among & self.accumulator.tile_mask)
 
     @property

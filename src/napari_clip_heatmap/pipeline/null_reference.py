@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,6 @@ __all__ = [
     "judge_texts",
     "make_null_reference",
 ]
-
 
 _APART = 0.9
 """Quantile over nonsense of the distance to the nearest other; the largest may be one odd case."""
@@ -91,6 +91,12 @@ class NonsenseScale:
         apart = float(np.quantile(between.min(axis=1), _APART))
         # A text tower with one answer for all texts has no distances to divide by.
         return cls(words, directions, senseless, np.array([*first.values()]), apart or np.inf)
+
+    @cached_property
+    def all_directions(self) -> Directions:
+        """Unit directions of nonsense and of neutral prompts, which are whole sentences."""
+        neutral = TextDirections(self.words.encoder).directions((text,) for text in NEUTRAL_PROMPTS)
+        return np.concatenate([self.directions, neutral])
 
     def dependence(self, directions: Directions) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return the distance from nonsense, and the nearest nonsense prompt.
@@ -181,8 +187,7 @@ class NullReference:
     def rank(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the fraction of neutral and nonsense prompts less similar to the image."""
         below = self.similarities < similarities[:, np.newaxis] - _SAME
-        rank: NDArray[np.float64] = below.mean(axis=1)
-        return rank
+        return np.asarray(below.mean(axis=1))
 
     @property
     def words(self) -> TextDirections:
@@ -214,16 +219,14 @@ def make_null_reference(
         Of these templates, where it is known from another image of the same model.
     """
     scale = scale or NonsenseScale.of(TextDirections(encoding.text, templates))
-    # Neutral prompts are whole sentences.
-    neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
     embedding = encoding.embedding.astype(np.float64)
     return NullReference(
         scale=scale,
         embedding=embedding,
         unowned=encoding.unowned.astype(np.float64),
         covariance=token_covariance(encoding),
-        tokens=measure_tokens(encoding, scale.directions),
-        similarities=np.concatenate([scale.directions, neutral]) @ embedding,
+        tokens=measure_tokens(encoding, scale.directions.astype(np.float32)),
+        similarities=scale.all_directions @ embedding,
         calibration=find_calibration(str(encoding.model.get("weights_sha256"))),
     )
 
@@ -239,8 +242,7 @@ def correlations(
 
 
 def _deviations(covariance: NDArray[np.float64], directions: Directions) -> NDArray[np.float64]:
-    # Two plain products: einsum takes longer to find an order than to multiply.
-    variances = (directions @ covariance * directions).sum(axis=1)
+    variances = (directions @ covariance * directions).sum(axis=1)  # faster than by einsum
     return np.asarray(np.sqrt(np.maximum(variances, 0)))
 
 

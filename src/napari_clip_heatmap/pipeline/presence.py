@@ -136,18 +136,20 @@ def level_of(calibration: Calibration, strength: float) -> Trust:
 def top_mean(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the mean of the highest hundredth of the values, at least one, along the last axis."""
     count = max(1, round(TOP * values.shape[-1]))
+    if count == 1:  # a tenth of the time of a partition
+        return np.asarray(values.max(axis=-1), np.float64)
     highest = np.partition(values, values.shape[-1] - count, axis=-1)[..., -count:]
     mean: NDArray[np.float64] = highest.mean(axis=-1, dtype=np.float64)
     return mean
 
 
-def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTokens:
+def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float32]) -> ImageTokens:
     """Read what presence is judged by, once per image.
 
     Parameters
     ----------
     encoding : Encoding
-    nonsense : float64 (nonsense, d_embed)
+    nonsense : float32 (nonsense, d_embed)
         Unit directions of prompts that mean nothing.
     """
     n_patches = encoding.lattice.y.cells_per_tile * encoding.lattice.x.cells_per_tile
@@ -157,7 +159,7 @@ def measure_tokens(encoding: Encoding, nonsense: NDArray[np.float64]) -> ImageTo
     if not len(tokens):
         return ImageTokens(tokens, np.nan, 0.0, np.nan)
     tops = [
-        top_mean(nonsense[first : first + _DIRECTIONS].astype(np.float32) @ tokens.T)
+        top_mean(nonsense[first : first + _DIRECTIONS] @ tokens.T)
         for first in range(0, len(nonsense), _DIRECTIONS)
     ]
     tiles = encoding.tile_embeddings

@@ -377,6 +377,9 @@ class SeenContrast:
         cells : bool (grid_y, grid_x)
         """
         known = cells & np.isfinite(self.low[..., 0])
+        if known.all():
+            axes = (0, 1)
+            return float((self.high.max(axis=axes) - self.low.min(axis=axes)).max())
         inner = known & _surrounded(cells)
         chosen = inner if inner.any() else known
         if not chosen.any():

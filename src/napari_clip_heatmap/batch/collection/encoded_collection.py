@@ -222,7 +222,7 @@ def _item(
     embedding = np.asarray(encoding.embedding, np.float32)
     if known is None:
         return CollectionItem(path, name, embedding)
-    thumbnail = JobFolder(path.parent).thumbnail(known[0], 0)
+    thumbnail = JobFolder(path.parent).thumbnails(known[0])  # the first is the image
     return CollectionItem(
         path, name, embedding, thumbnail if thumbnail.exists() else None, known[1]
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
-from napari_clip_heatmap.files.overlays import overlay
+from napari_clip_heatmap.files.overlays import as_bytes, overlay
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.source import ImageSource
 
@@ -125,7 +125,7 @@ class PlaneResult:
     def value_range(self, number: int) -> tuple[float, float] | None:
         """Return the least and the greatest value of `overview`; None where none is known."""
         factor, shape = self.overview_factor, self.encoding.image_shape
-        if factor == 1 and prod(shape) * len(self.maps.prompts) <= _SMALL:
+        if self._is_small:
             return _range_of([self.values(number)])
         height, width = (-(-length // factor) for length in shape)
         only = slice(number, number + 1)
@@ -138,14 +138,18 @@ class PlaneResult:
 
     def values(self, number: int) -> NDArray[np.float32]:
         """Return the map of one prompt at image pixels, float32 (y, x)."""
-        height, width = self.encoding.image_shape
-        is_small = height * width * len(self.maps.prompts) <= _SMALL
         values: NDArray[np.float32] = (
             self._all_values[number]
-            if is_small
+            if self._is_small
             else self.maps.window(maps=slice(number, number + 1))[0]
         )
         return values
+
+    @cached_property
+    def _is_small(self) -> bool:
+        """Whether all maps are kept, as large as they are shown."""
+        pixels = prod(self.encoding.image_shape) * len(self.maps.prompts)
+        return self.overview_factor == 1 and pixels <= _SMALL
 
     @cached_property
     def _all_values(self) -> NDArray[np.float32]:
@@ -166,11 +170,40 @@ class PlaneResult:
 
     def picture(self, number: int) -> NDArray[np.uint8]:
         """Return the map of one prompt over the image, or alone where there is no image."""
-        values = self.overview(number)
-        drawn: NDArray[np.uint8] = self.jet(values[np.newaxis])[0]
+        if self._is_small:
+            return self._all_pictures[number]
+        return self._drawn(self.overview(number)[np.newaxis], self.overview_factor)[0]
+
+    def pictures(self, factor: int) -> list[NDArray[np.uint8]]:
+        """Return what `picture` does of every prompt, made smaller."""
+        if factor == self.overview_factor and self._is_small:
+            return self._all_pictures
+        n_maps = len(self.maps.prompts)
+        values = np.stack([self.overview(number, factor) for number in range(n_maps)])
+        return self._drawn(values, factor)
+
+    @cached_property
+    def _all_pictures(self) -> list[NDArray[np.uint8]]:
+        """All pictures of a small image, drawn once for overlays and the contact sheet."""
+        return self._drawn(self._all_values, 1)
+
+    def _drawn(self, values: NDArray[np.float32], factor: int) -> list[NDArray[np.uint8]]:
+        """Draw maps (map, y, x) over the image, if there is one."""
+        drawn = self.jet(values)
         if not self.channels:
-            return drawn
-        return overlay(self.overview_colors, drawn, np.isfinite(values))
+            return [*drawn]
+        image, shown = self.image_picture(factor), np.isfinite(values)
+        return [overlay(image, each, at) for each, at in zip(drawn, shown, strict=True)]
+
+    def image_picture(self, factor: int) -> NDArray[np.uint8]:
+        """Return the image as the model sees it, uint8 (y, x, 3), made smaller."""
+        if factor == self.overview_factor:
+            return self._overview_picture
+        return as_bytes(self.colors(factor))  # of large images no more is read than is shown
+
+    @cached_property
+    def _overview_picture(self) -> NDArray[np.uint8]:
+        return as_bytes(self.overview_colors)
 
     def jet(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return maps (map, y, x) in jet colors, each by its own range, uint8 (map, y, x, 3)."""

@@ -7,6 +7,7 @@ and of the record itself, so that damaged data are never used.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import struct
@@ -182,7 +183,8 @@ def _write(
     import imagecodecs
 
     group = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-    with _new_store(path) as put:
+    small = sum(array.nbytes for array in arrays.values()) <= _CHUNK
+    with _new_store(path, small=small) as put:
         put(_METADATA, json.dumps(group).encode())
         for name, array in arrays.items():
             rows = min(len(array), max(1, len(array) * _CHUNK // max(array.nbytes, 1)))
@@ -192,8 +194,8 @@ def _write(
             for number, first in enumerate(range(0, len(array), rows)):
                 part = array[first : first + rows]
                 # The last chunk is as large as the others.
-                whole = np.pad(part, [(0, rows - len(part)), *[(0, 0)] * (array.ndim - 1)])
-                coded = bytes(imagecodecs.zstd_encode(whole.tobytes(), level=0))
+                whole = part.tobytes().ljust(rows * array.nbytes // len(array), b"\0")
+                coded = bytes(imagecodecs.zstd_encode(whole, level=0))
                 put(f"{name}/c/{number}{corner}", coded)
 
 
@@ -219,11 +221,15 @@ def _array_metadata(shape: tuple[int, ...], chunk: tuple[int, ...], dtype: str) 
 
 
 @contextmanager
-def _new_store(path: Path) -> Iterator[Callable[[str, bytes], object]]:
+def _new_store(path: Path, *, small: bool) -> Iterator[Callable[[str, bytes], object]]:
     """Yield what puts bytes under a key: into a zip file, or a folder."""
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
+        # In memory: on disk, zipfile goes back to the head of each entry.
+        content = io.BytesIO()
+        with zipfile.ZipFile(content if small else path, "w") as archive:
             yield archive.writestr
+        if small:
+            path.write_bytes(content.getbuffer())
         return
 
     def put(key: str, content: bytes) -> None:
