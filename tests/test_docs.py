@@ -22,6 +22,8 @@ from napari_clip_heatmap.files.sample_files import write_samples
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+INCLUDED = (ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
+"""Shown by pages in another folder, so their links must be full addresses."""
 GENERATED = {"shell.md", "model-figures.md"}
 SITE = "https://napari-clip-heatmap.github.io/napari-clip-heatmap/"
 REPOSITORY = "https://github.com/napari-clip-heatmap/napari-clip-heatmap/blob/main/"
@@ -112,6 +114,16 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
         assert path.exists(), f"{name_of(page)}: {target}"
         anchor = urlparse(target).fragment
         assert not anchor or anchor in anchors(path), f"{name_of(page)}: {target}"
+
+
+@pytest.mark.parametrize("page", INCLUDED, ids=name_of)
+def test_included_pages_have_full_addresses(page: Path) -> None:
+    found = targets(page)
+    assert found
+    for target in found:
+        assert urlparse(target).scheme == "https", target
+        path = local_path(page, target)
+        assert path is None or path.exists(), target
 
 
 def clicks_from_the_readme() -> dict[Path, int]:

@@ -136,7 +136,7 @@ def test_a_built_wheel_is_discovered(built: dict[str, Path], kind: str, tmp_path
 def test_the_source_archive_is_complete(built: dict[str, Path]) -> None:
     with tarfile.open(built["sdist"]) as archive:
         inside = {member.name.split("/", 1)[1]: member for member in archive.getmembers()}
-    for name in (*TOP, "napari.yaml", "tests/test_packaging.py"):
+    for name in (*TOP, "napari.yaml", ".ci/run", "tests/test_packaging.py"):
         assert inside[name].isfile(), name
 
 

@@ -61,8 +61,9 @@ TOPICS = (
     ),
     HelpTopic(
         "Which model for my images?",
-        "demo is a first look at micrographs. For stained tissue, organisms, X-rays or photographs "
-        "there are better ones: press ... beside Model.",
+        "demo is a first look at micrographs; micrographs knows more kinds of things, and places "
+        "them less well. For stained tissue, organisms, X-rays or photographs there are better "
+        "ones: press ... beside Model.",
         "models/",
     ),
 )
