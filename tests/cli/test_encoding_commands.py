@@ -19,6 +19,9 @@ def test_encode_here_and_prompt_there(model: str, cells: Path, tmp_path: Path) -
     words = ("-p", "nuclei", "-p", "debris")
     encoded = cli("encode", cells, "-m", model, "-o", tmp_path / "e")
     assert encoded.exit_code == 0, encoded.output
+    assert f"{cells} -> encoding in" in encoded.output
+    assert "heatmap in" not in encoded.output
+    assert "Similarity" not in encoded.output
     assert cli("run", cells, *words, "-m", model, "-o", tmp_path / "r").exit_code == 0
     repeated = cli("encode", "--config", tmp_path / "e" / "run.yaml", "-o", tmp_path / "e2")
     assert repeated.exit_code == 0, repeated.output

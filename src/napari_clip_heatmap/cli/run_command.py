@@ -270,9 +270,9 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
         printer.say(f"{source}: done before")
         return
     n_maps = len(job.settings.prompts)
-    plural = "s" if n_maps > 1 else ""
+    what = f"{n_maps} heatmap{'s' if n_maps > 1 else ''}" if n_maps else "encoding"
     planes = f" of {entry['planes']} planes" if entry["planes"] > 1 else ""
-    printer.say(f"{source} -> {n_maps} heatmap{plural}{planes} in {job.settings.output}")
+    printer.say(f"{source} -> {what}{planes} in {job.settings.output}")
     seen = entry["encoding"]
     ranges = [ShownRange(**each) for each in seen["ranges"]]
     automatic = job.settings.downsample == "auto" and job.settings.mpp is None
@@ -280,7 +280,8 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     for note in entry["notes"]:
         if note not in entry["image_notes"]:  # the line above says it
             printer.say(f"  {note}")
-    printer.say(f"  {_similarities(entry['results'][:n_maps])}")
+    if n_maps:
+        printer.say(f"  {_similarities(entry['results'][:n_maps])}")
     for each in entry["results"][:n_maps]:
         worth = each["worth"]
         if worth["trust"] != "good":
