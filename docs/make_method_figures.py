@@ -181,7 +181,7 @@ def draw_bars(
     fill = ["tab:red" if name == COMPARED["exact"] else "darkgray" for name in names]
     axis.barh(names, np.array(values) - chance, left=chance, color=fill, xerr=error)
     axis.axvline(chance, color="black", linewidth=0.8)
-    axis.set_title(f"{title}, 40 drawn tiles", fontsize=10)
+    axis.set_title(f"{title}, 100 drawn tiles", fontsize=10)
     axis.tick_params(labelsize=9)
     axis.spines[["top", "right"]].set_visible(False)
 
