@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,11 +131,24 @@ def learning_rate(step: int, n_steps: int, peak: float, *, warmup: int = 100) ->
     return peak * min(1, (step + 1) / warmup, (n_steps - step) / max(1, n_steps // 2))
 
 
+def make_muon(matrices: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimizer of matrices.
+
+    Raises
+    ------
+    RuntimeError
+        This PyTorch has none; version 2.9 was the first with Muon.
+    """
+    if not hasattr(torch.optim, "Muon"):
+        raise RuntimeError(f"training needs PyTorch 2.9 or newer; this is {torch.__version__}")
+    return torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+
+
 def _optimizers(stage: Stage) -> tuple[torch.optim.Optimizer, ...]:
     taken = {id(parameter) for parameter in stage.matrices}
     others = [p for p in stage.learner.parameters() if id(p) not in taken]
     return (
-        torch.optim.Muon(stage.matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        make_muon(stage.matrices),
         torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
     )
 

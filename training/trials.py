@@ -43,7 +43,7 @@ from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
 from training.network import embed, encode_texts
 from training.objective import Heads, preprocess, student_losses
-from training.stage import learning_rate
+from training.stage import learning_rate, make_muon
 from training.start import adopt_image_tower
 from training.teacher import Teacher
 from training.views import Batch, Batches
@@ -104,7 +104,7 @@ class Trial:
         taken = {id(p) for p in matrices}
         others = [p for p in (*tower.parameters(), *self.heads.parameters()) if id(p) not in taken]
         optimizers = (
-            torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            make_muon(matrices),
             torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
         )
         batches = iter(Batches((seed, 1), _PIXELS, {self.side: 1.0}))

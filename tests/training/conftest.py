@@ -8,9 +8,17 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
 from training.real_pictures import RealPictures
 
 from napari_clip_heatmap.evaluation.micrographs.micrograph_index import read_micrographs
+
+
+@pytest.fixture
+def muon() -> None:
+    """Skip a test that trains where this PyTorch cannot: the package needs less than training."""
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("training needs PyTorch 2.9 or newer")
 
 
 @pytest.fixture

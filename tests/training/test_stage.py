@@ -28,6 +28,7 @@ def test_the_rate_warms_up_holds_and_falls_to_nothing():
     assert rates[-1] == pytest.approx(2 / 500)
 
 
+@pytest.mark.usefixtures("muon")
 def test_a_stage_learns_and_is_not_done_twice(tmp_path, one_process):
     torch.manual_seed(0)
     learner = torch.nn.Linear(3, 2)
@@ -52,6 +53,7 @@ def test_a_stage_learns_and_is_not_done_twice(tmp_path, one_process):
     assert len(taken) == 33
 
 
+@pytest.mark.usefixtures("muon")
 def test_a_run_that_was_interrupted_ends_as_if_it_was_not(tmp_path, one_process, monkeypatch):
     monkeypatch.setattr(stage_module, "_SAVE_EVERY", 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from training.stage import Settings
 
@@ -12,6 +13,7 @@ import napari_clip_heatmap as nch
 from training import train
 
 
+@pytest.mark.usefixtures("muon")
 def test_a_tiny_run_ends_in_a_model_and_is_not_done_twice(
     micrographs: Path, tmp_path: Path
 ) -> None:

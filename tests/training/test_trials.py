@@ -29,6 +29,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("muon")
 @pytest.mark.parametrize(("name", "start"), [("larger-view", None), ("overlapping-stem", DEMO)])
 def test_a_trial_gives_a_row(run: Path, name: str, start: Path | None) -> None:
     row = run_trial(name, run, 1e-3, FigureRequest(n_scenes=1), seed=0, start=start)
