@@ -49,6 +49,8 @@ def test_another_size_is_exact_and_changes_nothing(
     state_of: Callable[..., dict[str, object]],
 ) -> None:
     visual = image_tower(name)
+    if name.startswith("RelPos") and not hasattr(visual.trunk, "set_input_size"):
+        pytest.skip("timm resizes these from 1.0.31 on; an older one is told of")
     before, sizes = state_of(visual), (adapt(visual).image_size, adapt(visual).grid)
     grid = (7, 9) if name == "Swin-B" else (3, 5)  # at least a window
     size = (grid[0] * PATCHES[name], grid[1] * PATCHES[name])
