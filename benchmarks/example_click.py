@@ -12,16 +12,13 @@ import argparse
 import statistics
 from typing import Any
 
-import napari
 import numpy as np
-from keystroke import PROMPTS, Drawn, pump  # sets the settings' file before napari is imported
+from keystroke import Drawn, encoded_viewer, pump  # first: it gives napari settings of its own
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
-from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.scenes import sample_scene
 
 CLICKS = 12
 
@@ -31,17 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=2048)
     side = parser.parse_args().side
-    tile = sample_scene()
-    times = -(-side // len(tile))
-    viewer = napari.Viewer()
-    viewer.add_image(np.tile(tile, (times, times, 1))[:side, :side], rgb=True)
-    widget = HeatmapWidget(viewer)
-    viewer.window.add_dock_widget(widget)
-    widget["prompts"].value = PROMPTS
-    pump(lambda: False, 5)  # torch is imported in the background, as while a user looks around
-    widget.start()
-    pump(lambda: widget["run"].enabled, 3600)
-    pump(lambda: False, 3)
+    viewer, widget = encoded_viewer(side)
     widget.open_section(ControlSection.EXAMPLES)
     viewer.reset_view()
     pump(lambda: False, 1)

@@ -37,17 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=2048)
     side = parser.parse_args().side
-    tile = sample_scene()
-    times = -(-side // len(tile))
-    viewer = napari.Viewer()
-    viewer.add_image(np.tile(tile, (times, times, 1))[:side, :side], rgb=True)
-    widget = HeatmapWidget(viewer)
-    viewer.window.add_dock_widget(widget)
-    widget["prompts"].value = PROMPTS
-    pump(lambda: False, 5)  # torch is imported in the background, as while a user types
-    widget.start()
-    pump(lambda: widget["run"].enabled, 3600)
-    pump(lambda: False, 3)
+    viewer, widget = encoded_viewer(side)
     layer = viewer.layers[PROMPTS[0]]
     drawn = Drawn(viewer)
     alone = []
@@ -60,6 +50,22 @@ def main() -> None:
     for name, taken in (("napari alone, other data", alone), ("a letter typed", typed)):
         taken = [1000 * each for each in taken]
         print(f"{name}: median {statistics.median(taken):.0f} ms, worst {max(taken):.0f} ms")
+
+
+def encoded_viewer(side: int) -> tuple[Any, Any]:
+    """Open a viewer on a square image, run the prompts on it, and return it with the dock."""
+    tile = sample_scene()
+    times = -(-side // len(tile))
+    viewer = napari.Viewer()
+    viewer.add_image(np.tile(tile, (times, times, 1))[:side, :side], rgb=True)
+    widget = HeatmapWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    widget["prompts"].value = PROMPTS
+    pump(lambda: False, 5)  # torch is imported in the background, as while a user types
+    widget.start()
+    pump(lambda: widget["run"].enabled, 3600)
+    pump(lambda: False, 3)
+    return viewer, widget
 
 
 def letters(widget: Any, layer: Any, drawn: Drawn) -> list[float]:
