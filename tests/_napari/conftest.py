@@ -92,7 +92,8 @@ class ColourModel:
 
     name = "colours"
     device = torch.device("cpu")
-    image_size, patch_size, d_embed = (32, 32), (8, 8), 3
+    image_size, patch_size, grid = (32, 32), (8, 8), (4, 4)
+    n_layers, d_model, d_embed = 1, 2048, 3
     notices, max_batch = (), None
 
     def __init__(self):

@@ -37,12 +37,13 @@ class FakeModel:
 
     name = "fake"
     device = torch.device("cpu")
-    d_embed = 4
+    n_layers, d_model, d_embed = 1, 2048, 4
     notices, max_batch = (), None
 
     def __init__(self, image_size=(32, 32), patch_size=(4, 4)):
         self.image_size = image_size
         self.patch_size = patch_size
+        self.grid = (image_size[0] // patch_size[0], image_size[1] // patch_size[1])
         self.text = FakeText()
         self.batches = []
 

@@ -25,9 +25,9 @@ from napari_clip_heatmap.batch.run_job import load_job_model, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.batch.spread_tiles import (
     TileChunk,
+    bytes_of,
     chunks_left,
     compute_chunk,
-    is_small,
 )
 from napari_clip_heatmap.errors import (
     Cancelled,
@@ -55,7 +55,8 @@ _WAITING = 3
 """Tasks per thread of all workers that are given out at a time."""
 
 _SMALL = 2**20
-"""Bytes of a file below which it is given out together with others."""
+"""Bytes of files that are given out together: workers that end at different times wait no longer
+for one another than a few images take."""
 
 _FEWEST, _MOST = 8, 32
 """Small images in a task: they share batches of the model, and the way to a worker and back."""
@@ -239,9 +240,12 @@ class _ClusterRun:
         """Take the next image, or several small ones, but leave some for each thread."""
         most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * n_threads)))
         images = [self.waiting.popleft()]
-        if is_small(images[0], _SMALL):
-            while self.waiting and len(images) < most and is_small(self.waiting[0], _SMALL):
-                images.append(self.waiting.popleft())
+        left = _SMALL - bytes_of(images[0])
+        while self.waiting and len(images) < most:
+            left -= bytes_of(self.waiting[0])
+            if left < 0:
+                break
+            images.append(self.waiting.popleft())
         return images
 
     def finished(self) -> list[ImageOutcome]:

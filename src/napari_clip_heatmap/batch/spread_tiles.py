@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.inputs.batch_image import PlaneIndex
     from napari_clip_heatmap.batch.job_folder import JobImage
 
-__all__ = ["TileChunk", "chunks_left", "compute_chunk", "is_small", "run_part"]
+__all__ = ["TileChunk", "bytes_of", "chunks_left", "compute_chunk", "run_part"]
 
 _CHUNK = 32
 """Tiles that one process computes in one go."""
@@ -106,16 +107,16 @@ def compute_chunk(worker: ImageWorker, image: JobImage, chunk: TileChunk) -> int
     return len(left)
 
 
-def is_small(image: JobImage, limit: int) -> bool:
-    """Return whether an image is a file of fewer bytes than a limit.
+def bytes_of(image: JobImage) -> float:
+    """Return the bytes of an image's file; infinite where it is a folder, or gone.
 
     Examples
     --------
-    >>> is_small(image, 2**20)  # doctest: +SKIP
-    True
+    >>> bytes_of(image)  # doctest: +SKIP
+    27800
     """
     source = Path(image.entry.source)
-    return source.is_file() and source.stat().st_size < limit
+    return source.stat().st_size if source.is_file() else math.inf
 
 
 def run_part(
@@ -142,7 +143,7 @@ def run_part(
     --------
     >>> outcomes = list(run_part(worker, job.images, 0, 8))  # doctest: +SKIP
     """
-    small = {image for image in images if is_small(image, _SMALL)}
+    small = {image for image in images if bytes_of(image) < _SMALL}
     yield from worker.work_together(each for each in images[part::n_parts] if each in small)
     for place, image in enumerate(images):
         if image in small:

@@ -42,7 +42,7 @@ def test_it_does_not_matter_which_images_are_left_to_do(tiny_model: Any) -> None
 
 def test_a_large_model_gets_no_more_tiles_than_alone(tiny_model: Any) -> None:
     class Large:
-        device, image_size, patch_size = tiny_model.device, (224, 224), (16, 16)
+        device, grid = tiny_model.device, (14, 14)
         max_batch, n_layers, d_model = None, 12, 768
 
     assert shared_batch_size(tiny_model) == 16

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,46 @@ def test_several_processes_write_one_plane(tmp_path: Path) -> None:
     index = first.index()
     assert sorted(index) == [(0, 0), (0, 1)]
     assert [each.tile for each in first.read(index)] == [(0, 0), (0, 1)], "each counts once"
+
+
+def test_asking_again_reads_what_is_new_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, other = TileJournal(tmp_path, SHAPE), TileJournal(tmp_path, SHAPE)
+    other._file = tmp_path / "another-host-1.tiles"
+    journal.append(tile(0, 0))
+    other.append(tile(0, 1))
+    assert sorted(journal.index()) == [(0, 0), (0, 1)]
+    read = []
+    crc32 = zlib.crc32
+    monkeypatch.setattr(zlib, "crc32", lambda body: read.append(len(body)) or crc32(body))
+    other.append(tile(0, 2))
+    read.clear()
+    assert sorted(journal.index()) == [(0, 0), (0, 1), (0, 2)]
+    assert len(read) == 1
+    assert journal.index() == TileJournal(tmp_path, SHAPE).index()
+
+
+def test_a_torn_entry_is_seen_once_it_is_whole(tmp_path: Path) -> None:
+    journal = TileJournal(tmp_path, SHAPE)
+    journal.append(tile(0, 0))
+    journal.append(tile(0, 1))
+    (file,) = tmp_path.glob("*.tiles")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    reader = TileJournal(tmp_path, SHAPE)
+    assert list(reader.index()) == [(0, 0)]
+    file.write_bytes(whole)
+    assert list(reader.index()) == [(0, 0), (0, 1)]
+
+
+def test_a_file_that_was_begun_again_is_read_from_its_start(tmp_path: Path) -> None:
+    journal = TileJournal(tmp_path, SHAPE)
+    journal.append(tile(0, 0))
+    journal.append(tile(0, 1))
+    reader = TileJournal(tmp_path, SHAPE)
+    assert len(reader.index()) == 2
+    journal.remove()
+    assert reader.index() == {}
+    journal.append(tile(3, 3))
+    assert list(reader.index()) == [(3, 3)]

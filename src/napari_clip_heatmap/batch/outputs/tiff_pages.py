@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
@@ -23,6 +24,9 @@ TILE = 512
 
 _CLASSIC = 2**32 - 2**25
 """Bytes from which a TIFF needs 64-bit offsets."""
+
+_BUFFER = 2**25
+"""Bytes of tiles that are compressed at a time, on all cores."""
 
 _LETTERS = {"time": "T", "z": "Z"}
 _IN_CENTIMETERS = {"µm": 1e4, "mm": 10.0, "nm": 1e7, "cm": 1.0}
@@ -72,6 +76,9 @@ class TiffPages:
             compression="zlib",
             # No predictor: ImageJ ignores that of floats, and would show noise.
             compressionargs={"level": 1},
+            # Values of 4 bytes with little in common: deflate takes longer than all else here.
+            maxworkers=os.cpu_count(),
+            buffersize=_BUFFER,
             metadata=None,
             description=self._description,
             software="napari-clip-heatmap",

@@ -13,6 +13,7 @@ from napari_clip_heatmap.pipeline.batches import (
     Tile,
     TileOutput,
     forward_tile,
+    products_of_tile,
     suitable_size,
 )
 
@@ -31,7 +32,7 @@ _FEWEST = 8
 another order, and the last digit of a result would depend on which images were left to do."""
 
 _LONGEST = 6e9
-"""Products of a batch of several images, about: a larger model gets fewer tiles, as Ctrl+C waits
+"""Multiplications of a batch of several images: a larger model gets fewer tiles, as Ctrl+C waits
 for the batch at hand."""
 
 
@@ -98,6 +99,4 @@ def shared_batch_size(model: ClipModel) -> int:
     usual = suitable_size(model)
     if model.device.type != "cpu":
         return usual
-    cells = [size // patch for size, patch in zip(model.image_size, model.patch_size, strict=True)]
-    products = 12 * model.n_layers * model.d_model**2 * cells[0] * cells[1]
-    return max(usual, min(_TOGETHER, int(_LONGEST / products)))
+    return max(usual, min(_TOGETHER, int(_LONGEST / products_of_tile(model))))

@@ -13,7 +13,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ class TileJournal:
         self._image_shape = image_shape
         self._file = folder / f"{socket.gethostname()}-{os.getpid()}{_ENDING}"
         self._is_clean = False
+        self._seen: dict[Path, _SeenFile] = {}
 
     def append(self, done: JournalTile) -> None:
         """Write a tile behind those that this process has written."""
@@ -95,12 +96,27 @@ class TileJournal:
             raise
 
     def index(self) -> dict[tuple[int, int], tuple[Path, int]]:
-        """Return where each finished tile is: its file, and the position in it."""
+        """Return where each finished tile is: its file, and the position in it.
+
+        What an earlier call has read is not read again: a slide asks once for each of its chunks.
+        """
         found: dict[tuple[int, int], tuple[Path, int]] = {}
-        for path in sorted(self.folder.glob(f"*{_ENDING}")):
-            for place, head in _heads(path):
-                found.setdefault((head[3], head[4]), (path, place))
+        paths = sorted(self.folder.glob(f"*{_ENDING}"))
+        self._seen = {path: self._seen.get(path, _SeenFile()) for path in paths}
+        for path in paths:
+            for tile, place in self._tiles_of(path).items():
+                found.setdefault(tile, (path, place))
         return found
+
+    def _tiles_of(self, path: Path) -> dict[tuple[int, int], int]:
+        """Return the position of each tile in a file, looking only at what is new in it."""
+        seen = self._seen[path]
+        if path.stat().st_size < seen.end:  # begun again since
+            seen = self._seen[path] = _SeenFile()
+        for place, head in _heads(path, seen.end):
+            seen.tiles.setdefault((head[3], head[4]), place)
+            seen.end = place + _HEAD.size + head[1]
+        return seen.tiles
 
     def read(self, index: dict[tuple[int, int], tuple[Path, int]]) -> Iterator[JournalTile]:
         """Yield tiles row by row, whatever the order in which they were written."""
@@ -118,13 +134,23 @@ class TileJournal:
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
             self.folder.rmdir()
+        self._is_clean = False
+        self._seen.clear()
 
 
-def _heads(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield the position and head of each entry that is whole."""
+@dataclass(eq=False)
+class _SeenFile:
+    """What is known of a file: the position of each tile, and the end of the last whole entry."""
+
+    tiles: dict[tuple[int, int], int] = field(default_factory=dict)
+    end: int = 0
+
+
+def _heads(path: Path, start: int = 0) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the position and head of each entry that is whole, from the start of one."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        place = 0
+        place = start
         while place + _HEAD.size <= size:
             stream.seek(place)
             head = _HEAD.unpack(stream.read(_HEAD.size))
