@@ -440,6 +440,20 @@ def test_fifty_files_of_which_ten_are_bad(model: str, tmp_path: Path) -> None:
         assert len(line) <= 502
 
 
+def test_of_many_images_one_line_each_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    for number in range(5):
+        Image.fromarray(np.full((96, 96), 40 * number, np.uint8)).save(folder / f"{number}.png")
+    result = cli("run", folder, *options("nuclei", "sushi"), "-o", tmp_path / "out", "--no-cache")
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.output.splitlines() if ".png -> " in line]
+    assert len(lines) == 5
+    assert all("'nuclei' " in line and "(none)" in line for line in lines), "nothing is there"
+    assert result.output.splitlines()[-1].endswith("summary.html")
+    assert len(result.output.splitlines()) < 10
+
+
 def test_all_bad_files_leave_a_record(model: str, tmp_path: Path) -> None:
     for name in ("empty.tif", "text.png"):
         BAD[name](tmp_path / name)

@@ -72,6 +72,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_run_command", "run_and_report"]
 
+_FEW_IMAGES = 3
+"""Images up to which all there is to say is said of each; of more, one line an image."""
+
 
 def add_run_command(app: typer.Typer) -> None:
     """Add the command to the command line.
@@ -242,11 +245,14 @@ def _finish(
     job: ImageJob, plan: RunPlan, printer: Printer, failed: list[ImageOutcome], n_done: int
 ) -> None:
     """Write the reports, and say what failed."""
-    from napari_clip_heatmap.batch.job_report import write_reports
+    from napari_clip_heatmap.batch.job_report import SUMMARY_HTML, write_reports
 
     if n_done or failed:
         printer.data(write_reports(job.folder, job.settings))
         job.folder.sweep_drafts()
+        if len(job.images) > _FEW_IMAGES:
+            where = job.settings.output / SUMMARY_HTML
+            printer.say(f"Similarity, trust and notes of each image, with pictures: {where}")
     if failed:
         n_images = len(job.images)
         n_left = 0 if plan.part else n_images - n_done - len(failed)
@@ -272,6 +278,9 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     n_maps = len(job.settings.prompts)
     what = f"{n_maps} heatmap{'s' if n_maps > 1 else ''}" if n_maps else "encoding"
     planes = f" of {entry['planes']} planes" if entry["planes"] > 1 else ""
+    if len(job.images) > _FEW_IMAGES:
+        printer.say(f"{source} -> {what}{planes}{_in_short(entry['results'][:n_maps])}")
+        return
     printer.say(f"{source} -> {what}{planes} in {job.settings.output}")
     seen = entry["encoding"]
     ranges = [ShownRange(**each) for each in seen["ranges"]]
@@ -286,6 +295,16 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
         worth = each["worth"]
         if worth["trust"] != "good":
             printer.say(f"  '{each['prompt']}': trust {worth['trust']}. {worth['advice']}")
+
+
+def _in_short(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return how similar the image is to each prompt, and which maps are not to be trusted."""
+    parts = []
+    for each in results:
+        trust = each["worth"]["trust"]
+        doubt = "" if trust == "good" else f" ({trust})"
+        parts.append(f"'{each['prompt']}' {each['similarity']:.3f}{doubt}")
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _similarities(results: Sequence[Mapping[str, Any]]) -> str:
