@@ -19,7 +19,7 @@ FOUR = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     [
         (GRAY.astype(np.complex64), {}, "magnitude"),
         (GRAY, {"photometric": "cfa"}, "mosaic"),
-        (FOUR[..., :3], {"photometric": "linear_raw"}, "raw linear"),
+        (FOUR[..., :3], {"photometric": "linear_raw", "planarconfig": "contig"}, "raw linear"),
         (FOUR, {"photometric": "rgb", "extrasamples": ["unspecified"]}, "4 samples per pixel"),
         (FOUR, {"photometric": "minisblack", "planarconfig": "contig"}, "does not declare all"),
         (FOUR, {"photometric": "separated", "extratags": [(332, 3, 1, 2, True)]}, "inks other"),
