@@ -310,3 +310,22 @@ if {closed}:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_torch_is_imported_in_a_thread_that_ends(job, heard, qtbot, tmp_path, monkeypatch):
+    """Before version 2.9 Python would abort at a later job: see `import_in_own_thread`."""
+    lines = ["import threading", "thread = threading.current_thread()"]
+    (tmp_path / "torch.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch")  # the real one comes back after the test
+    job.start(lambda stopped: threading.current_thread())
+    qtbot.waitUntil(lambda: heard.ends == 1)
+    assert sys.modules["torch"].__file__ == str(tmp_path / "torch.py")
+    importer = sys.modules["torch"].thread
+    assert importer not in (threading.main_thread(), *heard.results)
+    assert not importer.is_alive()
+
+
+def test_what_cannot_be_imported_is_left_to_the_work(capsys):
+    background.import_in_own_thread("no_such_module_at_all")
+    assert capsys.readouterr() == ("", "")

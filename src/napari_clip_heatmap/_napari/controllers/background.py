@@ -8,7 +8,8 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from inspect import isgenerator
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "UnexpectedError",
     "Work",
+    "import_in_own_thread",
     "no_full_collection",
 ]
 
@@ -310,6 +312,7 @@ class _Pauses:
 
 def _guarded(work: Work, pauses: _Pauses) -> Generator[Any, None, tuple[Any, Exception | None]]:
     """Run work; return its result, and the error if it raised one of `EXPECTED_ERRORS`."""
+    import_in_own_thread("torch")
     try:
         result = work(pauses.stopped)
         if isgenerator(result):
@@ -317,6 +320,24 @@ def _guarded(work: Work, pauses: _Pauses) -> Generator[Any, None, tuple[Any, Exc
     except EXPECTED_ERRORS as error:
         return None, error
     return result, None
+
+
+def import_in_own_thread(name: str) -> None:
+    """Import a module, unless it is there, in a thread that then ends.
+
+    A library bound by pybind11 before its version 3, as PyTorch before 2.9 is, keeps the state that
+    Python has of the thread that imports it. In Qt's pool a thread outlives that state, which goes
+    with each job: what is freed in a later job would be freed twice, and Python would abort.
+    """
+    if name not in sys.modules:
+        thread = threading.Thread(target=_import, args=(name,))
+        thread.start()
+        thread.join()
+
+
+def _import(name: str) -> None:
+    with suppress(ImportError, OSError):  # the work meets the same error, and reports it
+        import_module(name)
 
 
 @contextmanager
