@@ -521,3 +521,31 @@ def test_a_dock_that_is_closed_takes_its_views_along(viewer, widget, hand, cells
     viewer.layers.remove(viewer.layers["red"])
     viewer.add_image(np.eye(48))
     qtbot.wait(100)
+
+
+def test_a_run_says_of_which_image_it_is_when_another_one_is_clicked(
+    viewer, widget, hand, cells, picture, model, qtbot
+):
+    """Neither what it does nor what it did, no notes and no active layer belong to the other."""
+    known, text = hand.figures(), text_overlay_of(viewer).text
+    other = viewer.add_image(np.tile(picture[:, ::-1], (2, 2, 1)), name="Blood_55")
+    third = viewer.add_image(picture[::-1].copy(), name="never run")
+    for end in ("done", "cancelled"):
+        other.data = np.roll(other.data, 7, axis=0)
+        model.gate.clear()
+        model.hold_after = model.batches + 2
+        hand.select_layer(other)
+        hand.press("run")
+        hand.select_layer(cells)
+        assert hand.figures() == known
+        assert text in text_overlay_of(viewer).text.splitlines(), "no preview: it is at rest"
+        hand.select_layer(third)
+        assert not widget["notes"].value
+        if end == "cancelled":
+            hand.press("cancel")
+        model.gate.set()
+        qtbot.waitUntil(lambda: not widget.state.busy, timeout=TIMEOUT)
+        assert widget["status"].value.startswith("'Blood_55': ")
+        assert not any(hand.figures())
+        assert "press Run" in widget["notes"].value, "the first steps, and no notes on another"
+        assert viewer.layers.selection.active is third

@@ -333,7 +333,8 @@ class VerdictText:
         prompts = {row.key: row.prompt for row in state.prompts}
         trust = {} if result is None else result.trust
         comparing, good = state.controls.get("compare"), _words(Trust.GOOD)
-        preview = state.busy or (result is not None and result.is_preview)
+        # A run forgets what was known of its image, so what is known is of an image at rest.
+        preview = state.busy if result is None else result.is_preview
         lines = []
         for key, layer in ours.items():
             if layer.visible and key in prompts:

@@ -55,6 +55,7 @@ class PromptController:
         state.events.prompts.connect(self._find_problems)
         state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
+        state.events.status.connect(self._show_notes)
         viewer.layers.events.removed.connect(self._on_removed)
         self._find_problems()
         self._show_notes()
@@ -74,14 +75,14 @@ class PromptController:
         events.prompts.disconnect(self._find_problems)
         events.problems.disconnect(self._prompts.set_problems)
         events.image.disconnect(self._on_image)
+        events.status.disconnect(self._show_notes)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _show_notes(self) -> None:
         """Show the current row's facts, and what is to be known of all maps."""
         state, result = self._state, self._state.result
         if result is None:
-            if not state.busy:
-                state.notes = first_steps(state)
+            state.notes = () if state.busy else first_steps(state)
             return
         assessed = () if result.assessment is None else result.assessment.notes
         preview = (PREVIEW,) if result.is_preview else ()
