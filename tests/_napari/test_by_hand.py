@@ -549,3 +549,39 @@ def test_a_run_says_of_which_image_it_is_when_another_one_is_clicked(
         assert not any(hand.figures())
         assert "press Run" in widget["notes"].value, "the first steps, and no notes on another"
         assert viewer.layers.selection.active is third
+
+
+def test_figures_belong_to_the_slice_in_view(viewer, widget, hand, picture, qtbot):
+    """A slice with nothing on it has not the figures of the one where the run began."""
+    blank = np.full_like(picture, 90)
+    viewer.add_image(np.stack([picture, blank]), name="stack", scale=(3, 0.5, 0.5))
+    (slider,) = (
+        each.slider for each in viewer.window._qt_viewer.dims.slider_widgets if each.isVisible()
+    )
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    hand.run()
+    of_picture, notes = hand.figures(), widget["notes"].value
+    assert all(of_picture)
+    assert "one patch = 8 px" in widget["status"].value
+    assert "one patch = 8 px" in notes, "a scale without a unit is no size of a pixel"
+
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    assert not any(hand.figures()), "nothing is known of this slice"
+    hand.run()
+    of_blank = hand.figures()
+    assert {*of_blank[1::2]} == {"none"}
+    assert text_overlay_of(viewer).text == "red - trust: none"
+    assert all(layer.opacity < 0.5 for layer in own_heatmaps(viewer)), "drawn faint"
+
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    hand.settle()
+    assert hand.figures() == of_picture
+    assert text_overlay_of(viewer).text == f"red - trust: {of_picture[1]}"
+    hand.write(0, "blue blue")
+    hand.settle()
+    of_picture = hand.figures()
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    hand.settle()
+    assert {*hand.figures()[1::2]} == {"none"}
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert hand.figures() == of_picture, "known already"

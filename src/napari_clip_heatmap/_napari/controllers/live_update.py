@@ -14,6 +14,7 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
+from napari_clip_heatmap._napari.inputs.pixel_size import pixel_length
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import RunStatus
@@ -216,7 +217,7 @@ def _rescored(
     """Score an encoding again; yields once the maps that are seen are painted."""
     try:
         found = rescore(before.result, request, seen)
-        result = replace(before, request=request, result=found, assessment=None)
+        result = replace(before, request=request, result=found, assessments={})
         handover.result = result
     finally:
         handover.ready.set()
@@ -256,28 +257,31 @@ class VerdictController:
 
     def _prepare(self) -> Work | None:
         result = self._state.result
-        if result is None or result.assessment is not None or result.is_preview:
+        encoding = None if result is None else result.encoding
+        if result is None or encoding is None or result.assessment is not None or result.is_preview:
             return None  # figures of a coarse map would change with every tile
-        return lambda _stopped: (result, self._assess(result))
+        return lambda _stopped: (result, self._assess(result, encoding))
 
-    def _assess(self, shown: LayerResult) -> Assessment:
-        """Assess the plane in view; the heatmaps of a stack's other planes may differ."""
-        result, image = shown.result, shown.image
-        encoding = result.encodings[result.planes[0]]
-        scoring = result.scoring
+    def _assess(self, shown: LayerResult, encoding: Encoding) -> Assessment:
+        """Assess the slice in view; the heatmaps of a stack's other slices may differ."""
+        image, scoring = shown.image, shown.result.scoring
         # An encoding is filled in place: before and after it is complete it counts as two.
         key = encoding, encoding.complete, scoring.templates
         if self._reference is None or self._reference[0] != key:
             self._reference = key, make_null_reference(encoding, scoring.templates)
-        y, x = (abs(float(length)) for length in image.scale[-2:])
+        y, x = (
+            pixel_length(*each) for each in zip(image.scale[-2:], image.units[-2:], strict=True)
+        )
         return assess_scoring(
             encoding, scoring, self._reference[1], pixel_size=(y, x), unit=str(image.units[-1])
         )
 
     def _on_assessed(self, found: tuple[LayerResult, Assessment]) -> None:
         shown, assessment = found
-        if self._state.result is shown:
-            self._state.keep_result(replace(shown, assessment=assessment))
+        now = self._state.result
+        if now is not None and now.result is shown.result:  # maybe in another slice by now
+            assessments = {**now.assessments, shown.index: assessment}
+            self._state.keep_result(replace(now, assessments=assessments))
 
     def _on_error(self, error: Exception) -> None:
         self._state.message = f"No verdicts: {error_message(error)}"

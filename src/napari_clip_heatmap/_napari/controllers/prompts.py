@@ -144,12 +144,15 @@ def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
 
 
 def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
-    """Return what the table shows of each row of a result."""
+    """Return what the table shows of each row of a result: of the slice in view."""
     result, assessment, trust = shown.result, shown.assessment, shown.trust
-    low, high = float(result.similarity.min()), float(result.similarity.max())
+    if shown.encoding is None:
+        return {}  # the slice is not computed, or memory holds it no more
+    similarity = result.scoring.text @ shown.encoding.embedding
+    low, high = float(similarity.min()), float(similarity.max())
     spread = high - low or 1.0
     figures = {}
-    for number, (key, value) in enumerate(zip(result.keys, result.similarity, strict=True)):
+    for number, (key, value) in enumerate(zip(result.keys, similarity, strict=True)):
         facts = () if assessment is None else facts_of(assessment.checks[number])
         if key in shown.empty_rows:
             facts = (CANCELS_OUT,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -219,6 +220,8 @@ REST_MS = 250
 class SliceFollower:
     """Knows whether the slice in view has maps, and computes it where the user wants that.
 
+    All figures are of that slice, and blank where it has no maps.
+
     Parameters
     ----------
     state : DockState
@@ -243,6 +246,7 @@ class SliceFollower:
 
     def update(self) -> None:
         """Note whether the slice in view has maps, and draw these where the image is drawn."""
+        self._show_figures()
         state, missing = self._state, self._missing()
         self._follow_margin()
         if missing != state.missing_slice:
@@ -267,6 +271,15 @@ class SliceFollower:
 
     def _on_moved(self, _event: object) -> None:
         self.update()
+
+    def _show_figures(self) -> None:
+        """Let the figures be of the slice in view, or of none."""
+        image, result = self._state.image, self._state.result
+        if result is None or image is None or image not in self._viewer.layers:
+            return
+        index = shown_index(image, self._viewer.dims.point)
+        if index != result.index:
+            self._state.keep_result(replace(result, slice_in_view=index))
 
     def _follow_margin(self) -> None:
         """Move maps to a slider outside of the stack, while its margin reaches the stack."""

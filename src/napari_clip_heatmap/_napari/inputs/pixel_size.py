@@ -96,9 +96,15 @@ def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
         Size of an image pixel, in `unit`.
     unit : pint unit
     """
-    # A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
-    size = 1.0 if str(unit) == "pixel" else abs(scale)
-    return format_length(working * pixel * size, f"{unit:~P}")
+    return format_length(working * pixel * pixel_length(scale, unit), f"{unit:~P}")
+
+
+def pixel_length(scale: float, unit: Any) -> float:
+    """Return the size of an image pixel in a layer's unit.
+
+    A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
+    """
+    return 1.0 if str(unit) == "pixel" else abs(float(scale))
 
 
 def _is_number(text: str) -> bool:
