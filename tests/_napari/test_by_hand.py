@@ -585,3 +585,37 @@ def test_figures_belong_to_the_slice_in_view(viewer, widget, hand, picture, qtbo
     assert {*hand.figures()[1::2]} == {"none"}
     qtbot.keyClick(slider, Qt.Key.Key_Home)
     assert hand.figures() == of_picture, "known already"
+
+
+def test_maps_of_earlier_data_and_of_another_image_say_so(
+    viewer, widget, hand, cells, picture, qtbot
+):
+    """A map that lies over another image names its own; figures go with the data they are of."""
+    other = viewer.add_image(picture[:, ::-1].copy(), name="Blood_55")
+    hand.select_layer(other)
+    assert text_overlay_of(viewer).text == "red of 'cells'"
+    hand.run()
+    lines = text_overlay_of(viewer).text.splitlines()
+    assert lines[0].startswith("red - trust: ")
+    assert lines[1:] == ["red of 'cells'"]
+    cells.name = "smear"
+    viewer.layers["red"].visible = False
+    assert len(text_overlay_of(viewer).text.splitlines()) == 1
+    viewer.layers["red"].visible = True
+    assert text_overlay_of(viewer).text.splitlines()[1] == "red of 'smear'"
+    viewer.layers["red"].visible = False
+
+    other.data = np.roll(other.data, 40, axis=1)
+    assert not any(hand.figures())
+    assert "replaced" in widget["status"].value
+    assert text_overlay_of(viewer).text == "red - made earlier: press Run"
+    hand.run()
+    assert all(hand.figures())
+    hand.press("remove_all")
+    other.data = np.roll(other.data, 40, axis=1)
+    assert hand.widget["remove_all"].text == "Restore", "those of the other image"
+    hand.press("remove_all")
+    assert not own_heatmaps(viewer, other)
+    assert not any(hand.figures())
+    hand.select_layer(cells)
+    assert all(hand.figures())

@@ -210,6 +210,8 @@ class DockState:
         Key of the current row, whose map is shown; empty for none.
     visible_rows : frozenset of str
         Keys of the rows whose maps are visible on the chosen image.
+    visible_elsewhere : frozenset of str
+        Unique ids of the visible maps of other images.
     missing_slice : tuple of int, optional
         Index of the slice in view, if the image has maps, but none of this slice.
     problems : mapping of str to str
@@ -247,6 +249,7 @@ class DockState:
     current: str = ""
     ticked: frozenset[str] = frozenset()
     visible_rows: frozenset[str] = frozenset()
+    visible_elsewhere: frozenset[str] = frozenset()
     missing_slice: tuple[int, ...] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     channel_declined: frozenset[str] = frozenset()

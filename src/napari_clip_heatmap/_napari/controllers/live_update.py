@@ -14,6 +14,7 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.inputs.pixel_size import pixel_length
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
@@ -25,6 +26,7 @@ from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image
 
     from napari_clip_heatmap._napari.controllers.background import Work
     from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
@@ -288,11 +290,14 @@ class VerdictController:
 
 
 PREVIEW = "preview"
+MADE_EARLIER = "made earlier: press Run"
+"""Of a map with no figures: the data of its image was replaced, or the dock was opened again."""
 
 
 class VerdictText:
     """Writes the prompts of the visible maps on the canvas, each with its trust.
 
+    Maps of another image than the chosen one, which may lie over it, are named with their image.
     A text that the user put there stays.
 
     Parameters
@@ -307,12 +312,13 @@ class VerdictText:
         self._emitters = tuple(
             getattr(state.events, name)
             for name in (
-                *("results", "image", "status", "step", "visible_rows", "missing_slice"),
-                "controls",
+                *("results", "image", "status", "step", "visible_rows", "visible_elsewhere"),
+                *("missing_slice", "controls"),
             )
         )
         for emitter in self._emitters:
             emitter.connect(self.update)
+        self.update()
 
     def update(self) -> None:
         """Write what is true now."""
@@ -332,22 +338,37 @@ class VerdictText:
             overlay.text, overlay.visible = "", False
 
     def _lines(self) -> list[str]:
-        state, result = self._state, self._state.result
-        ours = layers.heatmaps_by_row(self._viewer, state.image)
-        prompts = {row.key: row.prompt for row in state.prompts}
-        trust = {} if result is None else result.trust
-        comparing, good = state.controls.get("compare"), _words(Trust.GOOD)
-        # A run forgets what was known of its image, so what is known is of an image at rest.
-        preview = state.busy if result is None else result.is_preview
+        chosen = self._state.image
+        id_of_chosen = "" if chosen is None else str(chosen.unique_id)
+        visible = [layer for layer in layers.own_heatmaps(self._viewer) if layer.visible]
+        ours = [each for each in visible if layers.source_id_of(each) == id_of_chosen]
+        words = {row.key: row.prompt for row in self._state.prompts}
         lines = []
-        for key, layer in ours.items():
-            if layer.visible and key in prompts:
-                word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
-                word = word if state.missing_slice is None else "this slice is not computed"
-                if comparing and word == good:
-                    continue  # the titles name the maps, and the text would lie on one of them
-                lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
-        return lines
+        for layer in ours:
+            key = layers.row_key_of(layer)
+            prompt, word = words.get(key) or _mark_of(layer)["prompt"], self._word(key)
+            if self._state.controls.get("compare") and word == _words(Trust.GOOD):
+                continue  # the titles name the maps, and the text would lie on one of them
+            lines.append(f"{prompt} - {word}" if word else prompt)
+        return lines + [self._of_other_image(each) for each in visible if each not in ours]
+
+    def _word(self, key: str) -> str:
+        """Return what is to be known of the map of a row, on the chosen image."""
+        state, result = self._state, self._state.result
+        if state.missing_slice is not None:
+            return "this slice is not computed"
+        if result is None:  # a run forgets what was known of its image
+            return PREVIEW if state.busy else MADE_EARLIER
+        return PREVIEW if result.is_preview else _words(result.trust.get(key, Trust.UNKNOWN))
+
+    def _of_other_image(self, layer: Image) -> str:
+        source, mark = layers.source_id_of(layer), _mark_of(layer)
+        names = (each.name for each in self._viewer.layers if str(each.unique_id) == source)
+        return f"{mark['prompt']} of '{next(names, mark['source'])}'"
+
+
+def _mark_of(layer: Image) -> Any:
+    return layer.metadata[METADATA_KEY]
 
 
 def text_overlay_of(viewer: ViewerModel) -> Any:

@@ -11,10 +11,12 @@ from napari_clip_heatmap._napari.controllers.layers import (
     heatmaps_by_row,
     is_changing,
     is_own,
+    own_heatmaps,
     row_key_of,
 )
 from napari_clip_heatmap._napari.controllers.read_controls import problem_of
 from napari_clip_heatmap._napari.controllers.status import merged_notes, summary
+from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 from napari_clip_heatmap._napari.state import facts_of
 from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
 
@@ -56,7 +58,10 @@ class PromptController:
         state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
         state.events.status.connect(self._show_notes)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
+        for layer in viewer.layers:
+            layer.events.data.connect(self._on_data)
         self._find_problems()
         self._show_notes()
 
@@ -76,7 +81,10 @@ class PromptController:
         events.problems.disconnect(self._prompts.set_problems)
         events.image.disconnect(self._on_image)
         events.status.disconnect(self._show_notes)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+        for layer in self._viewer.layers:
+            layer.events.data.disconnect(self._on_data)
 
     def _show_notes(self) -> None:
         """Show the current row's facts, and what is to be known of all maps."""
@@ -128,10 +136,27 @@ class PromptController:
         else:
             state.message = "" if state.image is None else f"Not run on '{state.image.name}' yet"
 
-    def _on_removed(self, event: object) -> None:
-        layer = getattr(event, "value", None)
-        if layer is not None:
-            self._state.forget_result(layer)
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.data.connect(self._on_data)
+
+    def _on_removed(self, event: Any) -> None:
+        event.value.events.data.disconnect(self._on_data)
+        self._state.forget_result(event.value)
+
+    def _on_data(self, event: Any) -> None:
+        """Forget what is known of an image whose data, or those of a channel, are other ones."""
+        state, layer = self._state, event.source
+        if is_heatmap(layer):
+            return
+
+        def is_outdated(each: LayerResult) -> bool:
+            return each.image is layer or layer.name in each.request.channel_names
+
+        state.taken_away = tuple(each for each in state.taken_away if not is_outdated(each))
+        for result in filter(is_outdated, tuple(state.results.values())):
+            state.forget_result(result.image)
+            if result.image is state.image:
+                state.message = f"The data of '{layer.name}' was replaced: press Run"
 
 
 def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
@@ -234,7 +259,13 @@ class LayerVisibility:
         """Show in the table which layers are visible."""
         visible = {key: layer.visible for key, layer in self.layers().items()}
         self._model.set_visible(visible)
-        self._state.visible_rows = frozenset(key for key, shown in visible.items() if shown)
+        state = self._state
+        state.visible_rows = frozenset(key for key, shown in visible.items() if shown)
+        state.visible_elsewhere = frozenset(
+            str(layer.unique_id)
+            for layer in own_heatmaps(self._viewer)
+            if layer.visible and not self._is_of_image(layer)
+        )
 
     def choose(self, key: str) -> None:
         """Make a row the current one: its map is shown instead of the last one's."""
@@ -293,7 +324,7 @@ class LayerVisibility:
     def _on_visible(self, event: Any) -> None:
         """Note that a layer was shown or hidden by hand, with the current row's or instead."""
         layer = event.source
-        if self._is_of_image(layer):
+        if is_own(layer):
             self.refresh()
         if self._is_of_image(layer) and not is_changing():
             key, ticked = {row_key_of(layer)}, self._state.ticked
@@ -303,6 +334,7 @@ class LayerVisibility:
         event.value.events.visible.connect(self._on_visible)
         if self._is_of_image(event.value):
             self._note_removed(row_key_of(event.value), removed=False)
+        if is_own(event.value):
             self.refresh()
 
     def _on_removed(self, event: Any) -> None:
@@ -311,6 +343,7 @@ class LayerVisibility:
             key = row_key_of(event.value)
             if key in {row.key for row in self._model.rows}:  # else the row went first
                 self._note_removed(key, removed=True)
+        if is_own(event.value):
             self.refresh()
 
     def _note_removed(self, key: str, *, removed: bool) -> None:

@@ -177,7 +177,7 @@ class RunController:
             self._say(f"Not done: {error_message(error)}")
             if not isinstance(error, UnexpectedError):  # napari shows that one
                 show_error(error_message(error))
-        previous = self._previous
+        previous = None if self._lost else self._previous  # what is lost is no more what it was
         if previous is not None and previous.image in self._viewer.layers:
             self._state.keep_result(previous)
         self._end_layers()
