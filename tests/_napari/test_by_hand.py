@@ -619,3 +619,63 @@ def test_maps_of_earlier_data_and_of_another_image_say_so(
     assert not any(hand.figures())
     hand.select_layer(cells)
     assert all(hand.figures())
+
+
+@pytest.mark.parametrize("change", ["contrast limits", "model", "resolution", "channels"])
+def test_what_was_changed_since_the_run_is_said_and_said_no_more_after_it(
+    viewer, widget, hand, cells, picture, qtbot, change
+):
+    def changed():
+        lines = widget["notes"].value.splitlines()
+        return lines[0] if lines[0].startswith("Made with another") else ""
+
+    assert changed() == ""
+    if change == "contrast limits":
+        viewer.layers.remove(cells)
+        image = viewer.add_image(picture[..., 0], name="one channel")
+        hand.run()
+        assert changed() == ""
+        image.contrast_limits = (0, 90)
+        expected = "contrast or colormap"
+    elif change == "channels":
+        viewer.layers.remove(cells)
+        first = viewer.add_image(picture[..., 0], name="first")
+        second = viewer.add_image(picture[..., 1], name="second", blending="additive")
+        hand.select_layer(first)
+        hand.run()
+        assert changed() == ""
+        widget["channels"].value = [] if widget["channels"].value else [second]
+        expected = "choice of channels and contrast or colormap"
+    elif change == "model":
+        widget["model"].value = "local-dir:elsewhere"
+        expected = "model"
+    else:
+        hand.open_section("View")
+        qtbot.keyClick(widget["resolution"].native, Qt.Key.Key_Down)
+        expected = "resolution"
+    assert changed() == f"Made with another {expected}: press Run."
+    hand.run()
+    assert changed() == ""
+
+
+def test_a_new_name_of_an_image_is_followed_by_all_that_names_it(
+    viewer, widget, hand, cells, picture
+):
+    other = viewer.add_image(picture[::-1].copy(), name="Blood_55")
+    hand.select_layer(other)
+    hand.run()
+    by_hand = viewer.layers["green - Blood_55"]
+    by_hand.name = "mine"
+    other.name = "smear"
+    names = [each.name for each in own_heatmaps(viewer, other)]
+    assert names == ["red - smear", "mine", "blue - smear"]
+    assert [each.name for each in own_heatmaps(viewer, cells)] == ["red", "green", "blue"]
+    third = viewer.add_image(picture.copy(), name="third")
+    hand.select_layer(third)
+    third.name = "fourth"
+    assert "Not run on 'fourth'" in widget["status"].value
+    hand.select_layer(other)
+    hand.write(0, "red red")
+    hand.settle()
+    names = [each.name for each in own_heatmaps(viewer, other)]
+    assert names == ["red red - smear", "mine", "blue - smear"]

@@ -14,24 +14,27 @@ from napari_clip_heatmap._napari.controllers.layers import (
     own_heatmaps,
     row_key_of,
 )
-from napari_clip_heatmap._napari.controllers.read_controls import problem_of
-from napari_clip_heatmap._napari.controllers.status import merged_notes, summary
-from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
-from napari_clip_heatmap._napari.state import facts_of
-from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
+from napari_clip_heatmap._napari.controllers.read_controls import changed_since, problem_of
+from napari_clip_heatmap._napari.controllers.status import (
+    figures_of,
+    merged_notes,
+    summary,
+    unknown_words_of,
+)
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap._napari.view_protocols import Signal
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
-__all__ = ["LayerVisibility", "PromptController", "RowChoice", "figures_of", "unknown_words_of"]
+__all__ = ["LayerVisibility", "PromptController", "RowChoice"]
 
-CANCELS_OUT = "Its words cancel out, so its map is zero everywhere."
-"""Of a prompt such as "nuclei - nuclei"."""
+LOOKS = ("contrast_limits", "gamma", "colormap")
+"""What of an image's layer changes what the model sees."""
 
 PREVIEW = (
     "Preview: some tiles are not done, and there the map is coarse. Run goes on from here; until "
@@ -57,11 +60,12 @@ class PromptController:
         state.events.prompts.connect(self._find_problems)
         state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
-        state.events.status.connect(self._show_notes)
+        for emitter in (state.events.status, state.events.controls, state.events.channels):
+            emitter.connect(self._show_notes)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         for layer in viewer.layers:
-            layer.events.data.connect(self._on_data)
+            self._listen(layer, on=True)
         self._find_problems()
         self._show_notes()
 
@@ -80,11 +84,20 @@ class PromptController:
         events.prompts.disconnect(self._find_problems)
         events.problems.disconnect(self._prompts.set_problems)
         events.image.disconnect(self._on_image)
-        events.status.disconnect(self._show_notes)
+        for emitter in (events.status, events.controls, events.channels):
+            emitter.disconnect(self._show_notes)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         for layer in self._viewer.layers:
-            layer.events.data.disconnect(self._on_data)
+            self._listen(layer, on=False)
+
+    def _listen(self, layer: Layer, *, on: bool) -> None:
+        """Listen to what an image's figures depend on, and to its name; or no longer."""
+        slots = {"data": self._on_data, "name": self._on_named}
+        for name, slot in {**slots, **dict.fromkeys(LOOKS, self._on_look)}.items():
+            emitter = getattr(layer.events, name, None)
+            if emitter is not None and not is_heatmap(layer):
+                (emitter.connect if on else emitter.disconnect)(slot)
 
     def _show_notes(self) -> None:
         """Show the current row's facts, and what is to be known of all maps."""
@@ -95,7 +108,12 @@ class PromptController:
         assessed = () if result.assessment is None else result.assessment.notes
         preview = (PREVIEW,) if result.is_preview else ()
         notes = merged_notes((*preview, *result.result.notes), assessed)
-        state.notes = (*self._current_facts(result), *notes)
+        state.notes = (*self._changes(result), *self._current_facts(result), *notes)
+
+    def _changes(self, result: LayerResult) -> tuple[str, ...]:
+        """Say what is not as it was when the result was made."""
+        changed = changed_since(result.request, self._state, self._viewer)
+        return (f"Made with another {' and '.join(changed)}: press Run.",) if changed else ()
 
     def _current_facts(self, result: LayerResult) -> tuple[str, ...]:
         key = self._state.current
@@ -137,17 +155,26 @@ class PromptController:
             state.message = "" if state.image is None else f"Not run on '{state.image.name}' yet"
 
     def _on_inserted(self, event: Any) -> None:
-        event.value.events.data.connect(self._on_data)
+        self._listen(event.value, on=True)
 
     def _on_removed(self, event: Any) -> None:
-        event.value.events.data.disconnect(self._on_data)
+        self._listen(event.value, on=False)
         self._state.forget_result(event.value)
+
+    def _on_look(self, event: Any) -> None:
+        if event.source is self._state.image or event.source in self._state.channels:
+            self._show_notes()
+
+    def _on_named(self, event: Any) -> None:
+        """Let what names an image follow its new name."""
+        for layer in own_heatmaps(self._viewer, event.source):
+            _follow_name(layer, event.source)
+        if event.source is self._state.image:
+            self._on_image()
 
     def _on_data(self, event: Any) -> None:
         """Forget what is known of an image whose data, or those of a channel, are other ones."""
         state, layer = self._state, event.source
-        if is_heatmap(layer):
-            return
 
         def is_outdated(each: LayerResult) -> bool:
             return each.image is layer or layer.name in each.request.channel_names
@@ -159,35 +186,13 @@ class PromptController:
                 state.message = f"The data of '{layer.name}' was replaced: press Run"
 
 
-def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
-    """Return the words that the model never met, by prompt; prompts of known words are left out."""
-    text = next(iter(shown.result.encodings.values())).text
-    scoring = shown.result.scoring
-    asked = [prompt for prompt in scoring.prompts if prompt not in scoring.examples]
-    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in asked}
-    return {prompt: unknown for prompt, unknown in words.items() if unknown}
-
-
-def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
-    """Return what the table shows of each row of a result: of the slice in view."""
-    result, assessment, trust = shown.result, shown.assessment, shown.trust
-    if shown.encoding is None:
-        return {}  # the slice is not computed, or memory holds it no more
-    similarity = result.scoring.text @ shown.encoding.embedding
-    low, high = float(similarity.min()), float(similarity.max())
-    spread = high - low or 1.0
-    figures = {}
-    for number, (key, value) in enumerate(zip(result.keys, similarity, strict=True)):
-        facts = () if assessment is None else facts_of(assessment.checks[number])
-        if key in shown.empty_rows:
-            facts = (CANCELS_OUT,)
-        figures[key] = RowFigures(
-            similarity=float(value),
-            fraction=(float(value) - low) / spread,
-            trust=trust.get(key),
-            facts=tuple(map(wrapped, facts)),
-        )
-    return figures
+def _follow_name(layer: Image, source: Image) -> None:
+    """Let a name that we gave a layer hold the new name of its source."""
+    mark = layer.metadata[METADATA_KEY]
+    given = mark["layer_name"]
+    if layer.name == given == f"{mark['named_after']} - {mark['source']}":
+        layer.name = given = f"{mark['named_after']} - {source.name}"
+    layer.metadata[METADATA_KEY] = {**mark, "source": source.name, "layer_name": given}
 
 
 NEXT_KEY, PREVIOUS_KEY = "N", "Shift-N"

@@ -15,9 +15,8 @@ import pint
 
 from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.resolution import format_length
 
-__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model", "unit_factor"]
+__all__ = ["AUTO", "ModelSizes", "pixel_length", "read_resolution", "sizes_of_model", "unit_factor"]
 
 
 AUTO: Literal["auto"] = "auto"
@@ -81,22 +80,6 @@ def unit_factor(unit: Any, other: Any) -> float | None:
         return float(pint.Quantity(1, str(unit)).to(str(other)).magnitude)
     except pint.DimensionalityError:
         return None
-
-
-def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
-    """Format the length of some working pixels: "8 px", or "2.6 µm" if the image has a unit.
-
-    Parameters
-    ----------
-    working : int
-        Number of working pixels.
-    pixel : float
-        Image pixels per working pixel.
-    scale : float
-        Size of an image pixel, in `unit`.
-    unit : pint unit
-    """
-    return format_length(working * pixel * pixel_length(scale, unit), f"{unit:~P}")
 
 
 def pixel_length(scale: float, unit: Any) -> float:
