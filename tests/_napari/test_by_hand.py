@@ -521,3 +521,161 @@ def test_a_dock_that_is_closed_takes_its_views_along(viewer, widget, hand, cells
     viewer.layers.remove(viewer.layers["red"])
     viewer.add_image(np.eye(48))
     qtbot.wait(100)
+
+
+def test_a_run_says_of_which_image_it_is_when_another_one_is_clicked(
+    viewer, widget, hand, cells, picture, model, qtbot
+):
+    """Neither what it does nor what it did, no notes and no active layer belong to the other."""
+    known, text = hand.figures(), text_overlay_of(viewer).text
+    other = viewer.add_image(np.tile(picture[:, ::-1], (2, 2, 1)), name="Blood_55")
+    third = viewer.add_image(picture[::-1].copy(), name="never run")
+    for end in ("done", "cancelled"):
+        other.data = np.roll(other.data, 7, axis=0)
+        model.gate.clear()
+        model.hold_after = model.batches + 2
+        hand.select_layer(other)
+        hand.press("run")
+        hand.select_layer(cells)
+        assert hand.figures() == known
+        assert text in text_overlay_of(viewer).text.splitlines(), "no preview: it is at rest"
+        hand.select_layer(third)
+        assert not widget["notes"].value
+        if end == "cancelled":
+            hand.press("cancel")
+        model.gate.set()
+        qtbot.waitUntil(lambda: not widget.state.busy, timeout=TIMEOUT)
+        assert widget["status"].value.startswith("'Blood_55': ")
+        assert not any(hand.figures())
+        assert "press Run" in widget["notes"].value, "the first steps, and no notes on another"
+        assert viewer.layers.selection.active is third
+
+
+def test_figures_belong_to_the_slice_in_view(viewer, widget, hand, picture, qtbot):
+    """A slice with nothing on it has not the figures of the one where the run began."""
+    blank = np.full_like(picture, 90)
+    viewer.add_image(np.stack([picture, blank]), name="stack", scale=(3, 0.5, 0.5))
+    (slider,) = (
+        each.slider for each in viewer.window._qt_viewer.dims.slider_widgets if each.isVisible()
+    )
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    hand.run()
+    of_picture, notes = hand.figures(), widget["notes"].value
+    assert all(of_picture)
+    assert "one patch = 8 px" in widget["status"].value
+    assert "one patch = 8 px" in notes, "a scale without a unit is no size of a pixel"
+
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    assert not any(hand.figures()), "nothing is known of this slice"
+    hand.run()
+    of_blank = hand.figures()
+    assert {*of_blank[1::2]} == {"none"}
+    assert text_overlay_of(viewer).text == "red - trust: none"
+    assert all(layer.opacity < 0.5 for layer in own_heatmaps(viewer)), "drawn faint"
+
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    hand.settle()
+    assert hand.figures() == of_picture
+    assert text_overlay_of(viewer).text == f"red - trust: {of_picture[1]}"
+    hand.write(0, "blue blue")
+    hand.settle()
+    of_picture = hand.figures()
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    hand.settle()
+    assert {*hand.figures()[1::2]} == {"none"}
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert hand.figures() == of_picture, "known already"
+
+
+def test_maps_of_earlier_data_and_of_another_image_say_so(
+    viewer, widget, hand, cells, picture, qtbot
+):
+    """A map that lies over another image names its own; figures go with the data they are of."""
+    other = viewer.add_image(picture[:, ::-1].copy(), name="Blood_55")
+    hand.select_layer(other)
+    assert text_overlay_of(viewer).text == "red of 'cells'"
+    hand.run()
+    lines = text_overlay_of(viewer).text.splitlines()
+    assert lines[0].startswith("red - trust: ")
+    assert lines[1:] == ["red of 'cells'"]
+    cells.name = "smear"
+    viewer.layers["red"].visible = False
+    assert len(text_overlay_of(viewer).text.splitlines()) == 1
+    viewer.layers["red"].visible = True
+    assert text_overlay_of(viewer).text.splitlines()[1] == "red of 'smear'"
+    viewer.layers["red"].visible = False
+
+    other.data = np.roll(other.data, 40, axis=1)
+    assert not any(hand.figures())
+    assert "replaced" in widget["status"].value
+    assert text_overlay_of(viewer).text == "red - made earlier: press Run"
+    hand.run()
+    assert all(hand.figures())
+    hand.press("remove_all")
+    other.data = np.roll(other.data, 40, axis=1)
+    assert hand.widget["remove_all"].text == "Restore", "those of the other image"
+    hand.press("remove_all")
+    assert not own_heatmaps(viewer, other)
+    assert not any(hand.figures())
+    hand.select_layer(cells)
+    assert all(hand.figures())
+
+
+@pytest.mark.parametrize("change", ["contrast limits", "model", "resolution", "channels"])
+def test_what_was_changed_since_the_run_is_said_and_said_no_more_after_it(
+    viewer, widget, hand, cells, picture, qtbot, change
+):
+    def changed():
+        lines = widget["notes"].value.splitlines()
+        return lines[0] if lines[0].startswith("Made with another") else ""
+
+    assert changed() == ""
+    if change == "contrast limits":
+        viewer.layers.remove(cells)
+        image = viewer.add_image(picture[..., 0], name="one channel")
+        hand.run()
+        assert changed() == ""
+        image.contrast_limits = (0, 90)
+        expected = "contrast or colormap"
+    elif change == "channels":
+        viewer.layers.remove(cells)
+        first = viewer.add_image(picture[..., 0], name="first")
+        second = viewer.add_image(picture[..., 1], name="second", blending="additive")
+        hand.select_layer(first)
+        hand.run()
+        assert changed() == ""
+        widget["channels"].value = [] if widget["channels"].value else [second]
+        expected = "choice of channels and contrast or colormap"
+    elif change == "model":
+        widget["model"].value = "local-dir:elsewhere"
+        expected = "model"
+    else:
+        hand.open_section("View")
+        qtbot.keyClick(widget["resolution"].native, Qt.Key.Key_Down)
+        expected = "resolution"
+    assert changed() == f"Made with another {expected}: press Run."
+    hand.run()
+    assert changed() == ""
+
+
+def test_a_new_name_of_an_image_is_followed_by_all_that_names_it(
+    viewer, widget, hand, cells, picture
+):
+    other = viewer.add_image(picture[::-1].copy(), name="Blood_55")
+    hand.select_layer(other)
+    hand.run()
+    by_hand = viewer.layers["green - Blood_55"]
+    by_hand.name = "mine"
+    other.name = "smear"
+    names = [each.name for each in own_heatmaps(viewer, other)]
+    assert names == ["red - smear", "mine", "blue - smear"]
+    assert [each.name for each in own_heatmaps(viewer, cells)] == ["red", "green", "blue"]
+    third = viewer.add_image(picture.copy(), name="third")
+    hand.select_layer(third)
+    third.name = "fourth"
+    assert "Not run on 'fourth'" in widget["status"].value
+    hand.select_layer(other)
+    hand.write(0, "red red")
+    hand.settle()
+    names = [each.name for each in own_heatmaps(viewer, other)]
+    assert names == ["red red - smear", "mine", "blue - smear"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
+    from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.prompting.example import Example
 
 __all__ = [
@@ -115,14 +116,32 @@ class LayerResult:
     image : Image
     request : HeatmapRequest
     result : HeatmapResult
-    assessment : Assessment, optional
-        Verdicts on its heatmaps, once they are known.
+    assessments : mapping of tuple of int to Assessment
+        Verdicts on its heatmaps, once they are known, by slice.
+    slice_in_view : tuple of int, optional
+        Index of the slice that all figures are of; by default of the first that was computed.
     """
 
     image: Image
     request: HeatmapRequest
     result: HeatmapResult
-    assessment: Assessment | None = None
+    assessments: Mapping[tuple[int, ...], Assessment] = field(default_factory=dict)
+    slice_in_view: tuple[int, ...] | None = None
+
+    @property
+    def index(self) -> tuple[int, ...]:
+        """Index of the slice that all figures are of."""
+        return self.result.planes[0] if self.slice_in_view is None else self.slice_in_view
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """Of the slice in view; None where memory holds it no more."""
+        return self.result.encodings.get(self.index)
+
+    @property
+    def assessment(self) -> Assessment | None:
+        """Verdicts on the maps of the slice in view, once they are known."""
+        return self.assessments.get(self.index)
 
     @property
     def nbytes(self) -> int:
@@ -131,8 +150,8 @@ class LayerResult:
 
     @property
     def is_preview(self) -> bool:
-        """Whether tiles of the plane in view are not done: then its map is coarse in places."""
-        return not self.result.encodings[self.result.planes[0]].complete
+        """Whether tiles of the slice in view are not done: then its map is coarse in places."""
+        return self.encoding is not None and not self.encoding.complete
 
     @property
     def trust(self) -> dict[str, Trust]:
@@ -191,6 +210,8 @@ class DockState:
         Key of the current row, whose map is shown; empty for none.
     visible_rows : frozenset of str
         Keys of the rows whose maps are visible on the chosen image.
+    visible_elsewhere : frozenset of str
+        Unique ids of the visible maps of other images.
     missing_slice : tuple of int, optional
         Index of the slice in view, if the image has maps, but none of this slice.
     problems : mapping of str to str
@@ -228,6 +249,7 @@ class DockState:
     current: str = ""
     ticked: frozenset[str] = frozenset()
     visible_rows: frozenset[str] = frozenset()
+    visible_elsewhere: frozenset[str] = frozenset()
     missing_slice: tuple[int, ...] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     channel_declined: frozenset[str] = frozenset()

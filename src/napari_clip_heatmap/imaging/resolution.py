@@ -34,8 +34,13 @@ class Resolution:
     unit: str
     parts: int = 1
 
+    @property
+    def patch_text(self) -> str:
+        """Size of a patch, such as "2.6 µm"; along both axes where they differ."""
+        return _length(self.patch, self.unit)
+
     def __str__(self) -> str:
-        patch, tile = _length(self.patch, self.unit), _length(self.tile, self.unit)
+        patch, tile = self.patch_text, _length(self.tile, self.unit)
         if self.parts > 1:
             y, x = self.patch
             patch += f", one every {_length((y / self.parts, x / self.parts), self.unit)}"

@@ -55,6 +55,8 @@ def test_says_what_was_done_and_how_fine_it_is(answer):
 def test_gives_the_patch_in_the_images_unit(answer):
     line = summary(answer, (-0.325, 0.325), (UNITS.micrometer, UNITS.micrometer))
     assert line.endswith("one patch = 5.2 µm")
+    line = summary(answer, (0.65, 0.325), (UNITS.micrometer, UNITS.micrometer))
+    assert line.endswith("one patch = 10.4 x 5.2 µm"), "pixels that are not square"
 
 
 def test_counts_slices(answer):

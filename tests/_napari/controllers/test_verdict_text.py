@@ -44,9 +44,8 @@ def test_side_by_side_only_the_maps_are_named_that_are_not_to_be_trusted(
     ran, state, viewer_model, cells
 ):
     trust = [SimpleNamespace(trust=each) for each in (Trust.GOOD, Trust.NONE, Trust.GOOD)]
-    state.keep_result(
-        replace(state.result, assessment=SimpleNamespace(checks=tuple(trust), notes=()))
-    )
+    assessment = SimpleNamespace(checks=tuple(trust), notes=())
+    state.keep_result(replace(state.result, assessments={(): assessment}))
     for layer in heatmaps_by_row(viewer_model, cells).values():
         layer.visible = True
     ran.update()
@@ -55,9 +54,11 @@ def test_side_by_side_only_the_maps_are_named_that_are_not_to_be_trusted(
     assert text_overlay_of(viewer_model).text == "green - trust: none"
 
 
-def test_while_a_run_is_at_work_its_maps_are_a_preview(ran, state, viewer_model):
+def test_while_a_run_is_at_work_its_maps_are_a_preview(ran, state, viewer_model, cells):
     VerdictController(state).update()
     state.status = RunStatus.RUNNING
+    assert text_overlay_of(viewer_model).text.startswith("red - trust: "), "another image is run"
+    state.forget_result(cells)  # as a run does with its image
     assert text_overlay_of(viewer_model).text == "red - preview"
 
 

@@ -8,8 +8,8 @@ from numpy import zeros
 
 from napari_clip_heatmap._napari.inputs.pixel_size import (
     ModelSizes,
+    pixel_length,
     read_resolution,
-    size_text,
     sizes_of_model,
 )
 from napari_clip_heatmap.errors import SettingsError
@@ -57,14 +57,9 @@ def test_refuses_a_length_where_there_is_none(text, layer):
         read(text, layer)
 
 
-def test_tells_lengths():
-    assert size_text(8, 2, PLAIN.scale[-1], PLAIN.units[-1]) == "16 px"
-    assert size_text(8, 1.3, 0.25, METRIC.units[-1]) == "2.6 µm"
-
-
-def test_long_lengths_are_whole_numbers():
-    assert size_text(224, 20, 1, METRIC.units[-1]) == "4480 µm"
-    assert size_text(224, 20, 1, PLAIN.units[-1]) == "4480 px"
+def test_a_scale_without_a_unit_is_no_size_of_a_pixel():
+    assert pixel_length(0.5, PLAIN.units[-1]) == 1
+    assert pixel_length(-0.25, METRIC.units[-1]) == 0.25
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,15 @@ class ExportController:
         self._drawing.submit(lambda: work)
 
     def save(self, path: str | Path) -> None:
-        """Write the encoding of the plane that was in view."""
+        """Write the encoding of the slice in view."""
         shown = self._state.result
         if shown is None:
             report_failure(self._state, "there is no encoding of this image yet: run first")
             return
-        encoding = shown.result.encodings[shown.result.planes[0]]
+        encoding = shown.encoding
+        if encoding is None:
+            report_failure(self._state, "this slice has no encoding: press Run for it first")
+            return
 
         def write(_stopped: Callable[[], bool]) -> Path:
             return encoding.save(path, overwrite=True)

@@ -55,6 +55,8 @@ class LayerUpdater:
         and for the processor.
     drawn : collection of int
         Numbers of the prompts whose maps are on screen already.
+    chosen : callable() -> bool, optional
+        Tells whether the dock is about `source`: else napari's active layer stays as it is.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class LayerUpdater:
         current: str = "",
         hold: Callable[[bool], None] = lambda _held: None,
         drawn: Collection[int] = (),
+        chosen: Callable[[], bool] = lambda: True,
     ) -> None:
         self._viewer, self._source, self._request = viewer, source, request
         self._on_finished, self._style, self._removed_rows = on_finished, style, removed_rows
-        self._current, self._hold, self._drawn = current, hold, drawn
+        self._current, self._hold, self._drawn, self._chosen = current, hold, drawn, chosen
         self._result: HeatmapResult | None = None
         self._layers: dict[int, Image] | None = None
         self._work: Iterator[object] | None = None
@@ -159,6 +162,7 @@ class LayerUpdater:
                 self._style(),
                 self._removed_rows,
                 self._current,
+                self._chosen(),
             ):
                 if made is not None:
                     number, layer = made
@@ -247,6 +251,13 @@ LINKED = ("contrast_limits",)
 """What layers on one scale have in common, also when the user changes it."""
 
 
+def _set_color_bar(layer: Image, *, visible: bool) -> None:
+    """Draw a layer's colors with their values and its name, where napari can."""
+    for overlay in (getattr(layer, name, None) for name in ("colorbar", "name_overlay")):
+        if overlay is not None and overlay.visible != visible:
+            overlay.visible = visible
+
+
 class StyleController:
     """Applies colors, scale and opacity to the layers of the chosen image, and hears napari's own.
 
@@ -292,7 +303,7 @@ class StyleController:
             if key in wanted:
                 layers.set_limits(layer, wanted[key])
             layers.set_look(layer, look, key)
-            layers.set_color_bar(layer, visible=bool(state.controls.get("color_bar")))
+            _set_color_bar(layer, visible=bool(state.controls.get("color_bar")))
         self._link(ours.values() if look.scale == "shared" else ())
 
     def close(self) -> None:

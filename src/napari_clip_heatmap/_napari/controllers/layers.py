@@ -40,7 +40,6 @@ __all__ = [
     "renew_seen",
     "repaint",
     "row_key_of",
-    "set_color_bar",
     "set_limits",
     "set_look",
     "set_metadata",
@@ -107,6 +106,7 @@ def show_heatmaps(
     look: LayerStyle,
     absent: Collection[str] = (),
     current: str = "",
+    activate: bool = True,
 ) -> Generator[tuple[int, Image] | None, None, None]:
     """Make our layers on a source the maps of a result; between two steps the window can breathe.
 
@@ -127,6 +127,8 @@ def show_heatmaps(
         Rows that get no layer.
     current : str
         The row whose layer is made and shown first. If it has its layer already, new ones hide.
+    activate : bool
+        Whether the first new layer becomes napari's active one.
 
     Yields
     ------
@@ -149,7 +151,8 @@ def show_heatmaps(
             layer = _layer(source, shown, look, _name(viewer, source, mark["prompt"]))
             yield None
             at = _position(viewer, source, mark["row"], rows)
-            _add(viewer, layer, at, first=not added and not is_kept, old=before.values())
+            first = not added and not is_kept
+            _add(viewer, layer, at, first=first, activate=first and activate, old=before.values())
             set_metadata(layer, mark, named=True)
             added += 1
             yield number, layer
@@ -287,13 +290,6 @@ def set_visible(viewer: ViewerModel, *, visible: bool) -> None:
         layer.visible = visible
 
 
-def set_color_bar(layer: Image, *, visible: bool) -> None:
-    """Draw a layer's colors with their values and its name, where napari can."""
-    for overlay in (getattr(layer, name, None) for name in ("colorbar", "name_overlay")):
-        if overlay is not None and overlay.visible != visible:
-            overlay.visible = visible
-
-
 def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
     """Remove our layers, of one source or all; return how many there were."""
     ours = own_heatmaps(viewer, source)
@@ -382,12 +378,14 @@ def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
     return new
 
 
-def _add(viewer: ViewerModel, layer: Image, at: int, *, first: bool, old: Iterable[Image]) -> None:
-    """Insert a new layer; the first hides the old ones and is selected, the others hide."""
+def _add(
+    viewer: ViewerModel, layer: Image, at: int, *, first: bool, activate: bool, old: Iterable[Image]
+) -> None:
+    """Insert a new layer; the first hides the old ones, the others hide."""
     active = viewer.layers.selection.active
     with changing():
         # napari selects what is added, and shows its controls: a third of what it costs.
-        viewer.layers._activate_on_insert = first
+        viewer.layers._activate_on_insert = activate
         try:
             viewer.layers.insert(at, layer)
         finally:
@@ -397,4 +395,5 @@ def _add(viewer: ViewerModel, layer: Image, at: int, *, first: bool, old: Iterab
                 other.visible = False
         else:
             layer.visible = False  # only now: a layer that is added hidden has no thumbnail
+        if not activate:
             viewer.layers.selection.active = active

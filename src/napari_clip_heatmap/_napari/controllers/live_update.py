@@ -14,6 +14,8 @@ from napari_clip_heatmap._napari.controllers.background import Job
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
+from napari_clip_heatmap._napari.inputs.pixel_size import pixel_length
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
 from napari_clip_heatmap._napari.state import RunStatus
@@ -24,6 +26,7 @@ from napari_clip_heatmap.pipeline.verdicts import Assessment, assess_scoring
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image
 
     from napari_clip_heatmap._napari.controllers.background import Work
     from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
@@ -216,7 +219,7 @@ def _rescored(
     """Score an encoding again; yields once the maps that are seen are painted."""
     try:
         found = rescore(before.result, request, seen)
-        result = replace(before, request=request, result=found, assessment=None)
+        result = replace(before, request=request, result=found, assessments={})
         handover.result = result
     finally:
         handover.ready.set()
@@ -256,39 +259,45 @@ class VerdictController:
 
     def _prepare(self) -> Work | None:
         result = self._state.result
-        if result is None or result.assessment is not None or result.is_preview:
+        encoding = None if result is None else result.encoding
+        if result is None or encoding is None or result.assessment is not None or result.is_preview:
             return None  # figures of a coarse map would change with every tile
-        return lambda _stopped: (result, self._assess(result))
+        return lambda _stopped: (result, self._assess(result, encoding))
 
-    def _assess(self, shown: LayerResult) -> Assessment:
-        """Assess the plane in view; the heatmaps of a stack's other planes may differ."""
-        result, image = shown.result, shown.image
-        encoding = result.encodings[result.planes[0]]
-        scoring = result.scoring
+    def _assess(self, shown: LayerResult, encoding: Encoding) -> Assessment:
+        """Assess the slice in view; the heatmaps of a stack's other slices may differ."""
+        image, scoring = shown.image, shown.result.scoring
         # An encoding is filled in place: before and after it is complete it counts as two.
         key = encoding, encoding.complete, scoring.templates
         if self._reference is None or self._reference[0] != key:
             self._reference = key, make_null_reference(encoding, scoring.templates)
-        y, x = (abs(float(length)) for length in image.scale[-2:])
+        y, x = (
+            pixel_length(*each) for each in zip(image.scale[-2:], image.units[-2:], strict=True)
+        )
         return assess_scoring(
             encoding, scoring, self._reference[1], pixel_size=(y, x), unit=str(image.units[-1])
         )
 
     def _on_assessed(self, found: tuple[LayerResult, Assessment]) -> None:
         shown, assessment = found
-        if self._state.result is shown:
-            self._state.keep_result(replace(shown, assessment=assessment))
+        now = self._state.result
+        if now is not None and now.result is shown.result:  # maybe in another slice by now
+            assessments = {**now.assessments, shown.index: assessment}
+            self._state.keep_result(replace(now, assessments=assessments))
 
     def _on_error(self, error: Exception) -> None:
         self._state.message = f"No verdicts: {error_message(error)}"
 
 
 PREVIEW = "preview"
+MADE_EARLIER = "made earlier: press Run"
+"""Of a map with no figures: the data of its image was replaced, or the dock was opened again."""
 
 
 class VerdictText:
     """Writes the prompts of the visible maps on the canvas, each with its trust.
 
+    Maps of another image than the chosen one, which may lie over it, are named with their image.
     A text that the user put there stays.
 
     Parameters
@@ -303,12 +312,13 @@ class VerdictText:
         self._emitters = tuple(
             getattr(state.events, name)
             for name in (
-                *("results", "image", "status", "step", "visible_rows", "missing_slice"),
-                "controls",
+                *("results", "image", "status", "step", "visible_rows", "visible_elsewhere"),
+                *("missing_slice", "controls"),
             )
         )
         for emitter in self._emitters:
             emitter.connect(self.update)
+        self.update()
 
     def update(self) -> None:
         """Write what is true now."""
@@ -328,21 +338,37 @@ class VerdictText:
             overlay.text, overlay.visible = "", False
 
     def _lines(self) -> list[str]:
-        state, result = self._state, self._state.result
-        ours = layers.heatmaps_by_row(self._viewer, state.image)
-        prompts = {row.key: row.prompt for row in state.prompts}
-        trust = {} if result is None else result.trust
-        comparing, good = state.controls.get("compare"), _words(Trust.GOOD)
-        preview = state.busy or (result is not None and result.is_preview)
+        chosen = self._state.image
+        id_of_chosen = "" if chosen is None else str(chosen.unique_id)
+        visible = [layer for layer in layers.own_heatmaps(self._viewer) if layer.visible]
+        ours = [each for each in visible if layers.source_id_of(each) == id_of_chosen]
+        words = {row.key: row.prompt for row in self._state.prompts}
         lines = []
-        for key, layer in ours.items():
-            if layer.visible and key in prompts:
-                word = PREVIEW if preview else _words(trust.get(key, Trust.UNKNOWN))
-                word = word if state.missing_slice is None else "this slice is not computed"
-                if comparing and word == good:
-                    continue  # the titles name the maps, and the text would lie on one of them
-                lines.append(f"{prompts[key]} - {word}" if word else prompts[key])
-        return lines
+        for layer in ours:
+            key = layers.row_key_of(layer)
+            prompt, word = words.get(key) or _mark_of(layer)["prompt"], self._word(key)
+            if self._state.controls.get("compare") and word == _words(Trust.GOOD):
+                continue  # the titles name the maps, and the text would lie on one of them
+            lines.append(f"{prompt} - {word}" if word else prompt)
+        return lines + [self._of_other_image(each) for each in visible if each not in ours]
+
+    def _word(self, key: str) -> str:
+        """Return what is to be known of the map of a row, on the chosen image."""
+        state, result = self._state, self._state.result
+        if state.missing_slice is not None:
+            return "this slice is not computed"
+        if result is None:  # a run forgets what was known of its image
+            return PREVIEW if state.busy else MADE_EARLIER
+        return PREVIEW if result.is_preview else _words(result.trust.get(key, Trust.UNKNOWN))
+
+    def _of_other_image(self, layer: Image) -> str:
+        source, mark = layers.source_id_of(layer), _mark_of(layer)
+        names = (each.name for each in self._viewer.layers if str(each.unique_id) == source)
+        return f"{mark['prompt']} of '{next(names, mark['source'])}'"
+
+
+def _mark_of(layer: Image) -> Any:
+    return layer.metadata[METADATA_KEY]
 
 
 def text_overlay_of(viewer: ViewerModel) -> Any:

@@ -11,25 +11,30 @@ from napari_clip_heatmap._napari.controllers.layers import (
     heatmaps_by_row,
     is_changing,
     is_own,
+    own_heatmaps,
     row_key_of,
 )
-from napari_clip_heatmap._napari.controllers.read_controls import problem_of
-from napari_clip_heatmap._napari.controllers.status import merged_notes, summary
-from napari_clip_heatmap._napari.state import facts_of
-from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
+from napari_clip_heatmap._napari.controllers.read_controls import changed_since, problem_of
+from napari_clip_heatmap._napari.controllers.status import (
+    figures_of,
+    merged_notes,
+    summary,
+    unknown_words_of,
+)
+from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap._napari.view_protocols import Signal
     from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
-__all__ = ["LayerVisibility", "PromptController", "RowChoice", "figures_of", "unknown_words_of"]
+__all__ = ["LayerVisibility", "PromptController", "RowChoice"]
 
-CANCELS_OUT = "Its words cancel out, so its map is zero everywhere."
-"""Of a prompt such as "nuclei - nuclei"."""
+LOOKS = ("contrast_limits", "gamma", "colormap")
+"""What of an image's layer changes what the model sees."""
 
 PREVIEW = (
     "Preview: some tiles are not done, and there the map is coarse. Run goes on from here; until "
@@ -55,7 +60,12 @@ class PromptController:
         state.events.prompts.connect(self._find_problems)
         state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
+        for emitter in (state.events.status, state.events.controls, state.events.channels):
+            emitter.connect(self._show_notes)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
+        for layer in viewer.layers:
+            self._listen(layer, on=True)
         self._find_problems()
         self._show_notes()
 
@@ -74,19 +84,36 @@ class PromptController:
         events.prompts.disconnect(self._find_problems)
         events.problems.disconnect(self._prompts.set_problems)
         events.image.disconnect(self._on_image)
+        for emitter in (events.status, events.controls, events.channels):
+            emitter.disconnect(self._show_notes)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+        for layer in self._viewer.layers:
+            self._listen(layer, on=False)
+
+    def _listen(self, layer: Layer, *, on: bool) -> None:
+        """Listen to what an image's figures depend on, and to its name; or no longer."""
+        slots = {"data": self._on_data, "name": self._on_named}
+        for name, slot in {**slots, **dict.fromkeys(LOOKS, self._on_look)}.items():
+            emitter = getattr(layer.events, name, None)
+            if emitter is not None and not is_heatmap(layer):
+                (emitter.connect if on else emitter.disconnect)(slot)
 
     def _show_notes(self) -> None:
         """Show the current row's facts, and what is to be known of all maps."""
         state, result = self._state, self._state.result
         if result is None:
-            if not state.busy:
-                state.notes = first_steps(state)
+            state.notes = () if state.busy else first_steps(state)
             return
         assessed = () if result.assessment is None else result.assessment.notes
         preview = (PREVIEW,) if result.is_preview else ()
         notes = merged_notes((*preview, *result.result.notes), assessed)
-        state.notes = (*self._current_facts(result), *notes)
+        state.notes = (*self._changes(result), *self._current_facts(result), *notes)
+
+    def _changes(self, result: LayerResult) -> tuple[str, ...]:
+        """Say what is not as it was when the result was made."""
+        changed = changed_since(result.request, self._state, self._viewer)
+        return (f"Made with another {' and '.join(changed)}: press Run.",) if changed else ()
 
     def _current_facts(self, result: LayerResult) -> tuple[str, ...]:
         key = self._state.current
@@ -127,38 +154,45 @@ class PromptController:
         else:
             state.message = "" if state.image is None else f"Not run on '{state.image.name}' yet"
 
-    def _on_removed(self, event: object) -> None:
-        layer = getattr(event, "value", None)
-        if layer is not None:
-            self._state.forget_result(layer)
+    def _on_inserted(self, event: Any) -> None:
+        self._listen(event.value, on=True)
+
+    def _on_removed(self, event: Any) -> None:
+        self._listen(event.value, on=False)
+        self._state.forget_result(event.value)
+
+    def _on_look(self, event: Any) -> None:
+        if event.source is self._state.image or event.source in self._state.channels:
+            self._show_notes()
+
+    def _on_named(self, event: Any) -> None:
+        """Let what names an image follow its new name."""
+        for layer in own_heatmaps(self._viewer, event.source):
+            _follow_name(layer, event.source)
+        if event.source is self._state.image:
+            self._on_image()
+
+    def _on_data(self, event: Any) -> None:
+        """Forget what is known of an image whose data, or those of a channel, are other ones."""
+        state, layer = self._state, event.source
+
+        def is_outdated(each: LayerResult) -> bool:
+            return each.image is layer or layer.name in each.request.channel_names
+
+        state.taken_away = tuple(each for each in state.taken_away if not is_outdated(each))
+        for result in filter(is_outdated, tuple(state.results.values())):
+            state.forget_result(result.image)
+            if result.image is state.image:
+                state.message = f"The data of '{layer.name}' was replaced: press Run"
 
 
-def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
-    """Return the words that the model never met, by prompt; prompts of known words are left out."""
-    text = next(iter(shown.result.encodings.values())).text
-    scoring = shown.result.scoring
-    asked = [prompt for prompt in scoring.prompts if prompt not in scoring.examples]
-    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in asked}
-    return {prompt: unknown for prompt, unknown in words.items() if unknown}
-
-
-def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
-    """Return what the table shows of each row of a result."""
-    result, assessment, trust = shown.result, shown.assessment, shown.trust
-    low, high = float(result.similarity.min()), float(result.similarity.max())
-    spread = high - low or 1.0
-    figures = {}
-    for number, (key, value) in enumerate(zip(result.keys, result.similarity, strict=True)):
-        facts = () if assessment is None else facts_of(assessment.checks[number])
-        if key in shown.empty_rows:
-            facts = (CANCELS_OUT,)
-        figures[key] = RowFigures(
-            similarity=float(value),
-            fraction=(float(value) - low) / spread,
-            trust=trust.get(key),
-            facts=tuple(map(wrapped, facts)),
-        )
-    return figures
+def _follow_name(layer: Image, source: Image) -> None:
+    """Let a name that we gave a layer hold the new name of its source."""
+    mark = layer.metadata[METADATA_KEY]
+    given = mark["layer_name"]
+    if layer.name == given == f"{mark['named_after']} - {mark['source']}":
+        layer.name = given = f"{mark['named_after']} - {source.name}"
+    layer.metadata[METADATA_KEY] = {**mark, "source": source.name, "layer_name": given}
 
 
 NEXT_KEY, PREVIOUS_KEY = "N", "Shift-N"
@@ -230,7 +264,13 @@ class LayerVisibility:
         """Show in the table which layers are visible."""
         visible = {key: layer.visible for key, layer in self.layers().items()}
         self._model.set_visible(visible)
-        self._state.visible_rows = frozenset(key for key, shown in visible.items() if shown)
+        state = self._state
+        state.visible_rows = frozenset(key for key, shown in visible.items() if shown)
+        state.visible_elsewhere = frozenset(
+            str(layer.unique_id)
+            for layer in own_heatmaps(self._viewer)
+            if layer.visible and not self._is_of_image(layer)
+        )
 
     def choose(self, key: str) -> None:
         """Make a row the current one: its map is shown instead of the last one's."""
@@ -289,7 +329,7 @@ class LayerVisibility:
     def _on_visible(self, event: Any) -> None:
         """Note that a layer was shown or hidden by hand, with the current row's or instead."""
         layer = event.source
-        if self._is_of_image(layer):
+        if is_own(layer):
             self.refresh()
         if self._is_of_image(layer) and not is_changing():
             key, ticked = {row_key_of(layer)}, self._state.ticked
@@ -299,6 +339,7 @@ class LayerVisibility:
         event.value.events.visible.connect(self._on_visible)
         if self._is_of_image(event.value):
             self._note_removed(row_key_of(event.value), removed=False)
+        if is_own(event.value):
             self.refresh()
 
     def _on_removed(self, event: Any) -> None:
@@ -307,6 +348,7 @@ class LayerVisibility:
             key = row_key_of(event.value)
             if key in {row.key for row in self._model.rows}:  # else the row went first
                 self._note_removed(key, removed=True)
+        if is_own(event.value):
             self.refresh()
 
     def _note_removed(self, key: str, *, removed: bool) -> None:

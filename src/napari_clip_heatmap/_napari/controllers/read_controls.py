@@ -25,21 +25,25 @@ from napari_clip_heatmap._napari.inputs.layer_regions import (
 from napari_clip_heatmap._napari.inputs.pixel_size import read_resolution
 from napari_clip_heatmap._napari.job.request import HeatmapRequest, PlaneRequest
 from napari_clip_heatmap._napari.views.choices import AS_SAID, VIEWPORT, WHOLE
-from napari_clip_heatmap.errors import ImageError, PromptError
+from napari_clip_heatmap.errors import ClipHeatmapError, ImageError, PromptError
 from napari_clip_heatmap.imaging.view import View
 from napari_clip_heatmap.pipeline.score_registry import SCORES
 from napari_clip_heatmap.prompting.example import checked_example_name
 from napari_clip_heatmap.prompting.language import parse_prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_clip_heatmap._napari.state import DockState, PromptRow
+    from napari_clip_heatmap.imaging.channel import Channel
     from napari_clip_heatmap.imaging.region import Region
 
 __all__ = [
     "WITH_BASELINE",
+    "changed_since",
     "input_layers",
     "problem_of",
     "read_request",
@@ -66,7 +70,6 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
     image, controls = layers[0], state.controls
     shown = shown_index(image, viewer.dims.point)
     region, region_record = _region(controls["where"], image, viewer)
-    preprocess = controls["preprocess"].strip()
     return HeatmapRequest(
         planes=tuple(
             PlaneRequest(index, channels_of(layers, index, viewer))
@@ -78,7 +81,7 @@ def read_request(state: DockState, viewer: ViewerModel) -> HeatmapRequest:
         model=controls["model"],
         device=controls["device"],
         precision=controls["precision"],
-        preprocess="" if preprocess == AS_SAID else preprocess,
+        preprocess=_preprocess(state),
         view=read_view(state),
         downsample=read_resolution(controls["resolution"], image.scale[-2:], image.units[-2:]),
         quality=controls["quality"],
@@ -102,6 +105,52 @@ def with_prompts(state: DockState, request: HeatmapRequest) -> HeatmapRequest:
         There is no prompt that can be read.
     """
     return replace(request, **_prompt_fields(state, request))
+
+
+def changed_since(
+    request: HeatmapRequest, state: DockState, viewer: ViewerModel
+) -> tuple[str, ...]:
+    """Return what the dock and the layers now say otherwise than a request, in the dock's words."""
+    try:
+        layers = input_layers(state, viewer)
+        image, controls = layers[0], state.controls
+        shown = shown_index(image, viewer.dims.point)
+        now = {
+            "model": controls["model"],
+            "precision": controls["precision"],
+            "preprocessing": _preprocess(state),
+            "resolution": read_resolution(
+                controls["resolution"], image.scale[-2:], image.units[-2:]
+            ),
+            "quality": controls["quality"],
+            "view": read_view(state),
+            "choice of channels": [id(finest(layer)) for layer in layers],
+            "contrast or colormap": _look(channels_of(layers, shown, viewer), read_view(state)),
+        }
+    except ClipHeatmapError:
+        return ()  # Run says what cannot be read
+    before = {
+        "model": request.model,
+        "precision": request.precision,
+        "preprocessing": request.preprocess,
+        "resolution": request.downsample,
+        "quality": request.quality,
+        "view": request.view,
+        "choice of channels": [*map(id, request.stores)],
+        "contrast or colormap": _look(request.planes[0].channels, request.view),
+    }
+    return tuple(name for name, value in now.items() if value != before[name])
+
+
+def _look(channels: Sequence[Channel], view: View) -> object:
+    """Return how values become colors, where the model sees them so."""
+    styles = [channel.style for channel in channels]
+    return styles if view.mode == "shown" or len(styles) > 1 else None
+
+
+def _preprocess(state: DockState) -> str:
+    preprocess: str = state.controls["preprocess"].strip()
+    return "" if preprocess == AS_SAID else preprocess
 
 
 def problem_of(row: PromptRow) -> str:

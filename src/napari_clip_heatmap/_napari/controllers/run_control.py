@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ class RunController:
             on_end=self._on_thread_end,
             hold_after=lambda step: step.result is not None,
         )
+        self._image: Image | None = None  # that the run is about
         self._updater: LayerUpdater | None = None
         self._watcher: LayerWatcher | None = None
         self._previous: LayerResult | None = None
@@ -91,6 +93,7 @@ class RunController:
             lambda: state.style_of(image),
             current=state.current,
             hold=self._job.hold,
+            chosen=lambda: state.image is image,
         )
         self._watcher = LayerWatcher(self._viewer, read, self._on_lost, self._updater.align)
         self._job.start(partial(self._session.run, request))
@@ -99,8 +102,14 @@ class RunController:
         """Cancel the run; it ends within one tile, and what is done stays."""
         if self._job.running and self._state.status is RunStatus.RUNNING:
             self._state.status = RunStatus.CANCELLING
-            self._state.message = "Cancelling"
+            self._say("Cancelling")
             self._job.cancel()
+
+    def _say(self, message: str) -> None:
+        """Show a message; if another image is chosen by now, with the name of the one it is of."""
+        image = self._image
+        elsewhere = image is not None and image is not self._state.image
+        self._state.message = f"'{image.name}': {message}" if image and elsewhere else message
 
     def close(self) -> None:
         """Stop the run and let go of the viewer."""
@@ -120,11 +129,12 @@ class RunController:
         state.forget_removed_rows(image)
         state.note_recent()
         state.notes = ()
-        state.message = "Starting"
+        self._image = image
+        self._say("Starting")
 
     def _on_step(self, step: RunStep) -> None:
         if self._state.status is RunStatus.RUNNING:
-            self._state.message = step_text(step)
+            self._say(step_text(step))
         self._state.step = step
         if self._updater is None:
             self._job.hold(False)  # there is nothing to draw
@@ -149,8 +159,7 @@ class RunController:
             show_error(result.message)
         else:
             message = done
-        self._state.message = message
-        self._state.notes = result.notes
+        self._say(message)
         self._end_layers()
         if image in self._viewer.layers:
             self._state.keep_result(LayerResult(image, request, result))
@@ -160,15 +169,15 @@ class RunController:
     def _on_error(self, error: Exception) -> None:
         """Say why there is nothing new; what was known before is true again."""
         if self._lost:
-            self._state.message = f"Not done: {self._lost}"
+            self._say(f"Not done: {self._lost}")
             show_error(self._lost)
         elif isinstance(error, Cancelled):
-            self._state.message = "Cancelled"
+            self._say("Cancelled")
         else:
-            self._state.message = f"Not done: {error_message(error)}"
+            self._say(f"Not done: {error_message(error)}")
             if not isinstance(error, UnexpectedError):  # napari shows that one
                 show_error(error_message(error))
-        previous = self._previous
+        previous = None if self._lost else self._previous  # what is lost is no more what it was
         if previous is not None and previous.image in self._viewer.layers:
             self._state.keep_result(previous)
         self._end_layers()
@@ -196,7 +205,7 @@ class RunController:
     def _release(self) -> None:
         self._quiet.close()
         self._end_layers()
-        self._previous = None
+        self._previous = self._image = None
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
@@ -210,6 +219,8 @@ REST_MS = 250
 
 class SliceFollower:
     """Knows whether the slice in view has maps, and computes it where the user wants that.
+
+    All figures are of that slice, and blank where it has no maps.
 
     Parameters
     ----------
@@ -235,6 +246,7 @@ class SliceFollower:
 
     def update(self) -> None:
         """Note whether the slice in view has maps, and draw these where the image is drawn."""
+        self._show_figures()
         state, missing = self._state, self._missing()
         self._follow_margin()
         if missing != state.missing_slice:
@@ -259,6 +271,15 @@ class SliceFollower:
 
     def _on_moved(self, _event: object) -> None:
         self.update()
+
+    def _show_figures(self) -> None:
+        """Let the figures be of the slice in view, or of none."""
+        image, result = self._state.image, self._state.result
+        if result is None or image is None or image not in self._viewer.layers:
+            return
+        index = shown_index(image, self._viewer.dims.point)
+        if index != result.index:
+            self._state.keep_result(replace(result, slice_in_view=index))
 
     def _follow_margin(self) -> None:
         """Move maps to a slider outside of the stack, while its margin reaches the stack."""

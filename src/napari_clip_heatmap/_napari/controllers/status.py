@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers.background import UnexpectedError
-from napari_clip_heatmap._napari.inputs.pixel_size import size_text
+from napari_clip_heatmap._napari.inputs.pixel_size import pixel_length
 from napari_clip_heatmap._napari.job.session import error_message
+from napari_clip_heatmap._napari.state import facts_of
+from napari_clip_heatmap._napari.views.prompt_model import RowFigures, wrapped
+from napari_clip_heatmap.imaging.resolution import lattice_resolution, resolution
 from napari_clip_heatmap.pipeline.score_registry import Note
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
     from napari_clip_heatmap._napari.job.request import HeatmapResult, RunStep
-    from napari_clip_heatmap._napari.state import DockState
+    from napari_clip_heatmap._napari.state import DockState, LayerResult
 
 __all__ = [
+    "figures_of",
     "merged_notes",
     "report_failure",
     "resolution_text",
@@ -25,6 +29,7 @@ __all__ = [
     "step_text",
     "summary",
     "time_left",
+    "unknown_words_of",
 ]
 
 
@@ -55,15 +60,15 @@ def summary(result: HeatmapResult, scale: Sequence[float], units: Sequence[Any])
     str
         Such as "5 prompts, 12 tiles, 0.8 s; one patch = 8 px".
     """
-    axis = result.stack.lattice.x
-    patch = size_text(axis.patch, axis.image / axis.working, scale[-1], units[-1])
+    y, x = (pixel_length(*each) for each in zip(scale, units, strict=True))
+    sizes = lattice_resolution(result.stack.lattice, (y, x), str(units[-1]))
     parts = [
         _count(len(result.keys), "prompt"),
         *([_count(len(result.planes), "slice")] if len(result.planes) > 1 else []),
         _count(result.tiles, "tile") if result.tiles else "encoded before",
         seconds_text(result.seconds),
     ]
-    return f"{', '.join(parts)}; one patch = {patch}"
+    return f"{', '.join(parts)}; one patch = {sizes.patch_text}"
 
 
 def resolution_text(
@@ -84,10 +89,8 @@ def resolution_text(
     str
         Such as "one patch = 3.2 µm, a tile = 45 µm".
     """
-    patch, tile = (
-        size_text(size[1], factor, scale[-1], units[-1]) for size in (sizes.patch, sizes.tile)
-    )
-    return f"one patch = {patch}, a tile = {tile}"
+    y, x = (factor * pixel_length(*each) for each in zip(scale, units, strict=True))
+    return str(resolution(sizes.patch, sizes.tile, (y, x), str(units[-1])))
 
 
 def step_text(step: RunStep) -> str:
@@ -125,3 +128,38 @@ def seconds_text(seconds: float) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+CANCELS_OUT = "Its words cancel out, so its map is zero everywhere."
+"""Of a prompt such as "nuclei - nuclei"."""
+
+
+def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
+    """Return the words that the model never met, by prompt; prompts of known words are left out."""
+    text = next(iter(shown.result.encodings.values())).text
+    scoring = shown.result.scoring
+    asked = [prompt for prompt in scoring.prompts if prompt not in scoring.examples]
+    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in asked}
+    return {prompt: unknown for prompt, unknown in words.items() if unknown}
+
+
+def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
+    """Return what the table shows of each row of a result: of the slice in view."""
+    result, assessment, trust = shown.result, shown.assessment, shown.trust
+    if shown.encoding is None:
+        return {}  # the slice is not computed, or memory holds it no more
+    similarity = result.scoring.text @ shown.encoding.embedding
+    low, high = float(similarity.min()), float(similarity.max())
+    spread = high - low or 1.0
+    figures = {}
+    for number, (key, value) in enumerate(zip(result.keys, similarity, strict=True)):
+        facts = () if assessment is None else facts_of(assessment.checks[number])
+        if key in shown.empty_rows:
+            facts = (CANCELS_OUT,)
+        figures[key] = RowFigures(
+            similarity=float(value),
+            fraction=(float(value) - low) / spread,
+            trust=trust.get(key),
+            facts=tuple(map(wrapped, facts)),
+        )
+    return figures

@@ -15,9 +15,8 @@ import pint
 
 from napari_clip_heatmap.clip.provenance import BUNDLED
 from napari_clip_heatmap.errors import SettingsError
-from napari_clip_heatmap.imaging.resolution import format_length
 
-__all__ = ["AUTO", "ModelSizes", "read_resolution", "size_text", "sizes_of_model", "unit_factor"]
+__all__ = ["AUTO", "ModelSizes", "pixel_length", "read_resolution", "sizes_of_model", "unit_factor"]
 
 
 AUTO: Literal["auto"] = "auto"
@@ -83,22 +82,12 @@ def unit_factor(unit: Any, other: Any) -> float | None:
         return None
 
 
-def size_text(working: int, pixel: float, scale: float, unit: Any) -> str:
-    """Format the length of some working pixels: "8 px", or "2.6 µm" if the image has a unit.
+def pixel_length(scale: float, unit: Any) -> float:
+    """Return the size of an image pixel in a layer's unit.
 
-    Parameters
-    ----------
-    working : int
-        Number of working pixels.
-    pixel : float
-        Image pixels per working pixel.
-    scale : float
-        Size of an image pixel, in `unit`.
-    unit : pint unit
+    A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
     """
-    # A layer without a unit has the unit "pixel", and then its scale is no size of a pixel.
-    size = 1.0 if str(unit) == "pixel" else abs(scale)
-    return format_length(working * pixel * size, f"{unit:~P}")
+    return 1.0 if str(unit) == "pixel" else abs(float(scale))
 
 
 def _is_number(text: str) -> bool:

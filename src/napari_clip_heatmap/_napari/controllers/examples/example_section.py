@@ -248,7 +248,7 @@ class ExampleSection:
         if not places.positive.any() and not len(places.positive):
             self._forget(source.key)
             return None
-        encoding = result.result.encodings[result.result.planes[0]]
+        encoding = result.result.encodings[result.index]
         templates = result.request.templates
         return lambda _stopped: (
             source.key,
@@ -322,7 +322,7 @@ class ExampleSection:
         result = self._state.results.get(str(source.image.unique_id))
         if result is None or not result.result.encodings:
             return None
-        return result if result.result.planes[0] in result.result.encodings else None
+        return None if result.encoding is None else result
 
 
 def _fits(example: Example, result: LayerResult) -> bool:
