@@ -567,6 +567,12 @@ def test_figures_belong_to_the_slice_in_view(viewer, widget, hand, picture, qtbo
 
     qtbot.keyClick(slider, Qt.Key.Key_End)
     assert not any(hand.figures()), "nothing is known of this slice"
+    assert "is not computed" in widget["status"].value
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert "is not computed" not in widget["status"].value
+    hand.settle()
+    assert hand.figures() == of_picture
+    qtbot.keyClick(slider, Qt.Key.Key_End)
     hand.run()
     of_blank = hand.figures()
     assert {*of_blank[1::2]} == {"none"}
@@ -679,3 +685,26 @@ def test_a_new_name_of_an_image_is_followed_by_all_that_names_it(
     hand.settle()
     names = [each.name for each in own_heatmaps(viewer, other)]
     assert names == ["red red - smear", "mine", "blue - smear"]
+
+
+def test_one_view_of_all_maps_gives_way_to_the_other(viewer, widget, hand, cells, qtbot):
+    hand.open_section("Maps")
+    before = hand.visible()
+    assert len(before) == 1
+    for first, second in (("compare", "best"), ("best", "compare")):
+        hand.tick(first)
+        qtbot.waitUntil(lambda: len(viewer.layers) > 4, timeout=TIMEOUT)
+        hand.tick(second)
+        assert not widget[first].value
+        qtbot.waitUntil(
+            lambda name=second: (
+                ("best prompt - cells" in viewer.layers) == (name == "best")
+                and any("beneath" in each.name for each in viewer.layers) == (name == "compare")
+            ),
+            timeout=TIMEOUT,
+        )
+        assert len(hand.visible()) == (0 if second == "best" else 3)
+        hand.tick(second)
+        qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=TIMEOUT)
+        assert hand.visible() == before
+        assert cells.visible

@@ -28,6 +28,9 @@ ADDITIVE = "additive"
 GIVES_WAY = {"scale": "contrast_limits", "opacity": "opacity"}
 """What set by hand on layers gives way to a control of the dock, when that is changed."""
 
+ONE_OF = {"compare": "best", "best": "compare"}
+"""Views that cannot be shown together: ticking one unticks the other."""
+
 VALUE_CONTROLS = tuple(spec.name for spec in CONTROLS if spec.has_value)
 """Controls whose value is in `DockState.controls`; image, channels and prompts have fields."""
 
@@ -84,6 +87,8 @@ class ControlBinding:
 
     def _read(self, name: str, *_: Any) -> None:
         value = self._controls[name].value
+        if name in ONE_OF and value:
+            self._controls[ONE_OF[name]].value = False
         changed = self._state.controls[name] != value  # read again with all choices, it may not be
         self._state.set_control(name, value)
         if changed and name in GIVES_WAY:

@@ -251,15 +251,22 @@ class SliceFollower:
         self._follow_margin()
         if missing != state.missing_slice:
             state.missing_slice = missing
-            if missing is not None and not state.busy:
-                state.message = (
-                    f"Slice {', '.join(map(str, missing))} is not computed: press Run, or tick "
-                    "'follow the slider' in Where"
-                )
+            if not state.busy:
+                state.message = self._about_slice(missing)
         if missing is None:
             self._tried = None
         elif state.controls.get("follow") and state.status is RunStatus.IDLE:
             self._rest.throttle()
+
+    def _about_slice(self, missing: tuple[int, ...] | None) -> str:
+        """Say that the slice in view has no maps, or again what was done, where it has."""
+        state, result = self._state, self._state.result
+        if missing is not None:
+            offer = "" if state.controls.get("follow") else ", or tick 'follow the slider' in Where"
+            return f"Slice {', '.join(map(str, missing))} is not computed: press Run{offer}"
+        if result is None:
+            return state.message
+        return summary(result.result, result.image.scale[-2:], result.image.units[-2:])
 
     def close(self) -> None:
         """Let go of the viewer."""

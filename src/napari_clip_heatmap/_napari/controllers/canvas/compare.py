@@ -49,12 +49,13 @@ class CompareView:
         self._rest.setTimeout(REST_MS)
         self._rest.triggered.connect(self.update)
         self._emitters = (
-            *(getattr(state.events, name) for name in ("controls", "results", "image", "status")),
+            *(getattr(state.events, name) for name in ("results", "image", "status")),
             viewer.layers.events.inserted,
             viewer.layers.events.removed,
         )
         for emitter in self._emitters:
             emitter.connect(self._on_changed)
+        state.events.controls.connect(self._on_controls)
 
     def update(self) -> None:
         """Lay out the grid again where other maps are to be compared, or none."""
@@ -69,7 +70,15 @@ class CompareView:
         self._rest.cancel()
         for emitter in self._emitters:
             emitter.disconnect(self._on_changed)
+        self._state.events.controls.disconnect(self._on_controls)
         self._leave()
+
+    def _on_controls(self) -> None:
+        """Leave at once, as the view that comes instead keeps what it finds visible."""
+        if self._state.controls.get("compare"):
+            self._rest.throttle()
+        else:
+            self._leave()
 
     def _on_changed(self, *_: Any) -> None:
         if self._compared or self._state.controls.get("compare"):
