@@ -55,8 +55,7 @@ _WAITING = 3
 """Tasks per thread of all workers that are given out at a time."""
 
 _SMALL = 2**20
-"""Bytes of files that are given out together: workers that end at different times wait no longer
-for one another than a few images take."""
+"""Bytes of files that are given out together: so no worker is long the last one at work."""
 
 _FEWEST, _MOST = 8, 32
 """Small images in a task: they share batches of the model, and the way to a worker and back."""
@@ -166,7 +165,7 @@ def _quiet_logs() -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     yield
-    logger.setLevel(before)  # but not after an error: the thread of the connection is still at it
+    logger.setLevel(before)  # not after an error: the thread of the connection is still at it
 
 
 def run_on_cluster(
@@ -240,10 +239,10 @@ class _ClusterRun:
         """Take the next image, or several small ones, but leave some for each thread."""
         most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * n_threads)))
         images = [self.waiting.popleft()]
-        left = _SMALL - bytes_of(images[0])
+        size = bytes_of(images[0])
         while self.waiting and len(images) < most:
-            left -= bytes_of(self.waiting[0])
-            if left < 0:
+            size += bytes_of(self.waiting[0])
+            if size > _SMALL:
                 break
             images.append(self.waiting.popleft())
         return images
@@ -258,15 +257,14 @@ class _ClusterRun:
             wait(futures, timeout=1, return_when="FIRST_COMPLETED")
         outcomes: list[ImageOutcome] = []
         for future in [each for each in futures if each.done()]:
-            of_chunk = future in self._chunks
-            outcomes += self._after_chunk(future) if of_chunk else self._after_images(future)
+            after = self._after_chunk if future in self._chunks else self._after_images
+            outcomes += after(future)
         self.n_done += len(outcomes)
         return outcomes
 
     def stop(self) -> None:
         """Let workers stop after the tile at hand, and forget what was not begun."""
-        left = [*self._begun, *self._chunks]
-        if not left:
+        if not (left := [*self._begun, *self._chunks]):
             return
         with suppress(OSError):
             self.task.stop_file.touch()
