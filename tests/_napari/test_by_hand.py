@@ -708,3 +708,17 @@ def test_one_view_of_all_maps_gives_way_to_the_other(viewer, widget, hand, cells
         qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=TIMEOUT)
         assert hand.visible() == before
         assert cells.visible
+
+
+def test_restore_brings_back_what_was_there_and_no_more(viewer, widget, hand, cells, qtbot):
+    hand.select_layer(viewer.layers["blue"])
+    qtbot.keyClick(viewer.window._qt_viewer.layers, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: "blue" not in viewer.layers, timeout=TIMEOUT)
+    hand.press("remove_all")
+    assert not own_heatmaps(viewer)
+    hand.press("remove_all")
+    hand.settle()
+    assert [each.name for each in own_heatmaps(viewer)] == ["red", "green"]
+    hand.cell(2, PromptColumn.SHOWN)
+    hand.settle()
+    qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=TIMEOUT)
