@@ -115,6 +115,14 @@ def build_clip(seed: int = 0, *, quick_gelu: bool = False, **vision: object) -> 
     return model
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with long tests: at the end one process would do the last while the others wait.
+
+    They are also three times as long there: what a process has opened in napari slows it down.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def frozen_modules() -> None:
     """Leave what is already loaded out of garbage collections.

@@ -38,6 +38,8 @@ from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap
 SEEDS, ACTIONS = map(int, os.environ.get("CLIP_HEATMAP_MONKEY", "1x30").split("x"))
 WITHOUT = os.environ.get("CLIP_HEATMAP_MONKEY_WITHOUT", "").split(",")
 
+pytestmark = pytest.mark.long
+
 PROMPTS = ("red", "green", "blue", "some more", "red | green", "red - red", "blue |", "")
 
 
