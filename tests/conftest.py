@@ -116,7 +116,7 @@ def build_clip(seed: int = 0, *, quick_gelu: bool = False, **vision: object) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with long tests: at the end one process would do the last while the others wait.
+    """Run long tests first: at the end one process would run the last while the others wait.
 
     They are also three times as long there: what a process has opened in napari slows it down.
     """

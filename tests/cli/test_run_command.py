@@ -445,11 +445,15 @@ def test_of_many_images_one_line_each_is_said(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(5):
         Image.fromarray(np.full((96, 96), 40 * number, np.uint8)).save(folder / f"{number}.png")
+    stack = np.zeros((3, 96, 96), np.uint8)
+    tifffile.imwrite(folder / "stack.ome.tif", stack, metadata={"axes": "ZYX"})
     result = cli("run", folder, *options("nuclei", "sushi"), "-o", tmp_path / "out", "--no-cache")
     assert result.exit_code == 0, result.output
     lines = [line for line in result.output.splitlines() if ".png -> " in line]
     assert len(lines) == 5
     assert all("'nuclei' " in line and "(none)" in line for line in lines), "nothing is there"
+    (of_stack,) = [line for line in result.output.splitlines() if "stack.ome.tif -> " in line]
+    assert of_stack.endswith("2 heatmaps of 3 planes"), "each plane has figures of its own"
     assert result.output.splitlines()[-1].endswith("summary.html")
     assert len(result.output.splitlines()) < 10
 

@@ -228,6 +228,8 @@ class DockState:
         Prompts of the last runs, the latest first.
     taken_away : tuple of LayerResult
         What "Remove all" removed, and can bring back.
+    removed_before : frozenset of (str, str)
+        What `removed_rows` was when these were taken away.
     annotation : AnnotationState
         What is known of objects; it emits by itself.
     """
@@ -257,6 +259,7 @@ class DockState:
     devices: tuple[str, ...] = ("auto", "cpu")
     recent: tuple[tuple[str, ...], ...] = ()
     taken_away: tuple[LayerResult, ...] = ()
+    removed_before: frozenset[tuple[str, str]] = frozenset()
     annotation: AnnotationState = field(default_factory=AnnotationState)
 
     @property

@@ -105,7 +105,6 @@ class HeatmapWidget(Container[Any]):
         self._binding = ControlBinding(self.state, self)
         keep_recent(self.state)
         self._late: list[ExampleSection] = []
-        self._removed_before: frozenset[tuple[str, str]] = frozenset()
         self._make_controllers(catalog)
         self._connect()
         self.closed = False
@@ -332,13 +331,13 @@ class HeatmapWidget(Container[Any]):
         state = self.state
         if state.taken_away:
             results, state.taken_away = state.taken_away, ()
-            state.removed_rows = self._removed_before
+            state.removed_rows = state.removed_before
             for result in (each for each in results if each.image in self._viewer.layers):
                 state.keep_result(result)
             if state.result is not None:
                 self.live_updater.show(state.result)
             return
-        taken_away, self._removed_before = tuple(state.results.values()), state.removed_rows
+        taken_away, state.removed_before = tuple(state.results.values()), state.removed_rows
         layers.remove_all(self._viewer)
         state.results, state.notes, state.message = {}, (), ""
         state.taken_away = taken_away

@@ -279,7 +279,8 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
     what = f"{n_maps} heatmap{'s' if n_maps > 1 else ''}" if n_maps else "encoding"
     planes = f" of {entry['planes']} planes" if entry["planes"] > 1 else ""
     if len(job.images) > _FEW_IMAGES:
-        printer.say(f"{source} -> {what}{planes}{_in_short(entry['results'][:n_maps])}")
+        only = [] if planes else entry["results"]  # each plane has figures of its own
+        printer.say(f"{source} -> {what}{planes}{_in_short(only)}")
         return
     printer.say(f"{source} -> {what}{planes} in {job.settings.output}")
     seen = entry["encoding"]
@@ -290,6 +291,8 @@ def _tell(outcome: ImageOutcome, job: ImageJob, printer: Printer) -> None:
         if note not in entry["image_notes"]:  # the line above says it
             printer.say(f"  {note}")
     if n_maps:
+        if planes:
+            printer.say("  Of the first plane; summary.csv has all:")
         printer.say(f"  {_similarities(entry['results'][:n_maps])}")
     for each in entry["results"][:n_maps]:
         worth = each["worth"]

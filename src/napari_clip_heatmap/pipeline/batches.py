@@ -87,7 +87,7 @@ CPU_PATCHES = 196
 """Patches per batch on a CPU, or one tile: more are hardly faster, and slower to cancel."""
 
 _FEW = 4
-"""Tiles of a small model per batch on a CPU: each takes two thirds of the time it takes alone."""
+"""Tiles of a small model per batch on a CPU: each takes three quarters of its time alone."""
 
 _SHORT = 1.5e9
 """Multiplications of a batch of them, at most: larger models keep a CPU busy with one tile."""
