@@ -58,7 +58,7 @@ def lean_windows():
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Let `collection_paused` not unfreeze what `frozen_modules` froze."""
+    """Let nothing of ours unfreeze what `frozen_modules` froze."""
     kept = {name: getattr(gc, name) for name in ("isenabled", "disable", "enable")}
     nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
     monkeypatch.setattr(startup, "gc", SimpleNamespace(**kept, **nothing))

@@ -19,6 +19,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QThreadPool, QTimer
 from superqt.utils import QSignalDebouncer
 
+from napari_clip_heatmap._napari.startup import count_all_as_old
 from napari_clip_heatmap.errors import ClipHeatmapError
 
 __all__ = [
@@ -352,6 +353,5 @@ def no_full_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
-        gc.unfreeze()
+        count_all_as_old()
         gc.set_threshold(*before)
