@@ -7,6 +7,7 @@ import pytest
 
 from napari_clip_heatmap._napari.controllers.background import no_full_collection
 from napari_clip_heatmap._napari.startup import collection_paused
+from napari_clip_heatmap._napari.widget import HeatmapWidget
 
 
 class Ring:
@@ -94,3 +95,21 @@ def test_only_small_collections_happen_and_the_rest_comes_later():
     assert seen
     assert 2 not in seen
     assert gc.get_threshold() == before
+
+
+def test_a_closed_dock_and_its_encodings_leave_memory(viewer, session, qtbot, picture):
+    kept = closed_after_a_run(viewer, session, qtbot, picture)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and [each() for each in kept] == [None, None])
+
+
+def closed_after_a_run(viewer, session, qtbot, picture):
+    """Open the dock, run, close it; return weak references to it and to its result."""
+    widget = HeatmapWidget(viewer, session)
+    viewer.window.add_dock_widget(widget, name="CLIP Heatmap")
+    widget["prompts"].value = ["red", "green"]
+    viewer.add_image(picture, rgb=True)
+    widget.start()
+    qtbot.waitUntil(lambda: not widget.state.busy)
+    viewer.window.remove_dock_widget(widget.native)
+    widget.native.deleteLater()
+    return weakref.ref(widget), weakref.ref(widget.state.result)

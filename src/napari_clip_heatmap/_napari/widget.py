@@ -294,6 +294,10 @@ class HeatmapWidget(Container[Any]):
         self._viewer.layers.events.removing.disconnect(self._on_removing)
         self._viewer.events.theme.disconnect(self._on_appearance)
         get_settings().appearance.events.font_size.disconnect(self._on_appearance)
+        # psygnal holds the signals of every state, and so what listens to them: this dock and its
+        # encodings would stay in memory as long as napari is open.
+        for events in (self.state.events, self.state.annotation.events):
+            events.disconnect()
 
     def _on_active(self, event: Any) -> None:
         layer = event.value
