@@ -143,7 +143,7 @@ def honesty(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the report and its picture.")
     ] = Path("clip-heatmap-honesty"),
-    scenes: Scenes = 60,
+    scenes: Scenes = 150,
     seed: Annotated[
         int, typer.Option(min=0, help="Which scenes and gibberish are drawn.")
     ] = 9_000_000,
