@@ -166,4 +166,5 @@ def _transparent_low(name: str, opaque_from: float, clear_until: float = 0.0) ->
     colors = ensure_colormap(named_colormap(name)).map(values)
     strength = np.abs(2 * values - 1) if name == SIGNED else values
     colors[:, 3] = np.clip((strength - clear_until) / (opaque_from - clear_until), 0, 1)
-    return Colormap(colors, name=f"{name}, transparent below {opaque_from:.0%}")
+    # Short: napari's controls become as wide as the longest name of a colormap.
+    return Colormap(colors, name=f"{name}, clear < {opaque_from:.0%}")

@@ -256,7 +256,7 @@ def test_colours_scale_and_colour_bar(viewer, widget, image, qtbot):
     assert all(layer.colorbar.visible for layer in layers)
     follow(widget, qtbot, lambda: widget["prompts"].model.rewrite(0, "other"))
     assert layers[0].contrast_limits[0] == -layers[0].contrast_limits[1]
-    assert layers[0].colormap.name == f"{SIGNED}, transparent below 60%"
+    assert layers[0].colormap.name == f"{SIGNED}, clear < 60%"
 
 
 def test_a_row_of_a_set_with_a_colormap_of_naparis_gets_it(viewer, widget, image, qtbot, tmp_path):
