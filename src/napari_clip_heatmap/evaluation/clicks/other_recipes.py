@@ -71,6 +71,8 @@ RECIPES: Mapping[str, DirectionRecipe] = {
     "difference of means": Recipe(shrink=1.0, negative=0.5, power=1.0),
     "whitened, shrink 0.3": Recipe(shrink=0.3, negative=0.5, power=1.0),
     "half whitened, shrink 0.3": Recipe(shrink=0.3, negative=0.5, power=0.5),
+    "half whitened, negative 0.5": Recipe(shrink=0.03, negative=0.5, power=0.5),
+    "half whitened, negative 0.1": Recipe(shrink=0.03, negative=0.1, power=0.5),
     "ridge probe, 1": RidgeProbe(1.0),
     "ridge probe, 3": RidgeProbe(3.0),
     "used": RECIPE,
