@@ -18,6 +18,7 @@ from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 
 from napari_clip_heatmap._napari import settings, startup
+from napari_clip_heatmap._napari.controllers import background
 from napari_clip_heatmap._napari.demo import why_no_display
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_with_progress
 from napari_clip_heatmap._napari.job.session import Session
@@ -59,9 +60,11 @@ def lean_windows():
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
     """Let nothing of ours unfreeze what `frozen_modules` froze."""
-    kept = {name: getattr(gc, name) for name in ("isenabled", "disable", "enable")}
+    names = ("isenabled", "disable", "enable", "get_threshold", "set_threshold")
+    kept = {name: getattr(gc, name) for name in names}
     nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
-    monkeypatch.setattr(startup, "gc", SimpleNamespace(**kept, **nothing))
+    for module in (startup, background):
+        monkeypatch.setattr(module, "gc", SimpleNamespace(**kept, **nothing))
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}

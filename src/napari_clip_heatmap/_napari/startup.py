@@ -16,7 +16,6 @@ __all__ = [
     "ALWAYS",
     "available_devices",
     "collection_paused",
-    "count_all_as_old",
     "import_torch_and_open_clip",
     "without_triton",
 ]
@@ -99,16 +98,11 @@ def collection_paused() -> Iterator[None]:
     try:
         yield
     finally:
-        count_all_as_old()
+        # To the permanent generation and back: all the way into the oldest one, uncounted.
+        gc.freeze()
+        gc.unfreeze()
         if enabled:
             gc.enable()
-
-
-def count_all_as_old() -> None:
-    """Let every object count as if it had outlived its collections, so that none is due soon."""
-    # To the permanent generation and back: all the way into the oldest one, uncounted.
-    gc.freeze()
-    gc.unfreeze()
 
 
 MEMORY_MAP = Path("/proc/self/maps")

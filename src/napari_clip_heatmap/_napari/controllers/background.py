@@ -19,7 +19,6 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QThreadPool, QTimer
 from superqt.utils import QSignalDebouncer
 
-from napari_clip_heatmap._napari.startup import count_all_as_old
 from napari_clip_heatmap.errors import ClipHeatmapError
 
 __all__ = [
@@ -353,5 +352,6 @@ def no_full_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        count_all_as_old()
+        gc.freeze()
+        gc.unfreeze()
         gc.set_threshold(*before)
