@@ -60,11 +60,10 @@ def lean_windows():
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
     """Let nothing of ours unfreeze what `frozen_modules` froze."""
-    names = ("isenabled", "disable", "enable", "get_threshold", "set_threshold")
-    kept = {name: getattr(gc, name) for name in names}
-    nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
+    lenient = SimpleNamespace(**vars(gc))
+    lenient.freeze = lenient.unfreeze = lambda: None
     for module in (startup, background):
-        monkeypatch.setattr(module, "gc", SimpleNamespace(**kept, **nothing))
+        monkeypatch.setattr(module, "gc", lenient)
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
