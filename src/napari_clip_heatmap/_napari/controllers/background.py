@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import isgenerator
 from typing import Any
@@ -132,6 +133,9 @@ class Job:
         as a thread that computes at that time makes it wait for Python and for the processor.
     debounce_ms : int
         Milliseconds without another `submit` before work begins; 0: it begins at once.
+    together_seconds : float
+        Where `submit` begins work, it waits at most this long for it and hands the result over
+        itself, so that what follows from it is drawn together with what led to it.
     """
 
     def __init__(
@@ -143,9 +147,11 @@ class Job:
         on_end: Callable[[], None] = lambda: None,
         hold_after: Callable[[Any], bool] = lambda _step: False,
         debounce_ms: int = 0,
+        together_seconds: float = 0,
     ) -> None:
         self._on_result, self._on_error = on_result, on_error
         self._on_step, self._on_end, self._hold_after = on_step, on_end, hold_after
+        self._together_seconds = together_seconds
         self._prepare: Callable[[], Work | None] | None = None
         self._worker: _Worker | None = None
         self._closed = False
@@ -177,7 +183,10 @@ class Job:
         if self._debouncer.timeout():
             self._debouncer.throttle()
         else:  # even a timer of 0 ms comes after the window was drawn, which takes tens of them
+            before = self._worker
             self._begin()
+            if self._worker is not None and self._worker is not before:
+                self._take_soon(self._worker)
 
     def start(self, work: Work) -> bool:
         """Begin work at once; return False, and do nothing, while other work is running."""
@@ -189,11 +198,12 @@ class Job:
             _guarded,
             work,
             _Pauses(self._stop, self._go, self._hold_after),
+            handover := _Handover(),
             _start_thread=False,
             _worker_class=_Worker,
             _ignore_errors=True,
         )
-        worker.stop = self._stop
+        worker.stop, worker.handover = self._stop, handover
         worker.yielded.connect(self._on_yielded)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
@@ -239,10 +249,17 @@ class Job:
         if not self._closed:
             self._on_step(step)
 
-    def _on_returned(self, outcome: tuple[Any, Exception | None]) -> None:
-        result, error = outcome
-        if self._closed or self._prepare is not None:
+    def _take_soon(self, worker: _Worker) -> None:
+        """Wait a little for what work returns, and hand it over."""
+        handover = worker.handover
+        if self._together_seconds and handover.ready.wait(self._together_seconds):
+            self._on_returned(handover)
+
+    def _on_returned(self, handover: _Handover) -> None:
+        outcome, handover.outcome = handover.outcome, None
+        if outcome is None or self._closed or self._prepare is not None:
             return
+        result, error = outcome
         if error is None:
             self._on_result(result)
         else:
@@ -275,6 +292,7 @@ class _Worker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
     """
 
     stop: threading.Event
+    handover: _Handover
 
     def quit(self) -> None:
         """Ask the generator to stop."""
@@ -310,16 +328,26 @@ class _Pauses:
             self.stopped()
 
 
-def _guarded(work: Work, pauses: _Pauses) -> Generator[Any, None, tuple[Any, Exception | None]]:
-    """Run work; return its result, and the error if it raised one of `EXPECTED_ERRORS`."""
+@dataclass(eq=False)
+class _Handover:
+    """Where a thread leaves what came of its work: a result or an error; None once it is taken."""
+
+    ready: threading.Event = field(default_factory=threading.Event)
+    outcome: tuple[Any, Exception | None] | None = None
+
+
+def _guarded(work: Work, pauses: _Pauses, handover: _Handover) -> Generator[Any, None, _Handover]:
+    """Run work; hand over its result, or the error if it raised one of `EXPECTED_ERRORS`."""
     import_in_own_thread("torch")
     try:
         result = work(pauses.stopped)
         if isgenerator(result):
             result = yield from pauses.steps(result)
+        handover.outcome = result, None
     except EXPECTED_ERRORS as error:
-        return None, error
-    return result, None
+        handover.outcome = None, error
+    handover.ready.set()
+    return handover
 
 
 def import_in_own_thread(name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from napari.layers import Points
+from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_clip_heatmap._napari.inputs.layer_planes import placement, shown_index
 from napari_clip_heatmap._napari.inputs.layer_regions import to_image
@@ -89,9 +90,11 @@ def set_sign(layer: Points, sign: str) -> None:
 def mark_signs(layer: Points) -> None:
     """Draw each point by its sign."""
     signs = _signs(layer)
-    if len(signs):
-        layer.symbol = [SYMBOLS[sign] for sign in signs]
-        layer.face_color = [COLORS[sign] for sign in signs]
+    symbols, colors = ([look[sign] for sign in signs] for look in (SYMBOLS, COLORS))
+    if [str(each) for each in layer.symbol] != symbols:  # each costs a repaint
+        layer.symbol = symbols
+    if len(signs) and not np.allclose(layer.face_color, transform_color(colors)):
+        layer.face_color = colors
 
 
 def clicked_places(layer: Points, image: Image, point: Sequence[float]) -> ClickedPlaces:

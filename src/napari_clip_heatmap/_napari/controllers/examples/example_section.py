@@ -20,6 +20,7 @@ from napari_clip_heatmap._napari.controllers.examples.example_layer import (
 )
 from napari_clip_heatmap._napari.controllers.examples.example_search import ExampleSearch
 from napari_clip_heatmap._napari.controllers.examples.example_sources import (
+    ExampleQuestion,
     ExampleSource,
     marked_by_layer,
     require_image,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.prompting.example import Example
 
 __all__ = ["ExampleSection"]
+
+TOGETHER_SECONDS = 0.05
+"""A click waits for its example at most this long: drawn together with it, the map comes a whole
+repaint earlier."""
 
 RUN_FIRST = "Press Run: an example is made of what the model sees of the image."
 
@@ -61,7 +66,9 @@ class ExampleSection:
         self._waiting: dict[str, None] = {}
         self._current = ""
         self._clicked: Points | None = None
-        self._job = Job(self._on_made, self._on_error)
+        self._begun: ExampleQuestion | None = None
+        self._answered: dict[str, ExampleQuestion] = {}
+        self._job = Job(self._on_made, self._on_error, together_seconds=TOGETHER_SECONDS)
         self._search = ExampleSearch(self._say)
         self._controls["example_sign"].changed.connect(self._on_sign)
         for name in ("example_words", "example_weight"):
@@ -164,9 +171,9 @@ class ExampleSection:
             return  # before it happens
         self._clicked = layer
         if len(layer.features) == len(layer.data):
-            self._want(row_of(layer))
             if event.type == "features":
                 mark_signs(layer)
+            self._want(row_of(layer))
 
     def _on_sign(self, sign: str) -> None:
         layer = self._layer_of(self._current)
@@ -226,10 +233,15 @@ class ExampleSection:
     # From places to the row.
 
     def _want(self, key: str) -> None:
+        if not self._waiting and self._begun is not None:
+            source = self._sources.get(key)
+            if source is not None and self._begun.same(self._question(source)):
+                return  # napari says more than once that a place was added
         self._waiting[key] = None
         self._job.submit(self._prepare)
 
     def _prepare(self) -> Work | None:
+        self._begun = None
         while self._waiting:
             key = next(iter(self._waiting))
             del self._waiting[key]
@@ -239,36 +251,45 @@ class ExampleSection:
                 return work
         return None
 
-    def _work(self, source: ExampleSource) -> Work | None:
+    def _question(self, source: ExampleSource) -> ExampleQuestion | None:
         result = self._result_of(source)
         if result is None:
+            return None
+        encoding = result.result.encodings[result.index]
+        return ExampleQuestion(
+            source, source.places(), encoding, encoding.complete, result.request.templates
+        )
+
+    def _work(self, source: ExampleSource) -> Work | None:
+        question = self._question(source)
+        if question is None:
             self._say(RUN_FIRST)
             return None
-        places = source.places()
+        places = question.places
         if not places.positive.any() and not len(places.positive):
             self._forget(source.key)
             return None
-        encoding = result.result.encodings[result.index]
-        templates = result.request.templates
-        return lambda _stopped: (
-            source.key,
-            places,
-            source.make(encoding, places, templates),
-        )
+        if source.key in self._made and question.same(self._answered.get(source.key)):
+            return None
+        self._begun = question
+        return lambda _stopped: (question, question.answer())
 
-    def _on_made(self, found: tuple[str, ClickedPlaces, Example]) -> None:
-        key, places, example = found
-        source = self._sources[key]
+    def _on_made(self, found: tuple[ExampleQuestion, Example]) -> None:
+        question, example = found
+        self._begun = None
+        key = question.source.key
+        self._answered[key] = question
         self._made[key] = example
         rows = {row.key: row for row in self._rows.rows}
-        row = rows.get(key, PromptRow(source.name, key=key))
+        row = rows.get(key, PromptRow(self._sources[key].name, key=key))
         self._rows.put_example(replace(row, example=example))
         self._state.current = key
-        self._say(_info(example, places))
+        self._say(_info(example, question.places))
         if self._waiting:
             self._job.submit(self._prepare)
 
     def _on_error(self, error: Exception) -> None:
+        self._begun = None
         self._say(error_message(error))
         if self._waiting:
             self._job.submit(self._prepare)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.encoding import Encoding
     from napari_clip_heatmap.prompting.example import Example
 
-__all__ = ["ExampleSource", "marked_by_layer"]
+__all__ = ["ExampleQuestion", "ExampleSource", "marked_by_layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,43 @@ class ExampleSource:
             weight=self.weight,
             templates=templates,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleQuestion:
+    """All that an example follows from.
+
+    Parameters
+    ----------
+    source : ExampleSource
+    places : ClickedPlaces
+    encoding : Encoding
+    complete : bool
+        Whether all its tiles were done: an encoding is filled in place.
+    templates : str or tuple of str
+    """
+
+    source: ExampleSource
+    places: ClickedPlaces
+    encoding: Encoding
+    complete: bool
+    templates: str | tuple[str, ...]
+
+    def same(self, other: ExampleQuestion | None) -> bool:
+        """Tell whether another question has the same answer."""
+        return (
+            other is not None
+            and self.source is other.source
+            and self.encoding is other.encoding
+            and (self.complete, self.templates) == (other.complete, other.templates)
+            and self.places.elsewhere == other.places.elsewhere
+            and np.array_equal(self.places.positive, other.places.positive)
+            and np.array_equal(self.places.negative, other.places.negative)
+        )
+
+    def answer(self) -> Example:
+        """Make the example."""
+        return self.source.make(self.encoding, self.places, self.templates)
 
 
 def marked_by_layer(
