@@ -7,9 +7,13 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QMenu
 
+from napari_clip_heatmap._napari.controllers import live_update
+from napari_clip_heatmap._napari.controllers.examples import example_section
 from napari_clip_heatmap._napari.controllers.examples.example_layer import row_of
-from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
+from napari_clip_heatmap._napari.controllers.examples.example_sources import ExampleSource
+from napari_clip_heatmap._napari.controllers.layers import METADATA_KEY, heatmaps_by_row
 from napari_clip_heatmap._napari.views.control_spec import ControlSection
+from napari_clip_heatmap._napari.views.prompt_cells import PromptColumn
 from napari_clip_heatmap._napari.widget import HeatmapWidget
 from napari_clip_heatmap.prompting.prompt_set import load_set
 
@@ -244,3 +248,81 @@ def test_without_an_image_nothing_begins(make_napari_viewer, session, qtbot):
     assert widget.examples.begin() is None
     assert len(viewer.layers) == 0
     assert widget["example_info"].value
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Let the window wait for maps however slow the machine is."""
+    monkeypatch.setattr(example_section, "TOGETHER_SECONDS", 30)
+    monkeypatch.setattr(live_update, "KNOWN_SECONDS", 30)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The places that each example was made of."""
+    made, make = [], ExampleSource.make
+
+    def note(source, encoding, places, templates):
+        made.append((len(places.positive), len(places.negative)))
+        return make(source, encoding, places, templates)
+
+    monkeypatch.setattr(ExampleSource, "make", note)
+    return made
+
+
+def expected_map(widget, places):
+    """Return the map of an example of these places, in image pixels, made apart from the dock."""
+    result = widget.state.result.result
+    encoding = result.encodings[()]
+    example = encoding.example(places, name="apart")
+    rows = [row for row in widget.state.prompts if row.example is None]
+    found = encoding.heatmaps([*(row.prompt for row in rows), example], score="relative")
+    return found.values[-1]
+
+
+def move(layer):
+    layer.data = [[60, 100], *layer.data[1:]]
+
+
+def delete(layer):
+    layer.selected_data = {0}
+    layer.remove_selected()
+
+
+def drop_by_data(layer):
+    layer.data = layer.data[1:]
+
+
+@pytest.mark.parametrize("change", ["click", move, delete, drop_by_data])
+def test_what_is_done_to_places_is_in_the_map_before_anything_is_drawn(
+    patient, made, viewer, widget, qtbot, change
+):
+    begin(widget, qtbot)
+    click(viewer, qtbot, 20, 20)
+    wait_for_places(widget, qtbot, 1, 0)
+    click(viewer, qtbot, 70, 10)
+    wait_for_places(widget, qtbot, 2, 0)
+    settle(widget, qtbot)
+    qtbot.waitUntil(lambda: not widget.live_updater._job.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.examples._job.running, timeout=20_000)
+    (row,) = example_rows(widget)
+    table, number = widget["prompts"].model, len(widget["prompts"].model.rows) - 1
+    similarity = table.index(number, PromptColumn.SIMILARITY)
+    assert table.data(similarity)
+    points = viewer.layers.selection.active
+    heatmap = heatmaps_by_row(viewer, widget.state.image)[row.key]
+    made.clear()
+    if change == "click":
+        click(viewer, qtbot, 30, 60)
+    else:
+        change(points)
+    count = len(points.data)
+    (record,) = heatmap.metadata[METADATA_KEY]["examples"]
+    assert record["positive"] == count
+    assert example_rows(widget)[0].example.positive == count
+    assert table.data(similarity) == ""  # those of the places before would be wrong
+    np.testing.assert_allclose(heatmap.data, expected_map(widget, points.data), atol=1e-6)
+    wait_for_places(widget, qtbot, count, 0)
+    qtbot.waitUntil(lambda: bool(table.data(similarity)), timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.examples._job.running, timeout=20_000)
+    assert made == [(count, 0)]

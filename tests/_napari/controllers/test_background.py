@@ -54,6 +54,43 @@ def test_without_a_pause_work_begins_at_once(heard, qtbot):
     job.close()
 
 
+@pytest.fixture
+def waiting(heard, qapp):
+    job = Job(heard.results.append, heard.errors.append, on_end=heard.end, together_seconds=20)
+    yield job
+    job.close()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+
+
+def test_a_result_that_is_waited_for_comes_in_the_same_turn_and_once(waiting, heard, qtbot):
+    waiting.submit(lambda: lambda _stopped: "soon")
+    assert heard.results == ["soon"]
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert heard.results == ["soon"]
+
+
+def test_an_error_that_is_waited_for_comes_in_the_same_turn_and_once(waiting, heard, qtbot):
+    def fail(_stopped):
+        raise ImageError("no")
+
+    waiting.submit(lambda: fail)
+    assert [str(each) for each in heard.errors] == ["no"]
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert len(heard.errors) == 1
+    assert not heard.results
+
+
+def test_what_comes_later_than_it_is_waited_for_comes_all_the_same(heard, qtbot):
+    gate = threading.Event()
+    job = Job(heard.results.append, heard.errors.append, on_end=heard.end, together_seconds=0.01)
+    job.submit(lambda: lambda _stopped: gate.wait(20) and "late")
+    assert not heard.results
+    gate.set()
+    qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)
+    assert heard.results == ["late"]
+    job.close()
+
+
 def test_work_runs_in_another_thread_and_is_reported_in_this_one(job, heard, qtbot):
     job.submit(lambda: lambda _stopped: threading.get_ident())
     qtbot.waitUntil(lambda: heard.ends == 1, timeout=20_000)

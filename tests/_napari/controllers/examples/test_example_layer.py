@@ -79,3 +79,19 @@ def test_only_places_on_the_slice_in_view_count():
 
 def test_other_layers_belong_to_no_row(image):
     assert row_of(image) == row_of(None) == row_of(Points(np.zeros((1, 2)))) == ""
+
+
+def test_marks_that_look_right_are_not_drawn_again(image):
+    layer = make_points(image, "key", "mine")
+    layer.add([(20, 20)])
+    set_sign(layer, "-")
+    layer.add([(30, 60)])
+    drawn = []
+    layer.events.symbol.connect(lambda: drawn.append("symbol"))
+    layer.events.face_color.connect(lambda: drawn.append("face"))
+    mark_signs(layer)
+    assert not drawn
+    layer.features = layer.features.assign(sign=["-", "-"])
+    mark_signs(layer)
+    assert {*drawn} == {"symbol", "face"}
+    assert np.allclose(*layer.face_color)
