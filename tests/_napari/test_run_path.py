@@ -32,10 +32,10 @@ def entered(monkeypatch):
 
     guarded = background._guarded
 
-    def traced(work, stopped):
+    def traced(*work):
         sys.setprofile(record)
         try:
-            return (yield from guarded(work, stopped))
+            return (yield from guarded(*work))
         finally:
             sys.setprofile(None)
 
