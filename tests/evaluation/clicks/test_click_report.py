@@ -25,7 +25,7 @@ def test_kinds_where_clicks_are_no_better_are_named():
         bad=measures([0.9, 0.9], [0.89, 0.9]),
         fine=measures([0.99], [0.96]),
     )
-    assert made.not_better == ["bad"]
+    assert made.not_better() == made.not_better("mixed") == ["bad"]
     assert "1 of 2 kinds" in str(made)
     assert "Not better: bad." in str(made)
     assert made.mean("good", "words") == pytest.approx(0.75)

@@ -25,6 +25,9 @@ __all__ = ["ClickReport", "measure_examples"]
 USED = "used"
 """The recipe of `Encoding.example`, by its name in `RECIPES`."""
 
+MIXED = "mixed"
+"""The same with words, half and half."""
+
 WORDS = "words"
 TARGET_COUNT = 3
 GOOD_WORDS = 0.95
@@ -33,7 +36,7 @@ GOOD_WORDS = 0.95
 _COLUMNS = (
     (WORDS, WORDS),
     *((f"{USED} {count}", f"{count}+{count}") for count in COUNTS),
-    *((f"mixed {count}", f"{count}+{count} and words") for count in COUNTS),
+    *((f"{MIXED} {count}", f"{count}+{count} and words") for count in COUNTS),
     ("elsewhere", "3+3 of another image"),
 )
 """Columns of the main table: their measure, and their head."""
@@ -72,10 +75,9 @@ class ClickReport:
         found = self.values[kind].get(measure, [])
         return float(np.mean(found)) if found else float("nan")
 
-    @property
-    def not_better(self) -> list[str]:
-        """Kinds where words are below 0.95 and 3 + 3 clicks are no better."""
-        measure = f"{USED} {TARGET_COUNT}"
+    def not_better(self, recipe: str = USED) -> list[str]:
+        """Return the kinds where words are below 0.95 and 3 + 3 clicks are no better."""
+        measure = f"{recipe} {TARGET_COUNT}"
         return [
             kind
             for kind in self.values
@@ -100,13 +102,14 @@ class ClickReport:
 
     def _summary(self) -> Iterator[str]:
         kinds = [kind for kind in self.values if self.mean(kind, WORDS) < GOOD_WORDS]
-        worse = self.not_better
-        yield (
-            f"\n{len(kinds) - len(worse)} of {len(kinds)} kinds where words are below {GOOD_WORDS} "
-            f"are better after {TARGET_COUNT}+{TARGET_COUNT} clicks."
-        )
-        if worse:
-            yield f"Not better: {', '.join(worse)}."
+        for recipe, how in ((USED, "clicks"), (MIXED, "clicks and words")):
+            worse = self.not_better(recipe)
+            yield (
+                f"\n{len(kinds) - len(worse)} of {len(kinds)} kinds where words are below "
+                f"{GOOD_WORDS} are better after {TARGET_COUNT}+{TARGET_COUNT} {how}."
+            )
+            if worse:
+                yield f"Not better: {', '.join(worse)}."
 
     def _recipe_lines(self) -> Iterator[str]:
         yield "\n## Recipes, over all kinds\n"
@@ -115,7 +118,7 @@ class ClickReport:
             "mean of the worst images at 3+3 |"
         )
         yield "|---" * (len(COUNTS) + 3) + "|"
-        names = (*RECIPES, "mixed")
+        names = (*RECIPES, MIXED)
         yield f"| words alone | {self._over(WORDS)} | | | {self._worst(WORDS)} |"
         for name in names:
             means = " | ".join(self._over(f"{name} {count}") for count in COUNTS)
@@ -187,7 +190,7 @@ def _measure(
     if kind in before:
         measures.setdefault("elsewhere", []).append(trial.score(trial.map_of(before[kind])))
     runs = [(name, recipe, False) for name, recipe in RECIPES.items()]
-    runs.append(("mixed", RECIPES[USED], True))
+    runs.append((MIXED, RECIPES[USED], True))
     for name, recipe, mixed in runs:
         for count, direction in trial.rounds(recipe, words, words=mixed):
             if count in COUNTS:
