@@ -34,13 +34,13 @@ def test_no_larger_picture_is_made_for_them(
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((330, 410, 3), np.uint8) + 90)
     made: list[int] = []
-    real = PlaneResult.colors
+    real = PlaneResult.image_picture
 
     def noted(self: PlaneResult, factor: int) -> Any:
         made.append(factor)
         return real(self, factor)
 
-    monkeypatch.setattr(PlaneResult, "colors", noted)
+    monkeypatch.setattr(PlaneResult, "image_picture", noted)
     monkeypatch.setattr(thumbnails, "THUMBNAIL_SIDE", 50)
     run(tmp_path / "a.tif", write=("encodings",), prompts=())
     assert made == [9]

@@ -22,7 +22,7 @@ def test_pictures_of_small_images_are_as_large(result: Any) -> None:
     assert result.overview_factor == 1
     np.testing.assert_array_equal(result.overview(1), result.maps.window()[1])
     pixels = tifffile.imread(result.target.image.entry.source)
-    np.testing.assert_allclose(result.overview_colors, pixels / 255, atol=1e-6)
+    np.testing.assert_array_equal(result.image_picture(1), pixels)
     assert result.picture(0).shape == (90, 130, 3)
 
 
@@ -31,6 +31,17 @@ def test_pictures_of_large_images_are_smaller(result: Any, monkeypatch: Any) -> 
     assert result.overview_factor == 3
     assert result.overview(0).shape == (30, 44)
     assert result.picture(0).shape == (30, 44, 3)
+
+
+def test_pictures_are_drawn_alike_in_stripes(result: Any, monkeypatch: Any) -> None:
+    whole, maps = result.picture(0), np.stack([result.values(0)])
+    maps[0, 20:40] = np.nan
+    holed = result._drawn(maps, 1)[0]
+    monkeypatch.setattr(plane_result, "_STRIPE", 7)
+    result._image_pictures.clear()
+    np.testing.assert_array_equal(result._drawn(result.values(0)[np.newaxis], 1)[0], whole)
+    np.testing.assert_array_equal(result._drawn(maps, 1)[0], holed)
+    np.testing.assert_array_equal(holed[20:40], result.image_picture(1)[20:40])
 
 
 def test_objects_are_those_of_the_library(result: Any) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_clip_heatmap.annotation.geometry import PixelSize
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage
@@ -46,3 +47,22 @@ def test_what_is_written_is_read(
         x, y = (tiff.pages[0].tags[f"{axis}Resolution"].value for axis in "XY")
         assert (x[0] / x[1], y[0] / y[1]) == (40000, 20000)
     assert max(asked) <= TILE, "memory holds a row of tiles"
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_tiles_are_deflated_where_that_saves_much(kind: str, tmp_path: Path) -> None:
+    values = np.zeros((TILE, 2 * TILE), np.float32)
+    values[:, TILE:] = np.random.default_rng(0).normal(size=(TILE, TILE)).cumsum(axis=1)
+    if kind == "float32":
+        values[:, :TILE] = np.nan
+    values = values.view(kind)
+    opened = BatchImage((), (), values.shape, "", values.shape, lambda index: ())
+    pages = TiffPages(tmp_path / "a.tif", opened, kind, {})
+    pages.add(lambda y, x: values[y, x])
+    pages.close()
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        empty, full = tiff.pages[0].databytecounts
+    assert empty < 10_000
+    assert TILE * TILE * 4 < full < TILE * TILE * 4 + 1000, "stored as it is"
+    with Image.open(tmp_path / "a.tif") as image:  # by libtiff, as GDAL does
+        np.testing.assert_array_equal(np.asarray(image), values)

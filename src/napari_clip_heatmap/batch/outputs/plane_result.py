@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -130,10 +130,8 @@ class PlaneResult:
         height, width = (-(-length // factor) for length in shape)
         only = slice(number, number + 1)
         return _range_of(
-            self.maps.window(
-                slice(top, min(top + _STRIPE, height)), slice(0, width), factor=factor, maps=only
-            )
-            for top in range(0, height, _STRIPE)
+            self.maps.window(rows, slice(0, width), factor=factor, maps=only)
+            for rows in _stripes(height)
         )
 
     def values(self, number: int) -> NDArray[np.float32]:
@@ -156,18 +154,6 @@ class PlaneResult:
         """All maps of a small image, interpolated once for all kinds of output."""
         return self.maps.window()
 
-    @cached_property
-    def overview_colors(self) -> NDArray[np.float32]:
-        """The image as the model sees it, float32 (y, x, 3) in 0..1, as large as `overview`."""
-        return self.colors(self.overview_factor)
-
-    def colors(self, factor: int) -> NDArray[np.float32]:
-        """Return the image as the model sees it, float32 (y, x, 3) in 0..1, made smaller."""
-        height, width = (-(-length // factor) for length in self.encoding.image_shape)
-        appearance = self.encoding.view.appearance(self.channels)
-        source = ImageSource(self.channels, appearance, (height, width))
-        return source.read(slice(0, height), slice(0, width))
-
     def picture(self, number: int) -> NDArray[np.uint8]:
         """Return the map of one prompt over the image, or alone where there is no image."""
         if self._is_small:
@@ -189,27 +175,33 @@ class PlaneResult:
 
     def _drawn(self, values: NDArray[np.float32], factor: int) -> list[NDArray[np.uint8]]:
         """Draw maps (map, y, x) over the image, if there is one."""
-        drawn = self.jet(values)
-        if not self.channels:
-            return [*drawn]
-        image, shown = self.image_picture(factor), np.isfinite(values)
-        return [overlay(image, each, at) for each, at in zip(drawn, shown, strict=True)]
+        low, span = colors.stretch(values, least=np.inf if self.maps.flat else 0.0)
+        image = self.image_picture(factor) if self.channels else None
+        drawn = np.empty((*values.shape, 3), np.uint8)
+        for rows in _stripes(values.shape[1]):  # what a processor keeps close by
+            unit = (values[:, rows] - low) / span
+            for number, colored in enumerate(colors.jet(unit)):
+                if image is not None:
+                    colored = overlay(image[rows], colored, np.isfinite(unit[number]))
+                drawn[number, rows] = colored
+        return [*drawn]
 
     def image_picture(self, factor: int) -> NDArray[np.uint8]:
         """Return the image as the model sees it, uint8 (y, x, 3), made smaller."""
-        if factor == self.overview_factor:
-            return self._overview_picture
-        return as_bytes(self.colors(factor))  # of large images no more is read than is shown
+        if factor not in self._image_pictures:
+            height, width = (-(-length // factor) for length in self.encoding.image_shape)
+            appearance = self.encoding.view.appearance(self.channels)
+            source = ImageSource(self.channels, appearance, (height, width))
+            picture = np.empty((height, width, 3), np.uint8)
+            for rows in _stripes(height):
+                picture[rows] = as_bytes(source.read(rows, slice(0, width)))
+            self._image_pictures[factor] = picture
+        return self._image_pictures[factor]
 
     @cached_property
-    def _overview_picture(self) -> NDArray[np.uint8]:
-        return as_bytes(self.overview_colors)
-
-    def jet(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return maps (map, y, x) in jet colors, each by its own range, uint8 (map, y, x, 3)."""
-        least = np.inf if self.maps.flat else 0.0
-        drawn: NDArray[np.uint8] = colors.jet(colors.min_max(values, least=least))
-        return drawn
+    def _image_pictures(self) -> dict[int, NDArray[np.uint8]]:
+        """By their factor: that of overlays, and that of the contact sheet."""
+        return {}
 
     def objects(self, number: int) -> Objects:
         """Return the objects that the map of one prompt shows.
@@ -288,6 +280,11 @@ class PlaneResult:
             verdict=str(self.assessment.checks[number].verdict),
             trust=str(self.assessment.checks[number].trust),
         )
+
+
+def _stripes(height: int) -> Iterator[slice]:
+    """Cut rows into stripes."""
+    return (slice(top, min(top + _STRIPE, height)) for top in range(0, height, _STRIPE))
 
 
 def _range_of(parts: Iterable[NDArray[np.float32]]) -> tuple[float, float] | None:
