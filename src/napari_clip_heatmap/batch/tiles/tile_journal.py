@@ -6,7 +6,6 @@ its length and checksum, so that an entry that was cut off with its process is f
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,10 @@ __all__ = ["JournalTile", "TileJournal"]
 _HEAD = struct.Struct("<4sQIii")
 """Mark, bytes that follow, their checksum, row and column of the tile."""
 
-_MARK = b"TILE"
+_MARK = b"TIL2"
+"""Begins each entry; those of an earlier version, in another form, are computed again."""
+
+_ARRAYS = ("tokens", "embedding", "low", "high")
 _ENDING = ".tiles"
 
 
@@ -173,29 +176,20 @@ def _cut_torn_end(path: Path) -> None:
 
 
 def _packed(done: JournalTile, image_shape: tuple[int, int]) -> bytes:
-    record, arrays = validity_arrays(Validity(image_shape, done.holes))
-    stream = io.BytesIO()
-    np.savez(
-        stream,
-        tokens=done.tokens,
-        embedding=done.embedding,
-        low=done.low,
-        high=done.high,
-        holes=np.array(json.dumps(record)),
-        invalid=arrays.get("invalid", np.zeros(0, np.uint8)),
-    )
-    return stream.getvalue()
+    """Return the arrays of a tile behind a line that names them: faster than `.npz` by far."""
+    holes, found = validity_arrays(Validity(image_shape, done.holes))
+    arrays = {name: np.ascontiguousarray(getattr(done, name)) for name in _ARRAYS} | found
+    said = {name: [each.dtype.str, each.shape] for name, each in arrays.items()}
+    line = json.dumps({"holes": holes, "arrays": said}).encode() + b"\n"
+    return b"".join([line, *(each.tobytes() for each in arrays.values())])
 
 
 def _unpacked(tile: tuple[int, int], body: bytes) -> JournalTile:
-    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-        record = json.loads(str(arrays["holes"]))
-        validity = restore_validity(record, {"invalid": arrays["invalid"]})
-        return JournalTile(
-            tile,
-            arrays["tokens"],
-            arrays["embedding"],
-            arrays["low"],
-            arrays["high"],
-            validity.holes,
-        )
+    place = body.index(b"\n") + 1
+    record = json.loads(body[:place])
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, (dtype, shape) in record["arrays"].items():
+        arrays[name] = np.frombuffer(body, dtype, prod(shape), place).reshape(shape)
+        place += arrays[name].nbytes
+    own = [arrays.pop(name) for name in _ARRAYS]
+    return JournalTile(tile, *own, restore_validity(record["holes"], arrays).holes)
