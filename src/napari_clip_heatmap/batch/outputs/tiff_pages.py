@@ -111,9 +111,11 @@ def _deflated(values: NDArray[Any]) -> bytes:
     """Return what deflate makes of values, or the values as they are, in its format."""
     from imagecodecs import deflate_encode
 
+    # Arrays are taken as they are; only the types of imagecodecs do not say so.
+    deflated: Callable[[Any, int], bytes | bytearray] = deflate_encode
     sample = np.ascontiguousarray(values[::_SAMPLE])
-    level = 1 if len(deflate_encode(sample, 1)) < _WORTH * sample.nbytes else 0
-    return bytes(deflate_encode(np.ascontiguousarray(values), level))
+    level = 1 if len(deflated(sample, 1)) < _WORTH * sample.nbytes else 0
+    return bytes(deflated(np.ascontiguousarray(values), level))
 
 
 def _axes(opened: BatchImage) -> str:

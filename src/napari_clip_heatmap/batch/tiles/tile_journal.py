@@ -191,5 +191,5 @@ def _unpacked(tile: tuple[int, int], body: bytes) -> JournalTile:
     for name, (dtype, shape) in record["arrays"].items():
         arrays[name] = np.frombuffer(body, dtype, prod(shape), place).reshape(shape)
         place += arrays[name].nbytes
-    own = [arrays.pop(name) for name in _ARRAYS]
-    return JournalTile(tile, *own, restore_validity(record["holes"], arrays).holes)
+    holes = restore_validity(record["holes"], arrays).holes
+    return JournalTile(tile, **{name: arrays[name] for name in _ARRAYS}, holes=holes)
