@@ -13,6 +13,7 @@ from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.run_job import plan_job, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.batch.spread_tiles import chunks_left, compute_chunk, run_part
+from napari_clip_heatmap.pipeline.batches import BatchedForward
 
 
 def worker_of(model: Any, images: list[Path], out: Path) -> tuple[ImageWorker, Any]:
@@ -40,6 +41,20 @@ def test_chunks_hold_each_tile_once(tiny_model: Any, images: list[Path], tmp_pat
     assert compute_chunk(worker, large, chunks[1]) == 0, "no tile twice"
     left = [tile for chunk in chunks_left(worker, large) for tile in chunk.tiles]
     assert set(left) == set(plane.tiles) - set(chunks[1].tiles)
+
+
+@pytest.mark.parametrize(("n_processes", "largest"), [(1, 32), (2, 16), (3, 12), (1000, 4)])
+def test_each_process_gets_several_chunks(
+    n_processes: int, largest: int, tiny_model: Any, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((190, 190), np.uint8))
+    worker, (image,) = worker_of(tiny_model, [tmp_path / "a.tif"], tmp_path / "out")
+    tiles, _ = worker.kept_plane(image, ())
+    sizes = [len(chunk.tiles) for chunk in chunks_left(worker, image, n_processes)]
+    assert sum(sizes) == len(tiles.tiles) > 100
+    whole = BatchedForward(tiny_model).size
+    assert max(sizes) < largest + whole
+    assert all(size % whole == 0 for size in sizes[:-1]), "no batch is cut in two"
 
 
 def test_parts_together_are_the_whole(

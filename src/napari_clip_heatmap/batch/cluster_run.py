@@ -23,12 +23,7 @@ from napari_clip_heatmap.batch.image_worker import ImageWorker
 from napari_clip_heatmap.batch.job_folder import JobFolder
 from napari_clip_heatmap.batch.run_job import load_job_model, run_images
 from napari_clip_heatmap.batch.run_settings import RunSettings
-from napari_clip_heatmap.batch.spread_tiles import (
-    TileChunk,
-    bytes_of,
-    chunks_left,
-    compute_chunk,
-)
+from napari_clip_heatmap.batch.spread_tiles import TileChunk, bytes_of, chunks_left, compute_chunk
 from napari_clip_heatmap.errors import (
     Cancelled,
     DeviceError,
@@ -123,6 +118,8 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            # Any free port, for this machine alone: a second job would hear that 8787 is taken.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
@@ -216,6 +213,7 @@ class _ClusterRun:
     waiting: deque[JobImage]
     client: Client
     n_done: int = 0
+    _n_threads: int = 1
 
     def __post_init__(self) -> None:
         self._begun: dict[Future, tuple[JobImage, ...]] = {}
@@ -231,13 +229,13 @@ class _ClusterRun:
         """Begin as many images as keep all workers busy."""
         if self.client.status in ("closing", "closed"):  # the scheduler was shut down
             raise _lost()
-        n_threads = max(1, sum(self.client.nthreads().values()))
-        while self.waiting and len(self._begun) + len(self._chunks) < n_threads * _WAITING:
-            self._begin(*self._next_images(n_threads))
+        self._n_threads = max(1, sum(self.client.nthreads().values()))
+        while self.waiting and len(self._begun) + len(self._chunks) < self._n_threads * _WAITING:
+            self._begin(*self._next_images())
 
-    def _next_images(self, n_threads: int) -> list[JobImage]:
+    def _next_images(self) -> list[JobImage]:
         """Take the next image, or several small ones, but leave some for each thread."""
-        most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * n_threads)))
+        most = min(_MOST, max(_FEWEST, len(self.waiting) // (2 * self._n_threads)))
         images = [self.waiting.popleft()]
         size = bytes_of(images[0])
         while self.waiting and len(images) < most:
@@ -273,7 +271,7 @@ class _ClusterRun:
                 self.client.cancel(left, force=True)
 
     def _begin(self, *images: JobImage) -> None:
-        self._begun[self._submit(_begin, images)] = images
+        self._begun[self._submit(_begin, images, self._n_threads)] = images
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         # Results depend on files, so the same call is another task each time.
@@ -362,13 +360,13 @@ def _worker(task: ClusterTask) -> ImageWorker:
 
 
 def _begin(
-    task: ClusterTask, images: tuple[JobImage, ...]
+    task: ClusterTask, images: tuple[JobImage, ...], n_threads: int
 ) -> tuple[ImageOutcome, ...] | list[TileChunk]:
     """Do images, or return the chunks of one that is large."""
     worker = _worker(task)
     if len(images) == 1:
         try:
-            if chunks := chunks_left(worker, images[0]):
+            if chunks := chunks_left(worker, images[0], n_threads):
                 return chunks
         except (ImageError, SettingsError, MemoryError) as error:
             reason = reason_of(images[0], error)

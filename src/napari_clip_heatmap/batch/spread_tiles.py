@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["TileChunk", "bytes_of", "chunks_left", "compute_chunk", "run_part"]
 
 _CHUNK = 32
-"""Tiles that one process computes in one go."""
+"""Tiles that one process computes in one go, at most; an image with no more left is not spread."""
 
-_SPREAD = 2
-"""Chunks from which an image is spread over processes."""
+_EACH = 4
+"""Chunks for each process, at least: so none is long the last one at work."""
+
+_FEWEST = 4
+"""Tiles that are worth the way to a process and back."""
 
 _SMALL = 64 * 2**20
 """Bytes of a file below which an image is left to one part, without a look into it."""
@@ -40,6 +44,8 @@ class TileChunk:
     plane : tuple of int
         Index of the plane in its image.
     tiles : tuple of (row, column)
+    number : int
+        Its place among all chunks of the image, done or not.
 
     Examples
     --------
@@ -49,10 +55,18 @@ class TileChunk:
 
     plane: PlaneIndex
     tiles: tuple[tuple[int, int], ...]
+    number: int = 0
 
 
-def chunks_left(worker: ImageWorker, image: JobImage) -> list[TileChunk]:
+def chunks_left(worker: ImageWorker, image: JobImage, n_processes: int = 1) -> list[TileChunk]:
     """Return the tiles of an image that are not done, in chunks; none where it is small or done.
+
+    Parameters
+    ----------
+    worker : ImageWorker
+    image : JobImage
+    n_processes : int
+        Which share the chunks.
 
     Raises
     ------
@@ -61,7 +75,7 @@ def chunks_left(worker: ImageWorker, image: JobImage) -> list[TileChunk]:
 
     Examples
     --------
-    >>> len(chunks_left(worker, image))  # doctest: +SKIP
+    >>> len(chunks_left(worker, image, 8))  # doctest: +SKIP
     170
     """
     record = worker.job.record(image.name)
@@ -71,12 +85,16 @@ def chunks_left(worker: ImageWorker, image: JobImage) -> list[TileChunk]:
         return []
     target = worker.open_target(image)
     chunks: list[TileChunk] = []
+    numbers = count()
     for index in target.opened.planes:
         plane = worker.open_plane(target, index)
         done = worker.journal(target, index).index()
-        left = [tile for tile in plane.tiles if tile not in done]
-        chunks += [TileChunk(index, tiles) for tiles in plane.in_chunks(left, _CHUNK)]
-    return chunks if len(chunks) >= _SPREAD else []
+        size = min(_CHUNK, max(_FEWEST, len(plane.tiles) // (_EACH * n_processes)))
+        # Of all tiles, so that each process comes to the same chunks at any time.
+        for tiles, number in zip(plane.in_chunks(plane.tiles, size), numbers, strict=False):
+            if left := tuple(tile for tile in tiles if tile not in done):
+                chunks.append(TileChunk(index, left, number))
+    return chunks if sum(len(chunk.tiles) for chunk in chunks) > _CHUNK else []
 
 
 def compute_chunk(worker: ImageWorker, image: JobImage, chunk: TileChunk) -> int:
@@ -150,11 +168,11 @@ def run_part(
             continue
         mine = place % n_parts == part
         try:
-            chunks = chunks_left(worker, image)
-            own = [chunk for n, chunk in enumerate(chunks) if (place + n) % n_parts == part]
-            for chunk in own:
-                compute_chunk(worker, image, chunk)
-            left = chunks_left(worker, image) if chunks else []
+            chunks = chunks_left(worker, image, n_parts)
+            for chunk in chunks:
+                if (place + chunk.number) % n_parts == part:
+                    compute_chunk(worker, image, chunk)
+            left = chunks_left(worker, image, n_parts) if chunks else []
         except (ImageError, SettingsError, MemoryError) as error:
             if mine:
                 yield ImageOutcome(image, WorkState.FAILED, reason_of(image, error))
