@@ -722,3 +722,24 @@ def test_restore_brings_back_what_was_there_and_no_more(viewer, widget, hand, ce
     hand.cell(2, PromptColumn.SHOWN)
     hand.settle()
     qtbot.waitUntil(lambda: len(own_heatmaps(viewer)) == 3, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("pressed", ["run", "cancel"])
+def test_space_pressed_again_on_run_or_cancel_does_nothing_else(
+    widget, model, hand, cells, qtbot, pressed
+):
+    buttons = {name: widget[name].native for name in ("run", "cancel")}
+    with qtbot.waitActive(widget.native.window()):
+        widget.native.window().activateWindow()
+    widget["invert"].value = True  # so that there is something to compute
+    model.gate.clear()
+    buttons["run"].setFocus()
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: buttons["cancel"].isEnabled() and model.asked.is_set(), timeout=TIMEOUT)
+    if pressed == "cancel":
+        buttons["cancel"].setFocus()
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Space)
+    assert QApplication.focusWidget() is hand.table
+    model.gate.set()
+    qtbot.waitUntil(lambda: not widget.state.busy, timeout=TIMEOUT)
+    assert QApplication.focusWidget() is hand.table

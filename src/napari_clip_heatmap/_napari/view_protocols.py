@@ -59,3 +59,6 @@ class DockView(Protocol):
 
     def show_row(self, name: str, *, shown: bool) -> None:
         """Show or hide a control with its label."""
+
+    def leave(self, name: str) -> None:
+        """Take the keyboard away from a control that is about to be disabled."""

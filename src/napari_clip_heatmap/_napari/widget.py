@@ -140,6 +140,14 @@ class HeatmapWidget(Container[Any]):
         """Show or hide a control with its label."""
         show_row(self, name, shown=shown)
 
+    def leave(self, name: str) -> None:
+        """Hand the keyboard from a control that is about to be disabled to the table.
+
+        Qt would hand it to the next button, and Space, pressed again, would do something else.
+        """
+        if self[name].native.hasFocus():
+            self["prompts"].view.setFocus()
+
     def open_section(self, section: ControlSection) -> None:
         """Show a section."""
         self.tabs.open(section.value)

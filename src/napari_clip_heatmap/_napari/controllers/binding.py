@@ -181,8 +181,10 @@ class ControlBinding:
 
     def _on_status(self, *_: Any) -> None:
         status, controls = self._state.status, self._controls
-        controls["run"].enabled = status is RunStatus.IDLE
-        controls["cancel"].enabled = status is RunStatus.RUNNING
+        for name, when in (("run", RunStatus.IDLE), ("cancel", RunStatus.RUNNING)):
+            if status is not when:
+                self._view.leave(name)
+            controls[name].enabled = status is when
         if status in (RunStatus.IDLE, RunStatus.RUNNING):
             self._show_progress(0, 1)
 
