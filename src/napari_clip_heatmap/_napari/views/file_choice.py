@@ -18,8 +18,8 @@ def choose_file(
     filters: str = "",
     save_as: str = "",
     folder: bool = False,
-) -> None:
-    """Open a file dialog, and return at once.
+) -> QFileDialog:
+    """Open a file dialog, and return it at once.
 
     Qt's own functions for this wait in an event loop of their own, in which the rest of the window
     goes on and may take away what the caller stands on.
@@ -46,3 +46,4 @@ def choose_file(
     dialog.setFileMode(mode.Directory if folder else kind)
     dialog.fileSelected.connect(chosen)
     dialog.open()
+    return dialog

@@ -197,7 +197,7 @@ def test_words_of_heads_are_in_the_grid(dock, qtbot, tiny_model):
 def test_heads_are_described_over_the_open_images(dock, qtbot, tmp_path, monkeypatch):
     path = tmp_path / "words.txt"
     path.write_text("\n".join(f"thing {number}" for number in range(30)), encoding="utf-8")
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.fileSelected.emit(str(path)))
     open_section(dock, qtbot)
     click_image(dock, qtbot, 30, 41)
     explained(dock, qtbot, "At y = 30")
@@ -227,3 +227,13 @@ def test_an_error_is_shown(dock, qtbot, monkeypatch):
     click_image(dock, qtbot, 30, 41)
     qtbot.waitUntil(lambda: "the file of weights is gone" in dock.view.value.text(), timeout=20_000)
     assert dock.grid.figures is None
+
+
+def test_the_grid_does_not_widen_the_dock(dock, qtbot):
+    open_section(dock, qtbot)
+    area = dock.widget.tabs.area
+    before = area.widget().minimumSizeHint().width()
+    click_image(dock, qtbot, 30, 41)
+    explained(dock, qtbot, "At y = 30")
+    qtbot.waitUntil(dock.view.words.isVisible)
+    assert area.widget().minimumSizeHint().width() == before

@@ -45,11 +45,16 @@ def test_it_says_when_it_is_on_screen(buttons):
 
 def test_export_gives_a_name_that_ends_as_the_chosen_format(buttons, qtbot, monkeypatch):
     (chosen,) = (line for line, suffix in object_filters().items() if suffix == ".geojson")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("folder/cells", chosen))
+
+    def choose(box):
+        box.selectNameFilter(chosen)
+        box.fileSelected.emit("folder/cells")
+
+    monkeypatch.setattr(QFileDialog, "open", choose)
     with qtbot.waitSignal(buttons.export_requested) as signal:
         buttons.buttons["Export\N{HORIZONTAL ELLIPSIS}"].click()
     assert signal.args == ["folder/cells.geojson"]
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.reject())
     with qtbot.assertNotEmitted(buttons.export_requested):
         buttons.buttons["Export\N{HORIZONTAL ELLIPSIS}"].click()
 

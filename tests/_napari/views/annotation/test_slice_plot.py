@@ -49,7 +49,7 @@ def test_counts_or_areas_can_be_shown(plot):
 
 def test_saving_asks_for_a_path(plot, qtbot, monkeypatch):
     plot.show_figures(FIGURES)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("a.csv", ""))
+    monkeypatch.setattr(QFileDialog, "open", lambda box: box.fileSelected.emit("a.csv"))
     with qtbot.waitSignal(plot.save_requested) as signal:
         plot.findChild(QToolButton).click()
     assert signal.args == ["a.csv"]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QTableView,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
+from napari_clip_heatmap._napari.views.annotation.file_filters import choose_objects_file
 from napari_clip_heatmap._napari.views.annotation.make_buttons import FRAME
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 from napari_clip_heatmap._napari.views.prompt_cells import TRUST_COLORS
@@ -202,9 +201,4 @@ class ClassTable(OnScreen):
         return line
 
     def _choose_export(self) -> None:
-        filters = object_filters()
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Export objects", "classified.csv", ";;".join(filters)
-        )
-        if path:
-            self.export_requested.emit(with_suffix(path, filters.get(chosen, "")))
+        choose_objects_file(self, self.export_requested.emit, "classified.csv")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QWidget
+
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap.files.object_formats import object_suffixes
 
-__all__ = ["object_filters", "with_suffix"]
+__all__ = ["choose_objects_file", "object_filters", "with_suffix"]
 
 NAMES = {
     ".csv": "Table",
@@ -14,6 +19,27 @@ NAMES = {
     ".tif": "TIFF labels",
 }
 """In the order of the list; formats that are added later follow under their own ending."""
+
+
+def choose_objects_file(parent: QWidget, chosen: Callable[[str], object], name: str) -> None:
+    """Ask where to save objects, and as what; see `choose_file`.
+
+    Parameters
+    ----------
+    parent : QWidget
+    chosen : callable(str)
+        Called with the path, which ends as the chosen format.
+    name : str
+        Name to begin with.
+    """
+    filters = object_filters()
+
+    def hand_on(path: str) -> None:
+        chosen(with_suffix(path, filters.get(dialog.selectedNameFilter(), "")))
+
+    dialog = choose_file(
+        parent, "Export objects", hand_on, filters=";;".join(filters), save_as=name
+    )
 
 
 def object_filters() -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
-from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
+from napari_clip_heatmap._napari.views.annotation.file_filters import choose_objects_file
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
 
 __all__ = ["FRAME", "LAYER_MENUS", "MakeButtons"]
@@ -98,9 +98,4 @@ class MakeButtons(OnScreen):
         return button
 
     def _choose_export(self) -> None:
-        filters = object_filters()
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Export objects", "objects.csv", ";;".join(filters)
-        )
-        if path:
-            self.export_requested.emit(with_suffix(path, filters.get(chosen, "")))
+        choose_objects_file(self, self.export_requested.emit, "objects.csv")

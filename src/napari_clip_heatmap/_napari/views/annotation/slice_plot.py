@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_clip_heatmap._napari.annotation_state import SliceFigures
 from napari_clip_heatmap._napari.views.annotation.make_buttons import FRAME
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap.annotation.palette import distinct_color
 
 __all__ = ["SlicePlot"]
@@ -73,9 +74,9 @@ class SlicePlot(QWidget):  # type: ignore[misc] # qtpy ships no types
         )
 
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save", "slices.csv", "Table (*.csv)")
-        if path:
-            self.save_requested.emit(path)
+        choose_file(
+            self, "Save", self.save_requested.emit, filters="Table (*.csv)", save_as="slices.csv"
+        )
 
 
 Line = tuple[str, Sequence[int], Sequence[float]]

@@ -8,7 +8,6 @@ from pathlib import Path
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -19,6 +18,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 
 __all__ = ["EncodedImagesView"]
 
@@ -73,9 +74,7 @@ class EncodedImagesView(QWidget):  # type: ignore[misc] # qtpy ships no types
 
     def ask_for_folder(self, chosen: Callable[[Path], None]) -> None:
         """Let the user choose a folder."""
-        path = QFileDialog.getExistingDirectory(self, "Open encoded images")
-        if path:
-            chosen(Path(path))
+        choose_file(self, "Open encoded images", lambda path: chosen(Path(path)), folder=True)
 
     def add(self, name: str, thumbnail: Path | None) -> None:
         """Add an image as the last."""

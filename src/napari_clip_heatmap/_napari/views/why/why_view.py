@@ -5,7 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_clip_heatmap._napari.views.annotation.on_screen import OnScreen
+from napari_clip_heatmap._napari.views.file_choice import choose_file
 from napari_clip_heatmap._napari.views.why.head_grid import GridFigures, HeadGrid
 
 __all__ = ["WhyView"]
@@ -51,7 +51,7 @@ class WhyView(OnScreen):
             "alone: a layer with the sum of these heads' maps. leave out: the map of all others; "
             "only what the heads add themselves is left out, not what later layers make of it."
         )
-        self.words = QPushButton("Words of heads\N{HORIZONTAL ELLIPSIS}")
+        self.words = QPushButton("Words\N{HORIZONTAL ELLIPSIS}")  # longer, it widens the dock
         self.words.setToolTip(
             "Find out what each head looks for: the words of a list along which it varies most "
             "over the open images. Choose a text file with one word a line; hundreds are good."
@@ -95,9 +95,7 @@ class WhyView(OnScreen):
         self.words.setVisible(not busy and self.grid.figures is not None)
 
     def _choose_words(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Words", "", "Text (*.txt);;All files (*)")
-        if path:
-            self.words_chosen.emit(path)
+        choose_file(self, "Words", self.words_chosen.emit, filters="Text (*.txt);;All files (*)")
 
     def _on_mode(self, _text: str) -> None:
         self.grid.show_left_out(self.leaves_out)
