@@ -10,7 +10,13 @@ import pytest
 import yaml
 
 from napari_clip_heatmap.errors import PromptError
-from napari_clip_heatmap.pipeline.score_registry import SCORES, Comparison, Score, score_method
+from napari_clip_heatmap.pipeline.score_registry import (
+    SCORES,
+    Comparison,
+    Score,
+    alike_notes,
+    score_method,
+)
 
 RNG = np.random.default_rng(0)
 NEUTRAL = np.eye(5)[:2]
@@ -148,3 +154,20 @@ def test_balanced_leaves_a_prompt_with_its_own_contrast_as_it_is():
     found = balanced(text, own=own, compared=[True, True, False])
     np.testing.assert_array_equal(found[2], own[2])
     np.testing.assert_allclose(found[:2], own[:2] - text[:2].mean(axis=0) / 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 3, 30, 100])
+def test_maps_that_are_all_alike_are_one_note(n):
+    prompts = [f"thing {number}" for number in range(n)]
+    pairs = [(a, b, 1 - i / 1000) for i, a in enumerate(prompts) for b in prompts[i + 1 :]]
+    (note,) = alike_notes(pairs)
+    assert "'thing 0' and 'thing 1'" in note
+    assert (f"and {n - 6} more" in note) == (n > 6)
+    assert len(note) < 300
+
+
+def test_every_prompt_that_is_like_another_is_in_a_note():
+    chain = [("a", "b", 0.97), ("b", "c", 0.96), ("d", "e", 0.99)]
+    notes = " ".join(alike_notes(chain))
+    assert all(f"'{each}'" in notes for each in "abcde")
+    assert [*alike_notes([])] == []

@@ -8,18 +8,30 @@ Nothing heavy is imported here, because the command line reads the table before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from napari_clip_heatmap.errors import PromptError, shown_value
+from napari_clip_heatmap.errors import PromptError, shorten, shown_value
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["SCORES", "Comparison", "Note", "NoteKind", "Score", "ScoreMethod", "score_method"]
+__all__ = [
+    "SCORES",
+    "Comparison",
+    "Note",
+    "NoteKind",
+    "Score",
+    "ScoreMethod",
+    "alike_notes",
+    "score_method",
+]
+
+_NAMED = 5
+"""Prompts that a note names beside the first."""
 
 Score = Literal["relative", "balanced", "absolute", "contrast", "softmax"]
 """Names of the scores; see `SCORES` for what each one computes."""
@@ -47,6 +59,34 @@ class Note(str):
         note = super().__new__(cls, text)
         note.kind = kind
         return note
+
+
+def alike_notes(pairs: Iterable[tuple[str, str, float]]) -> Iterator[str]:
+    """Say which maps are nearly the same: not of each pair, as of 30 prompts there may be 435.
+
+    Parameters
+    ----------
+    pairs : iterable of (prompt, prompt, correlation)
+        All pairs that are alike, in the order of the prompts.
+
+    Yields
+    ------
+    str
+        Every prompt of a pair is counted in one of them.
+    """
+    groups: dict[str, list[tuple[str, float]]] = {}
+    seen: set[str] = set()
+    for one, other, correlation in pairs:
+        if not {one, other} <= seen:
+            groups.setdefault(one, []).append((other, correlation))
+            seen |= {one, other}
+    for one, others in groups.items():
+        names = ", ".join(f"'{shorten(each)}'" for each, _ in others[:_NAMED])
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        yield (
+            f"The maps of '{shorten(one)}' and {names}{more} are nearly the same "
+            f"(correlation {min(each for _, each in others):.2f})."
+        )
 
 
 @dataclass(frozen=True, eq=False)

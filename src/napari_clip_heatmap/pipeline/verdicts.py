@@ -27,7 +27,7 @@ from napari_clip_heatmap.pipeline.presence import (
     of_no_patch,
     tokens_at,
 )
-from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score
+from napari_clip_heatmap.pipeline.score_registry import Note, NoteKind, Score, alike_notes
 from napari_clip_heatmap.pipeline.scoring import Scoring, build_scoring, unit_directions
 from napari_clip_heatmap.pipeline.trust import Finding, Trust, Verdict
 from napari_clip_heatmap.prompting.example import Example
@@ -344,16 +344,12 @@ def _related(scoring: Scoring, reference: NullReference) -> _Pairs:
 def _notes(
     encoding: Encoding, reference: NullReference, related: _Pairs, patch_size: Resolution
 ) -> Iterable[str]:
+    yield from alike_notes([pair for pair in related if pair[2] > _ALIKE])
     for one, other, correlation in related:
-        if correlation > _ALIKE:
-            yield (
-                f"The maps of '{one}' and '{other}' are nearly the same "
-                f"(correlation {correlation:.2f})."
-            )
         if correlation < _MIRRORED:
             yield Note(
-                f"The maps of '{one}' and '{other}' are mirrors of one another: they show which of "
-                "the two fits better, not whether either is there.",
+                f"The maps of '{shorten(one)}' and '{shorten(other)}' are mirrors of one another: "
+                "they show which of the two fits better, not whether either is there.",
                 NoteKind.MIRRORED_MAPS,
             )
     yield f"True resolution: {patch_size}; anything finer is interpolated."
