@@ -36,6 +36,7 @@ __all__ = [
     "Entry",
     "PromptSet",
     "find_set",
+    "first_fault",
     "load_set",
     "save_set",
     "shipped_set",
@@ -173,7 +174,7 @@ def load_set(path: Path) -> PromptSet:
     except UnicodeDecodeError as error:
         raise PromptError(f"{_name(path)} is not text in UTF-8; save it as UTF-8") from error
     except ValidationError as error:
-        raise PromptError(f"{_name(path)} is no set of prompts: {_first_fault(error)}") from error
+        raise PromptError(f"{_name(path)} is no set of prompts: {first_fault(error)}") from error
     except (yaml.YAMLError, csv.Error, RecursionError, ValueError) as error:
         reason = shorten(" ".join(str(error).split()), 200)
         raise PromptError(f"{_name(path)} cannot be understood: {reason}") from error
@@ -246,10 +247,11 @@ def _name(path: Path) -> str:
     return f"'{shorten(str(path), 120)}'"
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """Return what is wrong first, and where, in one line."""
     fault = error.errors(include_url=False, include_context=False)[0]
     where = " ".join(str(each + 1) if isinstance(each, int) else each for each in fault["loc"])
-    message = shorten(fault["msg"], 250)
+    message = shorten(fault["msg"].removeprefix("Value error, "), 250)
     return f"{shorten(where)}: {message}" if where else message
 
 

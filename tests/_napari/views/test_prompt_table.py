@@ -279,3 +279,16 @@ def test_space_toggles_the_map_and_chooses_colors_on_the_strip(table, qtbot, mon
         table.view.setCurrentIndex(table.model.index(0, column))
         qtbot.keyClick(table.view, Qt.Key.Key_Space)
     assert shown == [(key, True)] * 2
+
+
+def test_a_set_with_a_row_that_cannot_be_read_is_not_saved_and_the_row_is_named(
+    table, tmp_path, messages
+):
+    table.value = ["nuclei", "cells |"]
+    table.save(tmp_path / "mine.yaml")
+    assert not (tmp_path / "mine.yaml").exists()
+    (told,) = (each.message for each in messages)
+    assert told.startswith("not saved: ")
+    assert "in 'cells |' a word is missing" in told
+    assert "validation" not in told
+    assert "pydantic" not in told

@@ -12,6 +12,7 @@ from magicgui.widgets import Container
 from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from napari.utils.notifications import show_error
 from psygnal import Signal
+from pydantic import ValidationError
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton
 
@@ -25,6 +26,7 @@ from napari_clip_heatmap.prompting.prompt_set import (
     SUFFIXES,
     Entry,
     PromptSet,
+    first_fault,
     load_set,
     save_set,
     shipped_set,
@@ -134,8 +136,10 @@ class PromptTable(Container[Any]):
             if not entries:
                 raise PromptError("there is no prompt to save: type at least one")
             save_set(PromptSet(prompts=entries, templates=self.templates), Path(path))
-        except (PromptError, ValueError) as error:  # also a prompt that cannot be parsed
+        except PromptError as error:
             show_error(str(error))
+        except ValidationError as error:  # a prompt that cannot be parsed
+            show_error(f"not saved: {first_fault(error)}")
 
     def sets_menu(self) -> QMenu:
         """Return the menu of shipped sets and of files."""
