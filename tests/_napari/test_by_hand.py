@@ -743,3 +743,82 @@ def test_space_pressed_again_on_run_or_cancel_does_nothing_else(
     model.gate.set()
     qtbot.waitUntil(lambda: not widget.state.busy, timeout=TIMEOUT)
     assert QApplication.focusWidget() is hand.table
+
+
+def test_the_row_of_channels_is_there_only_while_there_are_any(viewer, widget, hand, picture):
+    def row_is_shown():
+        return widget["channels"].native.isVisible()
+
+    first = viewer.add_image(picture[..., 0], name="first")
+    assert not row_is_shown()
+    second = viewer.add_image(picture[..., 1], name="second")
+    hand.select_layer(first)
+    assert row_is_shown()
+    viewer.layers.remove(second)
+    assert widget["image"].value is first
+    assert not row_is_shown()
+    viewer.layers.append(second)
+    hand.select_layer(first)
+    assert row_is_shown()
+    second.data = picture[:50, :50, 1]
+    viewer.layers.move(0, 2)  # makes napari offer layers again
+    assert not row_is_shown()
+
+
+@pytest.mark.parametrize("gone", ["removed", "another image", "run again", "image removed"])
+def test_the_status_bar_names_no_values_of_maps_that_are_gone(
+    viewer, widget, hand, cells, picture, model, qtbot, gone
+):
+    def shown():
+        return "red " in str(viewer.status) or any(
+            hand.table.model().index(row, PromptColumn.CURSOR).data() for row in range(3)
+        )
+
+    hand.move_to(40, 20)
+    qtbot.waitUntil(shown, timeout=TIMEOUT)
+    if gone == "removed":
+        hand.press("remove_all")
+    elif gone == "another image":
+        hand.select_layer(viewer.add_image(picture[::-1].copy(), name="other"))
+    elif gone == "image removed":
+        viewer.layers.remove(cells)
+    else:
+        widget["invert"].value = True
+        model.gate.clear()
+        hand.press("run")
+        qtbot.waitUntil(model.asked.is_set, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not shown(), timeout=TIMEOUT)
+
+
+def test_a_row_that_repeats_another_says_why_it_has_no_map(viewer, widget, hand, cells):
+    widget["prompts"].value = ["red", "green", "red ", "green | red", "GREEN", "red|green"]
+    hand.settle()
+    tips = [
+        str(hand.table.model().index(row, PromptColumn.PROMPT).data(Qt.ItemDataRole.ToolTipRole))
+        for row in range(6)
+    ]
+    without_map = [not match for match in hand.figures()[:: len(FIGURES)]]
+    assert ["A row above asks the same" in tip for tip in tips] == without_map
+    assert without_map[2]
+    hand.write(2, "blue")
+    hand.settle()
+    assert hand.figures()[2 * len(FIGURES)]
+
+
+@pytest.mark.parametrize("name", ["scale", "example_sign"])
+def test_radio_buttons_stay_the_same_while_layers_come_and_go(
+    viewer, widget, hand, cells, picture, qtbot, name
+):
+    hand.open_section("Examples")
+    buttons = widget[name].native.findChildren(QRadioButton)
+    with qtbot.waitActive(widget.native.window()):
+        widget.native.window().activateWindow()
+    buttons[1].setFocus()
+    qtbot.keyClick(buttons[1], Qt.Key.Key_Space)
+    chosen = widget[name].value
+    viewer.layers.remove(viewer.add_image(picture[..., 0]))
+    hand.write(0, "red red")
+    hand.settle()
+    assert widget[name].native.findChildren(QRadioButton) == buttons
+    assert buttons[1].isChecked()
+    assert widget[name].value == chosen

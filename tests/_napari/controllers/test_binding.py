@@ -35,6 +35,12 @@ class Control:
         self.changed.emit(value)
 
 
+class Channels(Control):
+    """The list of channels."""
+
+    offered = Signal(bool)
+
+
 class Rows:
     """The rows of the prompt table."""
 
@@ -66,7 +72,7 @@ def dock(state):
     names = ("run", "cancel", "progress", "status", "notes", "image", "channels")
     controls = {name: Control(state.controls.get(name)) for name in (*names, *VALUE_CONTROLS)}
     controls["prompts"] = Prompts()
-    controls["channels"].value = []
+    controls["channels"] = Channels([])
     return MagicMock(spec=DockView, controls=controls)
 
 

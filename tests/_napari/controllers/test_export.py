@@ -195,3 +195,29 @@ def test_choices_are_kept_and_one_that_is_gone_is_not(viewer, session, monkeypat
     recent.aboutToShow.emit()
     recent.actions()[1].trigger()
     assert widget["prompts"].value == ["red", "blue"]
+
+
+def test_an_encoding_that_is_opened_says_that_its_image_is_not_known(
+    viewer, widget, image, qtbot, tmp_path
+):
+    def origin():
+        return "Opened from 'blood.zarr.zip', which does not say" in widget["notes"].value
+
+    def settle():
+        qtbot.waitUntil(lambda: not widget.live_updater.showing, timeout=60_000)
+        qtbot.waitUntil(lambda: widget.state.result.assessment is not None, timeout=60_000)
+
+    widget.export.save(tmp_path / "blood.zarr.zip")
+    qtbot.waitUntil(lambda: "Saved" in widget["status"].value, timeout=60_000)
+    other = viewer.add_image(255 - image.data, name="negative")
+    widget["image"].value = other
+    widget.export.open(tmp_path / "blood.zarr.zip")
+    qtbot.waitUntil(lambda: widget.state.result is not None, timeout=60_000)
+    settle()
+    assert origin()
+    widget["prompts"].model.rewrite(0, "mitochondria")
+    qtbot.waitUntil(lambda: "mitochondria - negative" in viewer.layers, timeout=60_000)
+    settle()
+    assert origin()
+    widget["image"].value = image
+    assert not origin()

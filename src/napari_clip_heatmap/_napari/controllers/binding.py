@@ -75,11 +75,12 @@ class ControlBinding:
         self._read_style()
 
     def _connect_view(self) -> None:
-        controls = self._controls
+        controls, view = self._controls, self._view
         for name in VALUE_CONTROLS:
             controls[name].changed.connect(partial(self._read, name))
         controls["image"].changed.connect(self._read_image)
         controls["channels"].changed.connect(self._read_channels)
+        controls["channels"].offered.connect(lambda any_: view.show_row("channels", shown=any_))
         prompts = controls["prompts"]
         prompts.changed.connect(self._read_prompts)
         prompts.model.colored.connect(self._on_colored)
@@ -114,7 +115,7 @@ class ControlBinding:
 
     def _offer_channels(self) -> None:
         """Tick the visible additive channels of the image; show the row where there are any."""
-        channels, state = self._controls["channels"], self._state
+        channels, state, view = self._controls["channels"], self._state, self._view
         with channels.changed.blocked():
             channels.reset_choices()
             channels.value = [
@@ -124,7 +125,7 @@ class ControlBinding:
                 and (layer in state.channels or self._belongs(layer))
             ]
         state.channels = tuple(channels.value or ())
-        self._view.show_row("channels", shown=bool(channels.choices))
+        view.show_row("channels", shown=bool(channels.choices))
 
     def _belongs(self, layer: Image) -> bool:
         """Tell whether the viewer adds a layer to the image; the lowest of them is not additive."""

@@ -44,6 +44,8 @@ class CursorReadout:
         self._throttler.setTimeout(INTERVAL_MS)
         self._throttler.triggered.connect(self.refresh)
         viewer.cursor.events.position.connect(self._on_moved)
+        state.events.results.connect(self._on_results)
+        state.events.image.connect(self._on_results)
         # Last: napari's own handling of a status must come before our values are added to it.
         viewer.events.status.connect(self._on_status, position="last")
 
@@ -92,6 +94,11 @@ class CursorReadout:
         if isinstance(status, str):
             return f"{status}  {self._values}" if self._values else status
         return {**status, "coordinates": f"{status['coordinates']}  {self._values}".rstrip()}
+
+    def _on_results(self, _results: object) -> None:
+        """Let no value stay of maps that are another image's by now, or have gone."""
+        if self._values:
+            self._throttler.throttle()
 
     def _on_moved(self, _event: Any) -> None:
         self._throttler.throttle()

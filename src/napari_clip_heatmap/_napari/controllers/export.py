@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,9 @@ class ExportController:
         image = state.image
         if image is None:
             return
+        # Figures of another image of that size would look just as good.
+        origin = f"Opened from '{Path(path).name}', which does not say what image it was made from."
+        request = replace(request, view_notes=(*request.view_notes, origin))
         state.message = "Opening"
         state.forget_removed_rows(image)  # whoever opens it wants to see it
         index = shown_index(image, self._viewer.dims.point)

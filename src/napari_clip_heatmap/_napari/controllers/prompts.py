@@ -14,7 +14,11 @@ from napari_clip_heatmap._napari.controllers.layers import (
     own_heatmaps,
     row_key_of,
 )
-from napari_clip_heatmap._napari.controllers.read_controls import changed_since, problem_of
+from napari_clip_heatmap._napari.controllers.read_controls import (
+    changed_since,
+    problem_of,
+    repeated_rows,
+)
 from napari_clip_heatmap._napari.controllers.status import (
     figures_of,
     merged_notes,
@@ -140,13 +144,16 @@ class PromptController:
         return (" ".join(each.replace("\n", " ") for each in about),) if about else ()
 
     def _find_problems(self) -> None:
-        """Mark the rows that cannot be read, and those with words that the model never met."""
+        """Mark the rows that get no map, and those with words that the model never met."""
         result = self._state.result
         unknown = {} if result is None else unknown_words_of(result)
         problems = {}
+        repeated = repeated_rows(self._state.prompts)
         for row in self._state.prompts:
             if reason := problem_of(row):
                 problems[row.key] = f"Not run: {reason}"
+            elif row.key in repeated:
+                problems[row.key] = "A row above asks the same, and has the map."
             elif row.example is None and (words := unknown.get(row.prompt)):
                 problems[row.key] = (
                     f"The model never met {', '.join(map(repr, words))}: its map can only come "

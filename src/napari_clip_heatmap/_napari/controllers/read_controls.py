@@ -49,6 +49,7 @@ __all__ = [
     "read_request",
     "read_templates",
     "read_view",
+    "repeated_rows",
     "same_prompts",
     "view_center",
     "with_prompts",
@@ -163,6 +164,22 @@ def problem_of(row: PromptRow) -> str:
     except PromptError as error:
         return str(error)
     return ""
+
+
+def repeated_rows(rows: Sequence[PromptRow]) -> frozenset[str]:
+    """Return the keys of rows whose words mean the same as those of a row above, which has the map.
+
+    Rows that cannot be read, and examples, are no such rows.
+    """
+    seen: set[str] = set()
+    repeated = set()
+    for row in rows:
+        if row.example is None and not problem_of(row):
+            words = parse_prompt(row.prompt).canonical
+            if words in seen:
+                repeated.add(row.key)
+            seen.add(words)
+    return frozenset(repeated)
 
 
 def same_prompts(one: HeatmapRequest, other: HeatmapRequest) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Label, Select, TextEdit
+from magicgui.widgets import ComboBox, Label, RadioButtons, Select, TextEdit
 from napari.layers import Image, Labels, Shapes
+from psygnal import Signal
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
@@ -36,6 +37,7 @@ __all__ = [
     "WHOLE",
     "ChannelChoice",
     "EditableChoice",
+    "FixedButtons",
     "ImageChoice",
     "KeptChoice",
     "PromptList",
@@ -91,6 +93,19 @@ class EditableChoice(ComboBox):
             self.native.lineEdit().setCursorPosition(0)
 
 
+class FixedButtons(RadioButtons):
+    """Radio buttons that stay the same ones.
+
+    napari lets all controls read their choices again with every layer that comes or goes, for which
+    magicgui makes new buttons: the keyboard would be lost, and nothing drawn while maps come.
+    """
+
+    def reset_choices(self, *_: Any) -> None:
+        """Make the buttons, the first time."""
+        if not self.choices:
+            super().reset_choices()
+
+
 class KeptChoice(ComboBox):
     """A choice of a layer that survives renaming; magicgui remembers the name only."""
 
@@ -141,7 +156,14 @@ class ChannelChoice(Select):
         Returns the chosen image layer, or None.
     **options
         As magicgui's widgets take them.
+
+    Signals
+    -------
+    offered : bool
+        The layers were read again: whether there is any to choose.
     """
+
+    offered = Signal(bool)
 
     def __init__(
         self,
@@ -163,6 +185,7 @@ class ChannelChoice(Select):
             kept = [layer for layer in chosen if layer in self.choices]
             self.value = kept
         self._fit()
+        self.offered.emit(bool(self.choices))
         if kept != chosen:
             self.changed.emit(kept)
 

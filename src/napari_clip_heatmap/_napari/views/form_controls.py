@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, FloatSlider, Label, ProgressBar, PushButton, RadioButtons
+from magicgui.widgets import ComboBox, FloatSlider, Label, ProgressBar, PushButton
 
 from napari_clip_heatmap._napari.colormaps import OPACITY
 from napari_clip_heatmap._napari.controllers.help.first_steps import DARK_PROMPTS
 from napari_clip_heatmap._napari.views.choices import (
     ChannelChoice,
     EditableChoice,
+    FixedButtons,
     ImageChoice,
     PromptList,
 )
@@ -87,7 +88,7 @@ FORM_CONTROLS = (
     ControlSpec(
         "scale",
         ControlSection.FORM,
-        lambda _, **given: RadioButtons(  # type: ignore[call-arg] # magicgui passes it on
+        lambda _, **given: FixedButtons(  # type: ignore[call-arg] # magicgui passes it on
             value="shared",
             choices=(("shared scale", "shared"), ("own", "own")),
             orientation="horizontal",

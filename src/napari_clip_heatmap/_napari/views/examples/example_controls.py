@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import FloatSlider, Label, LineEdit, PushButton, RadioButtons
+from magicgui.widgets import FloatSlider, Label, LineEdit, PushButton
 
+from napari_clip_heatmap._napari.views.choices import FixedButtons
 from napari_clip_heatmap._napari.views.control_spec import ControlSection, ControlSpec
 
 __all__ = ["EXAMPLE_CONTROLS", "NEGATIVE", "POSITIVE"]
@@ -30,7 +31,7 @@ EXAMPLE_CONTROLS = (
     ControlSpec(
         "example_sign",
         ControlSection.EXAMPLES,
-        lambda _, **given: RadioButtons(  # type: ignore[call-arg] # magicgui passes it on
+        lambda _, **given: FixedButtons(  # type: ignore[call-arg] # magicgui passes it on
             value=POSITIVE,
             choices=(("+ shows it", POSITIVE), ("\N{MINUS SIGN} does not", NEGATIVE)),
             orientation="horizontal",
