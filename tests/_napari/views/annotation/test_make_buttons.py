@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_clip_heatmap._napari.views.annotation.file_filters import object_filters, with_suffix
@@ -48,7 +48,7 @@ def test_export_gives_a_name_that_ends_as_the_chosen_format(buttons, qtbot, monk
 
     def choose(box):
         box.selectNameFilter(chosen)
-        box.fileSelected.emit("folder/cells")
+        QTimer.singleShot(0, lambda: box.fileSelected.emit("folder/cells"))  # not while it opens
 
     monkeypatch.setattr(QFileDialog, "open", choose)
     with qtbot.waitSignal(buttons.export_requested) as signal:
