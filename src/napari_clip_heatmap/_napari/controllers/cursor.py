@@ -44,8 +44,6 @@ class CursorReadout:
         self._throttler.setTimeout(INTERVAL_MS)
         self._throttler.triggered.connect(self.refresh)
         viewer.cursor.events.position.connect(self._on_moved)
-        state.events.results.connect(self._on_results)
-        state.events.image.connect(self._on_results)
         # Last: napari's own handling of a status must come before our values are added to it.
         viewer.events.status.connect(self._on_status, position="last")
 
@@ -54,6 +52,8 @@ class CursorReadout:
         self._throttler.cancel()
         self._viewer.cursor.events.position.disconnect(self._on_moved)
         self._viewer.events.status.disconnect(self._on_status)
+        for emitter in (self._state.events.results, self._state.events.image):
+            emitter.disconnect(self._on_results, missing_ok=True)
 
     def refresh(self) -> None:
         """Show the values under the cursor."""
@@ -80,6 +80,8 @@ class CursorReadout:
         """Add to what napari shows in its status bar."""
         if values != self._values:
             self._values = values
+            for emitter in (self._state.events.results, self._state.events.image):
+                emitter.connect(self._on_results, unique=True)  # from the first values on
             self._viewer.status = self._status
             self._on_status()
 
