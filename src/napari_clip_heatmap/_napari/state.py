@@ -272,19 +272,6 @@ class DockState:
         """The latest result of the chosen image, if there is one."""
         return None if self.image is None else self.results.get(str(self.image.unique_id))
 
-    @property
-    def outdated_rows(self) -> frozenset[str]:
-        """Keys of the rows that ask for something else by now than the latest result answers."""
-        if self.result is None:
-            return frozenset()
-        request = self.result.request
-        answered = dict(zip(request.keys, request.prompts, strict=False))
-        return frozenset(
-            row.key
-            for row in self.prompts
-            if row.key in answered and answered[row.key] != row.asked
-        )
-
     def set_control(self, name: str, value: object) -> None:
         """Note that a control has another value."""
         if name not in self.controls or self.controls[name] != value:

@@ -48,9 +48,6 @@ TOGETHER_SECONDS = 0.05
 """The window waits for the map at most this long: drawn together with the letter, it spares the
 window a whole repaint."""
 
-KNOWN_SECONDS = 0.1
-"""The same where no words are new, as after a click that shows an example: no text is encoded."""
-
 DRAWING_SECONDS = 0.05
 """The map that is seen is drawn first; the others and all figures come this much later."""
 
@@ -139,14 +136,12 @@ class LiveUpdater:
         if result is None or request is None:
             return None
         self._begun = result.result, request
-        words = {each for each in request.prompts if isinstance(each, str)}
-        is_new = not words <= {*result.request.prompts}
-        self._handover = _Handover(TOGETHER_SECONDS if is_new else KNOWN_SECONDS)
+        self._handover = _Handover()
         seen = self._state.visible_rows | {self._state.current}
         return partial(_rescored, result, request, seen, self._handover)
 
     def _show_together(self, handover: _Handover) -> None:
-        if handover.ready.wait(handover.seconds) and handover.result is not None:
+        if handover.ready.wait(TOGETHER_SECONDS) and handover.result is not None:
             self._show_seen(handover.result)
 
     def _show_seen(self, result: LayerResult) -> None:
@@ -208,9 +203,8 @@ class LiveUpdater:
 
 @dataclass(eq=False)
 class _Handover:
-    """Where the thread that works leaves a result for the window, which may wait so long for it."""
+    """Where the thread that works leaves a result for the window, which may wait for it."""
 
-    seconds: float = TOGETHER_SECONDS
     ready: threading.Event = field(default_factory=threading.Event)
     result: LayerResult | None = None
 
@@ -319,7 +313,7 @@ class VerdictText:
             getattr(state.events, name)
             for name in (
                 *("results", "image", "status", "step", "visible_rows", "visible_elsewhere"),
-                *("missing_slice", "controls", "prompts"),
+                *("missing_slice", "controls"),
             )
         )
         for emitter in self._emitters:
@@ -348,13 +342,11 @@ class VerdictText:
         id_of_chosen = "" if chosen is None else str(chosen.unique_id)
         visible = [layer for layer in layers.own_heatmaps(self._viewer) if layer.visible]
         ours = [each for each in visible if layers.source_id_of(each) == id_of_chosen]
-        outdated = self._state.outdated_rows
-        words = {row.key: row.prompt for row in self._state.prompts if row.key not in outdated}
+        words = {row.key: row.prompt for row in self._state.prompts}
         lines = []
         for layer in ours:
             key = layers.row_key_of(layer)
-            word = "" if key in outdated else self._word(key)
-            prompt = words.get(key) or _mark_of(layer)["prompt"]
+            prompt, word = words.get(key) or _mark_of(layer)["prompt"], self._word(key)
             if self._state.controls.get("compare") and word == _words(Trust.GOOD):
                 continue  # the titles name the maps, and the text would lie on one of them
             lines.append(f"{prompt} - {word}" if word else prompt)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_clip_heatmap._napari.state import DockState, LayerResult
     from napari_clip_heatmap._napari.view_protocols import Signal
-    from napari_clip_heatmap._napari.views.prompt_model import PromptModel, RowFigures
+    from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
 __all__ = ["LayerVisibility", "PromptController", "RowChoice"]
 
@@ -59,10 +59,9 @@ class PromptController:
 
     def __init__(self, state: DockState, viewer: ViewerModel, prompts: PromptModel) -> None:
         self._state, self._viewer, self._prompts = state, viewer, prompts
-        self._outdated: frozenset[str] = frozenset()
         state.events.results.connect(self.refresh)
         state.events.current.connect(self._show_notes)
-        state.events.prompts.connect(self._on_prompts)
+        state.events.prompts.connect(self._find_problems)
         state.events.problems.connect(prompts.set_problems)
         state.events.image.connect(self._on_image)
         for emitter in (state.events.status, state.events.controls, state.events.channels):
@@ -76,30 +75,17 @@ class PromptController:
 
     def refresh(self) -> None:
         """Show what is known of the chosen image's heatmaps."""
-        self._outdated = self._state.outdated_rows
-        self._prompts.set_figures(self._figures())
+        result = self._state.result
+        self._prompts.set_figures({} if result is None else figures_of(result))
         self._find_problems()
         self._show_notes()
-
-    def _on_prompts(self) -> None:
-        """Take away the figures of what a row asked before: its map may be there before others."""
-        if self._state.outdated_rows == self._outdated:
-            self._find_problems()
-        else:
-            self.refresh()
-
-    def _figures(self) -> dict[str, RowFigures]:
-        """Return the figures of the rows that ask for what the result answers."""
-        result = self._state.result
-        figures = {} if result is None else figures_of(result)
-        return {key: each for key, each in figures.items() if key not in self._outdated}
 
     def close(self) -> None:
         """Let go of the viewer."""
         events = self._state.events
         events.results.disconnect(self.refresh)
         events.current.disconnect(self._show_notes)
-        events.prompts.disconnect(self._on_prompts)
+        events.prompts.disconnect(self._find_problems)
         events.problems.disconnect(self._prompts.set_problems)
         events.image.disconnect(self._on_image)
         for emitter in (events.status, events.controls, events.channels):
@@ -126,16 +112,16 @@ class PromptController:
         assessed = () if result.assessment is None else result.assessment.notes
         preview = (PREVIEW,) if result.is_preview else ()
         notes = merged_notes((*preview, *result.result.notes), assessed)
-        state.notes = (*self._changes(result), *self._current_facts(), *notes)
+        state.notes = (*self._changes(result), *self._current_facts(result), *notes)
 
     def _changes(self, result: LayerResult) -> tuple[str, ...]:
         """Say what is not as it was when the result was made."""
         changed = changed_since(result.request, self._state, self._viewer)
         return (f"Made with another {' and '.join(changed)}: press Run.",) if changed else ()
 
-    def _current_facts(self) -> tuple[str, ...]:
+    def _current_facts(self, result: LayerResult) -> tuple[str, ...]:
         key = self._state.current
-        figures = self._figures().get(key)
+        figures = figures_of(result).get(key)
         words = next((row.prompt for row in self._state.prompts if row.key == key), "")
         problem = self._state.problems.get(key, "")
         facts = () if figures is None or figures.trust is None else figures.facts
