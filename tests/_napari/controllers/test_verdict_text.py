@@ -40,18 +40,6 @@ def test_the_visible_maps_are_named_with_their_trust(ran, state, viewer_model, c
     assert text_overlay_of(viewer_model).text.startswith("red - this slice is not computed")
 
 
-def test_the_trust_of_earlier_words_is_not_that_of_new_ones(ran, state, viewer_model):
-    VerdictController(state).update()
-    word = state.result.trust["r"]
-    before = state.prompts
-    assert state.outdated_rows == frozenset()
-    state.prompts = (replace(before[0], prompt="rose"), *before[1:])
-    assert state.outdated_rows == {"r"}
-    assert text_overlay_of(viewer_model).text == "red"  # the map is still that of the result
-    state.prompts = before
-    assert text_overlay_of(viewer_model).text == f"red - trust: {word}"
-
-
 def test_side_by_side_only_the_maps_are_named_that_are_not_to_be_trusted(
     ran, state, viewer_model, cells
 ):

@@ -48,6 +48,9 @@ TOGETHER_SECONDS = 0.05
 """The window waits for the map at most this long: drawn together with the letter, it spares the
 window a whole repaint."""
 
+KNOWN_SECONDS = 0.1
+"""The same where no words are new, as after a click that shows an example: no text is encoded."""
+
 DRAWING_SECONDS = 0.05
 """The map that is seen is drawn first; the others and all figures come this much later."""
 
@@ -136,12 +139,14 @@ class LiveUpdater:
         if result is None or request is None:
             return None
         self._begun = result.result, request
-        self._handover = _Handover()
+        words = {each for each in request.prompts if isinstance(each, str)}
+        is_new = not words <= {*result.request.prompts}
+        self._handover = _Handover(TOGETHER_SECONDS if is_new else KNOWN_SECONDS)
         seen = self._state.visible_rows | {self._state.current}
         return partial(_rescored, result, request, seen, self._handover)
 
     def _show_together(self, handover: _Handover) -> None:
-        if handover.ready.wait(TOGETHER_SECONDS) and handover.result is not None:
+        if handover.ready.wait(handover.seconds) and handover.result is not None:
             self._show_seen(handover.result)
 
     def _show_seen(self, result: LayerResult) -> None:
@@ -203,8 +208,9 @@ class LiveUpdater:
 
 @dataclass(eq=False)
 class _Handover:
-    """Where the thread that works leaves a result for the window, which may wait for it."""
+    """Where the thread that works leaves a result for the window, which may wait so long for it."""
 
+    seconds: float = TOGETHER_SECONDS
     ready: threading.Event = field(default_factory=threading.Event)
     result: LayerResult | None = None
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExampleSection"]
 
-TOGETHER_SECONDS = 0.05
+TOGETHER_SECONDS = 0.1
 """A click waits for its example at most this long: drawn together with it, the map comes a whole
 repaint earlier."""
 
