@@ -18,7 +18,6 @@ from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 
 from napari_clip_heatmap._napari import settings, startup
-from napari_clip_heatmap._napari.controllers import background
 from napari_clip_heatmap._napari.demo import why_no_display
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_with_progress
 from napari_clip_heatmap._napari.job.session import Session
@@ -59,11 +58,10 @@ def lean_windows():
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Let nothing of ours unfreeze what `frozen_modules` froze."""
-    lenient = SimpleNamespace(**vars(gc))
-    lenient.freeze = lenient.unfreeze = lambda: None
-    for module in (startup, background):
-        monkeypatch.setattr(module, "gc", lenient)
+    """Let `collection_paused` not unfreeze what `frozen_modules` froze."""
+    kept = {name: getattr(gc, name) for name in ("isenabled", "disable", "enable")}
+    nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
+    monkeypatch.setattr(startup, "gc", SimpleNamespace(**kept, **nothing))
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
