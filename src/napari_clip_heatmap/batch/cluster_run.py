@@ -118,7 +118,7 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
-            # Any free port, for this machine alone: a second job would hear that 8787 is taken.
+            # Dask serves its figures all the same: on any free port, for this machine alone.
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=50,
         ) as cluster,

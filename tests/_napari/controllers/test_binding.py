@@ -40,6 +40,10 @@ class Channels(Control):
 
     offered = Signal(bool)
 
+    def __init__(self, value=None):
+        super().__init__(value)
+        self.reset_choices = lambda: self.offered.emit(bool(self.choices))
+
 
 class Rows:
     """The rows of the prompt table."""

@@ -75,12 +75,14 @@ class ControlBinding:
         self._read_style()
 
     def _connect_view(self) -> None:
-        controls, view = self._controls, self._view
+        controls = self._controls
         for name in VALUE_CONTROLS:
             controls[name].changed.connect(partial(self._read, name))
         controls["image"].changed.connect(self._read_image)
         controls["channels"].changed.connect(self._read_channels)
-        controls["channels"].offered.connect(lambda any_: view.show_row("channels", shown=any_))
+        controls["channels"].offered.connect(
+            lambda any_: self._view.show_row("channels", shown=any_)
+        )
         prompts = controls["prompts"]
         prompts.changed.connect(self._read_prompts)
         prompts.model.colored.connect(self._on_colored)
@@ -114,8 +116,8 @@ class ControlBinding:
         state.channels = chosen
 
     def _offer_channels(self) -> None:
-        """Tick the visible additive channels of the image; show the row where there are any."""
-        channels, state, view = self._controls["channels"], self._state, self._view
+        """Tick the visible additive channels of the image."""
+        channels, state = self._controls["channels"], self._state
         with channels.changed.blocked():
             channels.reset_choices()
             channels.value = [
@@ -125,7 +127,6 @@ class ControlBinding:
                 and (layer in state.channels or self._belongs(layer))
             ]
         state.channels = tuple(channels.value or ())
-        view.show_row("channels", shown=bool(channels.choices))
 
     def _belongs(self, layer: Image) -> bool:
         """Tell whether the viewer adds a layer to the image; the lowest of them is not additive."""

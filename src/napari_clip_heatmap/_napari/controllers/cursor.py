@@ -81,7 +81,7 @@ class CursorReadout:
         if values != self._values:
             self._values = values
             for emitter in (self._state.events.results, self._state.events.image):
-                emitter.connect(self._on_results, unique=True)  # from the first values on
+                emitter.connect(self._on_results, unique=True)  # before, a run needs no look here
             self._viewer.status = self._status
             self._on_status()
 
