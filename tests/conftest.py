@@ -36,10 +36,6 @@ os.environ |= {
 # The processes of `-n` share the processor's cores.
 if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_processes)))
-# Numba, with which napari colors labels, sets the threads of all that use OpenMP, PyTorch included:
-# from then on the last digit of a product would be another.
-if "OMP_NUM_THREADS" in os.environ:
-    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 import open_clip
 import pytest

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 import napari_clip_heatmap as nch
 from napari_clip_heatmap.scenes import CLASSES
 from training.configurations import configuration
-from training.network import embed
+from training.network import embed, fast_type
 from training.start import adopt_image_tower
 
 __all__ = ["DemoMaps", "has_grid_of_demo", "relative_maps"]
@@ -48,7 +48,7 @@ class DemoMaps(nn.Module):
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, pixels: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    def forward(self, pixels: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Return contributions less their mean over the classes, (view, patch, class).
 
         As if each patch were the whole view.
@@ -57,10 +57,11 @@ class DemoMaps(nn.Module):
         ----------
         pixels : Tensor (view, 3, y, x)
             Preprocessed.
-        dtype : torch.dtype
-            Of the blocks.
+        dtype : torch.dtype, optional
+            Of the blocks; by default what is fast there.
         """
-        return relative_maps(embed(self.tower, pixels, dtype)[1], self.directions)
+        found = embed(self.tower, pixels, dtype or fast_type(pixels.device))
+        return relative_maps(found[1], self.directions)
 
 
 def has_grid_of_demo(name: str) -> bool:

@@ -12,6 +12,8 @@ from einops import einsum
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.network import fast_type
+
 __all__ = ["STRIDE", "Teacher"]
 
 STRIDE = 4
@@ -89,8 +91,8 @@ class Teacher(nn.Module):
         texts : Tensor (caption, d_embed)
             Unit text directions.
         """
-        half = torch.bfloat16
-        with torch.autocast(images.device.type, half):
+        half = fast_type(images.device) == torch.bfloat16
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
             edges = self.edges(images.contiguous(memory_format=torch.channels_last))
             # Dim pictures show the same shapes: edges also relative to those around them.
             power = F.avg_pool2d((edges * edges).mean(1, keepdim=True), 5, 1, 2)

@@ -32,7 +32,7 @@ from training.export import TextIds, save_folder
 from training.figures import FigureRequest, log_figures, measure_teacher
 from training.initial import initialise
 from training.language import teach_language
-from training.network import embed, encode_texts
+from training.network import embed, encode_texts, fast_type
 from training.objective import (
     Heads,
     contrastive,
@@ -187,7 +187,7 @@ def _learning(heads: Heads, teacher: Teacher, run: _Run) -> Stage:
         pixels, texts = preprocess(batch.images, settings.device), _texts(run, batch)
         with torch.no_grad():
             taught = teacher(pixels, texts)
-        found = embed(tower, pixels, torch.bfloat16)
+        found = embed(tower, pixels, fast_type(pixels.device))
         return student_losses(heads, found, texts, taught, *_states(batch, settings.device))
 
     return _image_stage("student", losses, heads, run, settings.student_steps)

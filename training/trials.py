@@ -41,7 +41,7 @@ from training.configurations import (
 from training.export import PREPROCESS_CONFIG, TextIds, full_state
 from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
-from training.network import embed, encode_texts
+from training.network import embed, encode_texts, fast_type
 from training.objective import Heads, preprocess, student_losses
 from training.stage import learning_rate, make_muon
 from training.start import adopt_image_tower
@@ -92,7 +92,7 @@ class Trial:
             tokens = self.ids([caption.text for caption in batch.captions])
             texts = nn.functional.normalize(encode_texts(self.clip, tokens), dim=-1)
             taught = self.teacher(pixels, texts)
-        found = embed(self.clip.visual, pixels, torch.bfloat16)
+        found = embed(self.clip.visual, pixels, fast_type(pixels.device))
         states, bags = torch.from_numpy(batch.states), torch.from_numpy(batch.bags)
         losses = student_losses(self.heads, found, texts, taught, states, bags)
         return sum(losses.values(), torch.zeros(()))

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.demo_maps import DemoMaps, relative_maps
-from training.network import embed
+from training.network import embed, fast_type
 from training.objective import Heads, caption_losses, preprocess
 from training.views import Batch
 
@@ -30,7 +30,7 @@ def tuning_losses(
     heads: Heads,
     texts_of: Callable[[Batch], Tensor],
     drawn: Tensor,
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: torch.dtype | None = None,
 ) -> Callable[[Batch], dict[str, Tensor]]:
     """Return the losses of the stage, as a function of a batch.
 
@@ -43,10 +43,10 @@ def tuning_losses(
         Unit directions of a batch's captions.
     drawn : Tensor (class, d_embed)
         Unit directions of the classes that scenes draw.
-    dtype : torch.dtype
-        Of the blocks.
+    dtype : torch.dtype, optional
+        Of the blocks; by default what is fast there.
     """
-    demo = DemoMaps().to(drawn.device)
+    demo, dtype = DemoMaps().to(drawn.device), dtype or fast_type(drawn.device)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         pixels, texts = preprocess(batch.images, drawn.device), texts_of(batch)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_clip_heatmap.batch import cluster_run
 from napari_clip_heatmap.batch.cluster_run import (
@@ -64,6 +65,14 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*_*.*")}
 
 
+def task_of(job: ImageJob) -> ClusterTask:
+    """Return the task; its workers have as many threads as here, which decide the last digit.
+
+    napari colors labels with Numba, which changes that number for PyTorch, too.
+    """
+    return ClusterTask.of(job.settings, cached=False, threads=torch.get_num_threads())
+
+
 def test_two_workers_write_what_one_process_writes(
     client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -71,7 +80,7 @@ def test_two_workers_write_what_one_process_writes(
     worker = ImageWorker(load_job_model(one.settings), one.settings, one.folder)
     alone = list(run_images(worker, one.images))
     two = planned(images, tmp_path / "two", tiny_folder)
-    task = ClusterTask.of(two.settings, cached=False)
+    task = task_of(two)
     together = list(run_on_cluster(task, two.images, client))
     assert {each.image.name: each.state for each in together} == {
         each.image.name: each.state for each in alone
@@ -102,7 +111,7 @@ def test_a_worker_that_dies_loses_nothing(
             killed.append(pid)
             _kill(pid)
 
-    task = ClusterTask.of(two.settings, cached=False)
+    task = task_of(two)
     (outcome,) = run_on_cluster(task, two.images, client, progress=kill_one)
     assert outcome.state is WorkState.DONE
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -112,7 +121,7 @@ def test_stopping_keeps_what_is_done(
     client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
 ) -> None:
     job = planned(images, tmp_path / "out", tiny_folder)
-    task = ClusterTask.of(job.settings, cached=False)
+    task = task_of(job)
     with pytest.raises(Cancelled):
         list(run_on_cluster(task, job.images, client, cancelled=lambda: True))
     assert task.stop_file.exists()
@@ -166,7 +175,7 @@ def test_a_job_goes_on_at_a_new_scheduler(
     worker = ImageWorker(load_job_model(one.settings), one.settings, one.folder)
     list(run_images(worker, one.images))
     two = planned(images, tmp_path / "two", tiny_folder)
-    task = ClusterTask.of(two.settings, cached=False)
+    task = task_of(two)
     place: Any = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
     first = LocalCluster(**place, silence_logs=50)
 
@@ -184,7 +193,7 @@ def test_a_job_goes_on_at_a_new_scheduler(
     finally:
         first.close()
     kept = len(list((two.folder.state / "tiles").glob("*/*.tiles")))
-    task = ClusterTask.of(two.settings, cached=False)  # as a repeated command makes it
+    task = task_of(two)  # as a repeated command makes it
     with LocalCluster(**place, silence_logs=50) as second, Client(second) as client:
         together = list(run_on_cluster(task, two.images, client))
     assert kept == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 from training.export import MODEL_CONFIG, TextIds
-from training.network import embed, encode_texts
+from training.network import embed, encode_texts, fast_type
 
 import napari_clip_heatmap as nch
 
@@ -35,3 +36,19 @@ def test_texts_without_their_padding_are_open_clips() -> None:
     with torch.no_grad():
         found, expected = encode_texts(clip, tokens), clip.encode_text(tokens)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("device", "processor", "wanted"),
+    [
+        ("cpu", "AVX512", torch.bfloat16),
+        ("cpu", "AVX2", torch.float32),
+        ("cpu", "NO AVX", torch.float32),
+        ("cuda", "AVX2", torch.bfloat16),
+    ],
+)
+def test_half_precision_only_where_it_is_fast(
+    device: str, processor: str, wanted: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    assert fast_type(torch.device(device)) == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 from training.objective import strongest, yes_or_no
@@ -14,6 +15,7 @@ def test_one_answer_for_every_cell() -> None:
     assert evidence.shape == (2, 3, 32 // STRIDE, 48 // STRIDE)
 
 
+@pytest.mark.long
 def test_it_finds_what_only_whole_pictures_were_said_to_show() -> None:
     torch.manual_seed(0)
     teacher, texts = Teacher(8), torch.eye(8)[:2]
