@@ -72,7 +72,7 @@ class LiveUpdater:
         self._state, self._viewer, self._style = state, viewer, style
         self._job = Job(self.show, self._on_error, on_step=self._show_seen, debounce_ms=DEBOUNCE_MS)
         self._updater: LayerUpdater | None = None
-        self._handover = _Handover()
+        self._awaited = _AwaitedResult()
         self._begun: tuple[HeatmapResult, HeatmapRequest] | None = None
         self._drawn: tuple[LayerResult, frozenset[int]] | None = None
         self._emitters = tuple(
@@ -100,10 +100,10 @@ class LiveUpdater:
         elif self._outdated(result) is not None:
             if self._job.running:
                 self._job.cancel()  # it need not wait for what it painted to be drawn
-            before = self._handover
+            before = self._awaited
             self._job.submit(self._prepare)
-            if self._job.running and self._handover is not before:  # it has begun
-                self._show_together(self._handover)
+            if self._job.running and self._awaited is not before:  # it has begun
+                self._show_together(self._awaited)
 
     def show(self, result: LayerResult) -> None:
         """Show a result that no run made; the prompts follow from it from now on."""
@@ -141,13 +141,13 @@ class LiveUpdater:
         self._begun = result.result, request
         words = {each for each in request.prompts if isinstance(each, str)}
         is_new = not words <= {*result.request.prompts}
-        self._handover = _Handover(TOGETHER_SECONDS if is_new else KNOWN_SECONDS)
+        self._awaited = _AwaitedResult(TOGETHER_SECONDS if is_new else KNOWN_SECONDS)
         seen = self._state.visible_rows | {self._state.current}
-        return partial(_rescored, result, request, seen, self._handover)
+        return partial(_rescored, result, request, seen, self._awaited)
 
-    def _show_together(self, handover: _Handover) -> None:
-        if handover.ready.wait(handover.seconds) and handover.result is not None:
-            self._show_seen(handover.result)
+    def _show_together(self, awaited: _AwaitedResult) -> None:
+        if awaited.ready.wait(awaited.seconds) and awaited.result is not None:
+            self._show_seen(awaited.result)
 
     def _show_seen(self, result: LayerResult) -> None:
         """Draw the maps that are visible; all else, such as figures, comes after them."""
@@ -207,7 +207,7 @@ class LiveUpdater:
 
 
 @dataclass(eq=False)
-class _Handover:
+class _AwaitedResult:
     """Where the thread that works leaves a result for the window, which may wait so long for it."""
 
     seconds: float = TOGETHER_SECONDS
@@ -219,16 +219,16 @@ def _rescored(
     before: LayerResult,
     request: HeatmapRequest,
     seen: frozenset[str],
-    handover: _Handover,
+    awaited: _AwaitedResult,
     stopped: Callable[[], bool],
 ) -> Generator[LayerResult, None, LayerResult]:
     """Score an encoding again; yields once the maps that are seen are painted."""
     try:
         found = rescore(before.result, request, seen)
         result = replace(before, request=request, result=found, assessments={})
-        handover.result = result
+        awaited.result = result
     finally:
-        handover.ready.set()
+        awaited.ready.set()
     yield result
     drawn = time.monotonic() + DRAWING_SECONDS
     while time.monotonic() < drawn and not stopped():
