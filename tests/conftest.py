@@ -35,7 +35,9 @@ os.environ |= {
 }
 # The processes of `-n` share the processor's cores.
 if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_processes)))
+    threads = str(max(1, (os.cpu_count() or 1) // n_processes))
+    os.environ.setdefault("OMP_NUM_THREADS", threads)
+    os.environ.setdefault("LP_NUM_THREADS", threads)  # of OpenGL in software
 
 import open_clip
 import pytest

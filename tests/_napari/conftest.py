@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,11 @@ import torch
 from napari._qt.widgets import qt_welcome
 from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
+from napari.utils.theme import _themes
+from npe2.manifest import _bases
 
 from napari_clip_heatmap._napari import settings, startup
+from napari_clip_heatmap._napari.controllers import background
 from napari_clip_heatmap._napari.demo import why_no_display
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_with_progress
 from napari_clip_heatmap._napari.job.session import Session
@@ -44,24 +48,50 @@ def no_settings(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def lean_windows():
-    """Let napari neither write its settings for each dock nor its welcome for each shortcut.
+    """Let napari write no settings for each dock nor its welcome for each shortcut.
 
-    That is a fifth of what a window costs, and no test here is about it.
+    And let npe2 read each plugin's manifest once, not once a window. That is a third of what a
+    window costs, and no test here is about it.
     """
     welcome = getattr(qt_welcome, "QtWelcomeWidget", object())  # earlier versions lack it
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((NapariSettings, "_maybe_save"), (welcome, "refresh")):
             if hasattr(owner, name):
                 patch.setattr(owner, name, lambda _self, *_event: None)
+        if hasattr(_bases, "_load_yaml_no_duplicates"):  # nor do earlier ones have this
+            patch.setattr(_bases, "_load_yaml_no_duplicates", remembered(_bases))
         yield
+
+
+def remembered(bases):
+    """Return npe2's reader of manifests, which parses each text once."""
+    parse = cache(bases._load_yaml_no_duplicates)
+    return lambda stream: deepcopy(parse(stream.read()))
+
+
+@pytest.fixture(autouse=True)
+def forgotten_windows():
+    """Let napari's themes forget closed windows: they keep each, whose menus follow all changes."""
+    yield
+    for theme in _themes.values():
+        theme.events.canvas.disconnect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_modules():
+    """Leave what is already loaded out of collections: napari asks for one when a layer goes."""
+    gc.unfreeze()  # of earlier windows something may be garbage by now
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Let `collection_paused` not unfreeze what `frozen_modules` froze."""
-    kept = {name: getattr(gc, name) for name in ("isenabled", "disable", "enable")}
-    nothing = dict.fromkeys(("freeze", "unfreeze"), lambda: None)
-    monkeypatch.setattr(startup, "gc", SimpleNamespace(**kept, **nothing))
+    """Let nothing of ours unfreeze what `frozen_modules` froze."""
+    lenient = SimpleNamespace(**vars(gc))
+    lenient.freeze = lenient.unfreeze = lambda: None
+    for module in (startup, background):
+        monkeypatch.setattr(module, "gc", lenient)
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
