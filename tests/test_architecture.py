@@ -135,6 +135,14 @@ def test_every_module_says_what_it_is_for() -> None:
     assert silent == []
 
 
+def test_nothing_starts_an_event_loop_of_its_own() -> None:
+    nested = {"exec", "exec_", "processEvents", "QEventLoop", "question"}
+    nested |= {"getOpenFileName", "getOpenFileNames", "getSaveFileName", "getExistingDirectory"}
+    for path in MODULES:
+        named = {n.attr for n in ast.walk(ast.parse(path.read_text())) if hasattr(n, "attr")}
+        assert not named & nested, path
+
+
 def test_no_vague_rooms() -> None:
     vague = {"util", "utils", "helper", "helpers", "misc", "common", "manager"}
     assert [str(path) for path in MODULES if path.stem.strip("_") in vague] == []

@@ -100,7 +100,13 @@ def threshold(ran, viewer_model, controls, rows_shown):
 
 @pytest.fixture
 def ask():
-    return MagicMock(return_value=ReplaceAnswer.CANCEL)
+    """Stand for the user, who answers `ask.answer` at once."""
+
+    def answer(name, new_possible, then):
+        then(fake.answer)
+
+    fake = MagicMock(side_effect=answer, answer=ReplaceAnswer.CANCEL)
+    return fake
 
 
 @pytest.fixture

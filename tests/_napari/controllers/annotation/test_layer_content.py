@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from napari.layers import Labels, Points, Shapes
 
-from napari_clip_heatmap._napari.annotation_state import AnnotationState, ReplaceAnswer
+from napari_clip_heatmap._napari.annotation_state import AnnotationState
 from napari_clip_heatmap._napari.controllers.annotation.layer_content import (
     annotation_content,
     fill,
@@ -98,19 +98,25 @@ def test_what_was_put_back_is_as_before(make):
             np.testing.assert_allclose(after[name], before[name])
 
 
+def no_question(name, new_possible, then):
+    pytest.fail(f"nothing of {name} was changed by hand")
+
+
 @pytest.mark.parametrize(("kind", "make"), [(Points, points), (Shapes, squares)])
 def test_making_one_slice_after_another_fills_the_stack_and_undo_takes_back_one(
     viewer_model, kind, make
 ):
     image = viewer_model.add_image(np.zeros((3, 8, 8)), name="stack")
-    layers = ObjectLayers(viewer_model, AnnotationState(), lambda *_: ReplaceAnswer.CANCEL)
+    layers = ObjectLayers(viewer_model, AnnotationState(), no_question)
     for plane, name in ((0, "a"), (1, "b"), (0, "c")):
         made = make([plane], RED, [name])
         options = {"features": made.features, "ndim": 3}
         if kind is Shapes:
             options["shape_type"] = "polygon"
         draft = LayerDraft(kind, "role", "made", made.data, options, {}, planes=((plane,),))
-        (layer,) = layers.put(image, [draft], name)
+        put = []
+        layers.put(image, [draft], name, put.extend)
+        (layer,) = put
     assert list(layer.features["prompt"]) == ["b", "c"]
     layers.undo()
     assert sorted(layer.features["prompt"]) == ["a", "b"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unittest.mock import ANY
+
 import numpy as np
 import pytest
 from napari.layers import Labels, Points
@@ -32,13 +34,27 @@ def test_a_layer_that_was_painted_in_is_asked_about(maker, viewer_model, ask, an
     maker.make("labels")
     (layer,) = made(viewer_model, Labels)
     layer.paint((50, 100), 7)
-    ask.return_value = answer
+    ask.answer = answer
     maker.make("labels")
-    ask.assert_called_once_with("red objects", True)
+    ask.assert_called_once_with("red objects", True, ANY)
     assert (layer.data == 7).any() == (answer is not ReplaceAnswer.REPLACE)
     assert len(made(viewer_model, Labels)) == 1 + (answer is ReplaceAnswer.NEW)
     if answer is ReplaceAnswer.CANCEL:
         assert ran.message == "Nothing was changed"
+
+
+@pytest.mark.parametrize("gone", [0, 1], ids=["the image", "the layer"])
+def test_what_goes_before_the_answer_is_not_drawn_on(maker, viewer_model, ask, ran, gone):
+    maker.make("labels")
+    (layer,) = made(viewer_model, Labels)
+    layer.paint((50, 100), 7)
+    ask.side_effect = None  # the answer comes later
+    maker.make("labels")
+    viewer_model.layers.remove([ran.image, layer][gone])
+    ask.call_args.args[2](ReplaceAnswer.REPLACE)
+    assert len(made(viewer_model, Labels)) == 1
+    assert (layer.data == 7).any()
+    assert (ran.message == "Nothing was changed") == (gone == 0)
 
 
 def test_a_duplicate_of_a_layer_is_the_users(maker, viewer_model):
@@ -63,7 +79,7 @@ def test_undo_removes_what_was_made_and_asks_where_it_was_changed(
     (layer,) = made(viewer_model, Labels)
     layer.paint((50, 100), 7)
     object_layers.undo()
-    ask.assert_called_once_with("red objects", False)
+    ask.assert_called_once_with("red objects", False, ANY)
     assert made(viewer_model, Labels) == [layer], "the answer was cancel"
     assert ran.annotation.undoable == ""
     object_layers.undo()

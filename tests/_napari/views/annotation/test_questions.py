@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
@@ -20,13 +20,23 @@ def test_each_button_is_an_answer(qtbot, text, answer):
     parent = QWidget()
     qtbot.addWidget(parent)
 
-    def press():
-        (box,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox))
-        (button,) = (b for b in box.buttons() if b.text().replace("&", "") == text)
-        button.click()
+    answers = []
+    ask_replace(parent, "nuclei", True, answers.append)
+    assert not answers, "asking does not wait"
+    (box,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox))
+    (button,) = (b for b in box.buttons() if b.text().replace("&", "") == text)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert answers == [answer]
 
-    QTimer.singleShot(100, press)
-    assert ask_replace(parent, "nuclei", True) is answer
+
+def test_escape_changes_nothing(qtbot):
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    answers = []
+    ask_replace(parent, "nuclei", True, answers.append)
+    (box,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox))
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    assert answers == [ReplaceAnswer.CANCEL]
 
 
 def test_a_layer_that_another_plugin_finds_by_name_has_no_second(qtbot):

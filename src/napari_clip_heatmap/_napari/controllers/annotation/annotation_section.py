@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from app_model import Application
 
-from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
 from napari_clip_heatmap._napari.controllers.annotation.classify import ObjectClassifier
 from napari_clip_heatmap._napari.controllers.annotation.layer_menu import LayerMenu
-from napari_clip_heatmap._napari.controllers.annotation.object_layers import ObjectLayers
+from napari_clip_heatmap._napari.controllers.annotation.object_layers import Ask, ObjectLayers
 from napari_clip_heatmap._napari.controllers.annotation.object_maker import ObjectMaker
 from napari_clip_heatmap._napari.controllers.annotation.outline_preview import OutlinePreview
 from napari_clip_heatmap._napari.controllers.annotation.threshold import ThresholdController
@@ -32,8 +31,7 @@ class AnnotationSection:
     state : DockState
     viewer : ViewerModel
     view : DockView
-    ask : callable(str, bool) -> ReplaceAnswer
-        Asks about a layer that was changed by hand.
+    ask : Ask
     open_table : callable()
         Opens napari's own table of features.
     """
@@ -43,7 +41,7 @@ class AnnotationSection:
         state: DockState,
         viewer: ViewerModel,
         view: DockView,
-        ask: Callable[[str, bool], ReplaceAnswer],
+        ask: Ask,
         open_table: Callable[[], None],
     ) -> None:
         controls = view.controls

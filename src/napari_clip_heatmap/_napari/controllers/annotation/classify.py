@@ -25,6 +25,7 @@ from napari_clip_heatmap.files.object_formats import write_objects
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_clip_heatmap._napari.controllers.annotation.object_layers import ObjectLayers
     from napari_clip_heatmap._napari.state import DockState
@@ -180,10 +181,13 @@ class ObjectClassifier:
             return
         keep = shown.scores.label[passing(shown.scores, self._state.annotation.gates)]
         draft = labels_of_passing(shown.layer, keep)
-        put = self._layers.put(shown.layer, [draft], "passing objects")
-        self._state.message = (
-            f"{len(keep)} objects in '{put[0].name}'" if put else "Nothing was changed"
-        )
+
+        def done(put: list[Layer]) -> None:
+            self._state.message = (
+                f"{len(keep)} objects in '{put[0].name}'" if put else "Nothing was changed"
+            )
+
+        self._layers.put(shown.layer, [draft], "passing objects", done)
 
     def export(self, path: str) -> None:
         """Write the named objects to a file."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap._napari.annotation_state import AnnotationState
     from napari_clip_heatmap._napari.controllers.annotation.layer_content import LayerContent
 
-__all__ = ["OBJECTS_KEY", "LayerDraft", "ObjectLayers", "is_untouched"]
+__all__ = ["OBJECTS_KEY", "Ask", "LayerDraft", "ObjectLayers", "is_untouched"]
 
 OBJECTS_KEY = "clip_heatmap_objects"
 """Where the ``metadata`` of a layer of objects say what it was made from."""
@@ -97,6 +97,11 @@ def _is_empty(layer: Layer) -> bool:
     return not isinstance(layer, Labels) and len(layer.data) == 0
 
 
+Ask = Callable[[str, bool, Callable[[ReplaceAnswer], None]], None]
+"""Asks the user about a layer, by name, that was changed by hand; the flag says whether a new layer
+can be made as well. The answer comes later."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Step:
     """What became of a layer: `before` is what it held, None where it was added."""
@@ -112,17 +117,10 @@ class ObjectLayers:
     ----------
     viewer : ViewerModel
     annotation : AnnotationState
-    ask : callable(str, bool) -> ReplaceAnswer
-        Asks the user about a layer, by name, that was changed by hand; the flag says whether a new
-        layer can be made as well.
+    ask : Ask
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        annotation: AnnotationState,
-        ask: Callable[[str, bool], ReplaceAnswer],
-    ) -> None:
+    def __init__(self, viewer: ViewerModel, annotation: AnnotationState, ask: Ask) -> None:
         self._viewer, self._annotation, self._ask = viewer, annotation, ask
         self._history: list[tuple[str, list[_Step]]] = []
 
@@ -137,7 +135,13 @@ class ObjectLayers:
                 return layer
         return None
 
-    def put(self, image: Image, drafts: Iterable[LayerDraft], what: str) -> list[Layer]:
+    def put(
+        self,
+        image: Image,
+        drafts: Iterable[LayerDraft],
+        what: str,
+        done: Callable[[list[Layer]], None],
+    ) -> None:
         """Show drafts; layers of ours that have the same role are updated.
 
         Parameters
@@ -147,50 +151,73 @@ class ObjectLayers:
         drafts : iterable of LayerDraft
         what : str
             Names the step for undo.
-
-        Returns
-        -------
-        list of Layer
-            Those that were made or updated; the user may have declined some.
+        done : callable(list of Layer)
+            Gets the layers that were made or updated, once the user has answered what is asked
+            about those that were changed by hand; she may have declined some.
         """
-        steps: list[_Step] = []
-        for draft in drafts:
-            step = self._put(image, draft)
-            if step is not None:
-                steps.append(step)
-        if steps:
-            self._history.append((what, steps))
-            self._announce()
-        return [step.layer for step in steps]
+
+        def finish(steps: list[_Step]) -> None:
+            if steps:
+                self._history.append((what, steps))
+                self._announce()
+            done([step.layer for step in steps])
+
+        self._put_next(image, list(drafts), [], finish)
 
     def undo(self) -> None:
         """Take back the last step; layers that were changed by hand since are asked about."""
         while self._history:
             _, steps = self._history.pop()
             there = [step for step in steps if step.layer in self._viewer.layers]
-            for step in reversed(there):
-                self._take_back(step)
             if there:
+                self._take_back_last(there)
                 break
         self._announce()
 
     def _announce(self) -> None:
         self._annotation.undoable = self._history[-1][0] if self._history else ""
 
-    def _put(self, image: Image, draft: LayerDraft) -> _Step | None:
+    def _put_next(
+        self,
+        image: Image,
+        drafts: list[LayerDraft],
+        steps: list[_Step],
+        finish: Callable[[list[_Step]], None],
+    ) -> None:
+        """Put the first of some drafts, and those after it once its question is answered."""
+        if not drafts or image not in self._viewer.layers:
+            finish(steps)
+            return
+        draft, *rest = drafts
+        old = self._old(image, draft)
+
+        def answered(answer: ReplaceAnswer) -> None:
+            step = self._put(image, draft, old, answer)
+            self._put_next(image, rest, steps if step is None else [*steps, step], finish)
+
+        if old is None or is_untouched(old) or _is_empty(old):
+            answered(ReplaceAnswer.REPLACE)
+        else:
+            self._ask(old.name, not draft.fixed_name, answered)
+
+    def _old(self, image: Image, draft: LayerDraft) -> Layer | None:
+        """Return the layer that a draft is to update, if there is one."""
         old = self.find(image, draft.kind, draft.role)
         if old is None and draft.fixed_name:
             same = [layer for layer in self._viewer.layers if layer.name == draft.name]
             old = next((layer for layer in same if isinstance(layer, draft.kind)), None)
-        if old is None:
+        return old
+
+    def _put(
+        self, image: Image, draft: LayerDraft, old: Layer | None, answer: ReplaceAnswer
+    ) -> _Step | None:
+        if answer is ReplaceAnswer.CANCEL or image not in self._viewer.layers:
+            return None
+        if old is None or old not in self._viewer.layers:  # it may have gone since it was asked
             return self._add(image, draft)
-        if not is_untouched(old) and not _is_empty(old):
-            answer = self._ask(old.name, not draft.fixed_name)
-            if answer is ReplaceAnswer.CANCEL:
-                return None
-            if answer is ReplaceAnswer.NEW:
-                old.metadata.pop(OBJECTS_KEY, None)  # the user's from now on
-                return self._add(image, draft)
+        if answer is ReplaceAnswer.NEW:
+            old.metadata.pop(OBJECTS_KEY, None)  # the user's from now on
+            return self._add(image, draft)
         return self._update(image, old, draft)
 
     def _add(self, image: Image, draft: LayerDraft) -> _Step:
@@ -208,10 +235,24 @@ class ObjectLayers:
         _mark(layer, image, draft)
         return _Step(layer, before)
 
+    def _take_back_last(self, steps: list[_Step]) -> None:
+        """Take back the last of some steps, and those before it once its question is answered."""
+        if not steps:
+            return
+        *rest, step = steps
+
+        def answered(answer: ReplaceAnswer) -> None:
+            if answer is not ReplaceAnswer.CANCEL and step.layer in self._viewer.layers:
+                self._take_back(step)
+            self._take_back_last(rest)
+
+        if is_untouched(step.layer):
+            answered(ReplaceAnswer.REPLACE)
+        else:
+            self._ask(step.layer.name, False, answered)
+
     def _take_back(self, step: _Step) -> None:
         layer = step.layer
-        if not is_untouched(layer) and self._ask(layer.name, False) is ReplaceAnswer.CANCEL:
-            return
         if step.before is None:
             self._viewer.layers.remove(layer)
         else:

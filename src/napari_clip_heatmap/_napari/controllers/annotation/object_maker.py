@@ -24,7 +24,7 @@ from napari_clip_heatmap.files.object_formats import write_objects
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_clip_heatmap._napari.controllers.annotation.object_layers import (
         LayerDraft,
@@ -164,9 +164,12 @@ class ObjectMaker:
         if image not in self._viewer.layers:
             report_failure(self._state, "the image was removed while objects were made")
             return
-        put = self._layers.put(image, layers, what)
-        self._state.annotation.slices = figures
-        self._state.message = _summary(put, layers)
+
+        def done(put: list[Layer]) -> None:
+            self._state.annotation.slices = figures
+            self._state.message = _summary(put, layers)
+
+        self._layers.put(image, layers, what, done)
 
     def _on_written(self, message: str) -> None:
         self._state.message = message

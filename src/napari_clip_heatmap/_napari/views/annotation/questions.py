@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_clip_heatmap._napari.annotation_state import ReplaceAnswer
@@ -12,6 +15,7 @@ __all__ = ["ask_replace", "replace_box"]
 def replace_box(parent: QWidget, name: str, *, new_possible: bool) -> QMessageBox:
     """Return the question what to do with a layer that was changed by hand."""
     box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("CLIP Heatmap")
     box.setText(f"'{name}' was changed by hand.")
@@ -23,12 +27,18 @@ def replace_box(parent: QWidget, name: str, *, new_possible: bool) -> QMessageBo
     return box
 
 
-def ask_replace(parent: QWidget, name: str, new_possible: bool) -> ReplaceAnswer:
-    """Ask what to do with a layer that was changed by hand."""
+def ask_replace(
+    parent: QWidget, name: str, new_possible: bool, then: Callable[[ReplaceAnswer], None]
+) -> None:
+    """Ask what to do with a layer that was changed by hand; `then` gets the answer."""
     box = replace_box(parent, name, new_possible=new_possible)
-    box.exec()
     roles = {
         QMessageBox.ButtonRole.DestructiveRole: ReplaceAnswer.REPLACE,
         QMessageBox.ButtonRole.AcceptRole: ReplaceAnswer.NEW,
     }
-    return roles.get(box.buttonRole(box.clickedButton()), ReplaceAnswer.CANCEL)
+
+    def answer(_result: int) -> None:
+        then(roles.get(box.buttonRole(box.clickedButton()), ReplaceAnswer.CANCEL))
+
+    box.finished.connect(answer)
+    box.open()  # not exec, which would start a nested event loop
