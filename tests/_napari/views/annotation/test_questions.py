@@ -29,13 +29,18 @@ def test_each_button_is_an_answer(qtbot, text, answer):
     assert answers == [answer]
 
 
-def test_escape_changes_nothing(qtbot):
+@pytest.mark.parametrize(
+    "leave",
+    [lambda box, qtbot: qtbot.keyClick(box, Qt.Key.Key_Escape), lambda box, qtbot: box.close()],
+    ids=["escape", "closed"],
+)
+def test_who_leaves_the_question_changes_nothing(qtbot, leave):
     parent = QWidget()
     qtbot.addWidget(parent)
     answers = []
     ask_replace(parent, "nuclei", True, answers.append)
     (box,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox))
-    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    leave(box, qtbot)
     assert answers == [ReplaceAnswer.CANCEL]
 
 

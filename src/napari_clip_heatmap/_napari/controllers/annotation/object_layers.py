@@ -185,13 +185,16 @@ class ObjectLayers:
         finish: Callable[[list[_Step]], None],
     ) -> None:
         """Put the first of some drafts, and those after it once its question is answered."""
-        if not drafts or image not in self._viewer.layers:
+        if not drafts:
             finish(steps)
             return
         draft, *rest = drafts
         old = self._old(image, draft)
 
         def answered(answer: ReplaceAnswer) -> None:
+            if image not in self._viewer.layers:
+                finish(steps)
+                return
             step = self._put(image, draft, old, answer)
             self._put_next(image, rest, steps if step is None else [*steps, step], finish)
 
@@ -211,7 +214,7 @@ class ObjectLayers:
     def _put(
         self, image: Image, draft: LayerDraft, old: Layer | None, answer: ReplaceAnswer
     ) -> _Step | None:
-        if answer is ReplaceAnswer.CANCEL or image not in self._viewer.layers:
+        if answer is ReplaceAnswer.CANCEL:
             return None
         if old is None or old not in self._viewer.layers:  # it may have gone since it was asked
             return self._add(image, draft)
