@@ -10,11 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 import open_clip
-import torch
 from open_clip.pretrained import list_pretrained
 
 from napari_clip_heatmap.clip.provenance import BUNDLED, HUB_MODELS, Provenance, provenance
-from napari_clip_heatmap.clip.sources.build import build_model, refuse_unsupported
+from napari_clip_heatmap.clip.sources.build import build_model, refuse_unsupported, without_memory
 from napari_clip_heatmap.clip.sources.open_clip_registry import tag_is_here
 from napari_clip_heatmap.clip.sources.resolve import hub_folder
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError
@@ -250,7 +249,7 @@ def configuration_of(name: str) -> Mapping[str, Any] | None:
 
 
 def _count(config: Mapping[str, Any], name: str) -> int:
-    with torch.device("meta"):
+    with without_memory():
         model = build_model(config, origin=name)
     return sum(weight.numel() for weight in model.parameters())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from napari_clip_heatmap.clip.families import adapt
 from napari_clip_heatmap.clip.sources.layouts import convert_weights
 from napari_clip_heatmap.clip.sources.limits import require_config_limits
+from napari_clip_heatmap.clip.torch_import import compiler_left_out
 from napari_clip_heatmap.clip.weights import require_finite
 from napari_clip_heatmap.core.tower import Tower
 from napari_clip_heatmap.errors import ModelLoadError, shorten
@@ -36,6 +38,7 @@ __all__ = [
     "matching_architectures",
     "raise_if_misfit",
     "refuse_unsupported",
+    "without_memory",
 ]
 
 
@@ -166,6 +169,16 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
     return model
 
 
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build modules in this block with shapes alone, which takes no memory for weights.
+
+    PyTorch asks its compiler for what initializes them, though there is nothing to initialize.
+    """
+    with compiler_left_out(), torch.device("meta"):
+        yield
+
+
 def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     """Return the image tower, without memory for weights; raise if it cannot be decomposed.
 
@@ -179,7 +192,7 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     require_config_limits(model_cfg, origin=origin)
     cfg = _without_downloads(model_cfg)
     try:
-        with torch.device("meta"):
+        with without_memory():
             visual = _build_visual(cfg)
     except BUILD_ERRORS as error:
         raise ModelLoadError(
@@ -204,7 +217,7 @@ def _build_visual(cfg: Mapping[str, Any]) -> nn.Module:
         return plain
     if vision.get("timm_proj") != "none":
         raise ValueError(f"{_TRUNK_OPTIONS} needs timm_proj 'none', not {vision.get('timm_proj')}")
-    with torch.device("meta"):
+    with without_memory():
         visual: Any = _build_vision_tower(cfg["embed_dim"], vision, quick_gelu)
     name, pool = vision["timm_model_name"], vision["timm_pool"]
     visual.trunk = timm.create_model(name, num_classes=0, global_pool=pool, **options)
@@ -226,7 +239,7 @@ def build_from_parts(
         Names or shapes differ, a tensor holds NaN or infinite values, the configuration has
         impossible values, or this open_clip cannot build it.
     """
-    with torch.device("meta"):
+    with without_memory():
         skeleton = build_model(model_cfg, origin=origin)
     weights = _renamed(skeleton, weights)
     raise_if_misfit(skeleton, weights, origin=weights_origin)

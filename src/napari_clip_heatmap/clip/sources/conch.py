@@ -20,7 +20,7 @@ from open_clip.transformer import AttentionalPooler
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from napari_clip_heatmap.clip.sources.build import build_model, raise_if_misfit
+from napari_clip_heatmap.clip.sources.build import build_model, raise_if_misfit, without_memory
 from napari_clip_heatmap.clip.sources.normalization import OPENAI, LoadedModel, Normalization
 from napari_clip_heatmap.clip.text import Tokenizer
 from napari_clip_heatmap.errors import ModelLoadError
@@ -68,7 +68,7 @@ def load_conch(
     ModelLoadError
         A part is missing, or one is there that CONCH does not have.
     """
-    with torch.device("meta"):
+    with without_memory():
         skeleton = _build(weights, path)
     named = _convert(weights)
     raise_if_misfit(skeleton, named, origin=str(path))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_clip_heatmap.clip.torch_import import import_open_clip
 from napari_clip_heatmap.errors import ClipHeatmapError, DeviceError, SettingsError, shorten
 from napari_clip_heatmap.pipeline.batches import BatchedForward, TileOutput, suitable_size
 from napari_clip_heatmap.pipeline.remote.scheduler import TRUSTED_KEY, Scheduler, connect
@@ -260,6 +261,7 @@ _loading = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _loaded(request: ModelRequest) -> Any:
+    import_open_clip()
     from napari_clip_heatmap.clip.loading import load_model
 
     options: dict[str, Any] = dict(request.options)
