@@ -19,6 +19,7 @@ from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 from napari.utils.theme import _themes
 from npe2.manifest import _bases
+from vispy.visuals.text.text import SDFRendererCPU
 
 from napari_clip_heatmap._napari import settings, startup
 from napari_clip_heatmap._napari.controllers import background
@@ -50,17 +51,34 @@ def no_settings(monkeypatch):
 def lean_windows():
     """Let napari write no settings for each dock nor its welcome for each shortcut.
 
-    And let npe2 read each plugin's manifest once, not once a window. That is a third of what a
-    window costs, and no test here is about it.
+    And let npe2 read each plugin's manifest once, not once a window, and VisPy draw each letter
+    once. That is a third of what a window costs, and no test here is about it.
     """
     welcome = getattr(qt_welcome, "QtWelcomeWidget", object())  # earlier versions lack it
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((NapariSettings, "_maybe_save"), (welcome, "refresh")):
             if hasattr(owner, name):
                 patch.setattr(owner, name, lambda _self, *_event: None)
+        patch.setattr(SDFRendererCPU, "render_to_texture", remembered_glyphs())
         if hasattr(_bases, "_load_yaml_no_duplicates"):  # nor do earlier ones have this
             patch.setattr(_bases, "_load_yaml_no_duplicates", remembered(_bases))
         yield
+
+
+def remembered_glyphs():
+    """Return VisPy's drawing of letters into a texture, which draws each once."""
+    render = SDFRendererCPU.render_to_texture
+    drawn = {}
+
+    def render_to_texture(self, data, texture, offset, size):
+        (x, y), (width, height) = offset, size
+        key = data.tobytes(), data.shape, size
+        if key not in drawn:
+            drawn[key] = np.zeros((height, width, 3), np.uint8)
+            render(self, data, drawn[key], (0, 0), size)
+        texture[y : y + height, x : x + width, :] = drawn[key]
+
+    return render_to_texture
 
 
 def remembered(bases):
@@ -87,7 +105,9 @@ def frozen_modules():
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Let nothing of ours unfreeze what `frozen_modules` froze."""
+    """Leave what earlier tests left behind out of collections, too; nothing of ours unfreezes it."""
+    gc.collect()
+    gc.freeze()
     lenient = SimpleNamespace(**vars(gc))
     lenient.freeze = lenient.unfreeze = lambda: None
     for module in (startup, background):

@@ -166,7 +166,7 @@ class Hand:
 @pytest.fixture
 def viewer(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1280, 800)
+    viewer.window.resize(960, 640)
     return viewer
 
 

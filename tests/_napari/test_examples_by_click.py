@@ -22,7 +22,7 @@ LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 @pytest.fixture
 def viewer(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1400, 950)
+    viewer.window.resize(1000, 700)
     return viewer
 
 

@@ -32,7 +32,7 @@ def dock(make_napari_viewer, tiny_model, qtbot, tmp_path, monkeypatch):
 
     monkeypatch.setattr(head_words, "data_root", lambda: tmp_path)
     viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 950)
+    viewer.window.resize(1000, 700)
     image = np.random.default_rng(0).integers(0, 256, (72, 96, 3), dtype=np.uint8)
     layer = viewer.add_image(image, name="cells", scale=(2, 2), translate=(5, 7))
     session = Session(lambda _name, **_options: tiny_model)
