@@ -105,7 +105,7 @@ def frozen_modules():
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Leave what earlier tests left behind out of collections, too; nothing of ours unfreezes it."""
+    """Leave what earlier tests left out of collections, too; nothing of ours unfreezes it."""
     gc.collect()
     gc.freeze()
     lenient = SimpleNamespace(**vars(gc))
