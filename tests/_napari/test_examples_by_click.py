@@ -253,7 +253,7 @@ def test_without_an_image_nothing_begins(make_napari_viewer, session, qtbot):
 def patient(monkeypatch):
     """Let the window wait for maps however slow the machine is."""
     monkeypatch.setattr(example_section, "TOGETHER_SECONDS", 30)
-    monkeypatch.setattr(live_update, "KNOWN_SECONDS", 30)
+    monkeypatch.setattr(live_update, "TOGETHER_SECONDS", 30)
 
 
 @pytest.fixture

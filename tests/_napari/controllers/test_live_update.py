@@ -139,6 +139,21 @@ def test_words_that_are_taken_back_at_once_leave_the_first_maps(
         assert (after[key].data == data).all()
 
 
+def test_a_map_that_takes_long_is_not_waited_for_the_next_time(updater, state, monkeypatch):
+    waited = []
+
+    class Noted(live_update._AwaitedResult):
+        def __init__(self, seconds):
+            super().__init__(seconds)
+            waited.append(seconds)
+
+    monkeypatch.setattr(live_update, "_AwaitedResult", Noted)
+    for seconds, words in ((1e-9, "too slow"), (1e-9, "too slow again"), (30, "quick")):
+        monkeypatch.setattr(live_update, "TOGETHER_SECONDS", seconds)
+        rename(state, 1, words)
+    assert waited == [1e-9, 0, 30]
+
+
 def test_verdicts_are_found_once_for_each_result(updater, state, monkeypatch):
     made = []
     assess, make = live_update.assess_scoring, live_update.make_null_reference

@@ -44,12 +44,10 @@ __all__ = [
 DEBOUNCE_MS = 0
 """A keystroke's heatmaps are begun at once, before the table is drawn with what was typed."""
 
-TOGETHER_SECONDS = 0.05
+TOGETHER_SECONDS = 0.09
 """The window waits for the map at most this long: drawn together with the letter, it spares the
-window a whole repaint."""
-
-KNOWN_SECONDS = 0.1
-"""The same where no words are new, as after a click that shows an example: no text is encoded."""
+window a whole repaint. A map that takes longer, as with a large text tower, is not waited for the
+next time."""
 
 DRAWING_SECONDS = 0.05
 """The map that is seen is drawn first; the others and all figures come this much later."""
@@ -139,9 +137,8 @@ class LiveUpdater:
         if result is None or request is None:
             return None
         self._begun = result.result, request
-        words = {each for each in request.prompts if isinstance(each, str)}
-        is_new = not words <= {*result.request.prompts}
-        self._awaited = _AwaitedResult(TOGETHER_SECONDS if is_new else KNOWN_SECONDS)
+        is_quick = self._awaited.took <= TOGETHER_SECONDS
+        self._awaited = _AwaitedResult(TOGETHER_SECONDS if is_quick else 0)
         seen = self._state.visible_rows | {self._state.current}
         return partial(_rescored, result, request, seen, self._awaited)
 
@@ -213,6 +210,7 @@ class _AwaitedResult:
     seconds: float = TOGETHER_SECONDS
     ready: threading.Event = field(default_factory=threading.Event)
     result: LayerResult | None = None
+    took: float = 0.0
 
 
 def _rescored(
@@ -223,11 +221,13 @@ def _rescored(
     stopped: Callable[[], bool],
 ) -> Generator[LayerResult, None, LayerResult]:
     """Score an encoding again; yields once the maps that are seen are painted."""
+    began = time.monotonic()
     try:
         found = rescore(before.result, request, seen)
         result = replace(before, request=request, result=found, assessments={})
         awaited.result = result
     finally:
+        awaited.took = time.monotonic() - began
         awaited.ready.set()
     yield result
     drawn = time.monotonic() + DRAWING_SECONDS
