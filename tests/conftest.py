@@ -39,13 +39,10 @@ if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", threads)
     os.environ.setdefault("LP_NUM_THREADS", threads)  # of OpenGL in software
 
-from napari_clip_heatmap.clip.torch_import import import_open_clip
-
-import_open_clip()  # without PyTorch's compiler, as the package does
-
 import open_clip
 import pytest
 import torch
+import torch._dynamo  # an optimizer imports it, which may crash once Mesa has drawn a window
 from hypothesis import settings
 from safetensors.torch import save_file
 from torch import nn

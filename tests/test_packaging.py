@@ -209,7 +209,6 @@ def test_what_tests_import_or_run_is_declared() -> None:
     table = project()
     extra = names(table["optional-dependencies"]["test"])
     modules = imported("tests", "training", "benchmarks", "docs")
-    modules.pop("triton", None)  # comes with torch on Linux, and that test is skipped elsewhere
     brought = distributions(modules)
     declared = extra | names(table["dependencies"])
     assert {name: path for name, path in modules.items() if not brought[name] & declared} == {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_clip_heatmap.clip.torch_import import import_open_clip, torch_import_errors
+from napari_clip_heatmap.clip.torch_import import open_clip_imported
 from napari_clip_heatmap.imaging.lattice import OVERLAP
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def load_model(
 
         settings = (tokenizer, precision, image_size, outlier_factor, preprocess, mlp_by_token)
         return remote(model, device, *settings)
-    with torch_import_errors():
-        import_open_clip()
+    with open_clip_imported():
         from napari_clip_heatmap.clip.loading import load_model as load
 
     return load(
@@ -238,8 +237,7 @@ def list_models(search: str = "") -> tuple[CatalogEntry, ...]:
     >>> [entry.name for entry in nch.list_models("histopathology PubMedBERT")]
     ['hf-hub:wisdomik/QuiltNet-B-16-PMB']
     """
-    with torch_import_errors():
-        import_open_clip()
+    with open_clip_imported():
         from napari_clip_heatmap.clip.catalog import list_catalog
 
     return list_catalog(search)
@@ -284,8 +282,7 @@ def download_model(
     >>> nch.download_model("ViT-B-16/laion2b_s34b_b88k")  # doctest: +SKIP
     PosixPath('.../open_clip_model.safetensors')
     """
-    with torch_import_errors():
-        import_open_clip()
+    with open_clip_imported():
         from napari_clip_heatmap.clip.sources.resolve import download_named_model
 
     return download_named_model(

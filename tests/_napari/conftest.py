@@ -19,7 +19,6 @@ from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 from napari.utils.theme import _themes
 from npe2.manifest import _bases
-from vispy.visuals.text.text import SDFRendererCPU
 
 from napari_clip_heatmap._napari import settings, startup
 from napari_clip_heatmap._napari.controllers import background
@@ -59,16 +58,25 @@ def lean_windows():
         for owner, name in ((NapariSettings, "_maybe_save"), (welcome, "refresh")):
             if hasattr(owner, name):
                 patch.setattr(owner, name, lambda _self, *_event: None)
-        patch.setattr(SDFRendererCPU, "render_to_texture", remembered_glyphs())
+        if letters := letter_renderer():
+            patch.setattr(letters, "render_to_texture", remembered_letters(letters))
         if hasattr(_bases, "_load_yaml_no_duplicates"):  # nor do earlier ones have this
             patch.setattr(_bases, "_load_yaml_no_duplicates", remembered(_bases))
         yield
 
 
-def remembered_glyphs():
-    """Return VisPy's drawing of letters into a texture, which draws each once."""
-    render = SDFRendererCPU.render_to_texture
-    drawn = {}
+def letter_renderer():
+    """Return the class that draws letters on napari's canvas; earlier versions have another."""
+    try:
+        from napari._vispy.utils.qt_font import SDFRendererCPU
+    except ImportError:
+        return None
+    return SDFRendererCPU
+
+
+def remembered_letters(renderer):
+    """Return the drawing of letters into a texture, which draws each once."""
+    render, drawn = renderer.render_to_texture, {}
 
     def render_to_texture(self, data, texture, offset, size):
         (x, y), (width, height) = offset, size

@@ -46,6 +46,10 @@ import napari_clip_heatmap as nch
 image = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
 encoding = nch.encode(nch.load_model("demo", device="cpu"), image)
 assert encoding.heatmaps(["nuclei", "background"]).verdicts
+import open_clip
+from napari_clip_heatmap.clip.sources.build import refuse_unsupported
+for name in ("ViT-B-16-SigLIP", "MobileCLIP-S1", "convnext_base", "RN50", "coca_base"):
+    refuse_unsupported(open_clip.get_model_config(name), origin=name)
 for name in ("torch._dynamo", "torch._dynamo.utils", "triton"):
     assert name not in sys.modules, name
 """

@@ -16,7 +16,12 @@ from typing import Any
 
 from napari_clip_heatmap.errors import ModelLoadError, shorten
 
-__all__ = ["compiler_left_out", "import_open_clip", "torch_import_errors"]
+__all__ = [
+    "compiler_left_out",
+    "import_open_clip",
+    "open_clip_imported",
+    "torch_import_errors",
+]
 
 RUNTIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
@@ -117,6 +122,14 @@ def torch_import_errors() -> Iterator[None]:
             f"PyTorch and open_clip cannot be imported ({type(error).__name__}: "
             f"{shorten(error, 100)}). {_advice(error)}"
         ) from error
+
+
+@contextmanager
+def open_clip_imported() -> Iterator[None]:
+    """Import open_clip, and let the block import what needs it; both with `torch_import_errors`."""
+    with torch_import_errors():
+        import_open_clip()
+        yield
 
 
 def _advice(error: ImportError | OSError) -> str:

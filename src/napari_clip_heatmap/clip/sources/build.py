@@ -173,7 +173,7 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
 def without_memory() -> Iterator[None]:
     """Build modules in this block with shapes alone, which takes no memory for weights.
 
-    PyTorch asks its compiler for what initializes them, though there is nothing to initialize.
+    PyTorch asks its compiler for what computes with shapes alone, such as a random start.
     """
     with compiler_left_out(), torch.device("meta"):
         yield
@@ -199,7 +199,8 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
             f"{shorten(origin)} does not describe an image tower that this open_clip can build: "
             f"{shorten(repr(error), 250)}."
         ) from error
-    return adapt(visual)
+    with compiler_left_out():
+        return adapt(visual)
 
 
 _TRUNK_OPTIONS = "timm_model_kwargs"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.clip.torch_import import import_open_clip, torch_import_errors
+from napari_clip_heatmap.clip.torch_import import open_clip_imported
 from napari_clip_heatmap.errors import ModelLoadError, OutputError, SettingsError
 from napari_clip_heatmap.imaging.lattice import Axis, Lattice
 from napari_clip_heatmap.imaging.region import Mask, Region
@@ -332,8 +332,7 @@ class DeferredText:
 
     @cached_property
     def _loaded(self) -> TextEncoder:
-        with torch_import_errors():
-            import_open_clip()
+        with open_clip_imported():
             from napari_clip_heatmap.clip.loading import load_text
             from napari_clip_heatmap.clip.sources.normalization import normalization_of
 
