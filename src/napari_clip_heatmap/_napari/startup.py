@@ -26,8 +26,8 @@ LIBRARIES = ("libtorch_python.so", "libtorch_python.dylib")
 """The one library that needs all the others of torch, by platform."""
 
 _ONE_AT_A_TIME = threading.Lock()
-"""The widget imports while the user types, and a run when it is asked for: often both at once. What
-is set aside for an import must not be put back under another one."""
+"""The widget imports while the user types, and a run when it is asked for: often both at once.
+Collection, which waits for one import, must not go on in the middle of another."""
 
 
 def import_torch_and_open_clip() -> None:

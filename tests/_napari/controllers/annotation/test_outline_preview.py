@@ -75,3 +75,22 @@ def test_a_user_who_removes_it_gets_no_other_until_it_is_allowed(viewer_model, p
     assert drawn(preview, image) in viewer_model.layers
     preview.clear()
     assert len(viewer_model.layers) == 1
+
+
+@pytest.mark.usefixtures("qapp")
+def test_napari_removes_it_with_all_that_is_selected_whatever_goes_first(
+    viewer_model, preview, qtbot
+):
+    """What is drawn here follows the image, which may go first."""
+    image = viewer_model.add_image(np.zeros((64, 64)))
+    viewer_model.layers.events.removed.connect(lambda _event: preview.clear())
+    layer = drawn(preview, image)
+    viewer_model.layers.select_all()
+    viewer_model.layers.remove(image)
+    assert preview.layer is None
+    viewer_model.layers.remove(layer)  # as napari goes on
+    layer = drawn(preview, viewer_model.add_image(np.zeros((64, 64))))
+    viewer_model.layers.selection = {layer}
+    preview.clear()
+    qtbot.waitUntil(lambda: layer not in viewer_model.layers)
+    assert len(viewer_model.layers) == 1

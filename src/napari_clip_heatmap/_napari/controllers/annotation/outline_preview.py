@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Vectors
+from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.inputs.layer_planes import placement
 from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
@@ -58,6 +59,7 @@ class OutlinePreview:
         self._layer: OutlineVectors | None = None
         self._image: Image | None = None
         self._declined = False
+        self._leaving: list[OutlineVectors] = []
         viewer.layers.events.removed.connect(self._on_removed)
         camera_of(viewer).events.zoom.connect(self._on_zoom)
 
@@ -117,12 +119,25 @@ class OutlinePreview:
     def clear(self) -> None:
         """Remove the outline."""
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
+        if layer is None or layer not in self._viewer.layers:
+            return
+        if layer in self._viewer.layers.selection:
+            # napari may be removing what is selected, one layer after another, this one among them.
+            self._leaving.append(layer)
+            QTimer.singleShot(0, self._remove_leaving)
+        else:
             self._viewer.layers.remove(layer)
+
+    def _remove_leaving(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for layer in leaving:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def close(self) -> None:
         """Remove the outline, and let go of the viewer."""
         self.clear()
+        self._remove_leaving()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
 
