@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.imaging.resample import WINDOW, coarser, pixel_range, to_image_pixels
+from napari_clip_heatmap.imaging.resample import (
+    WINDOW,
+    Sampling,
+    coarser,
+    pixel_range,
+    to_image_pixels,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +103,27 @@ def test_the_range_of_pixels_is_known_without_all_of_them(data):
     pixels = to_image_pixels(values, lattice)
     expected = np.stack([pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))], axis=1)
     np.testing.assert_allclose(pixel_range(values, lattice), expected, atol=2e-6)
+
+
+@given(st.data())
+def test_averages_are_those_of_the_area_that_a_working_pixel_covers(data):
+    step = data.draw(st.sampled_from([1.25, 2, 2.5, 3, 5, 64, 65]))
+    start = data.draw(st.sampled_from([0, 1, 7, 0.5]))
+    working = data.draw(st.integers(1, 6))
+    low = data.draw(st.integers(0, working - 1))
+    least = int(start + (working - 1) * step) + 1  # something of the last pixel is stored
+    stored = data.draw(st.integers(least, least + int(step) + 2))
+    kind = data.draw(st.sampled_from([np.float32, np.float64]))
+    sampling, wanted = Sampling(stored, start, step), slice(low, working)
+    numbers = np.random.default_rng(0).random((stored, 3, 2)).astype(kind)
+    needed = sampling.needed(wanted)
+    given_numbers = np.swapaxes(np.swapaxes(numbers[needed], 0, 1).copy(), 0, 1)  # in any order
+    found = sampling.average(given_numbers, wanted)
+    assert found.dtype == kind
+    for number, pixel in enumerate(range(low, working)):
+        begin, end = start + pixel * step, start + (pixel + 1) * step
+        parts = [
+            max(0.0, min(end, each + 1) - max(begin, each)) for each in range(needed.start, stored)
+        ]
+        mean = np.tensordot(parts, numbers[needed.start :], 1) / sum(parts)
+        np.testing.assert_allclose(found[number], mean, atol=1e-5)

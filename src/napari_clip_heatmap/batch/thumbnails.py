@@ -37,7 +37,8 @@ def keep_thumbnails(job: JobFolder, name: str, result: PlaneResult) -> None:
     --------
     >>> keep_thumbnails(job, "cells", result)  # doctest: +SKIP
     """
-    factor = max(1, -(-max(result.encoding.image_shape) // THUMBNAIL_SIDE))
+    step = result.overview_factor  # a multiple of it can be made from the overview
+    factor = step * max(1, -(-max(result.encoding.image_shape) // (step * THUMBNAIL_SIDE)))
     pictures = [result.image_picture(factor)] if result.channels else []
     if result.target.settings.prompts:
         pictures += result.pictures(factor)

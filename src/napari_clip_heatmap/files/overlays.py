@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["as_bytes", "contact_sheet", "overlay", "write_picture"]
+__all__ = ["as_bytes", "contact_sheet", "overlay", "smaller", "write_picture"]
 
 CAPTION_HEIGHT = 24
 """Pixels above each picture of a sheet for its caption."""
@@ -65,6 +65,19 @@ def as_bytes(rgb: NDArray[np.float32]) -> NDArray[np.uint8]:
     [0, 51, 255]
     """
     return as_levels(rgb)
+
+
+def smaller(picture: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a picture (y, x, 3) at a smaller size (y, x), averaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smaller(np.array([[[0, 0, 0], [10, 20, 30]]], np.uint8), (1, 1)).tolist()
+    [[[5, 10, 15]]]
+    """
+    made: NDArray[np.uint8] = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
+    return made
 
 
 def contact_sheet(

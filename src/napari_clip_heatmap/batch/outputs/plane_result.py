@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_clip_heatmap.errors import ImageError, SettingsError
-from napari_clip_heatmap.files.overlays import as_bytes, overlay
+from napari_clip_heatmap.files.overlays import as_bytes, overlay, smaller
 from napari_clip_heatmap.imaging import colors
 from napari_clip_heatmap.imaging.source import ImageSource
 
@@ -190,6 +190,11 @@ class PlaneResult:
         """Return the image as the model sees it, uint8 (y, x, 3), made smaller."""
         if factor not in self._image_pictures:
             height, width = (-(-length // factor) for length in self.encoding.image_shape)
+            finer = [each for each in self._image_pictures if factor % each == 0]
+            if finer:  # the image need not be read again
+                near = self._image_pictures[max(finer)]
+                self._image_pictures[factor] = smaller(near, (height, width))
+                return self._image_pictures[factor]
             appearance = self.encoding.view.appearance(self.channels)
             source = ImageSource(self.channels, appearance, (height, width))
             picture = np.empty((height, width, 3), np.uint8)

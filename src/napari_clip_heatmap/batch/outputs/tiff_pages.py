@@ -104,7 +104,8 @@ def _tiles(
         rows = read(slice(top, min(top + TILE, height)), slice(0, width))
         for left in range(0, width, TILE):
             tile = rows[:, left : left + TILE]
-            yield np.pad(tile, [(0, TILE - length) for length in tile.shape])
+            missing = [(0, TILE - length) for length in tile.shape]
+            yield np.pad(tile, missing) if np.any(missing) else tile
 
 
 def _deflated(values: NDArray[Any]) -> bytes:
