@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -313,8 +312,9 @@ class Sampling:
             return numbers
         if self._adds_whole(working):
             parts = numbers.reshape(-1, int(self.step), *numbers.shape[1:])
-            total: NDArray[Any] = functools.reduce(np.add, np.moveaxis(parts, 1, 0))
-            return total / numbers.dtype.type(self.step)
+            mean: NDArray[Any] = reduce(np.add, np.moveaxis(parts, 1, 0))
+            mean /= self.step
+            return mean
         first, (_, *others) = self.needed(working).start, numbers.shape
         flat = np.ascontiguousarray(numbers).reshape(len(numbers), -1)
         averaged = np.empty((working.stop - working.start, flat.shape[1]), flat.dtype)
