@@ -28,7 +28,8 @@ RUNTIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
 COMPILER = "torch._dynamo"
 
-_ONE_AT_A_TIME = threading.Lock()
+_ONE_AT_A_TIME = threading.RLock()
+"""Stand-ins for the compiler must not go while another thread counts on them."""
 
 
 def import_open_clip() -> None:
@@ -51,16 +52,17 @@ def import_open_clip() -> None:
 @contextmanager
 def compiler_left_out() -> Iterator[None]:
     """Let modules that stand for PyTorch's compiler be found in this block, unless it is there."""
-    if COMPILER in sys.modules:
-        yield
-        return
-    package, utils = _StandIn(COMPILER), _StandIn(f"{COMPILER}.utils")
-    package.disable, utils.is_compile_supported = _disable, _is_compile_supported
-    sys.modules |= {each.__name__: each for each in (package, utils)}
-    try:
-        yield
-    finally:
-        _remove_stand_ins()
+    with _ONE_AT_A_TIME:
+        if COMPILER in sys.modules:
+            yield
+            return
+        package, utils = _StandIn(COMPILER), _StandIn(f"{COMPILER}.utils")
+        package.disable, utils.is_compile_supported = _disable, _is_compile_supported
+        sys.modules |= {each.__name__: each for each in (package, utils)}
+        try:
+            yield
+        finally:
+            _remove_stand_ins()
 
 
 def _remove_stand_ins() -> None:

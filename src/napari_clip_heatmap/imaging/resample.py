@@ -235,8 +235,8 @@ _ROWS = 32
 """Working pixels per matrix product; the whole matrix is almost all zeros."""
 
 
-_MOST_ADDED = 64
-"""Stored pixels that are added one after another; of more, rounding would add up, too."""
+_MOST_ADDED = 16
+"""Stored pixels that are added one after another; of more, a matrix product is as quick."""
 
 
 @dataclass(frozen=True)
@@ -311,9 +311,11 @@ class Sampling:
         if self.weights(slice(working.start, working.start + 1)) is None:
             return numbers
         if self._adds_whole(working):
-            parts = numbers.reshape(-1, int(self.step), *numbers.shape[1:])
+            shares = numbers / numbers.dtype.type(
+                self.step
+            )  # a sum of large numbers might overflow
+            parts = shares.reshape(-1, int(self.step), *numbers.shape[1:])
             mean: NDArray[Any] = reduce(np.add, np.moveaxis(parts, 1, 0))
-            mean /= self.step
             return mean
         first, (_, *others) = self.needed(working).start, numbers.shape
         flat = np.ascontiguousarray(numbers).reshape(len(numbers), -1)
