@@ -113,7 +113,7 @@ def frozen_modules():
 
 @pytest.fixture(autouse=True)
 def kept_frozen(monkeypatch):
-    """Leave what earlier tests left out of collections, too; nothing of ours unfreezes it."""
+    """Keep leftovers of earlier tests out of collections, too; nothing of ours unfreezes them."""
     gc.collect()
     gc.freeze()
     lenient = SimpleNamespace(**vars(gc))

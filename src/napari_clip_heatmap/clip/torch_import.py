@@ -37,8 +37,8 @@ def import_open_clip() -> None:
 
     open_clip imports torchvision and timm, and these the compiler: for a question that torchvision
     asks when it computes on regions of interest, and to keep the compiler from some functions. It
-    takes longer to import than PyTorch itself, and doubles what a garbage collection looks at. It
-    also imports triton, whose library carries an LLVM of its own with its symbols in the open:
+    is a third of the time of all these imports, and of what a garbage collection looks at. It also
+    imports triton, whose library carries an LLVM of its own with its symbols in the open:
     beside the LLVM of Mesa, which has drawn a window in software or on some AMD cards, the process
     ends with a segmentation fault (triton 3.7 with LLVM 15). Whoever needs it later imports it.
     """

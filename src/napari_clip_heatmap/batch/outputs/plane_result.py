@@ -124,10 +124,10 @@ class PlaneResult:
 
     def value_range(self, number: int) -> tuple[float, float] | None:
         """Return the least and the greatest value of `overview`; None where none is known."""
-        factor, shape = self.overview_factor, self.encoding.image_shape
+        factor = self.overview_factor
         if self._is_small:
             return _range_of([self.values(number)])
-        height, width = (-(-length // factor) for length in shape)
+        height, width = self._picture_shape(factor)
         only = slice(number, number + 1)
         return _range_of(
             self.maps.window(rows, slice(0, width), factor=factor, maps=only)
@@ -188,20 +188,27 @@ class PlaneResult:
 
     def image_picture(self, factor: int) -> NDArray[np.uint8]:
         """Return the image as the model sees it, uint8 (y, x, 3), made smaller."""
-        if factor not in self._image_pictures:
-            height, width = (-(-length // factor) for length in self.encoding.image_shape)
-            finer = [each for each in self._image_pictures if factor % each == 0]
-            if finer:  # the image need not be read again
-                near = self._image_pictures[max(finer)]
-                self._image_pictures[factor] = smaller(near, (height, width))
-                return self._image_pictures[factor]
-            appearance = self.encoding.view.appearance(self.channels)
-            source = ImageSource(self.channels, appearance, (height, width))
-            picture = np.empty((height, width, 3), np.uint8)
-            for rows in _stripes(height):
-                picture[rows] = as_bytes(source.read(rows, slice(0, width)))
-            self._image_pictures[factor] = picture
-        return self._image_pictures[factor]
+        pictures = self._image_pictures
+        if factor not in pictures:
+            shape = self._picture_shape(factor)
+            finer = [each for each in pictures if factor % each == 0]
+            # Of a finer picture, so that the image need not be read again.
+            pictures[factor] = (
+                smaller(pictures[max(finer)], shape) if finer else self._read_picture(shape)
+            )
+        return pictures[factor]
+
+    def _picture_shape(self, factor: int) -> tuple[int, int]:
+        height, width = (-(-length // factor) for length in self.encoding.image_shape)
+        return height, width
+
+    def _read_picture(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        appearance = self.encoding.view.appearance(self.channels)
+        source = ImageSource(self.channels, appearance, shape)
+        picture = np.empty((*shape, 3), np.uint8)
+        for rows in _stripes(shape[0]):
+            picture[rows] = as_bytes(source.read(rows, slice(0, shape[1])))
+        return picture
 
     @cached_property
     def _image_pictures(self) -> dict[int, NDArray[np.uint8]]:
