@@ -165,7 +165,7 @@ class HeatmapWidget(Container[Any]):
     def _make_controllers(self, catalog: ModelCatalog | None) -> None:
         state, viewer, rows = self.state, self._viewer, self["prompts"].model
         style = StyleController(state, viewer)
-        self.run_controller = RunController(state, viewer, self._session, style)
+        self.run_controller = RunController(state, viewer, self._session)
         self.live_updater = LiveUpdater(state, viewer, style)
         self.chooser = ModelChooser(self.native, self._on_model_chosen, catalog)
         self.visibility = LayerVisibility(state, viewer, rows, self["prompts"].view)
@@ -209,8 +209,8 @@ class HeatmapWidget(Container[Any]):
         self["run"].changed.connect(self.start)
         self["cancel"].changed.connect(self.stop)
         self["choose"].changed.connect(lambda: self.chooser.open(self["model"].value))
-        self["show_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=True))
-        self["hide_all"].changed.connect(lambda: layers.set_visible(self._viewer, visible=False))
+        self["show_all"].changed.connect(lambda: self._show_all(visible=True))
+        self["hide_all"].changed.connect(lambda: self._show_all(visible=False))
         self["remove_all"].changed.connect(self._remove_all)
         self.tabs.currentChanged.connect(self.preview_controller.update)
         for name in ("make_objects", "class_table", "why_grid"):
@@ -239,6 +239,9 @@ class HeatmapWidget(Container[Any]):
         self._on_appearance()
         self.native.destroyed.connect(self._close)
         atexit.register(self._close)  # a script may end with its window open: not after the canvas
+
+    def _show_all(self, *, visible: bool) -> None:
+        layers.set_visible(layers.own_heatmaps(self._viewer), visible=visible)
 
     def _on_appearance(self, *_: Any) -> None:
         """Let the table follow napari's font and theme, whose style sheet leaves it out."""

@@ -136,7 +136,8 @@ def immediate(monkeypatch):
         classify,
     ):
         monkeypatch.setattr(module, "Job", ImmediateJob)
-    monkeypatch.setattr(layer_sync, "QTimer", ImmediateTimer)
+    for module in (layer_sync, run_control):
+        monkeypatch.setattr(module, "QTimer", ImmediateTimer)
     return ImmediateJob
 
 

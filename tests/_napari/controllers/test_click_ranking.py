@@ -6,7 +6,6 @@ from unittest.mock import MagicMock
 import pytest
 
 from napari_clip_heatmap._napari.controllers.click_ranking import ClickRanking, words_of_list
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.view_protocols import TextView
 
@@ -18,7 +17,7 @@ def view():
 
 @pytest.fixture
 def ranking(state, viewer_model, session, immediate, view):
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     ranking = ClickRanking(state, viewer_model, view)
     yield ranking
     ranking.close()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.controllers.cursor import CursorReadout, position_on
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel
 
@@ -18,7 +17,7 @@ def table():
 
 @pytest.fixture
 def readout(state, viewer_model, session, immediate, table, qapp):
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     readout = CursorReadout(state, viewer_model, table)
     yield readout
     readout.close()

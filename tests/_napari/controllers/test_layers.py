@@ -6,6 +6,7 @@ from napari.layers import Image
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.layer_making import arrange
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap, placement
@@ -14,7 +15,7 @@ from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_hea
 @pytest.fixture
 def made(state, viewer_model, session, immediate, cells):
     """The heatmap layers of `cells`, by row."""
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     return layers.heatmaps_by_row(viewer_model, cells)
 
 
@@ -31,7 +32,7 @@ def test_layers_are_inserted_where_their_rows_are(state, viewer_model, session, 
     viewer_model.layers.events.moved.connect(moved.append)
     state.current = "g"
     above = viewer_model.add_points(name="the user's")
-    controller = RunController(state, viewer_model, session, StyleController(state, viewer_model))
+    controller = RunController(state, viewer_model, session)
     controller.start()
     assert [layer.name for layer in layers.own_heatmaps(viewer_model)] == ["red", "green", "blue"]
     assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["r", "g", "b"]
@@ -42,7 +43,7 @@ def test_layers_are_inserted_where_their_rows_are(state, viewer_model, session, 
 def test_links_change_only_where_the_scale_does(state, viewer_model, session, immediate, cells):
     style = StyleController(state, viewer_model)
     state.style = LayerStyle(scale="shared")
-    RunController(state, viewer_model, session, style).start()
+    RunController(state, viewer_model, session).start()
     red, green, blue = layers.heatmaps_by_row(viewer_model, cells).values()
     changes = []
     viewer_model.layers.selection.events.changed.connect(changes.append)
@@ -95,9 +96,17 @@ def test_a_layer_is_moved_to_where_its_source_is(made, cells, name, value):
 
 
 def test_all_are_shown_or_hidden_at_once(made, viewer_model, cells):
-    layers.set_visible(viewer_model, visible=False)
+    layers.set_visible(layers.own_heatmaps(viewer_model), visible=False)
     assert not any(layer.visible for layer in made.values())
     assert cells.visible
+
+
+def test_what_is_shown_already_is_not_drawn_again(made):
+    drawn = []
+    for layer in made.values():
+        layer.events.set_data.connect(lambda event: drawn.append(event.source))
+    layers.set_visible(made.values(), visible=True)
+    assert drawn == [made["g"], made["b"]]
 
 
 def test_limits_are_set_with_their_range(made):
@@ -113,7 +122,7 @@ def test_the_metadata_say_which_layer_they_belong_to(made):
 
 
 def test_styles_reach_the_layers_and_one_scale_links_them(made, state, viewer_model):
-    StyleController(state, viewer_model)
+    _style = StyleController(state, viewer_model)
     state.style = LayerStyle(default="magma", own={"g": "viridis"}, scale="shared")
     assert [layer.colormap.name for layer in made.values()] == ["magma", "viridis", "magma"]
     assert len({tuple(layer.contrast_limits) for layer in made.values()}) == 1
@@ -138,7 +147,7 @@ def test_in_3d_a_map_is_an_attenuated_projection_that_hides_nothing(made):
 
 def test_layers_lie_as_their_rows_do(made, viewer_model, cells):
     assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["r", "g", "b"]
-    layers.arrange(viewer_model, cells, ["b", "r", "g"])
+    arrange(viewer_model, cells, ["b", "r", "g"])
     assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["b", "r", "g"]
     assert viewer_model.layers[0] is cells
 

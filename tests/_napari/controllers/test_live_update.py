@@ -19,7 +19,7 @@ def updater(state, viewer_model, session, immediate, monkeypatch):
     """The updater of a dock whose image has been run."""
     monkeypatch.setattr(run_control, "show_error", pytest.fail)
     style = StyleController(state, viewer_model)
-    RunController(state, viewer_model, session, style).start()
+    RunController(state, viewer_model, session).start()
     updater = LiveUpdater(state, viewer_model, style)
     yield updater
     updater.close()

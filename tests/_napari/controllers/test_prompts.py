@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_clip_heatmap._napari.colormaps import SIGNED
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row, own_heatmaps, row_key_of
 from napari_clip_heatmap._napari.controllers.prompts import LayerVisibility
 from napari_clip_heatmap._napari.controllers.run_control import RunController
@@ -395,7 +394,7 @@ def view():
 @pytest.fixture
 def visibility(state, viewer_model, table, view, session, immediate):
     """Of a dock whose image has been run; the first heatmap is visible."""
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     visibility = LayerVisibility(state, viewer_model, table, view)
     yield visibility
     visibility.close()
@@ -467,6 +466,14 @@ def test_another_image_has_ticks_of_its_own(visibility, viewer_model, cells, sta
     table.set_visible.assert_called_with({})
     state.image = cells
     table.set_visible.assert_called_with({"r": False, "g": True, "b": False})
+
+
+def test_a_map_that_is_visible_is_not_drawn_again(visibility, state, viewer_model, cells):
+    state.current = ""
+    drawn = []
+    heatmaps_by_row(viewer_model, cells)["r"].events.set_data.connect(drawn.append)
+    visibility.choose("r")
+    assert not drawn
 
 
 def test_keys_of_the_user_stay_the_users(state, viewer_model, table, view):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from napari_clip_heatmap._napari.controllers import run_control
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.job import run
@@ -21,7 +20,7 @@ def shown_errors(monkeypatch):
 def controller(state, viewer_model, session, immediate, shown_errors, monkeypatch):
     monkeypatch.setattr(run, "REPAINT", 0.0)  # each tile is a step
     monkeypatch.setattr(run, "REST", 0.0)
-    controller = RunController(state, viewer_model, session, StyleController(state, viewer_model))
+    controller = RunController(state, viewer_model, session)
     yield controller
     controller.close()
 

@@ -5,7 +5,6 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import own_heatmaps
 from napari_clip_heatmap._napari.controllers.run_control import RunController, SliceFollower
 from napari_clip_heatmap._napari.state import RunStatus
@@ -17,7 +16,7 @@ def stack(state, viewer_model, picture, session, immediate):
     stack = viewer_model.add_image(np.stack([picture] * 3), name="stack")
     state.image = stack
     viewer_model.dims.set_point(0, 0)
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     assert state.result is not None
     return stack
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.live_update import (
     VerdictController,
@@ -21,7 +20,7 @@ from napari_clip_heatmap.pipeline.trust import Trust
 def ran(state, viewer_model, session, immediate):
     """A dock whose image has been run, with its text."""
     text = VerdictText(state, viewer_model)
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     yield text
     text.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.experimental import link_layers, unlink_layers
@@ -12,6 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
+from napari_clip_heatmap._napari.controllers.layer_making import show_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 from napari_clip_heatmap._napari.job.request import layer_records
 
@@ -42,7 +42,7 @@ class LayerUpdater:
         The layer that the heatmaps are of.
     request : HeatmapRequest
     on_finished : callable(HeatmapResult)
-        Called when the final state of a result is on screen.
+        Called once the final state of a result is on screen.
     style : callable() -> LayerStyle
         Returns the colors and the scale as they are now.
     removed_rows : collection of str
@@ -123,9 +123,17 @@ class LayerUpdater:
             self._begin()
             QTimer.singleShot(0, self._next)
             return
-        QTimer.singleShot(0, partial(self._hold, False))  # Qt draws before that
-        if self._result is not None and self._result.final:
-            self._on_finished(self._result)
+        QTimer.singleShot(0, self._on_drawn)
+
+    def _on_drawn(self) -> None:
+        """Go on, now that Qt had time to draw: all that follows at once would be felt."""
+        if self._work is not None:
+            return  # there is more to draw, which ends here, too
+        self._hold(False)
+        result = self._result
+        if result is not None and result.final:
+            self._result = None
+            self._on_finished(result)
 
     def _steps(self) -> Iterator[object]:
         result = self._result
@@ -154,7 +162,7 @@ class LayerUpdater:
         self._layers = {}
         self._hold(True)
         try:
-            for made in layers.show_heatmaps(
+            for made in show_heatmaps(
                 self._viewer,
                 self._source,
                 result,

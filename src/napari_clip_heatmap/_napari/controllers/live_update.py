@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.layer_making import renew_seen
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
-from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.inputs.pixel_size import pixel_length
 from napari_clip_heatmap._napari.job.run import rescore
 from napari_clip_heatmap._napari.job.session import error_message
@@ -155,7 +155,7 @@ class LiveUpdater:
             return
         self._stop_showing()
         self._style.pause_links()
-        drawn = layers.renew_seen(
+        drawn = renew_seen(
             self._viewer,
             image,
             result.result,
@@ -352,7 +352,7 @@ class VerdictText:
         lines = []
         for layer in ours:
             key = layers.row_key_of(layer)
-            prompt, word = words.get(key) or _mark_of(layer)["prompt"], self._word(key)
+            prompt, word = words.get(key) or layers.mark_of(layer)["prompt"], self._word(key)
             if self._state.controls.get("compare") and word == _words(Trust.GOOD):
                 continue  # the titles name the maps, and the text would lie on one of them
             lines.append(f"{prompt} - {word}" if word else prompt)
@@ -368,13 +368,9 @@ class VerdictText:
         return PREVIEW if result.is_preview else _words(result.trust.get(key, Trust.UNKNOWN))
 
     def _of_other_image(self, layer: Image) -> str:
-        source, mark = layers.source_id_of(layer), _mark_of(layer)
+        source, mark = layers.source_id_of(layer), layers.mark_of(layer)
         names = (each.name for each in self._viewer.layers if str(each.unique_id) == source)
         return f"{mark['prompt']} of '{next(names, mark['source'])}'"
-
-
-def _mark_of(layer: Image) -> Any:
-    return layer.metadata[METADATA_KEY]
 
 
 def text_overlay_of(viewer: ViewerModel) -> Any:

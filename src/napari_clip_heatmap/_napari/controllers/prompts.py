@@ -13,6 +13,7 @@ from napari_clip_heatmap._napari.controllers.layers import (
     is_own,
     own_heatmaps,
     row_key_of,
+    set_visible,
 )
 from napari_clip_heatmap._napari.controllers.read_controls import (
     changed_since,
@@ -287,7 +288,7 @@ class LayerVisibility:
         """Show or hide a row's layer; one that the user had removed is made again."""
         state, layer = self._state, self.layers().get(key)
         if layer is not None:
-            layer.visible = visible
+            set_visible((layer,), visible=visible)
         elif visible and state.image is not None:
             removed = (str(state.image.unique_id), key)
             state.removed_rows = state.removed_rows - {removed}
@@ -307,10 +308,10 @@ class LayerVisibility:
         ours = self.layers()
         if key in ours:
             with changing():
-                ours[key].visible = True
+                set_visible((ours[key],), visible=True)
                 comparing = self._state.controls.get("compare")
                 if before in ours and before not in self._state.ticked and not comparing:
-                    ours[before].visible = False
+                    set_visible((ours[before],), visible=False)
                 self._viewer.layers.selection.active = ours[key]
         self._table.show_current(key)
         self.refresh()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from superqt.utils import QSignalDebouncer
 
 from napari_clip_heatmap._napari.controllers import layers
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
     from napari_clip_heatmap._napari.job.request import HeatmapRequest, HeatmapResult, RunStep
     from napari_clip_heatmap._napari.job.session import Session
     from napari_clip_heatmap._napari.state import DockState
@@ -49,14 +49,10 @@ class RunController:
     state : DockState
     viewer : ViewerModel
     session : Session
-    style : StyleController
-        Styles the layers once they are all shown.
     """
 
-    def __init__(
-        self, state: DockState, viewer: ViewerModel, session: Session, style: StyleController
-    ) -> None:
-        self._state, self._viewer, self._session, self._style = state, viewer, session, style
+    def __init__(self, state: DockState, viewer: ViewerModel, session: Session) -> None:
+        self._state, self._viewer, self._session = state, viewer, session
         self._job = Job(
             self._on_result,
             self._on_error,
@@ -163,8 +159,7 @@ class RunController:
         self._end_layers()
         if image in self._viewer.layers:
             self._state.keep_result(LayerResult(image, request, result))
-            self._style.apply()
-        self._finish()
+        QTimer.singleShot(0, self._finish)  # figures are drawn first, then what depends on IDLE
 
     def _on_error(self, error: Exception) -> None:
         """Say why there is nothing new; what was known before is true again."""

@@ -17,7 +17,6 @@ from napari_clip_heatmap._napari.controllers.annotation.threshold import (
     OBJECT_CONTROLS,
     ThresholdController,
 )
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.views.annotation.class_table import ClassTable
 from napari_clip_heatmap._napari.views.annotation.gate_plot import GatePlot
@@ -57,7 +56,7 @@ def picture():
 def ran(state, viewer_model, session, immediate, monkeypatch):
     """The state after a run."""
     monkeypatch.setattr(run_control, "show_error", pytest.fail)
-    runner = RunController(state, viewer_model, session, StyleController(state, viewer_model))
+    runner = RunController(state, viewer_model, session)
     runner.start()
     yield state
     runner.close()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_clip_heatmap._napari.controllers.canvas.best_prompt import BestPromptView, best_prompt
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.views.prompt_model import PromptModel
@@ -40,7 +39,7 @@ def table():
 @pytest.fixture
 def best(state, viewer_model, session, immediate, table):
     """Of a dock whose image has been run: a red, a green and a blue stripe."""
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     best = BestPromptView(state, viewer_model, table)
     yield best
     best.close()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from napari_clip_heatmap._napari.controllers.canvas.compare import CompareView, grid_of
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.layers import heatmaps_by_row
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.inputs.layer_planes import finest, is_heatmap
@@ -13,7 +12,7 @@ from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
 @pytest.fixture
 def compare(state, viewer_model, session, immediate, qapp):
     """Of a dock whose image has been run."""
-    RunController(state, viewer_model, session, StyleController(state, viewer_model)).start()
+    RunController(state, viewer_model, session).start()
     compare = CompareView(state, viewer_model)
     yield compare
     compare.close()

@@ -36,7 +36,7 @@ def test_a_flat_map_has_no_objects():
 
 def test_naparis_convert_to_labels_gives_objects(state, viewer_model, cells, session, immediate):
     style = StyleController(state, viewer_model)
-    RunController(state, viewer_model, session, style).start()
+    RunController(state, viewer_model, session).start()
     heatmap = heatmaps_by_row(viewer_model, cells)["g"]
     viewer_model.layers.selection = {heatmap}
     _layer_actions._convert_to_labels(viewer_model.layers)
@@ -56,11 +56,11 @@ def test_naparis_convert_to_labels_takes_a_pyramid(
     for name in ("EAGER_BYTES", "LARGEST_PLANE", "SMALLEST_LEVEL"):
         monkeypatch.setattr(heatmap_stack, name, 16)
     style = StyleController(state, viewer_model)
-    RunController(state, viewer_model, session, style).start()
+    RunController(state, viewer_model, session).start()
     heatmap = heatmaps_by_row(viewer_model, cells)["g"]
     assert heatmap.multiscale
     if renewed:
-        RunController(state, viewer_model, session, style).start()
+        RunController(state, viewer_model, session).start()
         heatmap = heatmaps_by_row(viewer_model, cells)["g"]
     viewer_model.layers.selection = {heatmap}
     _layer_actions._convert_to_labels(viewer_model.layers)
@@ -86,7 +86,7 @@ def test_napari_saves_heatmaps_of_every_size(
         monkeypatch.setattr(heatmap_stack, "SMALLEST_LEVEL", 16)
     style = StyleController(state, viewer_model)
     for _ in range(1 + renewed):
-        RunController(state, viewer_model, session, style).start()
+        RunController(state, viewer_model, session).start()
     heatmap = heatmaps_by_row(viewer_model, cells)["g"]
     assert heatmap.multiscale == (size == "pyramid")
     PluginManager.instance().discover()  # napari's own writers

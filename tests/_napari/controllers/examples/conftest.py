@@ -9,7 +9,6 @@ from psygnal import SignalInstance
 
 from napari_clip_heatmap._napari.controllers.examples import example_section
 from napari_clip_heatmap._napari.controllers.examples.example_section import ExampleSection
-from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 
 
@@ -67,7 +66,7 @@ def view(state):
 
 @pytest.fixture
 def run(state, viewer_model, session, immediate):
-    return RunController(state, viewer_model, session, StyleController(state, viewer_model))
+    return RunController(state, viewer_model, session)
 
 
 @pytest.fixture

@@ -11,10 +11,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from superqt.utils import QSignalDebouncer
 
-from napari_clip_heatmap._napari.controllers.layers import (
-    changing,
-    heatmaps_by_row,
-)
+from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row, set_visible
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, placement
 
 if TYPE_CHECKING:
@@ -109,8 +106,7 @@ class BestPromptView:
         with changing():
             ours = heatmaps_by_row(self._viewer, image).values()
             self._hidden = [each for each in ours if each.visible]
-            for each in self._hidden:
-                each.visible = False
+            set_visible(self._hidden, visible=False)
             self._viewer.add_layer(layer)
             layer.editable = False
             self._viewer.layers.selection.active = active
@@ -124,9 +120,8 @@ class BestPromptView:
         with changing():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-            for each in self._hidden:
-                if each in self._viewer.layers:
-                    each.visible = True
+            left = [each for each in self._hidden if each in self._viewer.layers]
+            set_visible(left, visible=True)
         self._hidden = []
         self._model.set_swatches({})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from superqt.utils import QSignalDebouncer
 
-from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
+from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row, set_visible
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY
 from napari_clip_heatmap._napari.inputs.layer_regions import camera_of
 
@@ -100,8 +100,8 @@ class CompareView:
         self._grid = {name: getattr(grid, name) for name in GRID}
         self._compared = maps
         with changing():
-            for layer in layers:
-                layer.visible = layer in maps
+            set_visible(maps, visible=True)
+            set_visible((each for each in layers if each not in maps), visible=False)
             for each in reversed(maps):  # from the bottom up: a cell is its image and its map
                 for source in beneath:
                     self._copies.append(copy := _copy(source, each))
@@ -129,9 +129,8 @@ class CompareView:
                 setattr(grid_of(self._viewer), name, value)
             for layer in [each for each in self._copies if each in layers]:
                 layers.remove(layer)
-            for layer, visible in self._visible.items():
-                if layer in layers:
-                    layer.visible = visible
+            for layer in self._visible.keys() & {*layers}:
+                set_visible((layer,), visible=self._visible[layer])
             for layer in self._compared:
                 _set_title(layer, visible=False)
         self._copies, self._visible, self._compared = [], {}, ()

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 
 from napari_clip_heatmap._napari.controllers.background import Job, UnexpectedError
-from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row
+from napari_clip_heatmap._napari.controllers.layers import changing, heatmaps_by_row, set_visible
 from napari_clip_heatmap._napari.controllers.why.head_layer import HeadLayer
 from napari_clip_heatmap._napari.inputs.layer_channels import channels_of
 from napari_clip_heatmap._napari.inputs.layer_planes import is_heatmap, shown_index
@@ -297,9 +297,9 @@ class WhySection:
             return  # side by side each has a place of its own
         self._hides = not shown
         with changing():
-            for key, layer in heatmaps_by_row(self._viewer, state.image).items():
-                if key == state.current or key in state.ticked:
-                    layer.visible = shown
+            ours = heatmaps_by_row(self._viewer, state.image)
+            wanted = {state.current, *state.ticked} & ours.keys()
+            set_visible((ours[key] for key in wanted), visible=shown)
 
     def _on_removed(self, event: Any) -> None:
         """Show the prompts' maps again, where the user removed the layer of heads."""
