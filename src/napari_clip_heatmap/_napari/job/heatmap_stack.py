@@ -12,6 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from napari_clip_heatmap.pipeline.lazy_pyramid import lazy_array, lazy_pyramid
 
@@ -269,10 +270,12 @@ def stripes(
     bool (y, x)
     """
     rows, columns = ((np.arange(part.start, part.stop) + 0.5) * factor for part in (y, x))
-    inside = cells[np.ix_(_cells_at(lattice.y, rows), _cells_at(lattice.x, columns))]
+    inside = cells[_cells_at(lattice.y, rows)][:, _cells_at(lattice.x, columns)]
     patch = lattice.x.image / lattice.x.working * lattice.x.patch
     width = max(STRIPE * patch, 2.0 * factor)
-    gaps: NDArray[np.bool_] = (rows[:, None] + columns) % (2 * width) < width
+    # A row is the one above it, moved by a pixel: both depend on y + x alone.
+    diagonals = (y.start + x.start + 1 + np.arange(len(rows) + len(columns) - 1)) * factor
+    gaps: NDArray[np.bool_] = sliding_window_view(diagonals % (2 * width) < width, len(columns))
     return gaps & inside
 
 
