@@ -6,7 +6,6 @@ from napari.layers import Image
 
 from napari_clip_heatmap._napari.colormaps import LayerStyle
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.layer_making import arrange
 from napari_clip_heatmap._napari.controllers.layer_sync import StyleController
 from napari_clip_heatmap._napari.controllers.run_control import RunController
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap, placement
@@ -147,7 +146,7 @@ def test_in_3d_a_map_is_an_attenuated_projection_that_hides_nothing(made):
 
 def test_layers_lie_as_their_rows_do(made, viewer_model, cells):
     assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["r", "g", "b"]
-    arrange(viewer_model, cells, ["b", "r", "g"])
+    layers.arrange(viewer_model, cells, ["b", "r", "g"])
     assert [*layers.heatmaps_by_row(viewer_model, cells)] == ["b", "r", "g"]
     assert viewer_model.layers[0] is cells
 

@@ -11,7 +11,6 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_clip_heatmap._napari.controllers import layers
-from napari_clip_heatmap._napari.controllers.layer_making import show_heatmaps
 from napari_clip_heatmap._napari.inputs.layer_planes import METADATA_KEY, is_heatmap
 from napari_clip_heatmap._napari.job.request import layer_records
 
@@ -162,7 +161,7 @@ class LayerUpdater:
         self._layers = {}
         self._hold(True)
         try:
-            for made in show_heatmaps(
+            for made in layers.show_heatmaps(
                 self._viewer,
                 self._source,
                 result,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.controllers import layers
 from napari_clip_heatmap._napari.controllers.background import Job
-from napari_clip_heatmap._napari.controllers.layer_making import renew_seen
 from napari_clip_heatmap._napari.controllers.layer_sync import LayerUpdater, records_of
 from napari_clip_heatmap._napari.controllers.read_controls import same_prompts, with_prompts
 from napari_clip_heatmap._napari.controllers.status import summary
@@ -155,7 +154,7 @@ class LiveUpdater:
             return
         self._stop_showing()
         self._style.pause_links()
-        drawn = renew_seen(
+        drawn = layers.renew_seen(
             self._viewer,
             image,
             result.result,
