@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BLENDING",
     "HAND_SET",
-    "LayerMetadata",
     "align",
     "arrange",
     "changing",
@@ -38,7 +37,6 @@ __all__ = [
     "is_own",
     "mark_of",
     "own_heatmaps",
-    "remove",
     "remove_all",
     "renew_seen",
     "repaint",
@@ -149,8 +147,7 @@ def set_visible(layers: Iterable[Layer], *, visible: bool) -> None:
 
 def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
     """Remove our layers, of one source or all; return how many there were."""
-    ours = own_heatmaps(viewer, source)
-    for layer in ours:
+    for layer in (ours := own_heatmaps(viewer, source)):
         remove(viewer, layer)
     return len(ours)
 
