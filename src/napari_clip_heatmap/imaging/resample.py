@@ -311,9 +311,8 @@ class Sampling:
         if self.weights(slice(working.start, working.start + 1)) is None:
             return numbers
         if self._adds_whole(working):
-            shares = numbers / numbers.dtype.type(
-                self.step
-            )  # a sum of large numbers might overflow
+            # Divided first: a sum of large numbers might overflow.
+            shares = numbers / numbers.dtype.type(self.step)
             parts = shares.reshape(-1, int(self.step), *numbers.shape[1:])
             mean: NDArray[Any] = reduce(np.add, np.moveaxis(parts, 1, 0))
             return mean

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from napari_clip_heatmap._napari.controllers import run_control
@@ -104,3 +106,19 @@ def test_an_image_that_goes_during_a_run_stops_it(
     assert "removed during the run" in shown_errors[0]
     assert str(cells.unique_id) not in state.results
     assert state.status is RunStatus.IDLE
+
+
+def test_a_dock_that_closes_before_its_run_is_idle_is_left_alone(controller, state, monkeypatch):
+    later = []
+    monkeypatch.setattr(
+        run_control, "QTimer", SimpleNamespace(singleShot=lambda _, do: later.append(do))
+    )
+    controller._job._on_end = lambda: None
+    controller.start()
+    statuses = []
+    state.events.status.connect(statuses.append)
+    controller.close()
+    for do in later:
+        do()
+    assert later
+    assert not statuses

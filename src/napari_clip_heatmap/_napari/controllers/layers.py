@@ -147,13 +147,13 @@ def set_visible(layers: Iterable[Layer], *, visible: bool) -> None:
 
 def remove_all(viewer: ViewerModel, source: Layer | None = None) -> int:
     """Remove our layers, of one source or all; return how many there were."""
-    for layer in (ours := own_heatmaps(viewer, source)):
-        remove(viewer, layer)
+    ours = own_heatmaps(viewer, source)
+    for layer in ours:
+        _remove(viewer, layer)
     return len(ours)
 
 
-def remove(viewer: ViewerModel, layer: Layer) -> None:
-    """Remove a layer."""
+def _remove(viewer: ViewerModel, layer: Layer) -> None:
     with collection_paused():  # napari lets a full one follow
         viewer.layers.remove(layer)
 
@@ -221,7 +221,7 @@ def show_heatmaps(
     rows = [mark["row"] for mark in marks]
     before, gone = _claimed(own_heatmaps(viewer, source), marks)
     for layer in gone:
-        remove(viewer, layer)
+        _remove(viewer, layer)
     limits = look.limits(result.limits, result.keys)
     added = 0
     is_kept = current in {marks[number]["row"] for number in before}
@@ -377,7 +377,7 @@ def _replace(viewer: ViewerModel, old: Image, new: Image) -> Image:
     for name in KEPT:
         setattr(new, name, getattr(old, name))
     position = viewer.layers.index(old)
-    remove(viewer, old)
+    _remove(viewer, old)
     viewer.layers.insert(position, new)
     return new
 

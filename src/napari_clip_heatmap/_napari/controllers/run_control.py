@@ -187,6 +187,8 @@ class RunController:
 
     def _finish(self) -> None:
         """Be idle again, once the thread has ended and its last heatmaps are on screen."""
+        if self._image is None:
+            return  # it is idle already, or the dock was closed
         if not self._job.running and self._updater is None:
             self._release()
             self._state.step = None

@@ -129,7 +129,7 @@ class CompareView:
                 setattr(grid_of(self._viewer), name, value)
             for layer in [each for each in self._copies if each in layers]:
                 layers.remove(layer)
-            for layer in self._visible.keys() & {*layers}:
+            for layer in [each for each in self._visible if each in layers]:
                 set_visible((layer,), visible=self._visible[layer])
             for layer in self._compared:
                 _set_title(layer, visible=False)
