@@ -113,19 +113,19 @@ def parse_prompt(line: object, what: str = "prompts") -> Prompt:
     return Prompt(text, names, tuple(dict.fromkeys(minus)))
 
 
-def parse_phrase(line: object, what: str = "baseline prompts") -> Phrase:
-    """Read one prompt that may have synonyms, but no contrast.
+def parse_phrase(line: object) -> Phrase:
+    """Read one baseline prompt, which may have synonyms, but no contrast.
 
     Raises
     ------
     PromptError
         As `parse_prompt` does, or there is a contrast.
     """
-    prompt = parse_prompt(line, what)
+    prompt = parse_prompt(line, "baseline prompts")
     if prompt.minus:
         raise PromptError(
-            f"'{shorten(prompt.text)}' is one of the {what}, which take no contrast of their own; "
-            "write each thing to subtract on its own line"
+            f"'{shorten(prompt.text)}' is one of the baseline prompts, which take no contrast of "
+            "their own; write each thing to subtract on its own line"
         )
     return prompt.names
 

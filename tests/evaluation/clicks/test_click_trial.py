@@ -10,7 +10,7 @@ import napari_clip_heatmap as nch
 from napari_clip_heatmap.evaluation.auroc import auroc
 from napari_clip_heatmap.evaluation.clicks.click_trial import COUNTS, ClickTrial
 from napari_clip_heatmap.evaluation.clicks.other_recipes import RECIPES
-from napari_clip_heatmap.scenes import draw
+from napari_clip_heatmap.scenes import CLASSES, draw
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,16 @@ def test_the_recipe_that_is_used_is_that_of_encodings(trial):
     for mixed in (False, True):
         rounds = dict(trial.rounds(RECIPES["used"], trial.words_map(), words=mixed))
         first = trial._worst(trial.words_map(), [])
-        words = {"words": "nuclei"} if mixed else {}
+        contrast = " - ".join(("nuclei", *(each for each in CLASSES if each != "nuclei")))
+        words = {"words": contrast} if mixed else {}
         example = trial.encoding.example(trial._points[:1], first, name="mine", **words)
         assert rounds[1] == pytest.approx(example.direction, abs=1e-5)
+
+
+def test_the_words_that_are_mixed_in_are_those_that_are_compared_with(trial):
+    directions = trial.directions(RECIPES["used"], words=True)
+    found, expected = trial.map_of(directions.words), trial.words_map()
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -110,6 +110,15 @@ def test_words_are_mixed_in_by_their_weight(scene):
     assert places.weight == 1
 
 
+def test_words_of_an_example_may_have_a_contrast(scene):
+    encoding, _ = scene
+    made = encoding.example(centers(), name="mine", words="green - red|pink - blue", weight=0.0)
+    prompt = "green - red | pink - blue"
+    words = encoding.heatmaps([prompt]).scoring.directions[0]
+    assert made.direction == pytest.approx(words / np.linalg.norm(words), abs=1e-5)
+    assert made.words == prompt
+
+
 def test_leave_one_out_is_the_auroc_of_places_by_the_others(scene):
     encoding, _ = scene
     good, bad = centers(), [(30, 10), (60, 4), (20, 30)]
@@ -189,7 +198,8 @@ def test_figures_say_where_background_and_places_lie(scene):
         ({"positive": np.zeros((64, 64), bool)}, PromptError, "no positive place"),
         ({"name": "a | b"}, PromptError, "synonyms"),
         ({"name": ""}, PromptError, "word"),
-        ({"words": "a - b"}, PromptError, "contrast"),
+        ({"words": "a - a"}, PromptError, "say nothing"),
+        ({"words": "a - "}, PromptError, "contrast"),
         ({"words": 3}, PromptError, "text"),
         ({"weight": 1.5}, SettingsError, "weight"),
         ({"weight": "half"}, SettingsError, "weight"),

@@ -123,12 +123,17 @@ class ClickTrial:
         return heat
 
     def directions(self, recipe: DirectionRecipe, *, words: bool) -> PlaceDirections:
-        """Return how places become directions, with or without the words mixed in half and half."""
+        """Return how places become directions, with or without the words mixed in half and half.
+
+        The words are contrasted with what they are compared with in `words_map`.
+        """
         mixed = None
         if words:
             text = TextDirections(self.encoding.text)
-            neutral = text.directions((each,) for each in NEUTRAL_PROMPTS).mean(axis=0)
-            mixed = text.directions([(self.name,)])[0] - neutral
+            others = [each for each in CLASSES if each != self.name]
+            rivals = others if self.name in CLASSES else NEUTRAL_PROMPTS
+            against = text.directions((each,) for each in rivals).mean(axis=0)
+            mixed = text.directions([(self.name,)])[0] - against
         return PlaceDirections(self._image, recipe, mixed, 0.5)  # type: ignore[arg-type]
 
     def rounds(

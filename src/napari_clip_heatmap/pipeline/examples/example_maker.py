@@ -39,7 +39,8 @@ class ExampleMaker:
         name : str
             What its maps are called; no other prompt of a list may have this name.
         words : str
-            Words to mix in, as a prompt without a contrast: "vesicles" or "vesicles | bubbles".
+            Words to mix in, as a prompt: "vesicles", "vesicles | bubbles", or with a contrast,
+            "platelets - red blood cells"; without one they are compared with neutral prompts.
         weight : float
             Of the places against the words, 0 to 1; without words it changes nothing.
         templates : str or iterable of str

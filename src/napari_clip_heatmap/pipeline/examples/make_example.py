@@ -22,7 +22,7 @@ from napari_clip_heatmap.pipeline.examples.recipe import (
 from napari_clip_heatmap.pipeline.presence import known_tokens, spread_windows
 from napari_clip_heatmap.pipeline.scoring import NEUTRAL_PROMPTS, TextDirections
 from napari_clip_heatmap.prompting.example import Example, checked_example_name
-from napari_clip_heatmap.prompting.language import parse_phrase, parse_templates
+from napari_clip_heatmap.prompting.language import parse_prompt, parse_templates
 from napari_clip_heatmap.validation import number
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class PlaceDirections:
     image : TokenStatistics
     recipe : Recipe
     words : float64 (d_embed,), optional
-        Direction of the words, minus that of neutral prompts; None where no words are mixed in.
+        Direction of the words, minus that of what they are contrasted with; None where no words are
+        mixed in.
     weight : float
         Of the places against the words.
     """
@@ -132,7 +133,7 @@ def make_example(
             "what you look for"
         )
     tokens, image = measure_image(encoding)
-    phrase, of_words = _read_words(encoding, words, templates)
+    said, of_words = _read_words(encoding, words, templates)
     directions = PlaceDirections(image, RECIPE, of_words, weight)
     direction = directions.mixed(good, bad)
     if not direction.any():
@@ -150,8 +151,8 @@ def make_example(
         image=hash_arrays([encoding.embedding]),
         positive=len(good),
         negative=len(bad),
-        words=" | ".join(phrase),
-        weight=weight if phrase else 1.0,
+        words=said,
+        weight=weight if said else 1.0,
         recipe=str(RECIPE),
         dependence=_dependence(directions, good, bad, tokens),
         leave_one_out=_leave_one_out(directions, good, bad),
@@ -179,15 +180,24 @@ def measure_image(encoding: Encoding) -> tuple[NDArray[np.float32], TokenStatist
 
 def _read_words(
     encoding: Encoding, words: str, templates: str | Iterable[str]
-) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
-    """Return the names of the thing, and their direction minus that of neutral prompts."""
-    sentences = parse_templates(templates)
+) -> tuple[str, NDArray[np.float64] | None]:
+    """Return the words, and their direction minus that of their contrast or of neutral prompts."""
+    sentences = TextDirections(encoding.text, parse_templates(templates))
     if not str(words).strip():
-        return (), None
-    phrase = parse_phrase(words, "words of examples")
-    own = TextDirections(encoding.text, sentences).directions([phrase])[0]
-    neutral = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
-    return phrase, own - neutral.mean(axis=0)
+        return "", None
+    prompt = parse_prompt(words, "words of examples")
+    own = sentences.directions([prompt.names])[0]
+    if prompt.minus:
+        against = sentences.directions(prompt.minus)
+    else:  # neutral prompts are whole sentences already
+        against = TextDirections(encoding.text).directions((text,) for text in NEUTRAL_PROMPTS)
+    direction = own - against.mean(axis=0)
+    if not direction.any():
+        raise PromptError(
+            f"the words of an example are '{shorten(prompt.canonical)}': contrasted with "
+            "themselves they say nothing. Contrast them with other things, or leave them out"
+        )
+    return prompt.canonical, direction
 
 
 def _dependence(

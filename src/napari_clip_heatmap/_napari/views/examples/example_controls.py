@@ -45,7 +45,8 @@ EXAMPLE_CONTROLS = (
         "example_words",
         ControlSection.EXAMPLES,
         lambda _, **given: LineEdit(**given),
-        "Words for the same thing, to mix in; leave it blank to go by the places alone.",
+        "Words for the same thing, to mix in; leave it blank to go by the places alone.\n"
+        "If another thing looks alike, subtract it: 'platelets - red blood cells'.",
         label="Words",
         shrinks=True,
     ),
