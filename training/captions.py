@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,15 +83,18 @@ class Content:
         Of the classes for which it is known.
     colors : mapping of class to color word
     modality : str
-    is_familiar : bool
-        A model that learned from drawn scenes alone knows what it shows.
+    is_real_smear : bool
+        It is of a real picture of blood.
+    masks : mapping of class to bool (y, x)
+        Of the classes whose places are known.
     """
 
     present: dict[str, int]
     coverage: dict[str, float]
     colors: dict[str, str]
     modality: str
-    is_familiar: bool = False
+    is_real_smear: bool = False
+    masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

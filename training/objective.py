@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from einops import reduce
+from einops import rearrange, reduce
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,6 +21,7 @@ __all__ = [
     "contrastive",
     "mean_of_bags",
     "of_bags",
+    "place_losses",
     "preprocess",
     "strongest",
     "student_losses",
@@ -30,6 +31,12 @@ __all__ = [
 _MATCH, _FIND = 0.15, 0.05
 """Weights of the image tower's losses: of bags with captions, and of the strongest patch of a bag
 with captions. What it is taught of single patches has the weight 1."""
+
+_PLACE, _APART = 0.1, 0.3
+"""Weights of the losses of single patches: of judging each caption, and of telling them apart."""
+
+_COVERED = 0.5
+"""Share of a patch from which a caption is what it shows."""
 
 _NEVER = -1e4
 """A logit that is never reached; unlike infinity it has a gradient of 0 where nothing is wrong."""
@@ -196,6 +203,35 @@ def caption_losses(
         "match": _MATCH * contrastive(*mean_of_bags(similarity, states, bags)),
         "find": _FIND * yes_or_no(*of_bags(in_views, states, bags)),
     }
+
+
+def place_losses(
+    heads: Heads, token_map: Tensor, texts: Tensor, shares: Tensor
+) -> dict[str, Tensor]:
+    """Return what the image tower makes small where it is known what captions cover.
+
+    Parameters
+    ----------
+    heads : Heads
+    token_map : Tensor (view, patch, d_embed)
+    texts : Tensor (caption, d_embed)
+        Unit directions.
+    shares : Tensor (view, caption, row, column)
+        As `caption_shares` gives them: NaN where nobody knows.
+    """
+    evidence = _patch_evidence(heads, token_map, texts)
+    target = rearrange(shares, "view caption row column -> view (row column) caption")
+    known = ~target.isnan()
+    target = target.nan_to_num(0)
+    loss = F.binary_cross_entropy_with_logits(evidence, target, reduction="none")
+    # Each share of a patch that is covered counts as much, however many captions are false there.
+    place = (loss * known).sum() / target.sum().clamp(min=1)
+    clear = torch.full_like(target, UNCLEAR)
+    clear[known & (target == 0)] = FALSE
+    clear[target > _COVERED] = TRUE
+    shown = (clear == TRUE).any(-1)
+    apart = _one_way(evidence[shown], clear[shown]) if shown.any() else evidence.sum() * 0
+    return {"place": _PLACE * place, "apart": _APART * apart}
 
 
 def _patch_evidence(heads: Heads, token_map: Tensor, texts: Tensor) -> Tensor:

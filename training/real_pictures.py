@@ -80,7 +80,7 @@ def content_of(micrograph: Micrograph) -> Content:
     is_blood = any("blood cell" in name or name == "platelets" for name in shown)
     modality = "smear" if is_blood else micrograph.modality
     present = with_implied(dict.fromkeys(shown, TRUE), unclear)
-    return Content(present, {}, {}, modality, is_familiar=is_blood)
+    return Content(present, {}, {}, modality, is_real_smear=is_blood)
 
 
 def _odds(micrographs: Sequence[Micrograph]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from training.muon import make_muon
 from training.views import Batch, Batches, Mixture
 
 __all__ = ["Settings", "Stage", "learning_rate", "run_stage"]
@@ -73,6 +74,8 @@ class Stage:
         Peak learning rate.
     n_pixels, sides, mixture :
         Of the views; see `Batches`.
+    places : bool
+        Whether the losses ask what captions cover of each patch.
     watch : callable(int), optional
         Called in the first process, with the step, whenever the learner was saved.
     """
@@ -86,6 +89,7 @@ class Stage:
     n_pixels: int
     sides: Mapping[int, float]
     mixture: Mixture = field(default_factory=Mixture)
+    places: bool = False
     watch: Callable[[int], None] = lambda step: None
 
 
@@ -131,19 +135,6 @@ def learning_rate(step: int, n_steps: int, peak: float, *, warmup: int = 100) ->
     return peak * min(1, (step + 1) / warmup, (n_steps - step) / max(1, n_steps // 2))
 
 
-def make_muon(matrices: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimizer of matrices.
-
-    Raises
-    ------
-    RuntimeError
-        This PyTorch has none; version 2.9 was the first with Muon.
-    """
-    if not hasattr(torch.optim, "Muon"):
-        raise RuntimeError(f"training needs PyTorch 2.9 or newer; this is {torch.__version__}")
-    return torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-
-
 def _optimizers(stage: Stage) -> tuple[torch.optim.Optimizer, ...]:
     taken = {id(parameter) for parameter in stage.matrices}
     others = [p for p in stage.learner.parameters() if id(p) not in taken]
@@ -179,9 +170,8 @@ def _restore(
 
 def _batches(stage: Stage, settings: Settings, rank: int, step: int) -> Iterator[Batch]:
     number = sum(stage.name.encode())  # no two stages see the same scenes
-    stream = Batches(
-        (settings.seed, number, rank, step), stage.n_pixels, stage.sides, stage.mixture
-    )
+    seed = (settings.seed, number, rank, step)
+    stream = Batches(seed, stage.n_pixels, stage.sides, stage.mixture, places=stage.places)
     ahead = 4 if settings.workers else None
     loader = DataLoader(
         stream, batch_size=None, num_workers=settings.workers, prefetch_factor=ahead

@@ -229,6 +229,7 @@ def _image_stage(
         n_pixels=settings.student_views * side**2,
         sides={side: 1.0},
         mixture=run.mixture,
+        places=name == "tuning",
         watch=watch,
     )
 

@@ -41,9 +41,10 @@ from training.configurations import (
 from training.export import PREPROCESS_CONFIG, TextIds, full_state
 from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
+from training.muon import make_muon
 from training.network import embed, encode_texts, fast_type
 from training.objective import Heads, preprocess, student_losses
-from training.stage import learning_rate, make_muon
+from training.stage import learning_rate
 from training.start import adopt_image_tower
 from training.teacher import Teacher
 from training.views import Batch, Batches

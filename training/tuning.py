@@ -1,8 +1,9 @@
-"""The last stage: the image tower goes on without the teacher, from captions of bags of views.
+"""The last stage: the image tower goes on without the teacher, from captions of views and patches.
 
-What the teacher could not find, the image tower may: it sees whole views. So that places are
-learned where captions cannot tell them, the relative maps of the drawn classes come near to those
-of the bundled model `demo`, on views of what that model knows.
+What the teacher could not find, the image tower may: it sees whole views, and the captions of each
+patch of the drawn ones. Real pictures say what they show, and not where. So on blood smears, where
+captions cannot tell the cells apart, its relative maps of the drawn classes come near to those of
+the bundled model `demo`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 
 from training.demo_maps import DemoMaps, relative_maps
 from training.network import embed, fast_type
-from training.objective import Heads, caption_losses, preprocess
+from training.objective import Heads, caption_losses, place_losses, preprocess
 from training.views import Batch
 
 __all__ = ["tuning_losses"]
@@ -32,7 +33,7 @@ def tuning_losses(
     drawn: Tensor,
     dtype: torch.dtype | None = None,
 ) -> Callable[[Batch], dict[str, Tensor]]:
-    """Return the losses of the stage, as a function of a batch.
+    """Return the losses of the stage, as a function of a batch that knows its places.
 
     Parameters
     ----------
@@ -52,12 +53,17 @@ def tuning_losses(
         pixels, texts = preprocess(batch.images, drawn.device), texts_of(batch)
         states = torch.from_numpy(batch.states).to(drawn.device)
         bags = torch.from_numpy(batch.bags).to(drawn.device)
-        familiar = torch.from_numpy(batch.familiar).to(drawn.device)
+        shares = torch.from_numpy(batch.shares).to(drawn.device)
+        smears = torch.from_numpy(batch.real_smears).to(drawn.device)
         found = embed(tower, pixels, dtype)
         keep = torch.zeros((), device=drawn.device)
-        if familiar.any():
-            wanted = _SCALE * demo(pixels[familiar], dtype)
-            keep = F.mse_loss(relative_maps(found[1][familiar], drawn), wanted) / wanted.var()
-        return {**caption_losses(heads, found, texts, states, bags), "keep": keep}
+        if smears.any():
+            wanted = _SCALE * demo(pixels[smears], dtype)
+            keep = F.mse_loss(relative_maps(found[1][smears], drawn), wanted) / wanted.var()
+        return {
+            **caption_losses(heads, found, texts, states, bags),
+            **place_losses(heads, found[1], texts, shares),
+            "keep": keep,
+        }
 
     return losses

@@ -13,6 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from napari_clip_heatmap.scenes import CLASSES, Scene, draw
 from napari_clip_heatmap.scenes.specimens import draw_specimen
 from training.captions import TRUE, UNCLEAR, Caption, Content, caption_set, with_implied
+from training.places import caption_shares
 from training.real_pictures import RealPictures
 
 __all__ = ["Batch", "Batches", "Mixture"]
@@ -82,15 +83,18 @@ class Batch:
         TRUE, FALSE or UNCLEAR; of a real view, for the picture it was cut from.
     bags : ndarray (view,) int64
         Views of one real picture have one number; a drawn view has one of its own.
-    familiar : ndarray (view,) bool
-        Views of what a model that learned from drawn scenes alone knows: scenes, and blood smears.
+    real_smears : ndarray (view,) bool
+        Views of real pictures of blood.
+    shares : ndarray (view, caption, row, column) float32, optional
+        Of each patch, what a caption covers, as `caption_shares` says; None if it was not asked.
     """
 
     images: NDArray[np.uint8]
     captions: list[Caption]
     states: NDArray[np.int8]
     bags: NDArray[np.int64]
-    familiar: NDArray[np.bool_]
+    real_smears: NDArray[np.bool_]
+    shares: NDArray[np.float32] | None = None
 
 
 class Batches(IterableDataset[Batch]):
@@ -105,6 +109,8 @@ class Batches(IterableDataset[Batch]):
         Side of the views of a batch -> share of the batches. Small views tell more of where things
         are, large ones show what they are.
     mixture : Mixture
+    places : bool
+        Whether to say what captions cover of each patch.
     """
 
     def __init__(
@@ -113,11 +119,14 @@ class Batches(IterableDataset[Batch]):
         n_pixels: int,
         sides: Mapping[int, float],
         mixture: Mixture | None = None,
+        *,
+        places: bool = False,
     ) -> None:
         self._seed = seed
         self._n_pixels = n_pixels
         self._sides = sides
         self._mixture = mixture or Mixture()
+        self._places = places
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw scenes and cut views; those of one scene are spread over several batches."""
@@ -142,8 +151,9 @@ class Batches(IterableDataset[Batch]):
         contents = [content for _, content in views]
         captions, states = caption_set(rng, contents)
         pictures = np.stack([picture for picture, _ in views])
-        familiar = np.array([content.is_familiar for content in contents])
-        return Batch(pictures, captions, states, np.asarray(bags, np.int64), familiar)
+        real_smears = np.array([content.is_real_smear for content in contents])
+        shares = caption_shares(captions, contents, states) if self._places else None
+        return Batch(pictures, captions, states, np.asarray(bags, np.int64), real_smears, shares)
 
     def _real_views(
         self, rng: np.random.Generator, side: int, wanted: int
@@ -173,20 +183,21 @@ def _views(rng: np.random.Generator, side: int, specimen_part: float) -> Iterato
     for _ in range((whole // side) ** 2):
         top, left = rng.integers(0, whole - side + 1, 2)
         window = (slice(top, top + side), slice(left, left + side))
-        picture = np.rot90(drawn.image[window], rng.integers(4))
-        masks = {name: mask[window] for name, mask in drawn.masks.items()}
-        content = _content(masks, modality, colors, is_familiar=not is_specimen)
-        yield picture[:, :: rng.choice((-1, 1))], content
+        turns = int(rng.integers(4))
+        picture = np.rot90(drawn.image[window], turns)
+        step = rng.choice((-1, 1))
+        masks = {
+            name: np.rot90(mask[window], turns)[:, ::step] for name, mask in drawn.masks.items()
+        }
+        yield picture[:, ::step], _content(masks, modality, colors)
 
 
 def _content(
-    masks: Mapping[str, NDArray[np.bool_]],
+    masks: dict[str, NDArray[np.bool_]],
     modality: str,
     words: Mapping[str, str],
-    *,
-    is_familiar: bool,
 ) -> Content:
-    """Return what a view shows, from where things were drawn; only captions are made of it."""
+    """Return what a view shows, from where things were drawn."""
     present, coverage = {}, {}
     for name, mask in masks.items():
         area = int(np.count_nonzero(mask))
@@ -201,4 +212,5 @@ def _content(
     if present or modality == "stained":
         unclear += _UNLABELED.get(modality, _USUALLY_UNLABELED)
     colors = {name: word for name, word in words.items() if name in present}
-    return Content(with_implied(present, unclear), coverage, colors, modality, is_familiar)
+    present = with_implied(present, unclear)
+    return Content(present, coverage, colors, modality, masks=masks)

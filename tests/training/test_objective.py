@@ -8,10 +8,12 @@ import pytest
 import torch
 from training.captions import FALSE, TRUE, UNCLEAR
 from training.objective import (
+    Heads,
     agreement,
     contrastive,
     mean_of_bags,
     of_bags,
+    place_losses,
     strongest,
     yes_or_no,
 )
@@ -89,3 +91,36 @@ def test_a_row_with_nothing_wrong_leaves_gradients_finite() -> None:
     logits = torch.zeros(2, 2, requires_grad=True)
     contrastive(logits, torch.tensor([[TRUE, UNCLEAR], [TRUE, TRUE]])).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def _places(known: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a token map of two patches, two texts, and which patch each covers."""
+    texts = torch.eye(2)
+    shares = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0 if known else torch.nan]]]])
+    return torch.eye(2)[None], texts, shares
+
+
+def test_patches_learn_what_covers_them() -> None:
+    heads = Heads()
+    tokens, texts, shares = _places()
+    right = place_losses(heads, tokens, texts, shares)
+    turned = place_losses(heads, tokens.flip(1), texts, shares)
+    for name in ("place", "apart"):
+        assert right[name] < turned[name]
+
+
+def test_patches_that_nobody_knows_change_nothing() -> None:
+    heads = Heads()
+    tokens, texts, shares = _places(known=False)
+    moved = tokens.clone()
+    moved[0, 1, 1] += 5
+    before, after = (place_losses(heads, each, texts, shares) for each in (tokens, moved))
+    for name in ("place", "apart"):
+        torch.testing.assert_close(before[name], after[name])
+
+
+def test_views_without_anything_known_can_be_learned_from() -> None:
+    tokens = torch.eye(2)[None].requires_grad_()
+    losses = place_losses(Heads(), tokens, torch.eye(2), torch.full((1, 2, 1, 2), torch.nan))
+    sum(losses.values(), torch.zeros(())).backward()
+    assert not tokens.grad.any()  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The last stage keeps places on views of what `demo` knows, and on no others."""
+"""The last stage learns places of drawn views, and keeps those of `demo` on real smears."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def texts_of(batch: Batch) -> Tensor:
     return F.normalize(torch.randn(len(batch.captions), 128), dim=-1)
 
 
-def test_places_count_on_familiar_views_alone() -> None:
+def test_the_maps_of_demo_are_kept_on_real_smears_alone() -> None:
     config = configuration("base")
     tower = TextIds(config["text_cfg"]["context_length"]).compact_clip(config).visual
     adopt_image_tower(tower, DEMO)
     directions = DemoMaps().directions
     losses = tuning_losses(tower, Heads(), texts_of, directions, torch.float32)
-    batch = next(iter(Batches((0,), 6 * 96**2, {96: 1.0})))
-    assert batch.familiar.any()
-    scenes = replace(batch, familiar=np.ones(6, bool))
+    batch = next(iter(Batches((0,), 6 * 96**2, {96: 1.0}, places=True)))
+    assert not batch.real_smears.any()
+    smears = replace(batch, real_smears=np.ones(6, bool))
     # Maps of the wanted shape and 1 / 0.7 of the wanted size: ((1 - 0.7) / 0.7) squared.
-    assert losses(scenes)["keep"].item() == pytest.approx(0.184, rel=0.02)
-    others = losses(replace(batch, familiar=np.zeros(6, bool)))
-    assert others["keep"].item() == 0
-    assert others["match"].item() > 0
-    assert others["find"].item() > 0
+    assert losses(smears)["keep"].item() == pytest.approx(0.184, rel=0.02)
+    others = losses(batch)
+    assert others.pop("keep").item() == 0
+    assert all(loss.item() > 0 for loss in others.values())
+    assert list(others) == ["match", "find", "place", "apart"]
