@@ -1,9 +1,10 @@
 """Train the bundled model: ``python -m training.train --real FOLDER --seed N``.
 
-In four stages, from pictures and their captions alone, drawn and real; no mask enters. The text
-tower learns which captions go together; a convolutional teacher learns from captions of small
-pictures; the image tower learns from captions of whole views, and from the teacher which patches
-carry them; then it goes on without the teacher. The run is split over processes of one thread each,
+In four stages, from pictures and their captions, drawn and real; no mask of a real picture enters.
+The text tower learns which captions go together; a convolutional teacher learns from captions of
+small pictures; the image tower learns from captions of whole views, and from the teacher which
+patches carry them; then it goes on without the teacher, and each patch of a drawn view has captions
+of its own. The run is split over processes of one thread each,
 which on a CPU is half as fast again as one process of many threads. A run that was interrupted goes
 on from its last checkpoint when the same command is given again.
 """

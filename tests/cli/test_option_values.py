@@ -65,7 +65,8 @@ def test_channels() -> None:
 def test_downsample() -> None:
     assert parse_downsample("auto") == "auto"
     assert parse_downsample("1.5") == 1.5
-    for text in ("0.9", "inf", "nan", "x", ""):
+    assert parse_downsample("0.5") == 0.5
+    for text in ("0.1", "0", "-1", "inf", "nan", "x", ""):
         with pytest.raises(typer.BadParameter, match="--downsample"):
             parse_downsample(text)
 

@@ -29,23 +29,27 @@ __all__ = [
 
 
 def parse_downsample(text: str) -> float | Literal["auto"]:
-    """Read ``--downsample``: a number from 1 up, or auto.
+    """Read ``--downsample``: a number, below 1 to enlarge, or auto.
 
     Raises
     ------
     typer.BadParameter
-        It is neither.
+        It is neither, or the number is too small.
 
     Examples
     --------
     >>> parse_downsample("2")
     2.0
     """
+    from napari_clip_heatmap.imaging.lattice import LEAST_DOWNSAMPLE
+
     if text == "auto":
         return "auto"
     factor = _number(text)
-    if factor is None or factor < 1:
-        raise typer.BadParameter(f"--downsample is a number from 1 up, or auto; got '{text[:60]}'")
+    if factor is None or factor < LEAST_DOWNSAMPLE:
+        raise typer.BadParameter(
+            f"--downsample is a number from {LEAST_DOWNSAMPLE} up, or auto; got '{text[:60]}'"
+        )
     return factor
 
 

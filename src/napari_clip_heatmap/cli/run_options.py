@@ -162,7 +162,10 @@ Z = Annotated[
     int | None, typer.Option("--z", min=0, help="One focal plane, from 0; by default all.")
 ]
 Downsample = Annotated[
-    str, typer.Option(help="Image pixels per pixel the model sees, at least 1, or auto.")
+    str,
+    typer.Option(
+        help="Image pixels per pixel the model sees, or auto; below 1 the image is enlarged."
+    ),
 ]
 Mpp = Annotated[
     float | None,
