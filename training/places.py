@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from training.captions import FALSE, Caption, Content
 
-__all__ = ["ROWS", "caption_shares"]
-
-ROWS = 12
-"""Rows and columns of patches in a view, as `demo` divides it."""
+__all__ = ["caption_shares"]
 
 
 def caption_shares(
-    captions: Sequence[Caption], contents: Sequence[Content], states: NDArray[np.int8]
+    captions: Sequence[Caption],
+    contents: Sequence[Content],
+    states: NDArray[np.int8],
+    n_rows: int,
 ) -> NDArray[np.float32]:
     """Return which share of each patch a caption covers, NaN where nobody knows.
 
@@ -29,29 +29,30 @@ def caption_shares(
     ----------
     captions : sequence of Caption
     contents : sequence of Content
-        Of views whose sides are a multiple of `ROWS`.
     states : int8 (view, caption)
         As `truths` gives them.
+    n_rows : int
+        Rows, and columns, of patches in a view; its side is a multiple of them. 0 asks nothing.
 
     Returns
     -------
     float32 (view, caption, row, column)
         0 for a caption that is false of the whole view.
     """
-    shares = np.full((*states.shape, ROWS, ROWS), np.nan, np.float32)
+    shares = np.full((*states.shape, n_rows, n_rows), np.nan, np.float32)
     shares[states == FALSE] = 0
     for view, content in enumerate(contents):
-        covered = {name: _shares(mask) for name, mask in content.masks.items()}
+        masks = content.masks if n_rows else {}
+        covered = {name: _shares(mask, n_rows) for name, mask in masks.items()}
         for column, caption in enumerate(captions):
             if states[view, column] != FALSE and _names_one_class(caption):
                 shares[view, column] = covered.get(caption.classes[0], np.nan)
     return shares
 
 
-def _shares(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return reduce(
-        mask.astype(np.float32), "(row y) (column x) -> row column", "mean", row=ROWS, column=ROWS
-    )
+def _shares(mask: NDArray[np.bool_], n_rows: int) -> NDArray[np.float32]:
+    pixels = mask.astype(np.float32)
+    return reduce(pixels, "(row y) (column x) -> row column", "mean", row=n_rows, column=n_rows)
 
 
 def _names_one_class(caption: Caption) -> bool:

@@ -74,8 +74,8 @@ class Stage:
         Peak learning rate.
     n_pixels, sides, mixture :
         Of the views; see `Batches`.
-    places : bool
-        Whether the losses ask what captions cover of each patch.
+    n_rows : int
+        Rows of patches in a view, where the losses ask what captions cover of each; or 0.
     watch : callable(int), optional
         Called in the first process, with the step, whenever the learner was saved.
     """
@@ -89,7 +89,7 @@ class Stage:
     n_pixels: int
     sides: Mapping[int, float]
     mixture: Mixture = field(default_factory=Mixture)
-    places: bool = False
+    n_rows: int = 0
     watch: Callable[[int], None] = lambda step: None
 
 
@@ -171,7 +171,7 @@ def _restore(
 def _batches(stage: Stage, settings: Settings, rank: int, step: int) -> Iterator[Batch]:
     number = sum(stage.name.encode())  # no two stages see the same scenes
     seed = (settings.seed, number, rank, step)
-    stream = Batches(seed, stage.n_pixels, stage.sides, stage.mixture, places=stage.places)
+    stream = Batches(seed, stage.n_pixels, stage.sides, stage.mixture, stage.n_rows)
     ahead = 4 if settings.workers else None
     loader = DataLoader(
         stream, batch_size=None, num_workers=settings.workers, prefetch_factor=ahead

@@ -210,6 +210,7 @@ def _image_stage(
     """Return a stage in which the image tower learns from whole views."""
     settings, tower = run.settings, run.clip.visual
     side = run.config["vision_cfg"]["image_size"]
+    n_rows = side // run.config["vision_cfg"]["patch_size"]
 
     def watch(step: int) -> None:
         if step % settings.figures_every and step != n_steps:
@@ -230,7 +231,7 @@ def _image_stage(
         n_pixels=settings.student_views * side**2,
         sides={side: 1.0},
         mixture=run.mixture,
-        places=name == "tuning",
+        n_rows=n_rows if name == "tuning" else 0,
         watch=watch,
     )
 

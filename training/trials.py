@@ -1,9 +1,10 @@
 """Compare shapes of the image tower at equal small budgets of computing time.
 
-``python -m training.trials --run RUN --minutes 10`` takes the text tower and the teacher of a run
-(its ``language.pt`` and ``teacher.pt``), trains each shape for as many minutes of one core, and
-writes a table. Shapes that the output already holds are not trained again, so the command can be
-repeated with more minutes in another folder, or with more shapes in the same one.
+``python -m training.trials --run RUN --minutes 10`` takes the text tower of a run (its
+``language.pt``), trains each shape for as many minutes of one core, from captions of drawn views
+and of each of their patches, and writes a table. Shapes that the output already holds are not
+trained again, so the command can be repeated with more minutes in another folder, or with more
+shapes in the same one.
 
 ``--scales`` instead measures a finished model at one and at two scales: maps of the image and of
 the image at half its size, averaged.
@@ -43,10 +44,9 @@ from training.figures import FigureRequest, measure_figures
 from training.initial import initialise
 from training.muon import make_muon
 from training.network import embed, encode_texts, fast_type
-from training.objective import Heads, preprocess, student_losses
+from training.objective import Heads, caption_losses, place_losses, preprocess
 from training.stage import learning_rate
 from training.start import adopt_image_tower
-from training.teacher import Teacher
 from training.views import Batch, Batches
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ _SEED = 6_000_000
 
 
 class Trial:
-    """One shape, trained by the text tower and the teacher of a run."""
+    """One shape, trained with the text tower of a run."""
 
     def __init__(self, name: str, run: Path, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
@@ -67,14 +67,11 @@ class Trial:
         self.ids = TextIds(self.config["text_cfg"]["context_length"])
         self.clip = self.ids.compact_clip(self.config)
         self.side = self.config["vision_cfg"]["image_size"]
+        self.n_rows = self.side // self.config["vision_cfg"]["patch_size"]
         language = torch.load(run / "language.pt", weights_only=True)
         texts = {key: value for key, value in language.items() if not key.startswith("visual.")}
         self.clip.load_state_dict(texts, strict=False)
-        self.teacher = Teacher(self.config["embed_dim"])
-        saved = torch.load(run / "teacher.pt", weights_only=True)
-        self.teacher.load_state_dict(saved["states"][0])
         self.clip.requires_grad_(False)
-        self.teacher.eval().requires_grad_(False)
         tower = self.clip.visual
         if start is None:
             examples = next(iter(Batches((seed,), 128 * self.side**2, {self.side: 1.0})))
@@ -87,15 +84,17 @@ class Trial:
         self.heads = Heads()
 
     def losses(self, batch: Batch) -> Tensor:
-        """Return what the student's stage makes small."""
+        """Return what the last stage makes small with drawn views."""
         pixels = preprocess(batch.images)
         with torch.no_grad():
             tokens = self.ids([caption.text for caption in batch.captions])
             texts = nn.functional.normalize(encode_texts(self.clip, tokens), dim=-1)
-            taught = self.teacher(pixels, texts)
         found = embed(self.clip.visual, pixels, fast_type(pixels.device))
         states, bags = torch.from_numpy(batch.states), torch.from_numpy(batch.bags)
-        losses = student_losses(self.heads, found, texts, taught, states, bags)
+        losses = {
+            **caption_losses(self.heads, found, texts, states, bags),
+            **place_losses(self.heads, found[1], texts, torch.from_numpy(batch.shares)),
+        }
         return sum(losses.values(), torch.zeros(()))
 
     def train(self, seconds: float, seed: int, rate: float) -> int:
@@ -108,7 +107,7 @@ class Trial:
             make_muon(matrices),
             torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
         )
-        batches = iter(Batches((seed, 1), _PIXELS, {self.side: 1.0}))
+        batches = iter(Batches((seed, 1), _PIXELS, {self.side: 1.0}, n_rows=self.n_rows))
         spent, n_views = 0.0, 0
         while spent < seconds:
             batch = next(batches)  # drawing takes the same time for every shape: it is not counted
@@ -213,7 +212,7 @@ def _score(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--run", type=Path, help="output of training.train with a text tower and a teacher")
+    add("--run", type=Path, help="output of training.train with a text tower")
     add("--start", type=Path, help="folder of a model to go on from, of a shape that fits")
     add("--output", type=Path, default=Path("runs/trials"))
     add("--minutes", type=float, default=10.0, help="of computing, for each shape")

@@ -85,8 +85,8 @@ class Batch:
         Views of one real picture have one number; a drawn view has one of its own.
     real_smears : ndarray (view,) bool
         Views of real pictures of blood.
-    shares : ndarray (view, caption, row, column) float32, optional
-        Of each patch, what a caption covers, as `caption_shares` says; None if it was not asked.
+    shares : ndarray (view, caption, row, column) float32
+        Of each patch, what a caption covers, as `caption_shares` says; without rows if not asked.
     """
 
     images: NDArray[np.uint8]
@@ -94,7 +94,7 @@ class Batch:
     states: NDArray[np.int8]
     bags: NDArray[np.int64]
     real_smears: NDArray[np.bool_]
-    shares: NDArray[np.float32] | None = None
+    shares: NDArray[np.float32]
 
 
 class Batches(IterableDataset[Batch]):
@@ -109,8 +109,8 @@ class Batches(IterableDataset[Batch]):
         Side of the views of a batch -> share of the batches. Small views tell more of where things
         are, large ones show what they are.
     mixture : Mixture
-    places : bool
-        Whether to say what captions cover of each patch.
+    n_rows : int
+        Rows of patches in a view, to say what captions cover of each patch; 0 says nothing.
     """
 
     def __init__(
@@ -119,14 +119,13 @@ class Batches(IterableDataset[Batch]):
         n_pixels: int,
         sides: Mapping[int, float],
         mixture: Mixture | None = None,
-        *,
-        places: bool = False,
+        n_rows: int = 0,
     ) -> None:
         self._seed = seed
         self._n_pixels = n_pixels
         self._sides = sides
         self._mixture = mixture or Mixture()
-        self._places = places
+        self._n_rows = n_rows
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw scenes and cut views; those of one scene are spread over several batches."""
@@ -152,8 +151,9 @@ class Batches(IterableDataset[Batch]):
         captions, states = caption_set(rng, contents)
         pictures = np.stack([picture for picture, _ in views])
         real_smears = np.array([content.is_real_smear for content in contents])
-        shares = caption_shares(captions, contents, states) if self._places else None
-        return Batch(pictures, captions, states, np.asarray(bags, np.int64), real_smears, shares)
+        bag_of = np.asarray(bags, np.int64)
+        shares = caption_shares(captions, contents, states, self._n_rows)
+        return Batch(pictures, captions, states, bag_of, real_smears, shares)
 
     def _real_views(
         self, rng: np.random.Generator, side: int, wanted: int

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from training.captions import FALSE, TRUE, UNCLEAR, Caption, Content, truths
-from training.places import ROWS, caption_shares
+from training.places import caption_shares
 from training.real_pictures import RealPictures
 from training.views import Batch, Batches, Mixture
 
+ROWS = 12
 LEFT = np.zeros((24, 24), bool)
 LEFT[:, :5] = True
 NUCLEI = Caption("nuclei", ("nuclei",))
@@ -27,7 +28,7 @@ def content(**more: object) -> Content:
 
 def test_a_caption_covers_the_share_of_a_patch_that_its_class_does() -> None:
     contents = [content(masks={"nuclei": LEFT}), content()]
-    shares = caption_shares(CAPTIONS, contents, truths(CAPTIONS, contents))
+    shares = caption_shares(CAPTIONS, contents, truths(CAPTIONS, contents), ROWS)
     assert shares.shape == (2, len(CAPTIONS), ROWS, ROWS)
     drawn = dict(zip(CAPTIONS, shares[0], strict=True))
     assert drawn[NUCLEI][3].tolist() == [1, 1, 0.5, *[0] * 9]  # patches of 2 pixels
@@ -41,14 +42,13 @@ def test_a_caption_covers_the_share_of_a_patch_that_its_class_does() -> None:
 
 
 def drawn_batch(seed: int) -> Batch:
-    return next(iter(Batches((seed,), 24 * 96**2, {96: 1.0}, places=True)))
+    return next(iter(Batches((seed,), 24 * 96**2, {96: 1.0}, n_rows=ROWS)))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_places_are_turned_and_mirrored_as_the_picture(seed: int) -> None:
     """Nuclei of a dark picture are bright where they lie, and not in another pose."""
     batch = drawn_batch(seed)
-    assert batch.shares is not None
     column = next(n for n, each in enumerate(batch.captions) if each.classes == ("nuclei",))
     right = wrong = 0
     for picture, shares in zip(batch.images, batch.shares[:, column], strict=True):
@@ -67,8 +67,7 @@ def test_places_are_false_or_known_of_drawn_views_and_false_or_unknown_of_real_o
     pictures: RealPictures,
 ) -> None:
     mixture = Mixture(pictures, real_part=0.5)
-    batch = next(iter(Batches((0,), 16 * 96**2, {96: 1.0}, mixture, places=True)))
-    assert batch.shares is not None
+    batch = next(iter(Batches((0,), 16 * 96**2, {96: 1.0}, mixture, n_rows=ROWS)))
     known = np.isfinite(batch.shares).all((2, 3))
     assert known[batch.states == FALSE].all()
     numbers, counts = np.unique(batch.bags, return_counts=True)
@@ -79,4 +78,4 @@ def test_places_are_false_or_known_of_drawn_views_and_false_or_unknown_of_real_o
 
 
 def test_places_are_not_worked_out_for_stages_that_do_not_ask() -> None:
-    assert next(iter(Batches((0,), 4 * 24**2, {24: 1.0}))).shares is None
+    assert next(iter(Batches((0,), 4 * 24**2, {24: 1.0}))).shares.size == 0

@@ -10,7 +10,6 @@ from training.configurations import CONFIGURATIONS, configuration, widen_stem
 from training.export import TextIds
 from training.figures import FigureRequest
 from training.network import embed
-from training.teacher import Teacher
 from training.trials import Trial, compare_scales, run_trial, table
 
 import napari_clip_heatmap as nch
@@ -21,11 +20,10 @@ DEMO = Path(nch.__file__).parent / "demo"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A text tower and a teacher that know nothing."""
+    """A text tower that knows nothing."""
     torch.manual_seed(0)
     clip = TextIds(32).compact_clip(configuration("base"))
     torch.save(clip.state_dict(), tmp_path / "language.pt")
-    torch.save({"states": [Teacher(128).state_dict()], "step": 1}, tmp_path / "teacher.pt")
     return tmp_path
 
 

@@ -33,7 +33,7 @@ def test_the_maps_of_demo_are_kept_on_real_smears_alone() -> None:
     adopt_image_tower(tower, DEMO)
     directions = DemoMaps().directions
     losses = tuning_losses(tower, Heads(), texts_of, directions, torch.float32)
-    batch = next(iter(Batches((0,), 6 * 96**2, {96: 1.0}, places=True)))
+    batch = next(iter(Batches((0,), 6 * 96**2, {96: 1.0}, n_rows=12)))
     assert not batch.real_smears.any()
     smears = replace(batch, real_smears=np.ones(6, bool))
     # Maps of the wanted shape and 1 / 0.7 of the wanted size: ((1 - 0.7) / 0.7) squared.
