@@ -36,7 +36,7 @@ _PLACE, _APART = 0.1, 0.3
 """Weights of the losses of single patches: of judging each caption, and of telling them apart."""
 
 _COVERED = 0.5
-"""Share of a patch from which a caption is what it shows."""
+"""Share of a patch above which a caption is what it shows."""
 
 _NEVER = -1e4
 """A logit that is never reached; unlike infinity it has a gradient of 0 where nothing is wrong."""

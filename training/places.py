@@ -40,10 +40,11 @@ def caption_shares(
         0 for a caption that is false of the whole view.
     """
     shares = np.full((*states.shape, n_rows, n_rows), np.nan, np.float32)
+    if not n_rows:
+        return shares
     shares[states == FALSE] = 0
     for view, content in enumerate(contents):
-        masks = content.masks if n_rows else {}
-        covered = {name: _shares(mask, n_rows) for name, mask in masks.items()}
+        covered = {name: _shares(mask, n_rows) for name, mask in content.masks.items()}
         for column, caption in enumerate(captions):
             if states[view, column] != FALSE and _names_one_class(caption):
                 shares[view, column] = covered.get(caption.classes[0], np.nan)

@@ -41,10 +41,10 @@ def parse_downsample(text: str) -> float | Literal["auto"]:
     >>> parse_downsample("2")
     2.0
     """
-    from napari_clip_heatmap.imaging.lattice import LEAST_DOWNSAMPLE
-
     if text == "auto":
         return "auto"
+    from napari_clip_heatmap.imaging.lattice import LEAST_DOWNSAMPLE
+
     factor = _number(text)
     if factor is None or factor < LEAST_DOWNSAMPLE:
         raise typer.BadParameter(
