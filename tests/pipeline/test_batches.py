@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from itertools import pairwise
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import Cancelled, ModelLoadError
+from napari_clip_heatmap.pipeline import batches
 from napari_clip_heatmap.pipeline.batches import BatchedForward
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.progressive import encode_progressively
@@ -260,3 +262,71 @@ def test_nothing_of_the_device_is_kept(lent, released):
     gc.collect()
     assert kept() is None
     assert encoding.complete
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def colored(number):
+    return [((0, n), np.full((32, 32, 3), n / number, np.float32)) for n in range(number)]
+
+
+def test_a_cpu_computes_two_batches_of_a_small_model_at_a_time(make_model, two_threads):
+    together, used = Barrier(2, timeout=30), []
+
+    class Meeting(make_model):
+        d_model = 8
+
+        def token_map(self, batch):
+            together.wait()  # fails unless another batch is at the same place
+            used.append(torch.get_num_threads())
+            return super().token_map(batch)
+
+    passes = BatchedForward(Meeting(), 2)
+    landed = [place for done in passes.submit(colored(12), last=True) for place, _ in done]
+    assert landed == [place for place, _ in colored(12)]
+    assert used == [1] * 6
+    assert torch.get_num_threads() == 2
+
+
+def test_what_fails_in_one_of_them_is_an_error_after_the_tiles_before_it(make_model, two_threads):
+    class Failing(make_model):
+        d_model = 8
+
+        def token_map(self, batch):
+            if batch.max() > 0.6:
+                raise RuntimeError("a fault of the processor")
+            return super().token_map(batch)
+
+    passes, landed = BatchedForward(Failing(), 1), []
+    with pytest.raises(RuntimeError, match="a fault of the processor"):
+        landed.extend(place for done in passes.submit(colored(10), last=True) for place, _ in done)
+    assert landed == [(0, n) for n in range(7)]
+
+
+def test_too_large_a_batch_is_halved_there_too(make_model, two_threads):
+    class Small(make_model):
+        d_model = 8
+
+        def token_map(self, batch):
+            if len(batch) > 2:
+                raise MemoryError
+            return super().token_map(batch)
+
+    model = Small()
+    model.notices, model.max_batch = Notices(), None
+    passes = BatchedForward(model, 8)
+    landed = [place for done in passes.submit(colored(11), last=True) for place, _ in done]
+    assert landed == [place for place, _ in colored(11)]
+    assert model.max_batch == 2
+
+
+def test_large_models_keep_all_threads_for_one_batch(tiny_model, two_threads, monkeypatch):
+    assert batches.at_once(tiny_model) == 2
+    monkeypatch.setattr(batches, "_SHORT", 0)
+    assert batches.at_once(tiny_model) == 1

@@ -32,6 +32,7 @@ from napari_clip_heatmap.batch.tiles.tile_journal import TileJournal
 from napari_clip_heatmap.batch.whole_output import disk_errors
 from napari_clip_heatmap.errors import ImageError, SettingsError
 from napari_clip_heatmap.imaging.resolution import unit_symbol
+from napari_clip_heatmap.pipeline.batches import at_once
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, PlaneIndex
@@ -166,7 +167,7 @@ class ImageWorker:
 
     @cached_property
     def _batch_size(self) -> int:
-        return shared_batch_size(self.model)
+        return shared_batch_size(self.model) * at_once(self.model)
 
     def _tried(self, image: JobImage, step: Callable[[], Result]) -> Result | ImageOutcome:
         """Do a step; what is wrong with the image is recorded, and returned."""

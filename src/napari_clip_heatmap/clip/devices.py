@@ -6,7 +6,10 @@ import ctypes.util
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ __all__ = [
     "fast_types",
     "is_out_of_memory",
     "release_memory",
+    "single_threads",
     "start_copy_to_cpu",
     "unused_gpu_notice",
 ]
@@ -210,3 +214,37 @@ def start_copy_to_cpu(*tensors: Tensor) -> Callable[[], tuple[NDArray[Any], ...]
         return tuple(host.numpy() for host in pinned)
 
     return finish
+
+
+def single_threads(name: str, number: int = 1) -> ThreadPoolExecutor:
+    """Return threads in each of which torch splits no operation: several small ones side by side.
+
+    Parameters
+    ----------
+    name : str
+        The same name and number give the same threads; each process has its own.
+    number : int
+
+    Examples
+    --------
+    >>> single_threads("example").submit(torch.get_num_threads).result()
+    1
+    """
+    return _single_threads(name, number, os.getpid())
+
+
+@cache
+def _single_threads(name: str, number: int, _process: int) -> ThreadPoolExecutor:
+    n_threads = torch.get_num_threads()
+    executor = ThreadPoolExecutor(number, thread_name_prefix=f"single-{name}")
+    together = Barrier(number)
+
+    def settle() -> None:
+        together.wait()  # no thread does this for another one
+        torch.set_num_threads(1)
+        torch.get_num_threads()  # a thread settles its number at the first use
+
+    for started in [executor.submit(settle) for _ in range(number)]:
+        started.result()
+    torch.set_num_threads(n_threads)  # what holds here, and in threads to come
+    return executor

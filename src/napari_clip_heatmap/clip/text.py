@@ -6,12 +6,9 @@ A direction depends on its prompt alone; scores that compare prompts are compute
 from __future__ import annotations
 
 import copy
-import os
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +17,7 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_clip_heatmap.clip.devices import describe_failure
+from napari_clip_heatmap.clip.devices import describe_failure, single_threads
 from napari_clip_heatmap.clip.weights import eval_mode
 from napari_clip_heatmap.errors import ClipHeatmapError, ModelLoadError, PromptError, shorten
 
@@ -155,7 +152,7 @@ class TextEncoder:
     def _in_one_thread(self, name: str, work: Callable[[], Result]) -> Result:
         if torch.get_num_threads() == 1 or self._device.type != "cpu" or self._size > SMALL:
             return work()
-        return _one_thread(name, os.getpid()).submit(work).result()
+        return single_threads(name).submit(work).result()
 
     def replace_tower(self, tower: nn.Module) -> None:
         """Use another copy of the same weights from now on, such as one on another device."""
@@ -219,17 +216,6 @@ class TextEncoder:
         if self._tokenizer is None:
             self._tokenizer = self._make_tokenizer()
         return self._tokenizer(prompts)
-
-
-@cache
-def _one_thread(name: str, _process: int) -> ThreadPoolExecutor:
-    """Return a thread in which torch uses no others; one in each process, as forks lose theirs."""
-    n_threads = torch.get_num_threads()
-    executor = ThreadPoolExecutor(1, thread_name_prefix=f"one-thread-{name}")
-    executor.submit(torch.set_num_threads, 1).result()
-    executor.submit(torch.get_num_threads).result()  # a thread settles its number at the first use
-    torch.set_num_threads(n_threads)  # what holds here, and in threads to come
-    return executor
 
 
 def _require_prompts(prompts: Sequence[str]) -> list[str]:

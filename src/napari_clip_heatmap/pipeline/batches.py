@@ -26,6 +26,7 @@ __all__ = [
     "BatchedForward",
     "Tile",
     "TileOutput",
+    "at_once",
     "forward_tile",
     "products_of_tile",
     "read_ahead",
@@ -91,6 +92,9 @@ _FEW = 4
 
 _SHORT = 1.5e9
 """Multiplications of a batch of them, at most: larger models keep a CPU busy with one tile."""
+
+_MOST_AT_ONCE = 8
+"""Batches of a small model side by side: Python's own part of each is done one after another."""
 
 ACCELERATOR_BATCH = 32
 """Tiles per batch on any other device, which small batches leave idle."""
@@ -188,7 +192,7 @@ class BatchedForward:
         newest = self._in_flight[-1]
         try:
             if newest.finish is None:
-                newest.finish = start_forward(self._model, [seen for _, seen in newest.tiles])
+                newest.finish = self._start([seen for _, seen in newest.tiles])
             if len(self._in_flight) <= _ahead(self._model) and not wait:
                 return []
             outputs = self._oldest()
@@ -209,6 +213,15 @@ class BatchedForward:
             )
         recover()  # only here the error is gone, and with it the tensors that it kept alive
         return None
+
+    def _start(self, tiles: list[NDArray[np.float32]]) -> Callable[[], list[TileOutput]]:
+        number = at_once(self._model)
+        if number == 1:
+            return start_forward(self._model, tiles)
+        from napari_clip_heatmap.clip.devices import single_threads
+
+        threads = single_threads("forward", number)
+        return threads.submit(lambda: start_forward(self._model, tiles)()).result
 
     def _oldest(self) -> list[TileOutput]:
         finish = self._in_flight[0].finish
@@ -271,6 +284,24 @@ def suitable_size(model: ClipModel) -> int:
     return max(1, CPU_PATCHES // prod(model.grid), few)
 
 
+def at_once(model: ClipModel) -> int:
+    """Return how many batches a CPU computes side by side, in one thread each.
+
+    Of a small model: where threads share its short operations, they wait for one another. A large
+    one keeps all of them busy with one batch, and its first maps come sooner.
+
+    Examples
+    --------
+    >>> at_once(nch.load_model("demo", device="cpu"))  # doctest: +SKIP
+    2
+    """
+    if model.device.type != "cpu" or products_of_tile(model) > _SHORT:
+        return 1
+    import torch
+
+    return min(int(torch.get_num_threads()), _MOST_AT_ONCE)
+
+
 def products_of_tile(model: ClipModel) -> int:
     """Return about how many multiplications the model takes for one tile.
 
@@ -283,10 +314,16 @@ def products_of_tile(model: ClipModel) -> int:
 
 
 def _ahead(model: ClipModel) -> int:
-    """Return how many batches may be in flight while the next is read: CUDA works on its own."""
+    """Return how many batches may be in flight while the next is read.
+
+    CUDA works on its own; so do the threads of a CPU that compute batches side by side.
+    """
     if model.device.type == _REMOTE:
         return int(model.batches_ahead)  # type: ignore[attr-defined]
-    return 1 if model.device.type == "cuda" else 0
+    if model.device.type == "cuda":
+        return 1
+    number = at_once(model)
+    return number if number > 1 else 0
 
 
 Item = TypeVar("Item")

@@ -58,3 +58,15 @@ def test_labels_of_huge_images_are_refused(result: Any, monkeypatch: Any) -> Non
     monkeypatch.setattr(plane_result, "_LARGEST_LABELED", 100)
     with pytest.raises(SettingsError, match="megapixels"):
         result.objects(0)
+
+
+def test_files_of_large_images_are_the_same_though_made_side_by_side(
+    run: Any, scene: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    written = []
+    for name in ("small", "large"):
+        worker = run(scene, output=tmp_path / name, write=("maps", "overlays"))
+        written.append({path.name: path.read_bytes() for path in worker.job.folder.glob("scene_*")})
+        monkeypatch.setattr(plane_result, "_SMALL", 0)
+    assert len(written[0]) == 4
+    assert written[0] == written[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
     from napari_clip_heatmap.batch.run_settings import RunSettings
 
-__all__ = ["ImageOutput", "OutputTarget", "plane_suffix"]
+__all__ = ["ImageOutput", "OutputTarget", "for_each_prompt", "plane_suffix"]
+
+_AT_ONCE = 2
+"""Prompts of a large plane whose files are made side by side: each takes memory for its picture."""
 
 _SHORT = {"time": "t", "z": "z", "page": "page"}
 
@@ -120,3 +124,21 @@ def plane_suffix(opened: BatchImage, index: PlaneIndex) -> str:
         f"_{_SHORT.get(axis, axis)}{at:0{len(str(length - 1))}}"
         for axis, at, length in zip(opened.axes, index, opened.lengths, strict=False)
     )
+
+
+def for_each_prompt(plane: PlaneResult, step: Callable[[int], None]) -> None:
+    """Call a step with the number of each prompt; for a large plane two side by side.
+
+    Examples
+    --------
+    >>> for_each_prompt(plane, lambda number: print(plane.maps.prompts[number]))  # doctest: +SKIP
+    nuclei
+    """
+    numbers = range(len(plane.maps.prompts))
+    if plane.is_small:  # threads would take longer to start
+        for number in numbers:
+            step(number)
+        return
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="clip-heatmap-output") as threads:
+        for _ in threads.map(step, numbers):
+            pass

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget
+from napari_clip_heatmap.batch.outputs.image_output import (
+    ImageOutput,
+    OutputTarget,
+    for_each_prompt,
+)
 from napari_clip_heatmap.batch.outputs.tiff_pages import TiffPages
 
 if TYPE_CHECKING:
@@ -41,14 +45,17 @@ class MapsOutput(ImageOutput):
                 )
                 for file, prompt in zip(self.files(self.target), maps.prompts, strict=True)
             ]
-        for number, pages in enumerate(self._pages):
 
-            def read(y: slice, x: slice, number: int = number) -> NDArray[Any]:
-                only = slice(number, number + 1)
+        def write(number: int) -> None:
+            only = slice(number, number + 1)
+
+            def read(y: slice, x: slice) -> NDArray[np.float32]:
                 values: NDArray[np.float32] = maps.window(y, x, maps=only)[0]
                 return values
 
-            pages.add(read)
+            self._pages[number].add(read)
+
+        for_each_prompt(plane, write)
 
     def close(self) -> None:
         for each in self._pages:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, plane_suffix
+from napari_clip_heatmap.batch.outputs.image_output import (
+    ImageOutput,
+    OutputTarget,
+    for_each_prompt,
+    plane_suffix,
+)
 from napari_clip_heatmap.files.overlays import write_picture
 
 if TYPE_CHECKING:
@@ -24,8 +29,10 @@ class OverlaysOutput(ImageOutput):
 
     def add(self, plane: PlaneResult) -> None:
         start = f"{self.target.image.name}{plane_suffix(self.target.opened, plane.index)}"
-        for number, prompt in enumerate(self.target.prompt_names):
-            write_picture(self.draft(f"{start}_{prompt}_overlay.png"), plane.picture(number))
+        drafts = [self.draft(f"{start}_{name}_overlay.png") for name in self.target.prompt_names]
+        if plane.channels:
+            plane.image_picture(plane.overview_factor)  # which all of them need
+        for_each_prompt(plane, lambda number: write_picture(drafts[number], plane.picture(number)))
 
 
 OUTPUT = OverlaysOutput

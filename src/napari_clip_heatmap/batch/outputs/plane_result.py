@@ -125,7 +125,7 @@ class PlaneResult:
     def value_range(self, number: int) -> tuple[float, float] | None:
         """Return the least and the greatest value of `overview`; None where none is known."""
         factor = self.overview_factor
-        if self._is_small:
+        if self.is_small:
             return _range_of([self.values(number)])
         height, width = self._picture_shape(factor)
         only = slice(number, number + 1)
@@ -138,13 +138,13 @@ class PlaneResult:
         """Return the map of one prompt at image pixels, float32 (y, x)."""
         values: NDArray[np.float32] = (
             self._all_values[number]
-            if self._is_small
+            if self.is_small
             else self.maps.window(maps=slice(number, number + 1))[0]
         )
         return values
 
     @cached_property
-    def _is_small(self) -> bool:
+    def is_small(self) -> bool:
         """Whether all maps are kept, as large as they are shown."""
         pixels = prod(self.encoding.image_shape) * len(self.maps.prompts)
         return self.overview_factor == 1 and pixels <= _SMALL
@@ -156,13 +156,13 @@ class PlaneResult:
 
     def picture(self, number: int) -> NDArray[np.uint8]:
         """Return the map of one prompt over the image, or alone where there is no image."""
-        if self._is_small:
+        if self.is_small:
             return self._all_pictures[number]
         return self._drawn(self.overview(number)[np.newaxis], self.overview_factor)[0]
 
     def pictures(self, factor: int) -> list[NDArray[np.uint8]]:
         """Return what `picture` does of every prompt, made smaller."""
-        if factor == self.overview_factor and self._is_small:
+        if factor == self.overview_factor and self.is_small:
             return self._all_pictures
         n_maps = len(self.maps.prompts)
         values = np.stack([self.overview(number, factor) for number in range(n_maps)])

@@ -12,6 +12,7 @@ from napari_clip_heatmap.pipeline.batches import (
     BatchedForward,
     Tile,
     TileOutput,
+    at_once,
     forward_tile,
     products_of_tile,
     suitable_size,
@@ -78,7 +79,8 @@ def compute_together(
     if waiting:
         largest = shared_batch_size(model)
         filled = waiting + waiting[-1:] * (min(_FEWEST, largest) - len(waiting))
-        size = -(-len(filled) // -(-len(filled) // largest))  # batches of one size, about
+        n_batches = max(-(-len(filled) // largest), min(at_once(model), len(filled) // _FEWEST), 1)
+        size = -(-len(filled) // n_batches)  # batches of one size, about
         batches = BatchedForward(model, size, partial(stop_if, cancelled))
         for finished in batches.submit(filled, last=True):
             outputs.update(finished)
