@@ -329,9 +329,11 @@ def _recipe(words: TextDirections, prompt: Prompt) -> dict[str, list[str]]:
 
 
 def _names(prompts: Iterable[Prompt]) -> Iterator[str]:
-    """Return every name in the prompts, those of their contrasts included."""
+    """Return every name in the prompts, those of contrasts and in the words of examples too."""
     for prompt in prompts:
         yield from chain(prompt.names, *prompt.minus)
+        if prompt.example is not None and prompt.example.words:
+            yield from _names(distinct([prompt.example.words]))
 
 
 def _score_notes(

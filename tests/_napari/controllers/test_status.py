@@ -15,6 +15,7 @@ from napari_clip_heatmap._napari.controllers.status import (
     resolution_text,
     summary,
     time_left,
+    unknown_words_of,
 )
 from napari_clip_heatmap._napari.inputs.pixel_size import ModelSizes
 from napari_clip_heatmap._napari.job.request import HeatmapResult, ResultStatus
@@ -64,6 +65,20 @@ def test_counts_slices(answer):
     picture = SimpleNamespace(lattice=answer.stack.lattice, planes=((0,), (1,), (2,)))
     stack = replace(answer, stack=picture)
     assert summary(stack, (1, 1), pixels).startswith("2 prompts, 3 slices, 12 tiles, ")
+
+
+def test_words_the_model_never_met_are_found_in_the_words_of_examples(answer):
+    def unknown_words(words):
+        return tuple(word for word in words.split() if word.startswith("xy"))
+
+    mixed, alone = SimpleNamespace(words="green - xyloid"), SimpleNamespace(words="")
+    scoring = SimpleNamespace(
+        prompts=("red", "xylem", "mine", "xylan"), examples={"mine": mixed, "xylan": alone}
+    )
+    text = SimpleNamespace(unknown_words=unknown_words)
+    encodings = {(): SimpleNamespace(text=text)}
+    shown = SimpleNamespace(result=replace(answer, scoring=scoring, encodings=encodings))
+    assert unknown_words_of(shown) == {"xylem": ("xylem",), "mine": ("xyloid",)}
 
 
 def test_says_how_far_the_model_sees():

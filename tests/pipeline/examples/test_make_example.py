@@ -52,6 +52,15 @@ def test_its_map_is_the_token_map_times_its_direction_whatever_the_score(scene):
         assert maps.similarity[1] == pytest.approx(encoding.embedding @ example.direction)
 
 
+def test_words_the_model_never_met_are_named_in_the_words_of_examples_too(scene):
+    encoding, _ = scene
+    example = encoding.example(centers(), name="mine", words="green | xylem - xyloid")
+    alone = encoding.example(centers(), name="xylan")
+    notes = encoding.heatmaps(["red", example, alone]).notes
+    found = [note.rpartition(": ")[2] for note in notes if "never trained on" in note]
+    assert found == ["'xylem'.", "'xyloid'."]
+
+
 def test_it_changes_no_map_of_words(scene):
     encoding, _ = scene
     example = encoding.example(centers()[:2], name="mine")

@@ -141,7 +141,7 @@ class PromptController:
                 problems[row.key] = f"Not run: {reason}"
             elif row.key in repeated:
                 problems[row.key] = "A row above asks the same, and has the map."
-            elif row.example is None and (words := unknown.get(row.prompt)):
+            elif words := unknown.get(row.prompt):
                 problems[row.key] = (
                     f"The model never met {', '.join(map(repr, words))}: its map can only come "
                     "from pieces of these words."

@@ -135,12 +135,18 @@ CANCELS_OUT = "Its words cancel out, so its map is zero everywhere."
 
 
 def unknown_words_of(shown: LayerResult) -> dict[str, tuple[str, ...]]:
-    """Return the words that the model never met, by prompt; prompts of known words are left out."""
+    """Return the words that the model never met, by prompt; prompts of known words are left out.
+
+    Of an example they are those of the words that are mixed in.
+    """
     text = next(iter(shown.result.encodings.values())).text
     scoring = shown.result.scoring
-    asked = [prompt for prompt in scoring.prompts if prompt not in scoring.examples]
-    words = {prompt: tuple(text.unknown_words(prompt)) for prompt in asked}
-    return {prompt: unknown for prompt, unknown in words.items() if unknown}
+    asked = {
+        prompt: scoring.examples[prompt].words if prompt in scoring.examples else prompt
+        for prompt in scoring.prompts
+    }
+    found = {prompt: tuple(text.unknown_words(words)) for prompt, words in asked.items()}
+    return {prompt: unknown for prompt, unknown in found.items() if unknown}
 
 
 def figures_of(shown: LayerResult) -> dict[str, RowFigures]:
