@@ -14,6 +14,7 @@ from napari_clip_heatmap.batch.job_settings_file import (
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.cli import app
 from napari_clip_heatmap.errors import SettingsError
+from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.imaging.view import View
 
 
@@ -37,6 +38,14 @@ def test_each_name_is_an_option_of_the_command(tmp_path: Path) -> None:
     )
     assert set(values) <= options
     assert {"layers", "heads", "mpp", "image-size", "recursive", "objects"} <= set(values)
+
+
+@pytest.mark.parametrize("name", ["page", "series", "time", "z"])
+def test_the_first_of_several_is_a_choice(name: str, tmp_path: Path) -> None:
+    choice = PictureChoice(**{name: 0})
+    values = option_values(RunSettings(("a.tif",), ("x",), tmp_path, choice=choice, threshold=0.0))
+    assert values[name] == values["threshold"] == 0
+    assert "recursive" not in values
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_clip_heatmap.batch.inputs.colored_channels import ChannelColor
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
@@ -30,6 +31,14 @@ def test_a_record_is_json_and_read_back() -> None:
     record = json.loads(json.dumps(ALL.record()))
     assert RunSettings.from_record(record) == ALL
     assert (record["page"], record["channel"], record["z"]) == (2, [0, 1, 2], None)
+
+
+def test_colors_of_channels_are_recorded_and_leave_other_identities_as_they_were() -> None:
+    colored = settings(colors=(ChannelColor(0, "blue"), ChannelColor(3, "#ff8800")))
+    record = json.loads(json.dumps(colored.record()))
+    assert RunSettings.from_record(record) == colored
+    assert colored.identity() != settings().identity()
+    assert "colors" not in settings().record()
 
 
 def test_identity_is_of_what_decides_results() -> None:

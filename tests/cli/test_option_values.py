@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from napari_clip_heatmap.cli.option_values import (
     parse_channel,
+    parse_colors,
     parse_downsample,
     parse_kinds,
     parse_view,
@@ -20,7 +21,8 @@ from napari_clip_heatmap.imaging.view import View
 
 @given(st.text(max_size=12))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for parse in (parse_channel, parse_downsample, parse_view):
+    channels = parse_colors if ":" in text else parse_channel
+    for parse in (channels, parse_downsample, parse_view):
         with suppress(typer.BadParameter, SettingsError):
             assert parse(text) is not None
 
@@ -60,6 +62,19 @@ def test_channels() -> None:
     for text in ("1,2", "-1", "1.0", "", "a", "0,1,2,3"):
         with pytest.raises(typer.BadParameter, match="--channel"):
             parse_channel(text)
+
+
+def test_channels_in_colors() -> None:
+    assert parse_colors(None) == parse_colors("2,0,1") == ()
+    text = "0:blue, 12 : #FF8800,3:hsl(120, 100%, 50%)"
+    assert parse_channel(text) is None
+    found = [(each.number, each.color) for each in parse_colors(text)]
+    assert found == [(0, "#0000ff"), (12, "#ff8800"), (3, "#00ff00")]
+    for text in ("0:", ":blue", "0:blue,1", "-1:blue", "a:blue", "0:blue,,1:red", "1:red,1:blue"):
+        with pytest.raises(typer.BadParameter, match="--channel"):
+            parse_colors(text)
+    with pytest.raises(SettingsError, match="no color 'bleu'"):
+        parse_colors("0:bleu")
 
 
 def test_downsample() -> None:

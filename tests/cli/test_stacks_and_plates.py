@@ -37,6 +37,26 @@ def movie(tmp_path: Path) -> tuple[Path, np.ndarray]:
     return path, pixels
 
 
+def test_channels_in_colors_are_what_the_library_computes(
+    model: str, movie: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, pixels = movie
+    asked = ("--channel", "1:#ff8000,0:blue", "--time", 2, "--z", 0, "--view", "0,4000")
+    result = cli("run", path, *WORDS, *asked, "-m", model, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    ramps = ([[0, 0, 0], [1, 128 / 255, 0]], [[0, 0, 0], [0, 0, 1]])
+    image = [
+        nch.Channel((pixels[2, 0, number],), limits=(0, 4000), lut=np.array(ramp, np.float32))
+        for number, ramp in zip((1, 0), ramps, strict=True)
+    ]
+    expected = nch.encode(nch.load_model(model), image).heatmaps(PROMPTS).values
+    written = tmp_path / "out" / "movie-ome_nuclei_heatmap.tif"
+    np.testing.assert_allclose(tifffile.imread(written), expected[0], atol=1e-6)
+    again = cli("run", "--config", tmp_path / "out" / "run.yaml", "-o", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "again" / written.name).read_bytes() == written.read_bytes()
+
+
 def test_a_time_lapse_is_what_the_library_computes(
     model: str, movie: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:

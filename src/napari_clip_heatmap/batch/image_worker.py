@@ -245,7 +245,7 @@ class ImageWorker:
 
     def open_target(self, image: JobImage, record: dict[str, Any] | None = None) -> OutputTarget:
         """Open an image, and say where its results go: those of an earlier run stay among them."""
-        opened = open_image(image.entry, self.settings.choice)
+        opened = self._open_source(image)
         same = record is not None and record["settings"] == self.settings.identity()
         before = record["kinds"] if record is not None and same else ()
         kinds = tuple(dict.fromkeys([*before, *self.settings.write]))
@@ -377,8 +377,11 @@ class ImageWorker:
     def _content(self, image: JobImage, record: dict[str, Any] | None) -> dict[str, Any]:
         source = Path(image.entry.source)
         if not source.exists():
-            open_image(image.entry, self.settings.choice)  # says what is wrong
+            self._open_source(image)  # says what is wrong
         return content_of_source(source, (record or {}).get("content"))
+
+    def _open_source(self, image: JobImage) -> BatchImage:
+        return open_image(image.entry, self.settings.choice, self.settings.colors)
 
     def _downsample(self, opened: BatchImage) -> float | str:
         if self.settings.mpp is None:

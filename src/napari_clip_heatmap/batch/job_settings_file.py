@@ -50,7 +50,7 @@ def option_values(settings: RunSettings, command: Command = "run") -> dict[str, 
     >>> option_values(RunSettings(("a.tif",), ("nuclei",), Path("out"), mpp=0.5))["mpp"]
     0.5
     """
-    view, choice = settings.view, settings.choice
+    view, choice, colors = settings.view, settings.choice, settings.colors
     values: dict[str, Any] = {
         "inputs": [_absolute(each) for each in settings.inputs],
         "output": str(settings.output.resolve()),
@@ -72,7 +72,9 @@ def option_values(settings: RunSettings, command: Command = "run") -> dict[str, 
         "view": f"{view.limits[0]!r},{view.limits[1]!r}" if view.limits else view.mode,
         "page": choice.page,
         "series": choice.series,
-        "channel": ",".join(map(str, choice.channels)),
+        "channel": ",".join(
+            [*map(str, choice.channels), *(f"{each.number}:{each.color}" for each in colors)]
+        ),
         "time": choice.time,
         "z": choice.z,
         "inside": settings.inside,
@@ -86,7 +88,7 @@ def option_values(settings: RunSettings, command: Command = "run") -> dict[str, 
     if settings.examples:  # they are in no words: the prompts lie in a file of their own
         del values["prompt"]
         values["prompts"] = str((settings.output / PROMPTS_FILE).resolve())
-    given = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    given = {name: value for name, value in values.items() if _is_given(value)}
     if command == "encode":
         return {name: value for name, value in given.items() if name not in _OF_MAPS}
     if command == "prompt":
@@ -94,6 +96,11 @@ def option_values(settings: RunSettings, command: Command = "run") -> dict[str, 
         asked = {name: value for name, value in given.items() if name in own}
         return {"encodings": given["inputs"], **asked}
     return given
+
+
+def _is_given(value: Any) -> bool:
+    """Return whether an option says something; the number 0 does, though it is equal to False."""
+    return value is not False and value not in (None, "", [])
 
 
 def write_settings_file(folder: Path, settings: RunSettings, command: Command = "run") -> None:

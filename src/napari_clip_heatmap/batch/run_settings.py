@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_clip_heatmap.batch.inputs.colored_channels import ChannelColor
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.hashing import hash_json
@@ -80,6 +81,8 @@ class RunSettings:
         Which values become black and white.
     choice : PictureChoice
         Which pictures of files that hold several; by default all.
+    colors : tuple of ChannelColor
+        Channels that are shown together, each in its color; then `choice` has no channel.
     inside : str, optional
         "tissue", or "labels:FILE": where tiles are encoded; by default everywhere.
     write : tuple of str
@@ -125,6 +128,7 @@ class RunSettings:
     heads: tuple[str, ...] = ()
     view: View = field(default_factory=View)
     choice: PictureChoice = field(default_factory=PictureChoice)
+    colors: tuple[ChannelColor, ...] = ()
     inside: str | None = None
     write: tuple[str, ...] = DEFAULT_KINDS
     format: Literal["tif", "ome-zarr"] = "tif"
@@ -161,6 +165,9 @@ class RunSettings:
         values = asdict(replace(self, examples=()))
         choice: dict[str, Any] = values.pop("choice")
         del values["examples"]  # no key without examples: jobs from before there were any go on
+        values["colors"] = [asdict(each) for each in self.colors]
+        if not self.colors:  # likewise
+            del values["colors"]
         if self.examples:
             values["examples"] = [each.describe() for each in self.examples]
         record: dict[str, Any] = _plain(values | choice | {"output": str(self.output.resolve())})
@@ -200,7 +207,9 @@ class RunSettings:
         view = dict(record["view"])
         view["limits"] = view["limits"] and tuple(view["limits"])
         examples = tuple(Example.restore(each) for each in record.get("examples", ()))
+        colors = tuple(ChannelColor(**each) for each in record.get("colors", ()))
         own = {
+            "colors": colors,
             "output": Path(record["output"]),
             "view": View(**view),
             "examples": examples,

@@ -10,6 +10,7 @@ from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.option_values import (
     asked_settings,
     parse_channel,
+    parse_colors,
     parse_downsample,
     parse_format,
     parse_names,
@@ -134,6 +135,7 @@ def encode_images(
         preprocess=preprocess,
         view=parse_view(view),
         choice=PictureChoice(None, series, parse_channel(channel), time, z),
+        colors=parse_colors(channel),
         inside=inside,
         write=("encodings",),
     )

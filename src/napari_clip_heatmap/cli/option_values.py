@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from napari_clip_heatmap.batch.inputs.colored_channels import ChannelColor
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.imaging.view import View
     from napari_clip_heatmap.prompting.example import Example
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "asked_settings",
     "parse_channel",
+    "parse_colors",
     "parse_downsample",
     "parse_format",
     "parse_kinds",
@@ -26,6 +29,11 @@ __all__ = [
     "parse_view",
     "prompts_and_templates",
 ]
+
+_CHANNELS = (
+    "--channel is one number from 0 up, three for red, green and blue, such as 2,0,1, or numbers "
+    "with a color each, such as 0:blue,2:#ff8800"
+)
 
 
 def parse_downsample(text: str) -> float | Literal["auto"]:
@@ -74,26 +82,56 @@ def parse_view(text: str | None) -> View:
 def parse_channel(text: str | None) -> int | tuple[int, ...] | None:
     """Read ``--channel``: one number, or three for red, green and blue.
 
+    What names colors is left to `parse_colors`.
+
     Raises
     ------
     typer.BadParameter
-        It is neither.
+        It is none of these.
 
     Examples
     --------
     >>> parse_channel("2,0,1")
     (2, 0, 1)
     """
-    if text is None:
+    if text is None or ":" in text:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (1, 3) or not all(part.isdecimal() for part in parts):
-        raise typer.BadParameter(
-            "--channel is one number from 0 up, or three for red, green and blue, such as 2,0,1; "
-            f"got '{text[:60]}'"
-        )
+        raise typer.BadParameter(f"{_CHANNELS}; got '{text[:60]}'")
     numbers = tuple(int(part) for part in parts)
     return numbers if len(numbers) == 3 else numbers[0]
+
+
+def parse_colors(text: str | None) -> tuple[ChannelColor, ...]:
+    """Read what ``--channel`` says of colors: none, or channels with one each.
+
+    Raises
+    ------
+    typer.BadParameter
+        A channel is no number, stands there twice, or has no color.
+    SettingsError
+        There is no such color.
+
+    Examples
+    --------
+    >>> parse_colors("0:blue,2:#ff8800")
+    (ChannelColor(number=0, color='#0000ff'), ChannelColor(number=2, color='#ff8800'))
+    """
+    if text is None or ":" not in text:
+        return ()
+    from napari_clip_heatmap.batch.inputs.colored_channels import ChannelColor
+
+    colors = []
+    for part in re.split(r",(?![^(]*\))", text):  # hsl(...) has commas of its own
+        number, colon, color = (each.strip() for each in part.partition(":"))
+        if not colon or not color or not number.isdecimal():
+            raise typer.BadParameter(f"{_CHANNELS}; got '{text[:60]}'")
+        colors.append(ChannelColor(int(number), color))
+    numbers = [each.number for each in colors]
+    if len(set(numbers)) < len(numbers):
+        raise typer.BadParameter(f"--channel names a channel twice: '{text[:60]}'")
+    return tuple(colors)
 
 
 def parse_format(text: str) -> Literal["tif", "ome-zarr"]:

@@ -13,6 +13,7 @@ from napari_clip_heatmap.cli.console_output import Printer
 from napari_clip_heatmap.cli.option_values import (
     asked_settings,
     parse_channel,
+    parse_colors,
     parse_downsample,
     parse_format,
     parse_kinds,
@@ -172,6 +173,7 @@ def run(
         heads=parse_names(heads),
         view=parse_view(view),
         choice=PictureChoice(page, series, parse_channel(channel), time, z),
+        colors=parse_colors(channel),
         inside=inside,
         write=tuple(dict.fromkeys([*kinds, "table"])) if objects else kinds,
         format=parse_format(file_format),

@@ -155,7 +155,10 @@ Series = Annotated[
 ]
 Channel = Annotated[
     str | None,
-    typer.Option(help="A channel, from 0, or three as red, green and blue: 2,0,1."),
+    typer.Option(
+        help="A channel, from 0; three as red, green and blue: 2,0,1; or any number, each in its "
+        "color: 0:blue,2:#ff8800."
+    ),
 ]
 Time = Annotated[int | None, typer.Option(min=0, help="One time point, from 0; by default all.")]
 Z = Annotated[

@@ -197,7 +197,8 @@ def image_of_item(item: CollectionItem) -> ItemImage:
     if not Path(record["source"]).exists():
         raise ImageError(f"the image '{record['source']:.200}' is not on this machine")
     entry = ImageEntry(record["source"], record["part"], record["reader"])
-    opened = open_image(entry, settings_of_job(item.path.parent).choice)
+    settings = settings_of_job(item.path.parent)
+    opened = open_image(entry, settings.choice, settings.colors)
     for index in opened.planes:
         if item.name.endswith(plane_suffix(opened, index)):
             return ItemImage(opened.channels(index), opened.pixel_size)

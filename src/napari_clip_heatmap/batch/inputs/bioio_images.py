@@ -156,10 +156,10 @@ def _channels(name: str, lengths: dict[str, int], choice: PictureChoice) -> tupl
     if len(chosen) > 1 and "S" in lengths:
         raise ImageError(f"{name} is in colors already; choose one channel, or none")
     if count > 1 and not chosen:
-        three = ", or three as red, green and blue: --channel 0,1,2" if count > 2 else ""
+        three = ", three as red, green and blue: --channel 0,1,2," if count > 2 else ""
         raise ImageError(
             f"{name} has {count} channels, and none was chosen; choose with --channel 0 to "
-            f"{count - 1}{three}"
+            f"{count - 1}{three} or each in its color: --channel 0:blue,1:green"
         )
     return chosen or (0,)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry
@@ -14,6 +15,7 @@ from napari_clip_heatmap.batch.inputs.bioio_images import (
     bioio_parts,
     open_bioio,
 )
+from napari_clip_heatmap.batch.inputs.colored_channels import ChannelColor, in_colors
 from napari_clip_heatmap.batch.inputs.openslide_images import SLIDE_SUFFIXES, open_slide
 from napari_clip_heatmap.batch.inputs.plain_files import open_array_file, open_picture
 from napari_clip_heatmap.errors import ImageError
@@ -95,8 +97,17 @@ def list_images(source: Path, choice: PictureChoice) -> list[ImageEntry]:
     return [ImageEntry(path, "", reader)]
 
 
-def open_image(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
+def open_image(
+    entry: ImageEntry, choice: PictureChoice, colors: Sequence[ChannelColor] = ()
+) -> BatchImage:
     """Open an image of a job.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    choice : PictureChoice
+    colors : sequence of ChannelColor
+        Channels to be shown in colors of their own, instead of those that were chosen.
 
     Raises
     ------
@@ -107,6 +118,8 @@ def open_image(entry: ImageEntry, choice: PictureChoice) -> BatchImage:
     --------
     >>> open_image(ImageEntry("cells.png", reader="picture"), PictureChoice())  # doctest: +SKIP
     """
+    if colors:
+        return in_colors(partial(open_image, entry), choice, colors)
     if entry.reader == "zarr":
         from napari_clip_heatmap.batch.inputs.zarr_images import open_zarr
 

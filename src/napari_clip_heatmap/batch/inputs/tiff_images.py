@@ -160,10 +160,11 @@ class _PlaneReader:
 def _require_channels(count: int, choice: PictureChoice, name: str) -> None:
     """Raise unless it is known which of several channels are shown."""
     if count > 1 and not choice.channels:
-        three = ", or three as red, green and blue: --channel 0,1,2" if count > 2 else ""
+        three = ", three as red, green and blue: --channel 0,1,2," if count > 2 else ""
         raise ImageError(
             f"{name} has {count} channels, and none was chosen; choose with --channel 0 to "
-            f"{count - 1}{three} (in a script channel=0)"
+            f"{count - 1}{three} or each in its color: --channel 0:blue,1:green (in a script "
+            "channel=0)"
         )
 
 

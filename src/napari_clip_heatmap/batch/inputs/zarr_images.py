@@ -157,7 +157,8 @@ class _OmeImage:
             raise ImageError(
                 f"{self._name} has {count} channels, and its metadata do not say in which colors "
                 "they are shown; choose with channel=0, or three as red, green and blue (in the "
-                "shell --channel 0, --channel 0,1,2)"
+                "shell --channel 0, --channel 0,1,2, or each in its color: --channel "
+                "0:blue,1:green)"
             )
         return [
             (number, _limits(described, number), _ramp(_color(each["color"])))
