@@ -12,7 +12,7 @@ import napari_clip_heatmap as nch
 from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.errors import Cancelled
 from napari_clip_heatmap.imaging.lattice import plan_lattice
-from napari_clip_heatmap.pipeline import speed
+from napari_clip_heatmap.pipeline import batches, speed
 from napari_clip_heatmap.pipeline.speed import measure_speed, tiles_per_megapixel
 
 
@@ -47,7 +47,13 @@ class Timed:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     ticking = Clock()
     monkeypatch.setattr(speed, "perf_counter", ticking)
+    batches_at_once(1, monkeypatch)
     return ticking
+
+
+def batches_at_once(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (speed, batches):
+        monkeypatch.setattr(module, "at_once", lambda model: number)
 
 
 def test_seconds_per_tile_times_tiles(tiny_model: ClipModel, clock: Clock) -> None:
@@ -57,6 +63,16 @@ def test_seconds_per_tile_times_tiles(tiny_model: ClipModel, clock: Clock) -> No
     assert len(model.sizes) == 1 + speed.MIN_ROUNDS
     expected = (1 + 0.25 * size) / size * tiles_per_megapixel(model.grid, model.patch_size)
     assert found == pytest.approx(expected)
+
+
+def test_batches_side_by_side_are_timed_together(
+    tiny_model: ClipModel, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches_at_once(3, monkeypatch)
+    model: Any = Timed(tiny_model, clock)
+    measure_speed(model)
+    assert len(set(model.sizes)) == 1
+    assert len(model.sizes) == 3 * (1 + speed.MIN_ROUNDS)
 
 
 def test_a_quick_model_is_timed_for_longer(

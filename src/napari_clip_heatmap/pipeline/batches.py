@@ -127,14 +127,21 @@ class BatchedForward:
         Tiles per batch; by default what suits the device.
     check : callable(), optional
         Called before each batch; may raise to stop.
+    side_by_side : int, optional
+        Batches that are computed at once; by default as `at_once` says.
     """
 
     def __init__(
-        self, model: ClipModel, size: int | None = None, check: Callable[[], None] = lambda: None
+        self,
+        model: ClipModel,
+        size: int | None = None,
+        check: Callable[[], None] = lambda: None,
+        side_by_side: int | None = None,
     ) -> None:
         self._model = model
         self._wanted_size = size
         self._check = check
+        self._wanted_at_once = side_by_side
         self._in_flight: deque[_Batch] = deque()
 
     @property
@@ -193,7 +200,7 @@ class BatchedForward:
         try:
             if newest.finish is None:
                 newest.finish = self._start([seen for _, seen in newest.tiles])
-            if len(self._in_flight) <= _ahead(self._model) and not wait:
+            if len(self._in_flight) <= self._ahead and not wait:
                 return []
             outputs = self._oldest()
         except ClipHeatmapError:
@@ -215,13 +222,29 @@ class BatchedForward:
         return None
 
     def _start(self, tiles: list[NDArray[np.float32]]) -> Callable[[], list[TileOutput]]:
-        number = at_once(self._model)
+        number = self._at_once
         if number == 1:
             return start_forward(self._model, tiles)
         from napari_clip_heatmap.clip.devices import single_threads
 
         threads = single_threads("forward", number)
         return threads.submit(lambda: start_forward(self._model, tiles)()).result
+
+    @property
+    def _at_once(self) -> int:
+        return self._wanted_at_once or at_once(self._model)
+
+    @property
+    def _ahead(self) -> int:
+        """How many batches may be in flight while the next is read.
+
+        CUDA works on its own; so do the threads of a CPU that compute batches side by side.
+        """
+        if self._model.device.type == _REMOTE:
+            return int(self._model.batches_ahead)  # type: ignore[attr-defined]
+        if self._model.device.type == "cuda":
+            return 1
+        return self._at_once if self._at_once > 1 else 0
 
     def _oldest(self) -> list[TileOutput]:
         finish = self._in_flight[0].finish
@@ -311,19 +334,6 @@ def products_of_tile(model: ClipModel) -> int:
     318504960
     """
     return 12 * model.n_layers * model.d_model**2 * prod(model.grid)
-
-
-def _ahead(model: ClipModel) -> int:
-    """Return how many batches may be in flight while the next is read.
-
-    CUDA works on its own; so do the threads of a CPU that compute batches side by side.
-    """
-    if model.device.type == _REMOTE:
-        return int(model.batches_ahead)  # type: ignore[attr-defined]
-    if model.device.type == "cuda":
-        return 1
-    number = at_once(model)
-    return number if number > 1 else 0
 
 
 Item = TypeVar("Item")

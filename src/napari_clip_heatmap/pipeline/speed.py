@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_clip_heatmap.errors import Cancelled
-from napari_clip_heatmap.pipeline.batches import BatchedForward, Tile
+from napari_clip_heatmap.pipeline.batches import BatchedForward, Tile, at_once
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -37,7 +37,8 @@ def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: F
     Returns
     -------
     float
-        Median over the batches; with the default overlap of half a tile, `downsample=1`.
+        Median over rounds of as many batches as are computed at once; with the default overlap of
+        half a tile, `downsample=1`.
 
     Raises
     ------
@@ -55,9 +56,9 @@ def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: F
             raise Cancelled("The measurement was cancelled.")
 
     batches = BatchedForward(model, check=check)
-    tiles = _noise(model, batches.size)
+    tiles = _noise(model, batches.size * at_once(model))
     _forward(batches, tiles)  # too large a batch makes `size` smaller
-    tiles = tiles[: batches.size]
+    tiles = tiles[: batches.size * at_once(model)]
     rounds = [_seconds(batches, tiles)]
     while len(rounds) < MIN_ROUNDS or sum(rounds) < MIN_SECONDS:
         rounds.append(_seconds(batches, tiles))
