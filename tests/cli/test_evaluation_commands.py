@@ -79,6 +79,27 @@ def test_one_special_evaluation_at_a_time(tmp_path: Path) -> None:
     assert cli("evaluate", "--voc-names", "odd", "-o", tmp_path).exit_code == 2
 
 
+def test_clicks_are_simulated_at_the_size_that_was_asked_for(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_clip_heatmap.evaluation.clicks import click_report
+
+    asked: list[Any] = []
+
+    def encode(model: Any, image: Any, *, downsample: Any) -> Any:
+        asked.append(downsample)
+        return nch.encode(model, image, downsample=downsample)
+
+    monkeypatch.setattr(click_report, "encode", encode)
+    where = ("-m", model, "-o", tmp_path / "out", "--scenes", 1, "--examples")
+    result = cli("evaluate", *where, "--downsample", 2)
+    assert result.exit_code == 0, result.output
+    assert asked == [2.0]
+    alone = cli("evaluate", "-m", model, "-o", tmp_path, "--downsample", 2)
+    assert alone.exit_code == 2
+    assert "--examples" in alone.output
+
+
 def test_localization_and_prompt_lists_write_their_reports(model: str, tmp_path: Path) -> None:
     where = ("-m", model, "-o", tmp_path)
     for name in ("localization", "prompt-lists"):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_clip_heatmap.cli.console_output import Printer
+from napari_clip_heatmap.cli.option_values import parse_downsample
 from napari_clip_heatmap.cli.options import (
     Data,
     Device,
@@ -72,6 +73,9 @@ def evaluate(
         bool,
         typer.Option("--examples", help="Instead: simulated clicks against words."),
     ] = False,
+    downsample: Annotated[
+        str, typer.Option(help="With --examples: image pixels per pixel the model sees, or auto.")
+    ] = "auto",
     imagenet_s: Annotated[
         Path | None,
         typer.Option(exists=True, help="Instead: ImageNet-Segmentation, gtsegs_ijcv.mat."),
@@ -106,6 +110,8 @@ def evaluate(
     asked = [name for name, value in special.items() if value]
     if len(asked) > 1:
         raise typer.BadParameter(f"--{asked[0]} and --{asked[1]}: choose one of them at a time")
+    if downsample != "auto" and not examples:
+        raise typer.BadParameter("--downsample goes with --examples alone")
     if voc_names not in ("official", "bare"):
         raise typer.BadParameter(f"'{voc_names}' is no choice of names: official or bare")
     printer = Printer(quiet, as_json)
@@ -116,7 +122,8 @@ def evaluate(
             from napari_clip_heatmap.evaluation.special_reports import SpecialRequest, run_special
 
             request = SpecialRequest(
-                asked[0], data, scenes, seed, imagenet_s or voc, voc_names, limit
+                *(asked[0], data, scenes, seed, imagenet_s or voc, voc_names, limit),
+                downsample=parse_downsample(downsample),
             )
             report, path = run_special(loaded, request, output, advance)
         else:

@@ -32,6 +32,8 @@ class SpecialRequest:
         "official" or "bare", for VOC.
     limit : int or None
         Only so many images of the public data set.
+    downsample : float or "auto"
+        Of the images in which examples are clicked, as `encode` takes it.
     """
 
     what: str
@@ -41,6 +43,7 @@ class SpecialRequest:
     public: Path | None = None
     names: str = "official"
     limit: int | None = None
+    downsample: float | Literal["auto"] = "auto"
 
 
 def run_special(
@@ -80,7 +83,12 @@ def _examples(
     from napari_clip_heatmap.evaluation.clicks import measure_examples
 
     report = measure_examples(
-        model, data=request.data, n_scenes=request.n_scenes, seed=request.seed, progress=progress
+        model,
+        data=request.data,
+        n_scenes=request.n_scenes,
+        seed=request.seed,
+        downsample=request.downsample,
+        progress=progress,
     )
     return report, report.write(output)[1]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -146,6 +146,7 @@ def measure_examples(
     n_scenes: int,
     seed: int,
     progress: Callable[[int, int], None],
+    downsample: float | Literal["auto"] = "auto",
 ) -> ClickReport:
     """Simulate clicks on drawn scenes and, where ``data`` is given, on real images.
 
@@ -157,6 +158,8 @@ def measure_examples(
     n_scenes, seed : int
     progress : callable
         Called with (images done, images in all).
+    downsample : float or "auto"
+        As `encode` takes it: large things are found better in an image made smaller.
 
     Raises
     ------
@@ -167,7 +170,7 @@ def measure_examples(
     values: dict[str, dict[str, list[float]]] = {}
     before: dict[str, NDArray[np.float64]] = {}
     for number, each in enumerate(read_images(data, n_scenes, seed)):
-        encoding = encode(model, each.image)
+        encoding = encode(model, each.image, downsample=downsample)
         for name, mask in each.masks.items():
             if min(mask.sum(), (~mask).sum()) < FEWEST:
                 continue
