@@ -151,7 +151,7 @@ class ColourModel:
     name = "colours"
     device = torch.device("cpu")
     image_size, patch_size, grid = (32, 32), (8, 8), (4, 4)
-    n_layers, d_model, d_embed = 1, 2048, 3
+    n_layers, d_model, d_embed = 1, 4096, 3  # batches of it are computed one by one
     notices, max_batch = (), None
 
     def __init__(self):

@@ -477,10 +477,10 @@ def test_an_image_beyond_memory_fails_alone(
     large = noise(tmp_path / "large.tif")
     opened = image_worker.open_image
 
-    def limited(entry: Any, choice: Any) -> Any:
+    def limited(entry: Any, *chosen: Any) -> Any:
         if entry.source == str(large):
             raise MemoryError
-        return opened(entry, choice)
+        return opened(entry, *chosen)
 
     monkeypatch.setattr(image_worker, "open_image", limited)
     result = cli("run", large, cells, "-p", "a", "-m", model, "-o", tmp_path / "out")

@@ -121,7 +121,12 @@ class Encoding(ExampleMaker):
     @property
     def complete(self) -> bool:
         """Whether all tiles of the region are done."""
-        return bool(self.accumulator.tile_mask[self._tile_places].all())
+        return self.n_done == len(self.tiles)
+
+    @property
+    def n_done(self) -> int:
+        """How many tiles of the region are done."""
+        return int(self.accumulator.tile_mask[self._tile_places].sum())
 
     @cached_property
     def _tile_places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -78,11 +78,10 @@ class HeatmapRun:
         self._cancelled = cancelled
         self._encode = encode or encode_progressively
         self._started = self._painted = time.monotonic()
-        self._rest = REPAINT
         self._scorer = PromptScorer(request, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
-        self._tiles = 0
+        self._tiles, self._told, self._rest = 0, 0, REPAINT
 
     @property
     def begun(self) -> bool:
@@ -112,14 +111,15 @@ class HeatmapRun:
         """
         if status is not ResultStatus.PARTIAL and self._current is not None:
             self._note(*self._current, None)  # with tiles done since the last record
+            self._tiles += self._current[1].n_done - self._told
+            self._told = self._current[1].n_done
         self._flush()
         return self._scorer.result(status, message, tiles=self._tiles)
 
     def _plane(self, number: int, plane: PlaneRequest) -> Iterator[RunStep]:
         yield RunStep("Looking at the image")
         request, key = self._request, self._key(plane)
-        resume = self._recent.get(key)
-        before: int | None = None
+        resume, is_first = self._recent.get(key), True
         for record in self._encode(
             self._model,
             plane.channels,
@@ -133,8 +133,8 @@ class HeatmapRun:
         ):
             self._recent.put(key, record.encoding, request.stores)
             self._current = (plane.index, record.encoding)
-            self._tiles += record.done - (record.done if before is None else before)
-            before = record.done
+            self._tiles += 0 if is_first else record.done - self._told
+            self._told, is_first = record.done, False
             last = record.done == record.total
             if not record.done and record.encoding.coarse is None:
                 yield self._step(number, record)
