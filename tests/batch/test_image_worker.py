@@ -5,14 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-import torch
 from filelock import FileLock
 
 import napari_clip_heatmap as nch
@@ -38,28 +37,24 @@ def test_maps_are_those_of_the_library(
     assert not list((worker.job.state / "tiles").iterdir()), "finished tiles are not kept"
 
 
-@pytest.fixture
-def n_threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(
     ("n_threads", "expected"),
     [
         pytest.param(1, [16, 8], id="three tiles that are left are filled up"),
         pytest.param(2, [10, 9], id="two batches side by side"),
     ],
-    indirect=["n_threads"],
 )
-@pytest.mark.usefixtures("n_threads")
 def test_small_images_share_batches(
-    expected: list[int], tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    n_threads: int,
+    expected: list[int],
+    tiny_model: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    set_threads: Callable[[int], None],
 ) -> None:
     from napari_clip_heatmap.pipeline import batches
 
+    set_threads(n_threads)
     sent: list[int] = []
     forward = batches.start_forward
 

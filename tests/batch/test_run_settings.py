@@ -41,6 +41,11 @@ def test_colors_of_channels_are_recorded_and_leave_other_identities_as_they_were
     assert "colors" not in settings().record()
 
 
+def test_channels_are_chosen_in_one_way() -> None:
+    with pytest.raises(SettingsError, match="both say which channels"):
+        settings(colors=(ChannelColor(0, "blue"),), choice=PictureChoice(channel=0))
+
+
 def test_identity_is_of_what_decides_results() -> None:
     base = settings().identity()
     assert settings(write=("labels",), recursive=True, device="cpu").identity() == base

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -175,18 +175,10 @@ def test_transformers_never_asks_whether_to_run_code(monkeypatch: pytest.MonkeyP
     }
 
 
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("two_threads")
 def test_a_few_prompts_take_one_thread_and_leave_the_others_their_number(
-    tiny_clip: Any, monkeypatch: pytest.MonkeyPatch
+    tiny_clip: Any, monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
 ) -> None:
+    set_threads(2)
     used: list[int] = []
     encode_text = tiny_clip.encode_text
 

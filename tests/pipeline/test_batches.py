@@ -265,11 +265,8 @@ def test_nothing_of_the_device_is_kept(lent, released):
 
 
 @pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+def two_threads(set_threads):
+    set_threads(2)
 
 
 def colored(number):

@@ -148,6 +148,11 @@ class RunSettings:
             raise SettingsError(f"mpp is {self.mpp}; accepted: micrometers per pixel, above 0")
         if self.mpp is not None and self.downsample != "auto":
             raise SettingsError("mpp and downsample both say how finely to look; give one of them")
+        if self.colors and self.choice.channels:
+            raise SettingsError(
+                "colors and the choice of a channel both say which channels are shown; give one of "
+                "them"
+            )
 
     @property
     def rows(self) -> tuple[str | Example, ...]:
@@ -165,7 +170,6 @@ class RunSettings:
         values = asdict(replace(self, examples=()))
         choice: dict[str, Any] = values.pop("choice")
         del values["examples"]  # no key without examples: jobs from before there were any go on
-        values["colors"] = [asdict(each) for each in self.colors]
         if not self.colors:  # likewise
             del values["colors"]
         if self.examples:

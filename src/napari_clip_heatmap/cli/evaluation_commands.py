@@ -122,8 +122,14 @@ def evaluate(
             from napari_clip_heatmap.evaluation.special_reports import SpecialRequest, run_special
 
             request = SpecialRequest(
-                *(asked[0], data, scenes, seed, imagenet_s or voc, voc_names, limit),
-                downsample=parse_downsample(downsample),
+                asked[0],
+                data,
+                scenes,
+                seed,
+                imagenet_s or voc,
+                voc_names,
+                limit,
+                parse_downsample(downsample),
             )
             report, path = run_special(loaded, request, output, advance)
         else:

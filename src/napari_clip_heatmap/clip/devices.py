@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,12 @@ def single_threads(name: str, number: int = 1) -> ThreadPoolExecutor:
     >>> single_threads("example").submit(torch.get_num_threads).result()
     1
     """
-    return _single_threads(name, number, os.getpid())
+    with _making_threads:
+        return _single_threads(name, number, os.getpid())
+
+
+_making_threads = Lock()
+"""While threads settle, torch's number for new ones is 1, which no other thread may take over."""
 
 
 @cache

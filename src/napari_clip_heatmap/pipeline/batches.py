@@ -127,8 +127,8 @@ class BatchedForward:
         Tiles per batch; by default what suits the device.
     check : callable(), optional
         Called before each batch; may raise to stop.
-    side_by_side : int, optional
-        Batches that are computed at once; by default as `at_once` says.
+    at_once : int, optional
+        Batches that are computed side by side; by default as `at_once` says.
     """
 
     def __init__(
@@ -136,12 +136,12 @@ class BatchedForward:
         model: ClipModel,
         size: int | None = None,
         check: Callable[[], None] = lambda: None,
-        side_by_side: int | None = None,
+        at_once: int | None = None,
     ) -> None:
         self._model = model
         self._wanted_size = size
         self._check = check
-        self._wanted_at_once = side_by_side
+        self._wanted_at_once = at_once
         self._in_flight: deque[_Batch] = deque()
 
     @property

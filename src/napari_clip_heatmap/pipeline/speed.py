@@ -56,9 +56,10 @@ def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: F
             raise Cancelled("The measurement was cancelled.")
 
     batches = BatchedForward(model, check=check)
-    tiles = _noise(model, batches.size * at_once(model))
+    number = at_once(model)
+    tiles = _noise(model, number * batches.size)
     _forward(batches, tiles)  # too large a batch makes `size` smaller
-    tiles = tiles[: batches.size * at_once(model)]
+    tiles = tiles[: number * batches.size]
     rounds = [_seconds(batches, tiles)]
     while len(rounds) < MIN_ROUNDS or sum(rounds) < MIN_SECONDS:
         rounds.append(_seconds(batches, tiles))

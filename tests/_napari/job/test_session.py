@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from napari_clip_heatmap._napari.job import model_download as bringing
 from napari_clip_heatmap._napari.job.model_download import DownloadProgress
@@ -122,15 +121,11 @@ def test_stops_before_the_next_batch_and_goes_on_from_there(session, model, pict
     assert model.batches == len(rest.stack.lattice.tiles)
 
 
-def test_tiles_under_way_when_it_is_cancelled_are_counted(session, model, picture):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
+def test_tiles_under_way_when_it_is_cancelled_are_counted(session, model, picture, set_threads):
+    set_threads(2)
     model.d_model = 4  # so small that batches are computed side by side
-    try:
-        *_, part = ask(session, picture, cancelled=lambda: model.batches >= 2)
-        *_, rest = ask(session, picture)
-    finally:
-        torch.set_num_threads(before)
+    *_, part = ask(session, picture, cancelled=lambda: model.batches >= 2)
+    *_, rest = ask(session, picture)
     assert (part.status, rest.complete) == (ResultStatus.CANCELLED, True)
     assert part.tiles >= 2
     assert part.tiles + rest.tiles == len(rest.stack.lattice.tiles)

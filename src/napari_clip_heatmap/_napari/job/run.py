@@ -81,7 +81,7 @@ class HeatmapRun:
         self._scorer = PromptScorer(request, model.text)
         self._pending: tuple[tuple[int, ...], Encoding, Cells | None] | None = None
         self._current: tuple[tuple[int, ...], Encoding] | None = None
-        self._tiles, self._told, self._rest = 0, 0, REPAINT
+        self._rest, self._tiles, self._counted = REPAINT, 0, 0  # counted: of the current encoding
 
     @property
     def begun(self) -> bool:
@@ -111,8 +111,8 @@ class HeatmapRun:
         """
         if status is not ResultStatus.PARTIAL and self._current is not None:
             self._note(*self._current, None)  # with tiles done since the last record
-            self._tiles += self._current[1].n_done - self._told
-            self._told = self._current[1].n_done
+            self._tiles += self._current[1].n_done - self._counted
+            self._counted = self._current[1].n_done
         self._flush()
         return self._scorer.result(status, message, tiles=self._tiles)
 
@@ -133,8 +133,8 @@ class HeatmapRun:
         ):
             self._recent.put(key, record.encoding, request.stores)
             self._current = (plane.index, record.encoding)
-            self._tiles += 0 if is_first else record.done - self._told
-            self._told, is_first = record.done, False
+            self._tiles += 0 if is_first else record.done - self._counted
+            self._counted, is_first = record.done, False
             last = record.done == record.total
             if not record.done and record.encoding.coarse is None:
                 yield self._step(number, record)

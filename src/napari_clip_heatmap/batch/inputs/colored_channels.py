@@ -13,7 +13,7 @@ from napari_clip_heatmap.errors import ImageError, SettingsError, shorten
 from napari_clip_heatmap.files.reading.picture_choice import PictureChoice
 from napari_clip_heatmap.imaging.channel import Channel
 
-__all__ = ["ChannelColor", "in_colors"]
+__all__ = ["ChannelColor", "in_colors", "ramp_to"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,23 @@ class ChannelColor:
             )
         object.__setattr__(self, "color", f"#{red:02x}{green:02x}{blue:02x}")
 
-    @property
-    def ramp(self) -> NDArray[np.float32]:
-        """Colors from black to the channel's own, float32 (2, 3) in 0..1."""
-        rgb = [int(self.color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        return np.array([[0, 0, 0], rgb], np.float32)
+
+def ramp_to(color: str) -> NDArray[np.float32]:
+    """Return the colors from black to one in hexadecimal, with or without a "#".
+
+    Returns
+    -------
+    float32 (2, 3)
+        In 0..1.
+
+    Examples
+    --------
+    >>> ramp_to("#0000ff").tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    digits = color.lstrip("#")
+    rgb = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    return np.array([[0, 0, 0], rgb], np.float32)
 
 
 def in_colors(
@@ -108,4 +120,4 @@ def _colored(channel: Channel, wanted: ChannelColor) -> Channel:
             f"channel {wanted.number} is in colors already, so it cannot be shown in "
             f"{wanted.color}; leave out --channel"
         )
-    return replace(channel, lut=wanted.ramp)
+    return replace(channel, lut=ramp_to(wanted.color))

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_clip_heatmap.annotation.geometry import PixelSize
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry, PlaneIndex
+from napari_clip_heatmap.batch.inputs.colored_channels import ramp_to
 from napari_clip_heatmap.batch.inputs.plain_files import array_image
 from napari_clip_heatmap.batch.inputs.plane_axes import chosen_axes
 from napari_clip_heatmap.errors import ImageError
@@ -147,8 +148,8 @@ class _OmeImage:
             )
         if len(chosen) == 3:
             return [
-                (number, _limits(described, number), _ramp(color))
-                for number, color in zip(chosen, np.eye(3), strict=True)
+                (number, _limits(described, number), ramp_to(color))
+                for number, color in zip(chosen, ("ff0000", "00ff00", "0000ff"), strict=True)
             ]
         if len(chosen) == 1 or count == 1:
             number = chosen[0] if chosen else 0
@@ -161,7 +162,7 @@ class _OmeImage:
                 "0:blue,1:green)"
             )
         return [
-            (number, _limits(described, number), _ramp(_color(each["color"])))
+            (number, _limits(described, number), ramp_to(each["color"]))
             for number, each in enumerate(described)
             if each.get("active", True)
         ]
@@ -266,12 +267,3 @@ def _limits(described: Sequence[Mapping[str, Any]], number: int) -> tuple[float,
         return None
     low, high = float(window["start"]), float(window["end"])
     return (low, high) if low < high else None
-
-
-def _ramp(color: Any) -> Any:
-    return np.array([[0, 0, 0], color], np.float32)
-
-
-def _color(text: str) -> list[float]:
-    digits = text.lstrip("#")[:6]
-    return [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]

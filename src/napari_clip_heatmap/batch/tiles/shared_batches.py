@@ -79,8 +79,9 @@ def compute_together(
     if waiting:
         largest = shared_batch_size(model)
         filled = waiting + waiting[-1:] * (min(_FEWEST, largest) - len(waiting))
-        n_batches = max(-(-len(filled) // largest), min(at_once(model), len(filled) // _FEWEST), 1)
-        size = -(-len(filled) // n_batches)  # batches of one size, about
+        # As many as are computed side by side, unless they would be too small; of one size, about.
+        n_batches = max(-(-len(filled) // largest), min(at_once(model), len(filled) // _FEWEST))
+        size = -(-len(filled) // n_batches)
         batches = BatchedForward(model, size, partial(stop_if, cancelled))
         for finished in batches.submit(filled, last=True):
             outputs.update(finished)

@@ -288,7 +288,7 @@ def _facts(request: ModelRequest) -> dict[str, Any]:
 def _forward(request: ModelRequest, tiles: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Send tiles through the model of a worker, whatever happens to its device."""
     # One batch: other threads of the worker may have others, and its cores are free if not.
-    batches = BatchedForward(_model(request), len(tiles), side_by_side=1)
+    batches = BatchedForward(_model(request), len(tiles), at_once=1)
     finished = batches.submit([((number, 0), tile) for number, tile in enumerate(tiles)], last=True)
     outputs = [output for batch in finished for _, output in batch]
     return {
