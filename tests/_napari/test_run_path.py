@@ -12,7 +12,6 @@ import pytest
 import napari_clip_heatmap
 from napari_clip_heatmap._napari.controllers import background
 from napari_clip_heatmap._napari.widget import HeatmapWidget
-from napari_clip_heatmap.clip import devices
 from napari_clip_heatmap.scenes import sample_scene
 
 PACKAGE = Path(napari_clip_heatmap.__file__).parent
@@ -32,19 +31,6 @@ def entered(monkeypatch):
             modules.add(path.relative_to(PACKAGE).as_posix())
 
     guarded = background._guarded
-    single_threads = devices.single_threads
-
-    def traced_threads(name, number=1):
-        pool = single_threads(name, number)  # which may be there already
-        together = threading.Barrier(number)
-
-        def watch():
-            together.wait()  # each of them
-            sys.setprofile(record)
-
-        for each in [pool.submit(watch) for _ in range(number)]:
-            each.result()
-        return pool
 
     def traced(*work):
         sys.setprofile(record)
@@ -55,7 +41,6 @@ def entered(monkeypatch):
 
     def start():
         monkeypatch.setattr(background, "_guarded", traced)
-        monkeypatch.setattr(devices, "single_threads", traced_threads)
         threading.setprofile(record)
         sys.setprofile(record)
 

@@ -86,6 +86,7 @@ def encode_progressively(
     coarse: bool = True,
     resume: Encoding | None = None,
     cancelled: Callable[[], bool] | None = None,
+    at_once: int | None = None,
 ) -> Iterator[Progress]:
     """Encode an image and report progress, with all that is known so far.
 
@@ -115,6 +116,8 @@ def encode_progressively(
         again. It is extended in place.
     cancelled : callable() -> bool, optional
         Called before each batch.
+    at_once : int, optional
+        Batches that a CPU computes side by side; by default as `batches.at_once` says.
 
     Yields
     ------
@@ -167,7 +170,7 @@ def encode_progressively(
     try:
         if coarse and encoding.coarse is None and len(run.remaining()) > 1:
             yield run.encode_coarsely(channels)
-        yield from run.refine(_in_order(run.remaining(), lattice, focus), batch_size)
+        yield from run.refine(_in_order(run.remaining(), lattice, focus), batch_size, at_once)
         _require_valid(encoding)
     finally:
         if model.device.type not in ("cpu", "remote"):
@@ -224,11 +227,11 @@ class _Run:
         return self.record("coarse", bounds)
 
     def refine(
-        self, tiles: Sequence[tuple[int, int]], batch_size: int | None
+        self, tiles: Sequence[tuple[int, int]], batch_size: int | None, at_once: int | None
     ) -> Iterator[Progress]:
         """Do tiles in order, in batches; blank tiles of one color are computed once."""
         self._refining = time.monotonic()
-        batches = self._batches = BatchedForward(self._model, batch_size, self._check)
+        batches = self._batches = BatchedForward(self._model, batch_size, self._check, at_once)
         blanks: dict[bytes, TileOutput] = {}
         waiting: list[Tile] = []
         added: list[tuple[int, int]] = []

@@ -18,6 +18,7 @@ from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, ModelLoadError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
+from napari_clip_heatmap.pipeline import batches, progressive
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
@@ -291,3 +292,19 @@ def test_a_download_that_fails_is_told_and_one_cancelled_loads_nothing(session, 
     *_, nothing = ask(session, picture, cancelled=lambda: True)
     assert isinstance(nothing, Cancelled)
     assert not loads
+
+
+def test_the_window_has_one_batch_computed_at_a_time(monkeypatch, model, picture, set_threads):
+    set_threads(2)
+    model.d_model = 4  # so small that a library's encode computes batches side by side
+    asked = []
+    forward = batches.BatchedForward
+
+    def watched(model, size=None, check=None, at_once=None):
+        asked.append(at_once)
+        return forward(model, size, check or (lambda: None), at_once)
+
+    monkeypatch.setattr(progressive, "BatchedForward", watched)
+    *_, whole = ask(Session(lambda name, **options: model), picture)
+    assert whole.complete
+    assert set(asked) == {1}
