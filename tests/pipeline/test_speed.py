@@ -13,7 +13,11 @@ from napari_clip_heatmap.clip.model import ClipModel
 from napari_clip_heatmap.errors import Cancelled
 from napari_clip_heatmap.imaging.lattice import plan_lattice
 from napari_clip_heatmap.pipeline import batches, speed
-from napari_clip_heatmap.pipeline.speed import measure_speed, tiles_per_megapixel
+from napari_clip_heatmap.pipeline.speed import (
+    measure_architecture,
+    measure_speed,
+    tiles_per_megapixel,
+)
 
 
 class Clock:
@@ -110,6 +114,13 @@ def test_cancelled_between_batches(tiny_model: ClipModel, clock: Clock) -> None:
     with pytest.raises(Cancelled):
         measure_speed(model, cancelled=lambda: len(model.sizes) == 2)
     assert len(model.sizes) == 2
+
+
+def test_an_architecture_is_measured_where_it_was_asked_to_run() -> None:
+    found = measure_architecture("demo", device="cpu", precision="fp32")
+    assert (found.device, found.precision) == ("cpu", "float32")
+    with pytest.raises(Cancelled):
+        measure_architecture("demo", device="cpu", cancelled=lambda: True)
 
 
 def test_a_real_clock(tiny_model: ClipModel) -> None:

@@ -167,7 +167,7 @@ class HeatmapWidget(Container[Any]):
         style = StyleController(state, viewer)
         self.run_controller = RunController(state, viewer, self._session)
         self.live_updater = LiveUpdater(state, viewer, style)
-        self.chooser = ModelChooser(self.native, self._on_model_chosen, catalog)
+        self.chooser = ModelChooser(self.native, state, self._on_model_chosen, catalog)
         self.visibility = LayerVisibility(state, viewer, rows, self["prompts"].view)
         self.preview_controller = PreviewController(
             state, viewer, self["preview"], self["resolution_info"]

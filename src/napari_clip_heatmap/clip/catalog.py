@@ -65,6 +65,10 @@ class CatalogEntry:
         Whether its files are on this machine.
     seconds_per_megapixel : float, optional
         Time of an encode at full resolution on two processor cores, as `shipped_speed` returns it.
+    architecture : str
+        Name that `configuration_of` takes.
+    seconds_here : float, optional
+        The same time as `pipeline.speed.measure_architecture` found it on this machine.
     """
 
     name: str
@@ -79,6 +83,8 @@ class CatalogEntry:
     needs: str
     here: bool
     seconds_per_megapixel: float | None = None
+    architecture: str = ""
+    seconds_here: float | None = None
 
     @property
     def download_bytes(self) -> int | None:
@@ -141,6 +147,7 @@ def _entry(
         needs=architecture.needs,
         here=here,
         seconds_per_megapixel=shipped_speed(arch),
+        architecture=arch,
     )
 
 
@@ -152,8 +159,8 @@ def shipped_speed(arch: str) -> float | None:
     """Return the seconds per megapixel of an architecture on two processor cores.
 
     They were measured in single precision, at full resolution and with the default overlap, on the
-    processor that the file names. They compare models; `pipeline.speed.measure_speed` measures this
-    machine. None if the architecture was not measured.
+    processor that the file names. They compare models; `pipeline.speed.measure_architecture`
+    measures this machine. None if the architecture was not measured.
     """
     return _speeds().get(arch)
 

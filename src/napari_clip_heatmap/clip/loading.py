@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from napari_clip_heatmap.clip.catalog import configuration_of
 from napari_clip_heatmap.clip.devices import choose_device, choose_dtype, unused_gpu_notice
 from napari_clip_heatmap.clip.families import resized
 from napari_clip_heatmap.clip.model import ClipModel, Reload
@@ -24,13 +25,14 @@ from napari_clip_heatmap.clip.sources.normalization import (
     parse_preprocess,
 )
 from napari_clip_heatmap.clip.sources.resolve import load_named_model
+from napari_clip_heatmap.clip.sources.untrained import untrained
 from napari_clip_heatmap.clip.text import TextEncoder, plain_tokenizer, text_tower
 from napari_clip_heatmap.clip.weights import hash_weights, require_finite
 from napari_clip_heatmap.core.exactness import decomposition_error, require_exact
 from napari_clip_heatmap.core.token_map import require_factor
 from napari_clip_heatmap.errors import ModelLoadError, UnsupportedModelError, shorten
 
-__all__ = ["load_model", "load_text"]
+__all__ = ["load_model", "load_text", "load_untrained"]
 
 
 def load_model(
@@ -75,6 +77,50 @@ def load_model(
     if gpu_notice is not None:
         clip.notices.add("gpu", gpu_notice)
     return clip
+
+
+def load_untrained(
+    architecture: str, *, device: str | torch.device = "auto", precision: str = "auto"
+) -> ClipModel:
+    """Return a model of an architecture with random weights, where a trained one would run.
+
+    Parameters
+    ----------
+    architecture : str
+        Of the catalog: `CatalogEntry.architecture`.
+    device, precision : str
+        As `load_model` takes them.
+
+    Raises
+    ------
+    ModelLoadError
+        There is no such architecture.
+    UnsupportedModelError
+        It cannot be decomposed.
+    DeviceError
+        Memory does not hold it, the device is not available, or there is no such precision.
+
+    Examples
+    --------
+    >>> load_untrained("ViT-B-32", device="cpu").grid
+    (7, 7)
+    """
+    dtype, chosen = choose_dtype(precision), choose_device(device)
+    config = configuration_of(architecture)
+    if config is None:
+        raise ModelLoadError(
+            f"There is no architecture {shorten(repr(architecture))}; `clip-heatmap models` lists "
+            "what can be decomposed."
+        )
+    loaded = untrained(config, origin=architecture)
+    return _assemble(
+        loaded,
+        place_on_device(loaded, chosen, dtype),
+        tokenizer=None,
+        outlier_factor=None,
+        mlp_by_token=False,
+        reload=lambda device, half: place_on_device(loaded, device, dtype, allow_half=half),
+    )
 
 
 def _require_exact_by_token(model: ClipModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -15,10 +16,64 @@ from napari_clip_heatmap.pipeline.batches import BatchedForward, Tile, at_once
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["measure_speed", "tiles_per_megapixel"]
+__all__ = ["MeasuredSpeed", "measure_architecture", "measure_speed", "tiles_per_megapixel"]
 
 MIN_ROUNDS, MIN_SECONDS = 3, 0.5
 """Batches that are timed at least, and how long at least."""
+
+
+@dataclass(frozen=True)
+class MeasuredSpeed:
+    """How fast an architecture is on this machine.
+
+    Parameters
+    ----------
+    seconds_per_megapixel : float
+        As `measure_speed` returns it.
+    device, precision : str
+        Where it ran, such as "cuda:0" and "float16"; that need not be what was asked for.
+    """
+
+    seconds_per_megapixel: float
+    device: str
+    precision: str
+
+
+def measure_architecture(
+    architecture: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> MeasuredSpeed:
+    """Measure an architecture with random weights, so that nothing has to be downloaded.
+
+    Parameters
+    ----------
+    architecture : str
+        Of the catalog: `CatalogEntry.architecture`.
+    device, precision : str
+        As `load_model` takes them.
+    cancelled : callable() -> bool, optional
+        Called before each batch.
+
+    Raises
+    ------
+    ModelLoadError, UnsupportedModelError, DeviceError
+        As `clip.loading.load_untrained` raises them.
+    Cancelled
+        `cancelled` returned true.
+
+    Examples
+    --------
+    >>> measure_architecture("ViT-B-32", device="cpu")  # doctest: +SKIP
+    MeasuredSpeed(seconds_per_megapixel=5.1, device='cpu', precision='float32')
+    """
+    from napari_clip_heatmap.clip.loading import load_untrained
+
+    model = load_untrained(architecture, device=device, precision=precision)
+    seconds = measure_speed(model, cancelled=cancelled)
+    return MeasuredSpeed(seconds, str(model.device), str(model.dtype).removeprefix("torch."))
 
 
 def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: False) -> float:

@@ -238,7 +238,7 @@ def test_closed_it_asks_about_no_file_any_more(view, widget, hub, qtbot):
 def test_every_control_says_what_it_is_for(view):
     own = [view.search, view.here, view.table, view.progress]
     buttons = [each for each in view.findChildren(QAbstractButton) if each.parent() is view]
-    assert len(buttons) == 8
+    assert len(buttons) == 9
     for control in (*own, *buttons):
         assert control.toolTip()
         assert control.accessibleName()

@@ -72,13 +72,13 @@ def test_enter_on_a_focused_button_presses_that_button(dialog, qtbot):
 
 def test_after_download_tab_and_space_do_not_close(dialog, qtbot):
     qtbot.mouseClick(dialog.download, Qt.MouseButton.LeftButton)
-    dialog.set_downloading(True)
+    dialog.set_working(True)
     dialog.download.setEnabled(False)
     assert dialog.focusWidget() is dialog.table
     press(dialog, qtbot, KEYS.Key_Tab)
     press(dialog, qtbot, KEYS.Key_Space)
     assert dialog.pressed == ["download", "cancel"]
-    dialog.set_downloading(False)
+    dialog.set_working(False)
     assert dialog.focusWidget() is dialog.table
     assert dialog.isVisible()
 

@@ -19,7 +19,7 @@ ROLE = Qt.ItemDataRole
 @pytest.fixture
 def table(qapp, hub):
     table = ModelTable()
-    table.reset(hub.entries)
+    table.reset((*hub.entries[:2], replace(hub.entries[2], seconds_here=4.321), hub.entries[3]))
     return table
 
 
@@ -34,9 +34,9 @@ def names(shown):
 
 def test_tells_of_a_model_in_every_column(table):
     texts = [table.index(2, column).data() for column in ModelColumn]
-    assert texts[:6] == ["ViT-B-16/web", "600 MB", "224", "16", "18", ""]
-    assert texts[6].startswith("⚠ forbids commercial use")
-    assert texts[7:] == ["web pairs", ""]
+    assert texts[:7] == ["ViT-B-16/web", "600 MB", "224", "16", "18", "4.3", ""]
+    assert texts[7].startswith("⚠ forbids commercial use")
+    assert texts[8:] == ["web pairs", ""]
     assert table.index(0, ModelColumn.HERE).data() == "yes"
     assert table.index(1, ModelColumn.SIZE).data() == "?"
     assert table.index(3, ModelColumn.PIXELS).data() == "224 x 336"
@@ -63,6 +63,7 @@ def test_every_column_and_cell_says_what_it_is(table):
         (ModelColumn.PIXELS, [0, 1, 2, 3]),
         (ModelColumn.PATCH, [0, 3, 2, 1]),
         (ModelColumn.SPEED, [2, 0, 1, 3]),  # one that is not known comes last
+        (ModelColumn.MEASURED, [2, 0, 1, 3]),
         (ModelColumn.LICENCE, [3, 0, 1, 2]),  # those that forbid come last
         (ModelColumn.DATA, [0, 1, 2, 3]),
         (ModelColumn.NOTE, [1, 0, 2, 3]),
@@ -71,7 +72,7 @@ def test_every_column_and_cell_says_what_it_is(table):
 def test_sorts_by_what_a_column_means(shown, hub, column, expected):
     shown.sort(column, Qt.SortOrder.AscendingOrder)
     assert names(shown) == [hub.entries[place].name for place in expected]
-    assert shown.entry(shown.index(0, 0)) is hub.entries[expected[0]]
+    assert shown.entry(shown.index(0, 0)).name == hub.entries[expected[0]].name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_clip_heatmap._napari.controllers.background import Job
+from napari_clip_heatmap._napari.controllers.background import Job, Work
+from napari_clip_heatmap._napari.controllers.speed_measurement import SpeedMeasurement
 from napari_clip_heatmap._napari.controllers.status import step_text
 from napari_clip_heatmap._napari.job.model_download import ModelCatalog, download_step
 from napari_clip_heatmap._napari.job.session import error_message
@@ -39,16 +40,23 @@ class ModelChooser:
     ----------
     parent : QWidget
         Whom the dialog belongs to.
+    state : DockState
+        Says on which device and in which precision models are measured.
     chosen : callable(str)
         Told the name, as `api.load_model` takes it.
     catalog : ModelCatalog, optional
     """
 
     def __init__(
-        self, parent: QWidget, chosen: Callable[[str], None], catalog: ModelCatalog | None = None
+        self,
+        parent: QWidget,
+        state: DockState,
+        chosen: Callable[[str], None],
+        catalog: ModelCatalog | None = None,
     ) -> None:
         self._parent, self._chosen = parent, chosen
         self._catalog = catalog or ModelCatalog()
+        self._speeds = SpeedMeasurement(state, self._catalog.measure)
         self._table = ModelTable(parent)
         self._shown = FilteredModels(self._table, parent)
         self.view = ModelDialog(self._shown, parent)
@@ -58,7 +66,13 @@ class ModelChooser:
             self._on_downloaded,
             self._on_download_error,
             on_step=self._on_step,
-            on_end=self._on_download_end,
+            on_end=self._on_work_end,
+        )
+        self._measuring = Job(
+            self._tell,
+            self._on_measure_error,
+            on_step=self._on_step,
+            on_end=self._on_work_end,
         )
         self._current = ""
         self._own: tuple[Path, tuple[str, ...]] | None = None
@@ -77,7 +91,7 @@ class ModelChooser:
         self._current = current
         self.view.show_search()
         self._select(current)
-        if not self._download.running:
+        if not self._working:
             self.view.status.setText("Listing\N{HORIZONTAL ELLIPSIS}")
         self._list()
 
@@ -85,6 +99,10 @@ class ModelChooser:
     def downloading(self) -> bool:
         """Whether a model is being downloaded."""
         return self._download.running
+
+    @property
+    def _working(self) -> bool:
+        return self._download.running or self._measuring.running
 
     def open_file(self, path: Path) -> None:
         """Take weights of the user's; see what they are like, and ask for the rest."""
@@ -96,6 +114,7 @@ class ModelChooser:
         self._listing.close()
         self._reading.close()
         self._download.close()
+        self._measuring.close()
 
     def _connect(self) -> None:
         view = self.view
@@ -105,6 +124,7 @@ class ModelChooser:
         view.table.doubleClicked.connect(lambda _: self._use())
         view.use.clicked.connect(self._use)
         view.download.clicked.connect(self._start)
+        view.measure.clicked.connect(self._measure)
         view.cancel.clicked.connect(self._stop)
         view.forget.clicked.connect(lambda: self._ask(None))
         view.open_file.clicked.connect(self._choose_file)
@@ -118,9 +138,9 @@ class ModelChooser:
         entry = self._entry()
         if entry is not None:
             self._current = entry.name
-        self._table.reset(entries)
+        self._table.reset(self._speeds.noted(entries))
         self._narrow()
-        if not self._download.running:
+        if not self._working:
             self.view.status.setText(self._outcome or f"{len(entries)} models can be decomposed.")
             self._outcome = ""
 
@@ -151,7 +171,8 @@ class ModelChooser:
         view.about.setText(nothing if entry is None else describe_model(entry))
         view.use.setEnabled(entry is not None)
         to_bring = entry is not None and not entry.here and self._own is None
-        view.download.setEnabled(to_bring and not self._download.running)
+        view.download.setEnabled(to_bring and not self._working)
+        view.measure.setEnabled(entry is not None and not self._working)
 
     def _use(self) -> None:
         entry = self._entry()
@@ -166,19 +187,29 @@ class ModelChooser:
     def _leave(self) -> None:
         """Stop what is at work; the dialog is closed."""
         self._download.cancel()
+        self._measuring.cancel()
         self._ask(None)
 
     def _start(self) -> None:
         entry = self._entry()
-        if entry is not None and not self._download.running:
-            self._download.start(partial(_download, self._catalog, entry.name))
-            self.view.set_downloading(True)
-            self._show_entry()
+        if entry is not None and not self._working:
+            self._begin(self._download, partial(_download, self._catalog, entry.name))
+
+    def _measure(self) -> None:
+        entry = self._entry()
+        if entry is not None and not self._working:
+            self._begin(self._measuring, self._speeds.work(entry))
+
+    def _begin(self, job: Job, work: Work) -> None:
+        job.start(work)
+        self.view.set_working(True)
+        self._show_entry()
 
     def _stop(self) -> None:
         self.view.cancel.setEnabled(False)
         self.view.status.setText("Stopping")
         self._download.cancel()
+        self._measuring.cancel()
 
     def _on_step(self, step: RunStep) -> None:
         self.view.status.setText(step_text(step))
@@ -186,19 +217,26 @@ class ModelChooser:
         self.view.progress.setValue(step.done)
 
     def _on_downloaded(self, name: str) -> None:
-        self._outcome = f"{name} is on this machine now."
+        self._tell(f"{name} is on this machine now.")
+
+    def _tell(self, outcome: str) -> None:
+        self._outcome = outcome
 
     def _on_download_error(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self._outcome = "Stopped; what has come is kept, and Download goes on from there."
+            self._tell("Stopped; what has come is kept, and Download goes on from there.")
         else:
-            self._outcome = f"Not downloaded: {error_message(error)}"
+            self._tell(f"Not downloaded: {error_message(error)}")
 
-    def _on_download_end(self) -> None:
-        self.view.set_downloading(False)
+    def _on_measure_error(self, error: Exception) -> None:
+        stopped = isinstance(error, Cancelled)
+        self._tell("Stopped." if stopped else f"Not measured: {error_message(error)}")
+
+    def _on_work_end(self) -> None:
+        self.view.set_working(False)
         self.view.status.setText(self._outcome)
         self._show_entry()
-        self._list()  # more may be on this machine now
+        self._list()  # more may be on this machine, or known of it, now
 
     def _on_error(self, error: Exception) -> None:
         self.view.status.setText(error_message(error))

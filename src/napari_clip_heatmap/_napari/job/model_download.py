@@ -1,10 +1,10 @@
-"""Download a model's files in a thread, with progress; knows no Qt."""
+"""What the chooser asks of the library: list, download and time models; knows no Qt."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from napari_clip_heatmap.errors import Cancelled
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.catalog import CatalogEntry
+    from napari_clip_heatmap.pipeline.speed import MeasuredSpeed
 
 __all__ = [
     "Download",
@@ -170,6 +171,19 @@ def _alike(path: Path) -> tuple[str, ...] | None:
     return architectures_alike(path)
 
 
+def _measured(
+    architecture: str, options: Mapping[str, str], stopped: Callable[[], bool]
+) -> MeasuredSpeed:
+    with torch_import_errors():
+        import_torch_and_open_clip()
+        from napari_clip_heatmap.pipeline.speed import measure_architecture
+    return measure_architecture(architecture, **options, cancelled=stopped)
+
+
+Measure = Callable[[str, Mapping[str, str], Callable[[], bool]], "MeasuredSpeed"]
+"""Times an architecture, with options of `measure_architecture`, until ``stopped()`` is true."""
+
+
 @dataclass(frozen=True)
 class ModelCatalog:
     """Where the chooser's models come from; every call may take seconds, so call it in a thread.
@@ -181,8 +195,11 @@ class ModelCatalog:
         Downloads a model; see `download_with_progress`.
     alike : callable(Path) -> tuple of str or None
         Architectures that the weights in a file fit; see `architectures_alike`.
+    measure : callable
+        Times an architecture on this machine; see `measure_architecture`.
     """
 
     listed: Callable[[], tuple[CatalogEntry, ...]] = _listed
     download: Download = download_with_progress
     alike: Callable[[Path], tuple[str, ...] | None] = _alike
+    measure: Measure = _measured

@@ -34,6 +34,7 @@ WIDTHS = {
     ModelColumn.PIXELS: 60,
     ModelColumn.PATCH: 60,
     ModelColumn.SPEED: 55,
+    ModelColumn.MEASURED: 75,
     ModelColumn.HERE: 50,
     ModelColumn.LICENCE: 280,
     ModelColumn.DATA: 230,
@@ -72,19 +73,15 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         self.table = _table(shown)
         self.about = _text("About the model")
         self.about.setMinimumHeight(LINES * self.about.fontMetrics().lineSpacing())
-        self.progress = _named(QProgressBar(), "Download", "Megabytes downloaded.")
-        self.cancel = _button(
-            "Cancel", "Stop. What has been downloaded is kept, and Download continues from there."
-        )
+        self.progress = _named(QProgressBar(), "Progress", "How far the download is.")
+        self.cancel = _button("Cancel", _CANCEL)
         self.status = _text("What happened")
         self.open_file = _button("Open a file\N{HORIZONTAL ELLIPSIS}", _FILE)
         self.open_folder = _button("Open a folder\N{HORIZONTAL ELLIPSIS}", _FOLDER)
+        self.measure = _button("Measure", _MEASURE)
         self.download = _button("Download", _DOWNLOAD)
         self.use = _button("Use", "Use the selected model (Enter).")
-        self.leave = _button(
-            "Close",
-            "Close without choosing (Esc). A running download stops; what has come is kept.",
-        )
+        self.leave = _button("Close", _CLOSE)
         self.use.setDefault(True)
         self._arrange()
         self.leave.clicked.connect(self.reject)
@@ -115,9 +112,9 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         """Let the user pick a model folder, and hand it on unless they cancel."""
         choose_file(self, "Open a model folder", lambda path: chosen(Path(path)), folder=True)
 
-    def set_downloading(self, running: bool) -> None:
-        """Show or hide the progress bar and its Cancel button; one download runs at a time."""
-        if self.focusWidget() in (self.download, self.cancel):
+    def set_working(self, running: bool) -> None:
+        """Show or hide the progress bar and its Cancel button, of a download or a measurement."""
+        if self.focusWidget() in (self.download, self.measure, self.cancel):
             # Of a button that is disabled or hidden, Qt hands the focus on to the next button, and
             # a press of Space would do something else.
             self.table.setFocus()
@@ -142,10 +139,10 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         column.addWidget(self.status)
         last = _row(self.open_file, self.open_folder)
         last.addStretch()
-        for button in (self.download, self.use, self.leave):
+        for button in (self.measure, self.download, self.use, self.leave):
             last.addWidget(button)
         column.addLayout(last)
-        self.set_downloading(False)
+        self.set_working(False)
         self.set_asking("")
 
 
@@ -161,6 +158,10 @@ _FILE = (
 _FOLDER = "A model folder, as written by open_clip or the transformers library."
 _CANCEL = "Stop. What has been downloaded is kept, and Download continues from there."
 _CLOSE = "Close without choosing (Esc). A running download stops; what has come is kept."
+_MEASURE = (
+    "Measure how long a model like the selected one takes on this machine, with the device and "
+    "precision of the dock. Its speed does not depend on its weights, so nothing is downloaded."
+)
 _DOWNLOAD = "Download the selected model now, with its tokenizer."
 
 

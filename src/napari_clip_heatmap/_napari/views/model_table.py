@@ -87,10 +87,11 @@ class ModelColumn(IntEnum):
     PIXELS = 2
     PATCH = 3
     SPEED = 4
-    HERE = 5
-    LICENCE = 6
-    DATA = 7
-    NOTE = 8
+    MEASURED = 5
+    HERE = 6
+    LICENCE = 7
+    DATA = 8
+    NOTE = 9
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,13 @@ HEADS: Mapping[ModelColumn, _Head] = {
         lambda entry: speed_in_words(entry.seconds_per_megapixel),
         lambda entry: entry.seconds_per_megapixel or float("inf"),
     ),
+    ModelColumn.MEASURED: _Head(
+        "s/MP here",
+        "Seconds per megapixel at full resolution on this machine, with the device and precision "
+        "of the dock; empty until Measure was pressed.",
+        lambda entry: "" if entry.seconds_here is None else speed_in_words(entry.seconds_here),
+        lambda entry: entry.seconds_here or float("inf"),
+    ),
     ModelColumn.HERE: _Head(
         "Here",
         "Whether its files are on this machine.",
@@ -163,7 +171,10 @@ HEADS: Mapping[ModelColumn, _Head] = {
 
 SIDES: Mapping[ModelColumn, Qt.AlignmentFlag] = {
     **dict.fromkeys(
-        (ModelColumn.SIZE, ModelColumn.PIXELS, ModelColumn.PATCH, ModelColumn.SPEED),
+        (
+            *(ModelColumn.SIZE, ModelColumn.PIXELS, ModelColumn.PATCH),
+            *(ModelColumn.SPEED, ModelColumn.MEASURED),
+        ),
         Qt.AlignmentFlag.AlignRight,
     ),
     ModelColumn.HERE: Qt.AlignmentFlag.AlignHCenter,

@@ -32,6 +32,7 @@ from napari_clip_heatmap.errors import ModelLoadError, shorten
 __all__ = [
     "OPENAI_EXTRAS",
     "build_from_parts",
+    "build_image_tower",
     "build_model",
     "infer_config",
     "is_openai",
@@ -189,18 +190,28 @@ def refuse_unsupported(model_cfg: Mapping[str, Any], *, origin: str) -> Tower:
     ModelLoadError
         The configuration has impossible values, or this open_clip cannot build it.
     """
+    with without_memory():
+        visual = build_image_tower(model_cfg, origin=origin)
+    with compiler_left_out():
+        return adapt(visual)
+
+
+def build_image_tower(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
+    """Return the image tower alone, with random weights; nothing is downloaded.
+
+    Raises
+    ------
+    ModelLoadError
+        The configuration has impossible values, or this open_clip cannot build it.
+    """
     require_config_limits(model_cfg, origin=origin)
-    cfg = _without_downloads(model_cfg)
     try:
-        with without_memory():
-            visual = _build_visual(cfg)
+        return _build_visual(_without_downloads(model_cfg))
     except BUILD_ERRORS as error:
         raise ModelLoadError(
             f"{shorten(origin)} does not describe an image tower that this open_clip can build: "
             f"{shorten(repr(error), 250)}."
         ) from error
-    with compiler_left_out():
-        return adapt(visual)
 
 
 _TRUNK_OPTIONS = "timm_model_kwargs"
