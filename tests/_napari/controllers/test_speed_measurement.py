@@ -53,7 +53,7 @@ def test_a_model_is_measured_without_a_download_as_the_dock_is_set(view, widget,
     assert not view.measure.isEnabled()
     assert not view.download.isEnabled()
     hub.gate.release()
-    qtbot.waitUntil(lambda: "takes 4.3 s for a megapixel on cpu" in view.status.text())
+    qtbot.waitUntil(lambda: "takes 4.3 s a megapixel on this" in view.status.text())
     qtbot.waitUntil(lambda: measured(view) == "4.3")
     assert hub.measured == [("ViT-B-16", {"device": "auto", "precision": "fp32"})]
     assert hub.asked == []

@@ -67,8 +67,8 @@ class SpeedMeasurement:
         self._require_idle()  # nor has one begun since
         self._found[entry.architecture, device, precision] = speed
         seconds = speed_in_words(speed.seconds_per_megapixel)
-        where = f"on {speed.device} in {speed.precision}"
-        return f"{entry.architecture} takes {seconds} s for a megapixel {where} of this machine."
+        placed = f"{speed.device}, {speed.precision}"
+        return f"{entry.architecture} takes {seconds} s a megapixel on this machine ({placed})."
 
     def _require_idle(self) -> None:
         if self._state.busy:
