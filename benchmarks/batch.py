@@ -32,9 +32,10 @@ import numpy as np
 import tifffile
 
 import napari_clip_heatmap as nch
-from napari_clip_heatmap.batch.cluster_run import ClusterTask, local_cluster, run_on_cluster
+from napari_clip_heatmap.batch.cluster_run import ClusterTask, run_on_cluster
 from napari_clip_heatmap.batch.run_job import plan_job
 from napari_clip_heatmap.batch.run_settings import RunSettings
+from napari_clip_heatmap.pipeline.remote.local_cluster import local_cluster
 
 PROMPTS = ("nuclei", "filaments", "background")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

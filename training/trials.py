@@ -6,8 +6,8 @@ and of each of their patches, and writes a table. Shapes that the output already
 trained again, so the command can be repeated with more minutes in another folder, or with more
 shapes in the same one.
 
-``--scales`` instead measures a finished model at one and at two scales: maps of the image and of
-the image at half its size, averaged.
+``--scales`` instead measures a finished model at several sizes of the images, and the mean of its
+maps over neighboring sizes.
 """
 
 from __future__ import annotations
@@ -168,44 +168,55 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def compare_scales(model: ClipModel, data: Path | None, n_scenes: int) -> str:
-    """Return a table of AUROCs at scale 1, at scale 1/2, and of the mean of both."""
-    found: dict[str, list[tuple[float, ...]]] = {}
+def compare_scales(
+    model: ClipModel, data: Path | None, n_scenes: int, factors: Sequence[float]
+) -> str:
+    """Return a table of AUROCs at each of several `downsample`, and of means of neighboring ones.
+
+    Of a class against all other pixels of its picture, mean over pictures.
+    """
+    found: dict[str, list[dict[str, float]]] = {}
     for number in range(n_scenes):
         scene = draw(_SEED + number, (256, 256))
-        _score(model, scene.image, scene.masks, found, "drawn ")
+        _score(model, scene.image, scene.masks, found, "drawn ", factors)
     if data is not None:
         for path, labels in label_pairs(data / "nuclei"):
             masks = {"nuclei": read_image(labels) > 0}
-            _score(model, read_image(path), masks, found, path.name.split("_")[0] + " ")
+            _score(model, read_image(path), masks, found, path.name.split("_")[0] + " ", factors)
         for image, masks in blood_masks(data / "blood"):
-            _score(model, image, masks, found, "smear ")
-    columns = ("scale 1", "scale 1/2", "both")
-    rows = [
-        {"what": name, **dict(zip(columns, np.mean(values, 0).round(3), strict=True))}
-        for name, values in found.items()
-    ]
-    return table(rows)
+            _score(model, image, masks, found, "smear ", factors)
+    means = {
+        name: {
+            column: round(np.mean([row[column] for row in rows]).item(), 3) for column in rows[0]
+        }
+        for name, rows in found.items()
+    }
+    return table([{"what": name, **columns} for name, columns in means.items()])
 
 
 def _score(
     model: ClipModel,
     image: Any,
     masks: Mapping[str, Any],
-    found: dict[str, list[tuple[float, ...]]],
+    found: dict[str, list[dict[str, float]]],
     prefix: str,
+    factors: Sequence[float],
 ) -> None:
     """Add the AUROCs of one picture's classes against all its other pixels."""
-    fine, coarse = (
-        nch.encode(model, image, downsample=factor).heatmaps(CLASSES).values for factor in (1, 2)
-    )
-    both = fine / fine.std() + coarse / coarse.std()
+    sums = [np.zeros((len(CLASSES), *image.shape[:2]), np.float32)]
+    for factor in factors:
+        maps = nch.encode(model, image, downsample=factor).heatmaps(CLASSES).values
+        sums.append(sums[-1] + maps / maps.std())
+    chosen = {
+        " + ".join(f"{each:g}" for each in factors[first:last]): sums[last] - sums[first]
+        for length in range(1, len(factors) + 1)
+        for first in range(len(factors) - length + 1)
+        for last in [first + length]
+    }
     for name, mask in masks.items():
         if 50 <= mask.sum() <= mask.size - 50:
             row = CLASSES.index(name)
-            scores = tuple(
-                auroc(each[row][mask], each[row][~mask]) for each in (fine, coarse, both)
-            )
+            scores = {key: auroc(each[row][mask], each[row][~mask]) for key, each in chosen.items()}
             found.setdefault(prefix + name, []).append(scores)
 
 
@@ -220,7 +231,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="folder of images with truth")
     add("--scenes", type=int, default=40)
     add("--seed", type=int, default=0)
-    add("--scales", metavar="MODEL", help="instead: measure a model at two scales")
+    add("--scales", metavar="MODEL", help="instead: measure a model at several sizes of images")
+    add("--at", default="0.5,1,2", help="these sizes, as `downsample`, with commas")
     return parser
 
 
@@ -232,7 +244,8 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.scales:
         model = nch.load_model(arguments.scales, device="cpu")
-        text = compare_scales(model, arguments.data, arguments.scenes)
+        factors = [float(each) for each in arguments.at.split(",")]
+        text = compare_scales(model, arguments.data, arguments.scenes, factors)
         (arguments.output / "scales.md").write_text(text + "\n", encoding="utf-8")
         print(text)
         return

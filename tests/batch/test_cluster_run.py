@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ import torch
 from napari_clip_heatmap.batch import cluster_run
 from napari_clip_heatmap.batch.cluster_run import (
     ClusterTask,
-    local_cluster,
     remote_cluster,
     run_on_cluster,
 )
@@ -23,6 +23,7 @@ from napari_clip_heatmap.batch.run_job import ImageJob, load_job_model, plan_job
 from napari_clip_heatmap.batch.run_settings import RunSettings
 from napari_clip_heatmap.errors import Cancelled, DeviceError, OutputError
 from napari_clip_heatmap.pipeline.remote import scheduler
+from napari_clip_heatmap.pipeline.remote.local_cluster import local_cluster
 
 pytestmark = [
     # Of the libraries that are used here, when a cluster ends.
@@ -54,6 +55,11 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     (folder / "broken.tif").write_bytes(b"II*\0no picture")
     tifffile.imwrite(folder / "large.tif", random.integers(0, 255, (170, 190, 3), dtype=np.uint8))
     return sorted(folder.iterdir())
+
+
+def test_workers_on_this_machine_keep_the_memory_that_a_model_asks_for_again(client: Any) -> None:
+    found = client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_")
+    assert list(found.values()) == [None, None]
 
 
 def planned(images: list[Path], out: Path, model: Path) -> ImageJob:

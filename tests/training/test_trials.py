@@ -68,7 +68,10 @@ def test_every_shape_can_be_started_and_is_named() -> None:
         configuration("huge")
 
 
-def test_two_scales_are_measured_beside_one() -> None:
-    text = compare_scales(nch.load_model("demo", device="cpu"), None, 2)
-    assert text.startswith("| what | scale 1 | scale 1/2 | both |")
-    assert "drawn " in text
+def test_sizes_are_measured_beside_their_means() -> None:
+    model = nch.load_model("demo", device="cpu")
+    text = compare_scales(model, None, 2, [1, 2])
+    assert text.startswith("| what | 1 | 2 | 1 + 2 |")
+    alone = compare_scales(model, None, 2, [1])
+    rows, expected = ([line.split(" | ") for line in each.splitlines()] for each in (text, alone))
+    assert [row[1] for row in rows[2:]] == [row[1].removesuffix(" |") for row in expected[2:]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClusterTask",
-    "local_cluster",
     "remote_cluster",
     "run_on_cluster",
     "threads_per_worker",
@@ -99,39 +97,6 @@ class ClusterTask:
 
         folder = JobFolder(Path(json.loads(self.settings)["output"]))
         return folder.state / f"stop-{self.token}"
-
-
-@contextmanager
-def local_cluster(n_workers: int) -> Iterator[Client]:
-    """Start workers on this machine, which share its memory and cores, and end them afterwards.
-
-    Examples
-    --------
-    >>> with local_cluster(2) as client:  # doctest: +SKIP
-    ...     outcomes = list(run_on_cluster(task, images, client))
-    """
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=n_workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            # Dask serves its figures all the same: on any free port, for this machine alone.
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        client.run(_ignore_interrupts)
-        yield client
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl+C, which a terminal sends to all processes, to the one that leads."""
-    with suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

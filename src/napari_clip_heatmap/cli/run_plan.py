@@ -144,11 +144,11 @@ class RunPlan:
     ) -> Iterator[ImageOutcome]:
         from napari_clip_heatmap.batch.cluster_run import (
             ClusterTask,
-            local_cluster,
             remote_cluster,
             run_on_cluster,
             threads_per_worker,
         )
+        from napari_clip_heatmap.pipeline.remote.local_cluster import local_cluster
         from napari_clip_heatmap.pipeline.remote.scheduler import Tls
 
         here = self.scheduler is None
