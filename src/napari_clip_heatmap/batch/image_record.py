@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_clip_heatmap.batch.outputs.image_output import plane_suffix
+from napari_clip_heatmap.batch.outputs.image_output import Step, plane_suffix
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.batch.job_folder import JobImage
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.run_settings import RunSettings
     from napari_clip_heatmap.clip.model import ClipModel
 
-__all__ = ["begun_record", "done_record", "how_seen", "plane_results"]
+__all__ = ["begun_record", "done_record", "figure_steps", "how_seen", "plane_results"]
 
 
 def begun_record(
@@ -131,6 +132,21 @@ def how_seen(result: PlaneResult) -> dict[str, Any]:
     maps = result.maps
     notes = [*maps.notes, *result.assessment.notes]
     return {**about, "baseline": list(maps.baseline), "notes": notes}
+
+
+def figure_steps(result: PlaneResult) -> list[Step]:
+    """Return what takes long of `plane_results`, as steps that can be done beside others.
+
+    Examples
+    --------
+    >>> len(figure_steps(result))  # the verdicts, and the range of each map  # doctest: +SKIP
+    4
+    """
+    if result.scoring is None:
+        return []
+    n_maps = len(result.maps.prompts)
+    ranges = [partial(result.value_range, number) for number in range(n_maps)]
+    return [lambda: result.assessment, *ranges]
 
 
 def plane_results(result: PlaneResult) -> list[dict[str, Any]]:

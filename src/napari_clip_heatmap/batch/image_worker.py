@@ -17,6 +17,7 @@ from napari_clip_heatmap.batch.image_outcome import ImageOutcome, WorkState, rea
 from napari_clip_heatmap.batch.image_record import (
     begun_record,
     done_record,
+    figure_steps,
     how_seen,
     plane_results,
 )
@@ -24,7 +25,7 @@ from napari_clip_heatmap.batch.inputs.image_list import open_image
 from napari_clip_heatmap.batch.inputs.inside import image_region
 from napari_clip_heatmap.batch.inputs.source_content import content_of_source, is_same_content
 from napari_clip_heatmap.batch.outputs import output_files, outputs_of
-from napari_clip_heatmap.batch.outputs.image_output import OutputTarget
+from napari_clip_heatmap.batch.outputs.image_output import OutputTarget, write_plane
 from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
 from napari_clip_heatmap.batch.tiles.plane_tiles import PlaneTiles, ReadTiles, open_plane
 from napari_clip_heatmap.batch.tiles.shared_batches import compute_together, shared_batch_size
@@ -337,8 +338,7 @@ class ImageWorker:
                 ending.callback(output.close)
             for number, index in enumerate(target.opened.planes):
                 result = self._result(begun, index)
-                for output in outputs:
-                    output.add(result)
+                write_plane(outputs, result, figure_steps(result))
                 results += plane_results(result)
                 about = about or how_seen(result)
                 if number == target.opened.n_planes // 2:

@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import errno
+import threading
+import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from napari_clip_heatmap.batch.inputs.batch_image import BatchImage, ImageEntry
 from napari_clip_heatmap.batch.job_folder import JobImage
 from napari_clip_heatmap.batch.outputs import output_files, outputs_of
-from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, plane_suffix
+from napari_clip_heatmap.batch.outputs.image_output import (
+    ImageOutput,
+    OutputTarget,
+    plane_suffix,
+    write_plane,
+)
 from napari_clip_heatmap.batch.run_settings import KINDS, RunSettings
 
 
@@ -65,3 +76,61 @@ def test_folders_are_replaced_whole(tmp_path: Path) -> None:
         ImageOutput.commit(output)  # the store's own writes what is known at the end
     assert [path.name for path in (tmp_path / "a.ome.zarr").iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+class Steps:
+    """An output of a few steps, which notes what is done and by which thread."""
+
+    def __init__(self, kind: str, steps: list[Any]) -> None:
+        self.kind, self._steps = kind, steps
+
+    def add(self, plane: object) -> list[Any]:
+        return self._steps
+
+
+def plane(*, small: bool) -> Any:
+    return SimpleNamespace(scoring=object(), is_small=small)
+
+
+def test_steps_of_a_large_plane_are_done_side_by_side_overlays_first() -> None:
+    together = threading.Barrier(2, timeout=20)
+    begun: list[str] = []
+
+    def step(name: str) -> None:
+        begun.append(name)
+        together.wait()
+
+    outputs: Any = [
+        Steps("maps", [lambda: step("map"), lambda: step("map")]),
+        Steps("overlays", [lambda: step("overlay")]),
+    ]
+    write_plane(outputs, plane(small=False), [lambda: step("verdicts")])
+    assert begun[0] == "overlay"
+    assert sorted(begun) == ["map", "map", "overlay", "verdicts"]
+
+
+def test_steps_of_a_small_plane_need_no_thread() -> None:
+    threads: list[str] = []
+    outputs: Any = [Steps("maps", [lambda: threads.append(threading.current_thread().name)])]
+    write_plane(outputs, plane(small=True))
+    assert threads == [threading.current_thread().name]
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_after_a_full_disk_no_further_step_begins(small: bool) -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def slow(number: int) -> None:
+        time.sleep(0.05)
+        done.append(number)
+
+    outputs: Any = [
+        Steps("overlays", [fail]),
+        Steps("maps", [partial(slow, number) for number in range(100)]),
+    ]
+    with pytest.raises(OSError, match="No space left"):
+        write_plane(outputs, plane(small=small))
+    assert len(done) < 50

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.batch.outputs.plane_result import PlaneResult
     from napari_clip_heatmap.batch.run_settings import RunSettings
 
-__all__ = ["ImageOutput", "OutputTarget", "for_each_prompt", "plane_suffix"]
+__all__ = ["ImageOutput", "OutputTarget", "Step", "plane_suffix", "write_plane"]
+
+Step = Callable[[], object]
+"""A part of the work on a plane that needs no other part."""
 
 _AT_ONCE = 2
-"""Prompts of a large plane whose files are made side by side: each takes memory for its picture."""
+"""Steps of a large plane that are done side by side: each takes memory for its picture."""
 
 _SHORT = {"time": "t", "z": "z", "page": "page"}
 
@@ -84,8 +88,8 @@ class ImageOutput(ABC):
         """Return the names of what will be written, in the job folder."""
 
     @abstractmethod
-    def add(self, plane: PlaneResult) -> None:
-        """Write one plane; planes come in order."""
+    def add(self, plane: PlaneResult) -> Sequence[Step] | None:
+        """Write one plane, or return the steps that are left of it; planes come in order."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End what is open, after the last plane or an error."""
@@ -126,19 +130,34 @@ def plane_suffix(opened: BatchImage, index: PlaneIndex) -> str:
     )
 
 
-def for_each_prompt(plane: PlaneResult, step: Callable[[int], None]) -> None:
-    """Call a step with the number of each prompt; for a large plane two side by side.
+def write_plane(
+    outputs: Sequence[ImageOutput], plane: PlaneResult, beside: Sequence[Step] = ()
+) -> None:
+    """Write a plane to all outputs; of a large one several files at a time.
+
+    Parameters
+    ----------
+    outputs : sequence of ImageOutput
+    plane : PlaneResult
+    beside : sequence of callable() -> object
+        Other work on the plane, to be done meanwhile.
 
     Examples
     --------
-    >>> for_each_prompt(plane, lambda number: print(plane.maps.prompts[number]))  # doctest: +SKIP
-    nuclei
+    >>> write_plane(outputs_of(target, ("maps", "overlays")), plane)  # doctest: +SKIP
     """
-    numbers = range(len(plane.maps.prompts))
-    if plane.is_small:  # threads would take longer to start
-        for number in numbers:
-            step(number)
+    # Overlays take longest: begun last, one of them would end alone.
+    in_order = sorted(outputs, key=lambda each: each.kind != "overlays")
+    ordered = [*chain(*(output.add(plane) or () for output in in_order)), *beside]
+    if plane.scoring is None or plane.is_small:  # threads would take longer to start
+        for step in ordered:
+            step()
         return
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="clip-heatmap-output") as threads:
-        for _ in threads.map(step, numbers):
-            pass
+        begun = [threads.submit(step) for step in ordered]
+        try:
+            for each in begun:
+                each.result()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_clip_heatmap.batch.outputs.image_output import (
-    ImageOutput,
-    OutputTarget,
-    for_each_prompt,
-)
+from napari_clip_heatmap.batch.outputs.image_output import ImageOutput, OutputTarget, Step
 from napari_clip_heatmap.batch.outputs.tiff_pages import TiffPages
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ class MapsOutput(ImageOutput):
     def files(cls, target: OutputTarget) -> list[str]:
         return target.names("_heatmap.tif")
 
-    def add(self, plane: PlaneResult) -> None:
+    def add(self, plane: PlaneResult) -> Sequence[Step]:
         maps = plane.maps
         if not self._pages:
             self._pages = [
@@ -55,7 +53,7 @@ class MapsOutput(ImageOutput):
 
             self._pages[number].add(read)
 
-        for_each_prompt(plane, write)
+        return [partial(write, number) for number in range(len(self._pages))]
 
     def close(self) -> None:
         for each in self._pages:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_clip_heatmap.batch.outputs.image_output import (
     ImageOutput,
     OutputTarget,
-    for_each_prompt,
+    Step,
     plane_suffix,
 )
 from napari_clip_heatmap.files.overlays import write_picture
@@ -27,12 +30,14 @@ class OverlaysOutput(ImageOutput):
     def files(cls, target: OutputTarget) -> list[str]:
         return target.names("_overlay.png", by_plane=True)
 
-    def add(self, plane: PlaneResult) -> None:
+    def add(self, plane: PlaneResult) -> Sequence[Step]:
         start = f"{self.target.image.name}{plane_suffix(self.target.opened, plane.index)}"
         drafts = [self.draft(f"{start}_{name}_overlay.png") for name in self.target.prompt_names]
-        if plane.channels:
-            plane.image_picture(plane.overview_factor)  # which all of them need
-        for_each_prompt(plane, lambda number: write_picture(drafts[number], plane.picture(number)))
+        return [partial(_write, plane, number, draft) for number, draft in enumerate(drafts)]
+
+
+def _write(plane: PlaneResult, number: int, draft: Path) -> None:
+    write_picture(draft, plane.picture(number))
 
 
 OUTPUT = OverlaysOutput

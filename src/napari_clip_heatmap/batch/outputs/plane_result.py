@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,10 @@ class PlaneResult:
     encoding: Encoding
     scoring: Scoring | None
     scale: NonsenseScale | None = None
+    _ranges: dict[int, tuple[float, float] | None] = field(default_factory=dict, init=False)
+    _image_pictures: dict[int, NDArray[np.uint8]] = field(default_factory=dict, init=False)
+    """By their factor: that of overlays, and that of the contact sheet."""
+    _reading: Lock = field(default_factory=Lock, init=False)
 
     @cached_property
     def maps(self) -> LazyHeatmaps:
@@ -124,6 +129,11 @@ class PlaneResult:
 
     def value_range(self, number: int) -> tuple[float, float] | None:
         """Return the least and the greatest value of `overview`; None where none is known."""
+        if number not in self._ranges:
+            self._ranges[number] = self._measured_range(number)
+        return self._ranges[number]
+
+    def _measured_range(self, number: int) -> tuple[float, float] | None:
         factor = self.overview_factor
         if self.is_small:
             return _range_of([self.values(number)])
@@ -189,14 +199,15 @@ class PlaneResult:
     def image_picture(self, factor: int) -> NDArray[np.uint8]:
         """Return the image as the model sees it, uint8 (y, x, 3), made smaller."""
         pictures = self._image_pictures
-        if factor not in pictures:
-            shape = self._picture_shape(factor)
-            finer = [each for each in pictures if factor % each == 0]
-            # Of a finer picture, so that the image need not be read again.
-            pictures[factor] = (
-                smaller(pictures[max(finer)], shape) if finer else self._read_picture(shape)
-            )
-        return pictures[factor]
+        with self._reading:  # the overlays of all prompts need it at once
+            if factor not in pictures:
+                shape = self._picture_shape(factor)
+                finer = [each for each in pictures if factor % each == 0]
+                # Of a finer picture, so that the image need not be read again.
+                pictures[factor] = (
+                    smaller(pictures[max(finer)], shape) if finer else self._read_picture(shape)
+                )
+            return pictures[factor]
 
     def _picture_shape(self, factor: int) -> tuple[int, int]:
         height, width = (-(-length // factor) for length in self.encoding.image_shape)
@@ -209,11 +220,6 @@ class PlaneResult:
         for rows in _stripes(shape[0]):
             picture[rows] = as_bytes(source.read(rows, slice(0, shape[1])))
         return picture
-
-    @cached_property
-    def _image_pictures(self) -> dict[int, NDArray[np.uint8]]:
-        """By their factor: that of overlays, and that of the contact sheet."""
-        return {}
 
     def objects(self, number: int) -> Objects:
         """Return the objects that the map of one prompt shows.
