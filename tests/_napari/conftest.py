@@ -16,6 +16,7 @@ import torch
 from napari._qt.qt_main_window import _QtMainWindow
 from napari._qt.qt_viewer import QtViewer
 from napari._qt.widgets import qt_welcome
+from napari._vispy import canvas
 from napari.settings import NapariSettings
 from napari.utils.events.event import EventEmitter
 from napari.utils.notifications import notification_manager
@@ -55,7 +56,8 @@ def lean_windows():
     They write no settings for each dock, nor their welcome for each shortcut, and do not follow
     every event of every widget, to show a hidden bar of menus; they have their style sheet once,
     not once more for what is inside of them. npe2 finds the plugins once, not once a window, and
-    VisPy draws each letter once.
+    VisPy draws each letter once. Where a layer goes, no full collection of garbage follows, which
+    napari asks for to be safe with OpenGL's drivers for Windows.
     """
     welcome = getattr(qt_welcome, "QtWelcomeWidget", object())  # earlier versions lack it
     with pytest.MonkeyPatch.context() as patch:
@@ -66,6 +68,9 @@ def lean_windows():
             patch.setattr(letters, "render_to_texture", remembered_letters(letters))
         if "eventFilter" in vars(_QtMainWindow):  # 16,000 calls from Qt into Python per window
             patch.delattr(_QtMainWindow, "eventFilter")
+        if os.name != "nt":
+            few = SimpleNamespace(**vars(gc) | {"collect": lambda: gc.collect(0)})
+            patch.setattr(canvas, "gc", few, raising=False)
         patch.setattr(QtViewer, "setStyleSheet", lambda _self, _sheet: None, raising=False)
         patch.setattr(PluginManifest, "discover", remembered_plugins())
         patch.setattr(EventEmitter, "_check_signature", remembered_signatures(), raising=False)
