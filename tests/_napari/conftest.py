@@ -51,7 +51,7 @@ def no_settings(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def lean_windows():
-    """Spare napari's windows what takes half of their time, and no test here is about.
+    """Spare napari's windows what takes much of their time, and no test here is about.
 
     They write no settings for each dock, nor their welcome for each shortcut, and do not follow
     every event of every widget, to show a hidden bar of menus; they have their style sheet once,
