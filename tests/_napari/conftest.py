@@ -5,20 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from napari._qt.qt_main_window import _QtMainWindow
+from napari._qt.qt_viewer import QtViewer
 from napari._qt.widgets import qt_welcome
+from napari._vispy import canvas
 from napari.settings import NapariSettings
+from napari.utils.events.event import EventEmitter
 from napari.utils.notifications import notification_manager
 from napari.utils.theme import _themes
-from npe2.manifest import _bases
+from npe2 import PluginManifest
 
 from napari_clip_heatmap._napari import settings, startup
 from napari_clip_heatmap._napari.controllers import background
@@ -49,10 +52,13 @@ def no_settings(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def lean_windows():
-    """Let napari write no settings for each dock nor its welcome for each shortcut.
+    """Spare napari's windows what takes much of their time, and no test here is about.
 
-    And let npe2 read each plugin's manifest once, not once a window, and VisPy draw each letter
-    once. That is a third of what a window costs, and no test here is about it.
+    They write no settings for each dock, nor their welcome for each shortcut, and do not follow
+    every event of every widget, to show a hidden bar of menus; they have their style sheet once,
+    not once more for what is inside of them. npe2 finds the plugins once, not once a window, and
+    VisPy draws each letter once. Where a layer goes, no full collection of garbage follows, which
+    napari asks for to be safe with OpenGL's drivers for Windows.
     """
     welcome = getattr(qt_welcome, "QtWelcomeWidget", object())  # earlier versions lack it
     with pytest.MonkeyPatch.context() as patch:
@@ -61,8 +67,14 @@ def lean_windows():
                 patch.setattr(owner, name, lambda _self, *_event: None)
         if letters := letter_renderer():
             patch.setattr(letters, "render_to_texture", remembered_letters(letters))
-        if hasattr(_bases, "_load_yaml_no_duplicates"):  # nor do earlier ones have this
-            patch.setattr(_bases, "_load_yaml_no_duplicates", remembered(_bases))
+        if "eventFilter" in vars(_QtMainWindow):  # 16,000 calls from Qt into Python per window
+            patch.delattr(_QtMainWindow, "eventFilter")
+        if os.name != "nt":
+            few = SimpleNamespace(**vars(gc) | {"collect": lambda: gc.collect(0)})
+            patch.setattr(canvas, "gc", few, raising=False)
+        patch.setattr(QtViewer, "setStyleSheet", lambda _self, _sheet: None, raising=False)
+        patch.setattr(PluginManifest, "discover", remembered_plugins())
+        patch.setattr(EventEmitter, "_check_signature", remembered_signatures(), raising=False)
         yield
 
 
@@ -90,10 +102,27 @@ def remembered_letters(renderer):
     return render_to_texture
 
 
-def remembered(bases):
-    """Return npe2's reader of manifests, which parses each text once."""
-    parse = cache(bases._load_yaml_no_duplicates)
-    return lambda stream: deepcopy(parse(stream.read()))
+def remembered_plugins():
+    """Return npe2's search for plugins, done once; those of other paths are not in it."""
+    discover = PluginManifest.discover
+    found = cache(lambda: tuple(discover()))
+    return staticmethod(lambda paths=(): iter(discover(paths) if paths else found()))
+
+
+def remembered_signatures():
+    """Return napari's question whether a callback takes an event, asked once for each code."""
+    takes_event, known = EventEmitter._check_signature, {}
+
+    def check(callback):
+        function = getattr(callback, "__func__", callback)
+        if not isinstance(function, FunctionType) or vars(function):  # perhaps one that is wrapped
+            return takes_event(callback)
+        key = function.__code__, len(function.__defaults__ or ()), function is callback
+        if key not in known:
+            known[key] = takes_event(callback)
+        return known[key]
+
+    return staticmethod(check)
 
 
 @pytest.fixture(autouse=True)

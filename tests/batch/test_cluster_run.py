@@ -173,7 +173,7 @@ def test_a_lost_scheduler_is_said_and_the_job_goes_on(
 
 
 def test_a_job_goes_on_at_a_new_scheduler(
-    images: list[Path], tiny_folder: Path, tmp_path: Path
+    client: Any, images: list[Path], tiny_folder: Path, tmp_path: Path
 ) -> None:
     from distributed import Client, LocalCluster
 
@@ -182,8 +182,7 @@ def test_a_job_goes_on_at_a_new_scheduler(
     list(run_images(worker, one.images))
     two = planned(images, tmp_path / "two", tiny_folder)
     task = task_of(two)
-    place: Any = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
-    first = LocalCluster(**place, silence_logs=50)
+    first = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50)
 
     def lose(done: int, total: int) -> None:
         if any((two.folder.state / "tiles").glob("*/*.tiles")):
@@ -192,16 +191,15 @@ def test_a_job_goes_on_at_a_new_scheduler(
     try:
         with (
             cluster_run._quiet_logs(),
-            Client(first) as client,
+            Client(first, set_as_default=False) as lost,
             pytest.raises(DeviceError, match="repeat the command"),
         ):
-            list(run_on_cluster(task, two.images, client, progress=lose))
+            list(run_on_cluster(task, two.images, lost, progress=lose))
     finally:
         first.close()
     kept = len(list((two.folder.state / "tiles").glob("*/*.tiles")))
     task = task_of(two)  # as a repeated command makes it
-    with LocalCluster(**place, silence_logs=50) as second, Client(second) as client:
-        together = list(run_on_cluster(task, two.images, client))
+    together = list(run_on_cluster(task, two.images, client))
     assert kept == 1
     good = [each.state for each in together if each.state is not WorkState.FAILED]
     assert len(good) == 5

@@ -19,7 +19,7 @@ def test_names_of_a_class_come_together() -> None:
     ids = TextIds(32)
     clip = ids.compact_clip(MODEL_CONFIG)
     pairs = ["axons", "nerve fibers", "cracks", "fissures", "yeast", "saccharomyces"]
-    loss = teach_language(clip, ids, seed=0, n_steps=60)
+    loss = teach_language(clip, ids, seed=0, n_steps=50)
     close = directions(clip, ids, pairs)
     similarity = close @ close.T
     for number in range(0, 6, 2):

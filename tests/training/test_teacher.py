@@ -20,8 +20,8 @@ def test_it_finds_what_only_whole_pictures_were_said_to_show() -> None:
     torch.manual_seed(0)
     teacher, texts = Teacher(8), torch.eye(8)[:2]
     optimizer = torch.optim.AdamW(teacher.parameters(), 3e-3)
-    for _ in range(60):
-        images, states, _ = _red_or_green_spots(24)
+    for _ in range(30):
+        images, states, _ = _red_or_green_spots(16)
         loss = yes_or_no(strongest(teacher(images, texts)), states)
         optimizer.zero_grad()
         loss.backward()

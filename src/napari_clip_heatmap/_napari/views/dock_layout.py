@@ -285,7 +285,7 @@ def _scrolling(layout: QBoxLayout, height: int) -> QScrollArea:
 def show_row(container: Container[Widget], name: str, *, shown: bool) -> None:
     """Show or hide a control of a form together with its label."""
     native = container[name].native
-    for form in native.parentWidget().findChildren(QFormLayout):
+    for form in native.parentWidget().layout().findChildren(QFormLayout):
         if form.indexOf(native) >= 0:
             form.setRowVisible(native, shown)
 
