@@ -135,18 +135,21 @@ def how_seen(result: PlaneResult) -> dict[str, Any]:
 
 
 def figure_steps(result: PlaneResult) -> list[Step]:
-    """Return what takes long of `plane_results`, as steps that can be done beside others.
+    """Return what takes long of a record and its pictures, as steps that need no other.
 
     Examples
     --------
-    >>> len(figure_steps(result))  # the verdicts, and the range of each map  # doctest: +SKIP
+    >>> len(figure_steps(result))  # picture, verdicts, ranges of two maps  # doctest: +SKIP
     4
     """
-    if result.scoring is None:
-        return []
-    n_maps = len(result.maps.prompts)
-    ranges = [partial(result.value_range, number) for number in range(n_maps)]
-    return [lambda: result.assessment, *ranges]
+    steps: list[Step] = []
+    if result.channels:
+        steps.append(partial(result.image_picture, result.overview_factor))
+    if result.scoring is not None:
+        n_maps = len(result.maps.prompts)
+        steps.append(lambda: result.assessment)
+        steps += [partial(result.value_range, number) for number in range(n_maps)]
+    return steps
 
 
 def plane_results(result: PlaneResult) -> list[dict[str, Any]]:

@@ -140,15 +140,15 @@ def write_plane(
     outputs : sequence of ImageOutput
     plane : PlaneResult
     beside : sequence of callable() -> object
-        Other work on the plane, to be done meanwhile.
+        Other work on the plane, to be done first, or meanwhile.
 
     Examples
     --------
     >>> write_plane(outputs_of(target, ("maps", "overlays")), plane)  # doctest: +SKIP
     """
-    # Overlays take longest: begun last, one of them would end alone.
-    in_order = sorted(outputs, key=lambda each: each.kind != "overlays")
-    ordered = [*chain(*(output.add(plane) or () for output in in_order)), *beside]
+    # Overlays come last: they need the picture of the image, which other steps do not wait for.
+    in_order = sorted(outputs, key=lambda each: each.kind == "overlays")
+    ordered = [*beside, *chain(*(output.add(plane) or () for output in in_order))]
     if plane.scoring is None or plane.is_small:  # threads would take longer to start
         for step in ordered:
             step()
