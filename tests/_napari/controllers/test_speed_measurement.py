@@ -113,6 +113,14 @@ def test_beside_a_run_nothing_is_measured(view, widget, hub, qtbot):
     widget.state.status = RunStatus.IDLE
 
 
+def test_workers_of_a_scheduler_are_not_measured(hub):
+    state = DockState(controls={"device": "tcp://host:8786", "precision": "auto"})
+    steps = SpeedMeasurement(state, hub.measure).work(hub.entries[2])(lambda: False)
+    with pytest.raises(SettingsError, match="choose a device of this machine"):
+        list(steps)
+    assert hub.measured == []
+
+
 def test_a_figure_that_a_run_disturbed_is_not_kept(hub):
     state = DockState(controls={"device": "cpu", "precision": "auto"})
 

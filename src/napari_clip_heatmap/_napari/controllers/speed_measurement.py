@@ -12,6 +12,7 @@ from napari_clip_heatmap._napari.job.model_download import Measure
 from napari_clip_heatmap._napari.job.request import RunStep
 from napari_clip_heatmap.errors import SettingsError
 from napari_clip_heatmap.files.model_listing import speed_in_words
+from napari_clip_heatmap.pipeline.remote.scheduler import is_scheduler
 
 if TYPE_CHECKING:
     from napari_clip_heatmap._napari.state import DockState
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SpeedMeasurement"]
 
+REMOTE = "workers of a scheduler are not measured; choose a device of this machine, such as auto"
 BUSY = "a run uses this machine, so it would look slower than it is; measure when the run is done"
 
 
@@ -40,7 +42,8 @@ class SpeedMeasurement:
     def work(self, entry: CatalogEntry) -> Work:
         """Return the work for a thread: it yields what it is at, and returns what to tell.
 
-        Its errors are those of `measure_architecture`, and SettingsError where a run is at work.
+        Its errors are those of `measure_architecture`, and SettingsError where a run is at work or
+        the device is a scheduler.
         """
         return partial(self._steps, entry, *self._placement())
 
@@ -61,6 +64,8 @@ class SpeedMeasurement:
         self, entry: CatalogEntry, device: str, precision: str, stopped: Callable[[], bool]
     ) -> Generator[RunStep, None, str]:
         yield RunStep(f"Measuring {entry.architecture} with random weights")
+        if is_scheduler(device):
+            raise SettingsError(REMOTE)
         self._require_idle()
         options = {"device": device, "precision": precision}
         speed = self._measure(entry.architecture, options, stopped)
