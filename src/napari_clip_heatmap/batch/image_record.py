@@ -143,7 +143,7 @@ def figure_steps(result: PlaneResult) -> list[Step]:
     4
     """
     steps: list[Step] = []
-    if result.channels:
+    if result.channels and "overlays" in result.target.settings.write:
         steps.append(partial(result.image_picture, result.overview_factor))
     if result.scoring is not None:
         n_maps = len(result.maps.prompts)
