@@ -37,8 +37,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    with local_cluster(2) as connected:
-        yield connected
+    with pytest.MonkeyPatch.context() as patch:
+        # A cluster of another test, in this process, has set it for all that come later.
+        patch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+        with local_cluster(2) as connected:
+            yield connected
 
 
 @pytest.fixture
