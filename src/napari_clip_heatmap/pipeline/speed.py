@@ -69,6 +69,17 @@ def measure_architecture(
     >>> measure_architecture("ViT-B-32", device="cpu")  # doctest: +SKIP
     MeasuredSpeed(seconds_per_megapixel=5.1, device='cpu', precision='float32')
     """
+    from napari_clip_heatmap.clip.devices import release_memory
+
+    try:
+        return _of_untrained(architecture, device, precision, cancelled)
+    finally:
+        release_memory()  # of a GPU, which the next run needs
+
+
+def _of_untrained(
+    architecture: str, device: str, precision: str, cancelled: Callable[[], bool]
+) -> MeasuredSpeed:
     from napari_clip_heatmap.clip.loading import load_untrained
 
     model = load_untrained(architecture, device=device, precision=precision)

@@ -31,6 +31,7 @@ from napari_clip_heatmap.errors import ModelLoadError, shorten
 
 __all__ = [
     "OPENAI_EXTRAS",
+    "SMALLEST_TOWER",
     "build_from_parts",
     "build_image_tower",
     "build_model",
@@ -153,7 +154,7 @@ def build_model(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module:
             model: nn.Module = kind(**cfg)
         else:  # an image tower that this open_clip builds with the trunk's defaults only
             visual = _build_visual(cfg)
-            model = kind(**{**cfg, "vision_cfg": _SMALLEST_TOWER})
+            model = kind(**{**cfg, "vision_cfg": SMALLEST_TOWER})
             model.visual = visual
     except BUILD_ERRORS as error:
         raise ModelLoadError(
@@ -217,7 +218,8 @@ def build_image_tower(model_cfg: Mapping[str, Any], *, origin: str) -> nn.Module
 _TRUNK_OPTIONS = "timm_model_kwargs"
 """Options of a timm trunk, as open_clip's versions after 3.3 name them."""
 
-_SMALLEST_TOWER = {"layers": 1, "width": 64, "image_size": 16, "patch_size": 16}
+SMALLEST_TOWER = {"layers": 1, "width": 64, "image_size": 16, "patch_size": 16}
+"""``vision_cfg`` of an image tower that is replaced by another."""
 
 
 def _build_visual(cfg: Mapping[str, Any]) -> nn.Module:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from napari_clip_heatmap.clip.sources.build import (
+    SMALLEST_TOWER,
     build_image_tower,
     build_model,
     without_memory,
@@ -31,7 +32,6 @@ _LEFT = 10**9
 """Bytes that a pass, and the rest of the machine, still need."""
 
 _SMALL_TEXT = {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 1}
-_SMALL_TOWER = {"layers": 1, "width": 64, "image_size": 16, "patch_size": 16}
 
 
 def untrained(model_cfg: Mapping[str, Any], *, origin: str) -> LoadedModel:
@@ -57,7 +57,7 @@ def untrained(model_cfg: Mapping[str, Any], *, origin: str) -> LoadedModel:
     'ViT-B-32'
     """
     _require_memory(model_cfg, origin)
-    around = {"embed_dim": model_cfg["embed_dim"], "vision_cfg": _SMALL_TOWER}
+    around = {"embed_dim": model_cfg["embed_dim"], "vision_cfg": SMALLEST_TOWER}
     module: Any = build_model({**around, "text_cfg": _SMALL_TEXT}, origin=origin)
     module.visual = build_image_tower(model_cfg, origin=origin)
     text = text_tower(module)  # the tokenizer must not keep the image tower
