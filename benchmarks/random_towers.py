@@ -6,10 +6,10 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.model import _build_vision_tower
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+from napari_clip_heatmap.clip.sources.build import build_image_tower, without_memory
 from napari_clip_heatmap.clip.sources.conch import ConchVisionTower
 
 __all__ = ["CONCH", "blocks_of", "random_tower", "tower_of"]
@@ -45,10 +45,8 @@ def tower_of(config: Any, n_layers: int | None = None, *, filled: bool = True) -
     filled : bool
         Whether it has weights; without them it takes no memory.
     """
-    with torch.device("meta"):
-        visual: Any = _build_vision_tower(
-            config["embed_dim"], config["vision_cfg"], config.get("quick_gelu", False)
-        )
+    with without_memory():
+        visual: Any = build_image_tower(config, origin="the configuration")
     blocks = blocks_of(visual)
     if n_layers is not None and blocks is not None:
         home, part = blocks

@@ -19,6 +19,7 @@ import logging
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,11 +208,10 @@ def _score(
     for factor in factors:
         maps = nch.encode(model, image, downsample=factor).heatmaps(CLASSES).values
         sums.append(sums[-1] + maps / maps.std())
+    runs = sorted(combinations(range(len(sums)), 2), key=lambda ends: ends[1] - ends[0])
     chosen = {
         " + ".join(f"{each:g}" for each in factors[first:last]): sums[last] - sums[first]
-        for length in range(1, len(factors) + 1)
-        for first in range(len(factors) - length + 1)
-        for last in [first + length]
+        for first, last in runs
     }
     for name, mask in masks.items():
         if 50 <= mask.sum() <= mask.size - 50:

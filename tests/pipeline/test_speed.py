@@ -56,8 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def batches_at_once(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (speed, batches):
-        monkeypatch.setattr(module, "at_once", lambda model: number)
+    monkeypatch.setattr(batches, "at_once", lambda model: number)
 
 
 def test_seconds_per_tile_times_tiles(tiny_model: ClipModel, clock: Clock) -> None:
@@ -77,6 +76,15 @@ def test_batches_side_by_side_are_timed_together(
     measure_speed(model)
     assert len(set(model.sizes)) == 1
     assert len(model.sizes) == 3 * (1 + speed.MIN_ROUNDS)
+
+
+def test_as_many_are_timed_as_are_asked_for(
+    tiny_model: ClipModel, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches_at_once(3, monkeypatch)
+    model: Any = Timed(tiny_model, clock)
+    measure_speed(model, at_once=1)
+    assert len(model.sizes) == 1 + speed.MIN_ROUNDS
 
 
 def test_a_quick_model_is_timed_for_longer(

@@ -151,6 +151,11 @@ class BatchedForward:
         return min(size, self._model.max_batch or size)
 
     @property
+    def at_once(self) -> int:
+        """Batches that are computed side by side."""
+        return self._wanted_at_once or at_once(self._model)
+
+    @property
     def in_flight(self) -> int:
         """Number of tiles that were started and have not finished."""
         return sum(len(each.tiles) for each in self._in_flight)
@@ -222,17 +227,13 @@ class BatchedForward:
         return None
 
     def _start(self, tiles: list[NDArray[np.float32]]) -> Callable[[], list[TileOutput]]:
-        number = self._at_once
+        number = self.at_once
         if number == 1:
             return start_forward(self._model, tiles)
         from napari_clip_heatmap.clip.devices import single_threads
 
         threads = single_threads("forward", number)
         return threads.submit(lambda: start_forward(self._model, tiles)()).result
-
-    @property
-    def _at_once(self) -> int:
-        return self._wanted_at_once or at_once(self._model)
 
     @property
     def _ahead(self) -> int:
@@ -244,7 +245,7 @@ class BatchedForward:
             return int(self._model.batches_ahead)  # type: ignore[attr-defined]
         if self._model.device.type == "cuda":
             return 1
-        return self._at_once if self._at_once > 1 else 0
+        return self.at_once if self.at_once > 1 else 0
 
     def _oldest(self) -> list[TileOutput]:
         finish = self._in_flight[0].finish

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_clip_heatmap.errors import Cancelled
-from napari_clip_heatmap.pipeline.batches import BatchedForward, Tile, at_once
+from napari_clip_heatmap.pipeline.batches import BatchedForward, Tile
 
 if TYPE_CHECKING:
     from napari_clip_heatmap.clip.model import ClipModel
@@ -44,6 +44,7 @@ def measure_architecture(
     *,
     device: str = "auto",
     precision: str = "auto",
+    at_once: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> MeasuredSpeed:
     """Measure an architecture with random weights, so that nothing has to be downloaded.
@@ -54,6 +55,8 @@ def measure_architecture(
         Of the catalog: `CatalogEntry.architecture`.
     device, precision : str
         As `load_model` takes them.
+    at_once : int, optional
+        Batches that a CPU computes side by side, as `encode_progressively` takes it.
     cancelled : callable() -> bool, optional
         Called before each batch.
 
@@ -72,22 +75,31 @@ def measure_architecture(
     from napari_clip_heatmap.clip.devices import release_memory
 
     try:
-        return _of_untrained(architecture, device, precision, cancelled)
+        return _of_untrained(architecture, device, precision, at_once, cancelled)
     finally:
         release_memory()  # of a GPU, which the next run needs
 
 
 def _of_untrained(
-    architecture: str, device: str, precision: str, cancelled: Callable[[], bool]
+    architecture: str,
+    device: str,
+    precision: str,
+    at_once: int | None,
+    cancelled: Callable[[], bool],
 ) -> MeasuredSpeed:
     from napari_clip_heatmap.clip.loading import load_untrained
 
     model = load_untrained(architecture, device=device, precision=precision)
-    seconds = measure_speed(model, cancelled=cancelled)
+    seconds = measure_speed(model, at_once=at_once, cancelled=cancelled)
     return MeasuredSpeed(seconds, str(model.device), str(model.dtype).removeprefix("torch."))
 
 
-def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: False) -> float:
+def measure_speed(
+    model: ClipModel,
+    *,
+    at_once: int | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> float:
     """Return the seconds that `encode` takes per megapixel at full resolution.
 
     Batches of noise go through the model as `encode` sends them: preprocessed, of the size that
@@ -97,6 +109,8 @@ def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: F
     Parameters
     ----------
     model : ClipModel
+    at_once : int, optional
+        Batches that a CPU computes side by side, as `encode_progressively` takes it.
     cancelled : callable() -> bool, optional
         Called before each batch.
 
@@ -121,11 +135,10 @@ def measure_speed(model: ClipModel, *, cancelled: Callable[[], bool] = lambda: F
         if cancelled():
             raise Cancelled("The measurement was cancelled.")
 
-    batches = BatchedForward(model, check=check)
-    number = at_once(model)
-    tiles = _noise(model, number * batches.size)
+    batches = BatchedForward(model, check=check, at_once=at_once)
+    tiles = _noise(model, batches.at_once * batches.size)
     _forward(batches, tiles)  # too large a batch makes `size` smaller
-    tiles = tiles[: number * batches.size]
+    tiles = tiles[: batches.at_once * batches.size]
     rounds = [_seconds(batches, tiles)]
     while len(rounds) < MIN_ROUNDS or sum(rounds) < MIN_SECONDS:
         rounds.append(_seconds(batches, tiles))

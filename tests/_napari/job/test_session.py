@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_clip_heatmap._napari.job import model_download as bringing
-from napari_clip_heatmap._napari.job.model_download import DownloadProgress
+from napari_clip_heatmap._napari.job.model_download import DownloadProgress, ModelCatalog
 from napari_clip_heatmap._napari.job.request import (
     HeatmapRequest,
     HeatmapResult,
@@ -18,7 +18,7 @@ from napari_clip_heatmap.clip.weights import Notices
 from napari_clip_heatmap.errors import Cancelled, ClipHeatmapError, ModelLoadError
 from napari_clip_heatmap.imaging.channel import as_channels
 from napari_clip_heatmap.imaging.view import View
-from napari_clip_heatmap.pipeline import batches, progressive
+from napari_clip_heatmap.pipeline import batches, progressive, speed
 from napari_clip_heatmap.pipeline.encode import encode
 from napari_clip_heatmap.pipeline.storage.cache import EncodingCache
 
@@ -308,3 +308,10 @@ def test_the_window_has_one_batch_computed_at_a_time(monkeypatch, model, picture
     *_, whole = ask(Session(lambda name, **options: model), picture)
     assert whole.complete
     assert set(asked) == {1}
+
+
+def test_the_chooser_measures_as_a_session_encodes(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(speed, "measure_architecture", lambda *_, **options: asked.update(options))
+    ModelCatalog().measure("demo", {"device": "cpu", "precision": "fp32"}, lambda: False)
+    assert (asked["device"], asked["precision"], asked["at_once"]) == ("cpu", "fp32", 1)

@@ -92,7 +92,7 @@ def plane(*, small: bool) -> Any:
     return SimpleNamespace(scoring=object(), is_small=small)
 
 
-def test_steps_of_a_large_plane_are_done_side_by_side_overlays_last() -> None:
+def test_steps_of_a_large_plane_are_done_side_by_side_in_order() -> None:
     together = threading.Barrier(2, timeout=20)
     begun: list[str] = []
 
@@ -101,8 +101,8 @@ def test_steps_of_a_large_plane_are_done_side_by_side_overlays_last() -> None:
         together.wait()
 
     outputs: Any = [
-        Steps("overlays", [lambda: step("overlay")]),
         Steps("maps", [lambda: step("map"), lambda: step("map")]),
+        Steps("overlays", [lambda: step("overlay")]),
     ]
     write_plane(outputs, plane(small=False), [lambda: step("picture")])
     assert {*begun[:2]} == {"picture", "map"}

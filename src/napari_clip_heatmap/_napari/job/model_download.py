@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_clip_heatmap.pipeline.speed import MeasuredSpeed
 
 __all__ = [
+    "AT_ONCE",
     "Download",
     "DownloadProgress",
     "ModelCatalog",
@@ -32,6 +33,12 @@ __all__ = [
 POLL_SECONDS = 0.1
 
 MEGABYTE = 10**6
+
+AT_ONCE = 1
+"""Batches that a CPU computes side by side for the dock. A window needs the interpreter too, and
+beside two threads that compute, more than twice as many of its beats are late
+(benchmarks/window.py).
+"""
 
 _LOCK = threading.Lock()
 """Two downloads of one model, by the chooser and by a run, would write the same file."""
@@ -177,7 +184,8 @@ def _measured(
     with torch_import_errors():
         import_torch_and_open_clip()
         from napari_clip_heatmap.pipeline.speed import measure_architecture
-    return measure_architecture(architecture, **options, cancelled=stopped)
+    # As a session encodes.
+    return measure_architecture(architecture, **options, at_once=AT_ONCE, cancelled=stopped)
 
 
 Measure = Callable[[str, Mapping[str, str], Callable[[], bool]], "MeasuredSpeed"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_clip_heatmap._napari.job.encoding_cache import RecentEncodings
 from napari_clip_heatmap._napari.job.model_download import (
+    AT_ONCE,
     Download,
     DownloadProgress,
     download_missing,
@@ -64,9 +65,7 @@ class Session:
         self._load_model = load_model
         self.download = download or (download_missing if load_model is None else _no_download)
         self.cache = EncodingCache() if cache is None else cache  # an empty one is false
-        # One batch at a time: a window needs the interpreter too, and beside two threads that
-        # compute, more than twice as many of its beats are late (benchmarks/window.py).
-        encode = encode or partial(encode_progressively, at_once=1)
+        encode = encode or partial(encode_progressively, at_once=AT_ONCE)
         self._encode = partial(encode_cached, cache=self.cache, encode=encode)
         self._model: tuple[tuple[str, dict[str, str]], ClipModel] | None = None
         self._recent = RecentEncodings()

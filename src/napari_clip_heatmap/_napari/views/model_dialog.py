@@ -73,7 +73,7 @@ class ModelDialog(QDialog):  # type: ignore[misc] # qtpy ships no types
         self.table = _table(shown)
         self.about = _text("About the model")
         self.about.setMinimumHeight(LINES * self.about.fontMetrics().lineSpacing())
-        self.progress = _named(QProgressBar(), "Progress", "How far the download is.")
+        self.progress = _named(QProgressBar(), "Progress", "How far the work is.")
         self.cancel = _button("Cancel", _CANCEL)
         self.status = _text("What happened")
         self.open_file = _button("Open a file\N{HORIZONTAL ELLIPSIS}", _FILE)

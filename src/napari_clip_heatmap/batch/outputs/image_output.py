@@ -146,15 +146,13 @@ def write_plane(
     --------
     >>> write_plane(outputs_of(target, ("maps", "overlays")), plane)  # doctest: +SKIP
     """
-    # Overlays come last: they need the picture of the image, which other steps do not wait for.
-    in_order = sorted(outputs, key=lambda each: each.kind == "overlays")
-    ordered = [*beside, *chain(*(output.add(plane) or () for output in in_order))]
+    steps = [*beside, *chain(*(output.add(plane) or () for output in outputs))]
     if plane.scoring is None or plane.is_small:  # threads would take longer to start
-        for step in ordered:
+        for step in steps:
             step()
         return
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="clip-heatmap-output") as threads:
-        begun = [threads.submit(step) for step in ordered]
+        begun = [threads.submit(step) for step in steps]
         try:
             for each in begun:
                 each.result()

@@ -1,4 +1,4 @@
-"""Workers on this machine, for a job or a device of the dock."""
+"""Workers on this machine, for a job."""
 
 from __future__ import annotations
 
